@@ -6,7 +6,8 @@ const closingLine: Reporter = {
   onTestRunEnd(modules: readonly TestModule[]) {
     const count = { passed: 0, failed: 0, skipped: 0, pending: 0 }
     for (const module of modules) {
-      if (module.state() === 'failed' && [...module.children.allTests()].length === 0) count.failed++
+      if (module.state() === 'failed' && [...module.children.allTests()].length === 0)
+        count.failed++
       for (const test of module.children.allTests()) count[test.result().state]++
     }
     const skipped = count.skipped > 0 ? `, ${count.skipped} skipped` : ''
