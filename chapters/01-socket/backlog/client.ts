@@ -1,0 +1,67 @@
+/**
+ * Backlog: many connections through a backlog of 1, then a few more than the queue can hold.
+ *
+ *   npm run 01:backlog:client
+ */
+import { once } from 'node:events'
+import { connect, type Socket } from 'node:net'
+import { readTcpTable } from '../../../lib/lab/tcp-table.ts'
+import { endpoint } from '../../../lib/program/endpoint.ts'
+import { exitCannotConnect } from '../../../lib/program/failures.ts'
+import { host, port, readOptions } from '../../../lib/program/options.ts'
+
+const options = readOptions({
+  command: 'npm run 01:backlog:client',
+  does: 'Shows what the backlog limits and what it does not (Linux).',
+  flags: {
+    host,
+    port: { ...port(7016), min: 1 },
+    sequential: { default: 500, min: 1, max: 5000, help: 'connections opened one after the other' },
+    burst: { default: 5, min: 1, max: 100, help: 'connections opened while the server is blocked' },
+  },
+})
+const where = endpoint(options.host, options.port)
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(0))
+
+// #region sequential
+const open: Socket[] = []
+for (let i = 0; i < options.sequential; i++) {
+  const socket = connect(options.port, options.host)
+  // Waits until the server has accepted it: the queue is empty again.
+  await once(socket, 'data').catch(error =>
+    exitCannotConnect(error, where, 'npm run 01:backlog:server'),
+  )
+  open.push(socket)
+}
+console.log(`connected ${open.length} at the same time, through a backlog of 1`)
+// #endregion sequential
+
+// #region burst
+open[0]?.write('block\n')
+await once(open[0]!, 'data')
+const startMs = performance.now()
+const seconds = () => `${((performance.now() - startMs) / 1000).toFixed(1)} s`
+const burst = Array.from({ length: options.burst }, (_, index) => {
+  const socket = connect(options.port, options.host, () =>
+    console.log(`connected #${index + 1} after ${seconds()}`),
+  )
+  socket.on('error', (error: NodeJS.ErrnoException) =>
+    console.log(`failed #${index + 1} ${error.code} after ${seconds()}`),
+  )
+  return socket
+})
+// The first ones are connected within this turn or the next; the others stay silent.
+await once(burst[0]!, 'connect')
+console.log(`waiting ${statesOfBurst()}`)
+await Promise.all(burst.map(socket => (socket.pending ? once(socket, 'connect') : undefined)))
+console.log(`connected all ${burst.length} after ${seconds()}, without an error`)
+// #endregion burst
+for (const socket of [...open, ...burst]) socket.destroy()
+
+function statesOfBurst(): string {
+  const states = readTcpTable()
+    .filter(row => row.remotePort === options.port)
+    .slice(-options.burst)
+  const sent = states.filter(row => row.state === 'SYN-SENT').length
+  return `${sent} in SYN-SENT: their SYN got no answer`
+}

@@ -1,0 +1,22 @@
+/** Three sockets: connects, and waits until the server has looked. `npm run 01:three-sockets:client` */
+import { connect } from 'node:net'
+import { endpoint } from '../../../lib/program/endpoint.ts'
+import { exitCannotConnect, exitLost } from '../../../lib/program/failures.ts'
+import { host, port, readOptions } from '../../../lib/program/options.ts'
+
+const options = readOptions({
+  command: 'npm run 01:three-sockets:client',
+  does: 'Connects, so that the server can look at the sockets of the connection.',
+  flags: { host, port: { ...port(7014), min: 1 } },
+})
+const where = endpoint(options.host, options.port)
+
+const socket = connect(options.port, options.host, () => {
+  console.log(`connected ${where} from ${endpoint(socket.localAddress, socket.localPort)}`)
+})
+socket.on('data', chunk => console.log(`received ${chunk.length} bytes`))
+socket.on('error', error => {
+  if (socket.pending) exitCannotConnect(error, where, 'npm run 01:three-sockets:server')
+  exitLost(error, where)
+})
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(0))

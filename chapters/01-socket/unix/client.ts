@@ -1,0 +1,35 @@
+/** Unix domain socket client: asks one question and prints the answer. `npm run 01:unix:client` */
+import { connect } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { exitCannotConnect, exitLost } from '../../../lib/program/failures.ts'
+import { readOptions } from '../../../lib/program/options.ts'
+
+const options = readOptions({
+  command: 'npm run 01:unix:client',
+  does: 'Asks the server one question over a Unix domain socket and prints its answer.',
+  flags: {
+    path: { default: join(tmpdir(), 'socket-kit.sock'), help: 'where the socket lives' },
+    question: { default: 'who is who?', help: 'what to ask' },
+  },
+})
+
+// #region client
+const socket = connect(options.path, () => {
+  console.log(`connected ${options.path}`)
+  socket.write(options.question)
+})
+socket.setEncoding('utf8')
+
+let answer = ''
+socket.on('data', text => {
+  answer += text
+})
+socket.on('end', () => console.log(`answer ${answer.trimEnd()}`))
+// #endregion client
+
+socket.on('error', error => {
+  if (socket.pending) exitCannotConnect(error, options.path, 'npm run 01:unix:server')
+  exitLost(error, options.path)
+})
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(0))

@@ -1,0 +1,60 @@
+/**
+ * Unix domain socket: the same conversation, addressed by a path instead of host and port.
+ *
+ *   npm run 01:unix:server     in one terminal
+ *   npm run 01:unix:client     in another
+ */
+import { unlinkSync } from 'node:fs'
+import { connect, createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { exitCannotListen, type SocketError } from '../../../lib/program/failures.ts'
+import { readOptions } from '../../../lib/program/options.ts'
+
+const command = 'npm run 01:unix:server'
+const { path } = readOptions({
+  command,
+  does: 'Answers every question over a Unix domain socket, and closes.',
+  flags: { path: { default: join(tmpdir(), 'socket-kit.sock'), help: 'where the socket lives' } },
+})
+
+let clients = 0
+// #region server
+const server = createServer(socket => {
+  // A client has no path of its own: there is no address to tell clients apart by.
+  const peer = `client-${++clients}`
+  console.log(`accepted ${peer}`)
+  socket.once('data', question => {
+    console.log(`received ${peer} ${question.length} bytes`)
+    socket.end(`you are a process on this machine, I am ${path}\n`)
+  })
+  socket.on('error', (error: NodeJS.ErrnoException) => console.error(`error ${peer} ${error.code}`))
+  socket.on('close', () => console.log(`closed ${peer}`))
+})
+// #endregion server
+
+// #region stale
+// The path is a file, and it outlives a server that was killed. Only a connect tells whether
+// somebody still listens behind it.
+server.on('error', (error: SocketError) => {
+  if (error.code !== 'EADDRINUSE') exitCannotListen(error, path, command)
+  const probe = connect(path, () => {
+    console.error(`cannot listen on ${path}: EADDRINUSE (another server listens there; --path)`)
+    process.exit(1)
+  })
+  probe.on('error', (refused: SocketError) => {
+    if (refused.code !== 'ECONNREFUSED') exitCannotListen(error, path, command)
+    unlinkSync(path)
+    server.listen(path)
+  })
+})
+// #endregion stale
+server.listen(path)
+server.on('listening', () => console.log(`listening ${path}`))
+
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.once(signal, () => {
+    server.close() // removes the file
+    process.exit(0)
+  })
+}

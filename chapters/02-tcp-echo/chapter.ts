@@ -1,0 +1,66 @@
+import type { Chapter } from '../../lib/catalogue/types.ts'
+
+export default {
+  id: '02',
+  title: 'TCP echo',
+  promise: 'Write a TCP server that survives its clients, and know what each event and call means.',
+  examples: [
+    {
+      name: 'echo',
+      shows: 'Every byte comes back; half-close, resets and slow readers are handled.',
+      transport: 'tcp',
+      port: 7020,
+      server: { file: 'echo/server.ts' },
+      client: { file: 'echo/client.ts', args: ['--message', 'hello'] },
+    },
+    {
+      name: 'echo-naive',
+      shows: 'The five-line echo server, and the two ways in which one client brings it down.',
+      transport: 'tcp',
+      port: 7021,
+      server: { file: 'echo-naive/server.ts' },
+      client: { file: 'echo-naive/client.ts' },
+    },
+    {
+      name: 'chat',
+      shows: 'One to many: a member who does not read is dropped and holds nobody up.',
+      transport: 'tcp',
+      port: 7022,
+      server: { file: 'chat/server.ts' },
+      client: { file: 'chat/client.ts' },
+      demo: { file: 'chat/demo.ts' },
+    },
+    {
+      name: 'graceful',
+      shows: 'Shutdown with a deadline: begun work is finished, endless work is cut.',
+      transport: 'tcp',
+      port: 7023,
+      server: { file: 'graceful/server.ts', args: ['--stop-after', '2', '--deadline-ms', '1000'] },
+      client: { file: 'graceful/client.ts' },
+    },
+    {
+      name: 'buffers',
+      shows: 'What write() says while nobody reads, and where the bytes wait meanwhile.',
+      transport: 'tcp',
+      port: 7024,
+      server: { file: 'buffers/server.ts' },
+      client: { file: 'buffers/client.ts' },
+    },
+    {
+      name: 'in-flight',
+      shows: 'Which bytes survive a close, a close with unread input, and a reset.',
+      transport: 'tcp',
+      port: 7025,
+      server: { file: 'in-flight/server.ts' },
+      client: { file: 'in-flight/client.ts' },
+    },
+    {
+      name: 'write-after-fin',
+      shows: 'After the peer has closed, the first write succeeds and the second is EPIPE.',
+      transport: 'tcp',
+      port: 7026,
+      server: { file: 'write-after-fin/server.ts' },
+      client: { file: 'write-after-fin/client.ts' },
+    },
+  ],
+} satisfies Chapter

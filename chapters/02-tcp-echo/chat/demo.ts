@@ -1,0 +1,60 @@
+/**
+ * Chat with three members: Ann talks a lot, Ben listens, Cat has stopped reading.
+ *
+ *   npm run 02:chat:demo     with npm run 02:chat:server in another terminal
+ */
+import { once } from 'node:events'
+import { connect, type Socket } from 'node:net'
+import { endpoint } from '../../../lib/program/endpoint.ts'
+import { exitCannotConnect } from '../../../lib/program/failures.ts'
+import { host, port, readOptions } from '../../../lib/program/options.ts'
+
+const options = readOptions({
+  command: 'npm run 02:chat:demo',
+  does: 'Shows that a member who does not read is dropped, and that nobody else notices.',
+  flags: {
+    host,
+    port: { ...port(7022), min: 1 },
+    lines: { default: 8000, min: 1, max: 1e6, help: 'how many lines of 1000 bytes Ann says' },
+  },
+})
+const where = endpoint(options.host, options.port)
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(0))
+
+// #region demo
+const ben = await join()
+const cat = await join()
+cat.pause()
+// Her connection breaks when the server drops her; a paused socket learns it when it reads again.
+cat.on('error', (error: NodeJS.ErrnoException) => console.log(`cat finds out: ${error.code}`))
+const ann = await join()
+
+let heard = 0
+const benHeardAll = new Promise<void>(resolve => {
+  ben.on('data', chunk => {
+    for (const byte of chunk) if (byte === 0x0a) heard++
+    if (heard === options.lines) resolve()
+  })
+})
+
+const line = `${'blah '.repeat(200).slice(0, 999)}\n`
+for (let said = 0; said < options.lines; said++) {
+  if (!ann.write(line)) await once(ann, 'drain')
+}
+console.log(`ann said ${options.lines} lines`)
+await benHeardAll
+console.log(`ben heard ${heard} lines`)
+cat.resume()
+await once(cat, 'close')
+console.log(`cat got ${cat.bytesRead} bytes before she was dropped`)
+// #endregion demo
+ann.end()
+ben.end()
+
+async function join(): Promise<Socket> {
+  const socket = connect(options.port, options.host)
+  await once(socket, 'connect').catch(error =>
+    exitCannotConnect(error, where, 'npm run 02:chat:server'),
+  )
+  return socket
+}

@@ -1,0 +1,48 @@
+/**
+ * Echo: a server that sends every byte back, for many clients at once.
+ *
+ *   npm run 02:server            in one terminal
+ *   echo hi | npm run -s 02:client     in another
+ */
+import { type AddressInfo, createServer } from 'node:net'
+import { endpoint } from '../../../lib/program/endpoint.ts'
+import { exitCannotListen } from '../../../lib/program/failures.ts'
+import { host, port, readOptions } from '../../../lib/program/options.ts'
+
+const command = 'npm run 02:server'
+const options = readOptions({
+  command,
+  does: 'Echo server: every byte goes back to the client that sent it.',
+  flags: { host, port: port(7020) },
+})
+
+// #region server
+// With allowHalfOpen: false, Node would end our side as soon as the client has ended its own,
+// and drop what is not echoed yet.
+const server = createServer({ allowHalfOpen: true }, socket => {
+  const peer = endpoint(socket.remoteAddress, socket.remotePort)
+  console.log(`accepted ${peer}`)
+
+  socket.on('data', chunk => {
+    // false: the kernel takes no more for this client. Stop reading from it, so that TCP's flow
+    // control holds the client back; otherwise the bytes would pile up in our memory.
+    if (!socket.write(chunk)) socket.pause()
+  })
+  socket.on('drain', () => socket.resume())
+  socket.on('end', () => socket.end())
+
+  // A reset is an `error` event, and an `error` event that nobody listens to ends the process:
+  // one client would take down the conversations of all others.
+  socket.on('error', (error: NodeJS.ErrnoException) => console.error(`error ${peer} ${error.code}`))
+  socket.on('close', () => console.log(`closed ${peer} ${socket.bytesRead} bytes`))
+})
+// #endregion server
+
+server.on('error', error => exitCannotListen(error, endpoint(options.host, options.port), command))
+server.listen(options.port, options.host, () => {
+  const { address, port } = server.address() as AddressInfo
+  console.log(`listening ${endpoint(address, port)}`)
+})
+
+// Ends all conversations at once. The `graceful` example lets them finish first.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(0))

@@ -1,0 +1,95 @@
+/**
+ * Graceful shutdown: on SIGTERM, stop listening, finish what was begun, and keep a deadline.
+ *
+ *   npm run 02:graceful:server     in one terminal; Ctrl-C starts the shutdown
+ *   npm run 02:graceful:client     in another
+ */
+import { type AddressInfo, createServer, type Socket } from 'node:net'
+import { endpoint } from '../../../lib/program/endpoint.ts'
+import { exitCannotListen } from '../../../lib/program/failures.ts'
+import { host, port, readOptions } from '../../../lib/program/options.ts'
+
+const command = 'npm run 02:graceful:server'
+const options = readOptions({
+  command,
+  does: 'Answers "work MS" after MS milliseconds. SIGTERM or SIGINT starts a graceful shutdown.',
+  flags: {
+    host,
+    port: port(7023),
+    'deadline-ms': { default: 5000, max: 600_000, help: 'how long running work may take' },
+    'stop-after': { default: 0, help: 'send myself SIGTERM at this many requests; 0: never' },
+  },
+})
+
+// #region server
+/** Every open connection, with the number of its requests that are not answered yet. */
+const open = new Map<Socket, number>()
+let stopping = false
+let requests = 0
+
+const server = createServer({ allowHalfOpen: true }, socket => {
+  const peer = endpoint(socket.remoteAddress, socket.remotePort)
+  open.set(socket, 0)
+  console.log(`accepted ${peer}`)
+  let line = ''
+  let ended = false
+
+  // The client has nothing to ask any more, or we want no more questions: say goodbye once the
+  // last answer is written.
+  const endIfIdle = () => {
+    if ((ended || stopping) && open.get(socket) === 0) socket.end()
+  }
+  socket.setEncoding('utf8')
+  socket.on('data', text => {
+    const lines = (line + text).split('\n') // chapter 04 does this properly
+    line = (lines.pop() ?? '').slice(0, 100)
+    for (const request of lines) {
+      const ms = Math.min(60_000, Number(/^work (\d+)$/.exec(request)?.[1] ?? 0))
+      open.set(socket, (open.get(socket) ?? 0) + 1)
+      setTimeout(() => {
+        if (socket.destroyed) return
+        socket.write(`done ${ms}\n`)
+        open.set(socket, (open.get(socket) ?? 1) - 1)
+        endIfIdle()
+      }, ms).unref()
+      if (++requests === options['stop-after']) process.kill(process.pid, 'SIGTERM')
+    }
+  })
+  socket.on('end', () => {
+    ended = true
+    endIfIdle()
+  })
+  socket.on('error', (error: NodeJS.ErrnoException) => console.error(`error ${peer} ${error.code}`))
+  socket.on('close', () => {
+    open.delete(socket)
+    console.log(`closed ${peer}`)
+  })
+})
+
+function shutDown(): void {
+  if (stopping) return
+  stopping = true
+  console.log(`stopping ${open.size} connections, deadline ${options['deadline-ms']} ms`)
+  // From here on the kernel refuses new connections. The callback comes when the last open
+  // connection has gone; on its own, that may be never.
+  server.close(() => {
+    console.log('stopped')
+    process.exit(0)
+  })
+  for (const [socket, unanswered] of open) if (unanswered === 0) socket.end()
+  setTimeout(() => {
+    for (const [socket, unanswered] of open) {
+      const peer = endpoint(socket.remoteAddress, socket.remotePort)
+      console.log(`cut ${peer} ${unanswered} answers missing`)
+      socket.destroy()
+    }
+  }, options['deadline-ms'])
+}
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, shutDown)
+// #endregion server
+
+server.on('error', error => exitCannotListen(error, endpoint(options.host, options.port), command))
+server.listen(options.port, options.host, () => {
+  const { address, port } = server.address() as AddressInfo
+  console.log(`listening ${endpoint(address, port)}`)
+})

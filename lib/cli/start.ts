@@ -1,0 +1,97 @@
+/** `npm start`: shows the catalogue, runs an example, prints its timeline. */
+import { parseArgs } from 'node:util'
+import pc from 'picocolors'
+import {
+  type CatalogueChapter,
+  type CatalogueEntry,
+  entriesOf,
+  findEntry,
+  loadChapters,
+} from '../catalogue/index.ts'
+import { renderList } from './list.ts'
+import { showExample, terminalColumns } from './show-example.ts'
+
+const USAGE = `Runs an example of the kit: its server and its client together, as one timeline.
+
+usage: npm start                    choose in the terminal
+       npm start 02                 run the first example of a chapter
+       npm start 02/echo            run one example
+       npm start -- --list          list chapters and examples
+
+Without a terminal and without a name: prints the list and runs 02/echo.`
+
+const DEFAULT_EXAMPLE = '02/echo'
+
+const chapters = await loadChapters()
+process.exitCode = await main()
+
+async function main(): Promise<number> {
+  const parsed = readArguments(process.argv.slice(2))
+  if ('error' in parsed) {
+    console.error(`${parsed.error} (see npm start -- --help)`)
+    return 2
+  }
+  if (parsed.help) {
+    console.log(USAGE)
+    return 0
+  }
+  const columns = terminalColumns()
+  if (parsed.list) {
+    console.log(renderList(chapters, columns, pc.isColorSupported))
+    return 0
+  }
+  if (parsed.name !== undefined) {
+    const found = findEntry(chapters, parsed.name)
+    if ('entry' in found) return showExample(found.entry)
+    console.error(
+      `no example "${found.unknown}": did you mean ${found.nearest}? All: npm start -- --list`,
+    )
+    return 2
+  }
+  if (process.stdin.isTTY && process.stdout.isTTY) return pickAndShow(chapters)
+  console.log(`${renderList(chapters, columns, pc.isColorSupported)}\n`)
+  return showExample(entriesOf(chapters).find(({ id }) => id === DEFAULT_EXAMPLE)!)
+}
+
+function readArguments(
+  args: string[],
+): { error: string } | { name: string | undefined; list: boolean; help: boolean } {
+  try {
+    const { values, positionals } = parseArgs({
+      args,
+      options: {
+        list: { type: 'boolean', default: false },
+        help: { type: 'boolean', short: 'h', default: false },
+      },
+      allowPositionals: true,
+    })
+    if (positionals.length > 1)
+      return { error: `one example at a time, got ${positionals.join(' ')}` }
+    return { name: positionals[0], list: values.list, help: values.help }
+  } catch (error) {
+    return { error: (error as Error).message.split('. ')[0]! }
+  }
+}
+
+/** Lets the reader choose and run one example after the other, until Esc or Ctrl-C. */
+async function pickAndShow(chapters: readonly CatalogueChapter[]): Promise<number> {
+  // Loaded here, because only a terminal needs it.
+  const { autocomplete, isCancel } = await import('@clack/prompts')
+  let entry: CatalogueEntry | undefined
+  for (;;) {
+    const choice = await autocomplete<CatalogueEntry>({
+      message: 'Which example? Type to filter, Enter to run, Esc to leave.',
+      maxItems: 12,
+      ...(entry ? { initialValue: entry } : {}),
+      options: entriesOf(chapters).map(value => ({
+        value,
+        label: value.id,
+        hint: value.example.shows,
+      })),
+    })
+    if (isCancel(choice)) return 0
+    entry = choice
+    const code = await showExample(entry)
+    if (code !== 0) return code
+  }
+}

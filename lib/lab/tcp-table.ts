@@ -1,0 +1,91 @@
+import { readFileSync } from 'node:fs'
+
+/** States in the order of the kernel's numbers, from 1 on, under the names of RFC 9293. */
+const STATES = [
+  'ESTABLISHED',
+  'SYN-SENT',
+  'SYN-RECEIVED',
+  'FIN-WAIT-1',
+  'FIN-WAIT-2',
+  'TIME-WAIT',
+  'CLOSED',
+  'CLOSE-WAIT',
+  'LAST-ACK',
+  'LISTEN',
+  'CLOSING',
+  'SYN-RECEIVED',
+] as const
+
+export type TcpState = (typeof STATES)[number]
+
+/** One socket as the kernel lists it. */
+export interface TcpRow {
+  localAddress: string
+  localPort: number
+  remoteAddress: string
+  remotePort: number
+  state: TcpState
+  /** Bytes that the program has written and the peer has not acknowledged. */
+  txQueue: number
+  /** Bytes that wait to be read. For LISTEN: connections that wait to be accepted. */
+  rxQueue: number
+  /** Names the socket in `/proc/PID/fd`. 0: no process owns it (not accepted yet, or orphaned). */
+  inode: number
+}
+
+/**
+ * Reads the kernel's IPv4 TCP sockets, without root.
+ *
+ * @throws {Error} `ENOENT` where there is no `/proc/net/tcp`, as on any system but Linux.
+ * @see proc_net_tcp in the kernel's documentation
+ * @example
+ * ```ts
+ * import { readTcpTable } from './lib/lab/tcp-table.ts'
+ *
+ * const listening = readTcpTable().filter(row => row.state === 'LISTEN')
+ * ```
+ */
+export function readTcpTable(): TcpRow[] {
+  return parseTcpTable(readFileSync('/proc/net/tcp', 'latin1'))
+}
+
+/** The part of `readTcpTable` that needs no kernel. */
+export function parseTcpTable(text: string): TcpRow[] {
+  return text.trimEnd().split('\n').slice(1).map(parseRow)
+}
+
+function parseRow(line: string): TcpRow {
+  const [, local = '', remote = '', state = '', queues = '', , , , , inode = ''] = line
+    .trim()
+    .split(/\s+/)
+  const [localAddress, localPort] = parseEndpoint(local)
+  const [remoteAddress, remotePort] = parseEndpoint(remote)
+  const [tx = '', rx = ''] = queues.split(':')
+  return {
+    localAddress,
+    localPort,
+    remoteAddress,
+    remotePort,
+    state: STATES[Number.parseInt(state, 16) - 1] ?? 'CLOSED',
+    txQueue: Number.parseInt(tx, 16),
+    rxQueue: Number.parseInt(rx, 16),
+    inode: Number(inode),
+  }
+}
+
+const LITTLE_ENDIAN = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1
+
+/** The kernel prints an address as one word of the machine's byte order, a port as a number. */
+function parseEndpoint(text: string): [address: string, port: number] {
+  const [word = '', port = ''] = text.split(':')
+  const bytes = [0, 2, 4, 6].map(at => Number.parseInt(word.slice(at, at + 2), 16))
+  return [(LITTLE_ENDIAN ? bytes.reverse() : bytes).join('.'), Number.parseInt(port, 16)]
+}
+
+/** A row as one line: `ESTABLISHED 127.0.0.1:7014 -> 127.0.0.1:40000 tx 0 rx 5 inode 0`. */
+export function describeRow(row: TcpRow): string {
+  const { state, localAddress, localPort, remoteAddress, remotePort, txQueue, rxQueue, inode } = row
+  const from = `${localAddress}:${localPort}`
+  const to = state === 'LISTEN' ? '' : ` -> ${remoteAddress}:${remotePort}`
+  return `${state} ${from}${to} tx ${txQueue} rx ${rxQueue} inode ${inode}`
+}

@@ -1,0 +1,42 @@
+/** The error that Node raises when a system call failed. */
+export type SocketError = NodeJS.ErrnoException
+
+/** Says in one line why a server cannot listen, and ends the program with exit code 1. */
+export function exitCannotListen(error: SocketError, where: string, command: string): never {
+  const cure: Record<string, string> = {
+    EADDRINUSE: `a program is listening there already; any free port: ${command} -- --port 0`,
+    EADDRNOTAVAIL: 'no network interface of this machine has that address; try 127.0.0.1',
+    EACCES: 'not allowed here; ports below 1024 need root, try one from 1024 up',
+    ENOTFOUND: 'no such host name; try 127.0.0.1',
+  }
+  exitWith(error, `cannot listen on ${where}`, cure)
+}
+
+/** Says in one line why a client cannot connect, and ends the program with exit code 1. */
+export function exitCannotConnect(error: SocketError, where: string, serverCommand: string): never {
+  const cure: Record<string, string> = {
+    ECONNREFUSED: `is the server running? ${serverCommand}`,
+    ENOENT: `is the server running? ${serverCommand}`,
+    ETIMEDOUT: 'nothing answered: host down, or a firewall drops the packets',
+    ENOTFOUND: 'no such host name; try 127.0.0.1',
+    EADDRNOTAVAIL: 'port 0 is no port to connect to; give the one the server printed',
+  }
+  exitWith(error, `cannot connect to ${where}`, cure)
+}
+
+/** Says in one line that an open connection broke, and ends the program with exit code 1. */
+export function exitLost(error: SocketError, where: string): never {
+  const cure: Record<string, string> = {
+    ECONNRESET: 'the peer reset the connection; it crashed, or closed without reading everything',
+    EPIPE: 'the peer has closed the connection; nothing more can be sent',
+    ETIMEDOUT: 'the peer stopped answering',
+  }
+  exitWith(error, `lost the connection to ${where}`, cure)
+}
+
+function exitWith(error: SocketError, what: string, cures: Record<string, string>): never {
+  const code = error.code ?? error.name
+  const cure = cures[code]
+  console.error(`${what}: ${code}${cure ? ` (${cure})` : ''}`)
+  process.exit(1)
+}

@@ -1,0 +1,127 @@
+import { parseArgs } from 'node:util'
+
+/** A flag: its default says its type, `min` and `max` bound a number. */
+export interface Flag {
+  default: string | number | boolean
+  help: string
+  min?: number
+  max?: number
+}
+
+type Widen<T> = T extends string ? string : T extends number ? number : boolean
+export type Options<F extends Record<string, Flag>> = { [K in keyof F]: Widen<F[K]['default']> }
+
+/** What `--help` says beside the flags. */
+export interface Usage<F extends Record<string, Flag>> {
+  /** The command by which a reader runs the program: `npm run 02:server`. */
+  command: string
+  /** What the program does, in one sentence. */
+  does: string
+  flags: F
+}
+
+/** Where every server of the kit listens unless it is told otherwise. */
+export const host: Flag & { default: string } = {
+  default: '127.0.0.1',
+  help: 'address; 127.0.0.1 keeps the program on this machine',
+}
+
+/** A `--port` flag. */
+export function port(defaultPort: number, help = 'TCP port'): Flag & { default: number } {
+  return { default: defaultPort, min: 0, max: 65535, help }
+}
+
+/**
+ * Reads the command line of a chapter program.
+ *
+ * `--help` prints the usage and ends the program with exit code 0. A wrong flag or value prints one
+ * line on stderr that names the flag, and ends it with exit code 2.
+ */
+export function readOptions<const F extends Record<string, Flag>>(usage: Usage<F>): Options<F> {
+  const result = parseOptions(usage, process.argv.slice(2))
+  if ('options' in result) return result.options
+  if ('help' in result) {
+    console.log(result.help)
+    process.exit(0)
+  }
+  console.error(result.error)
+  process.exit(2)
+}
+
+type Parsed<F extends Record<string, Flag>> =
+  | { options: Options<F> }
+  | { help: string }
+  | { error: string }
+
+/** The part of `readOptions` that neither prints nor exits. */
+export function parseOptions<const F extends Record<string, Flag>>(
+  usage: Usage<F>,
+  args: readonly string[],
+): Parsed<F> {
+  const { flags } = usage
+  const { tokens } = parseArgs({
+    args: [...args],
+    options: Object.fromEntries(
+      Object.entries(flags).map(([name, flag]) => [
+        name,
+        { type: typeof flag.default === 'boolean' ? 'boolean' : 'string' } as const,
+      ]),
+    ),
+    strict: false,
+    tokens: true,
+  })
+  const options: Record<string, string | number | boolean> = Object.fromEntries(
+    Object.entries(flags).map(([name, flag]) => [name, flag.default]),
+  )
+  const more = `(see ${usage.command} -- --help)`
+  for (const token of tokens) {
+    if (token.kind === 'option-terminator') continue
+    if (token.kind === 'positional') {
+      return { error: `unexpected argument "${token.value}": flags start with -- ${more}` }
+    }
+    if (token.rawName === '--help' || token.rawName === '-h') return { help: helpText(usage) }
+    const flag = Object.hasOwn(flags, token.name) ? flags[token.name] : undefined
+    if (!flag) {
+      const known = Object.keys(flags).map(name => `--${name}`)
+      return { error: `unknown flag ${token.rawName}: known are ${known.join(', ')} ${more}` }
+    }
+    const value = readValue(token.rawName, flag, token.value)
+    if (typeof value === 'object') return value
+    options[token.name] = value
+  }
+  return { options: options as Options<F> }
+}
+
+function readValue(name: string, flag: Flag, text: string | undefined) {
+  if (typeof flag.default === 'boolean') {
+    return text === undefined ? true : { error: `${name} takes no value, got "${text}"` }
+  }
+  const kind = typeof flag.default === 'string' ? 'text' : `a whole number ${rangeOf(flag)}`
+  if (text === undefined) return { error: `${name} needs a value: ${kind}` }
+  if (typeof flag.default === 'string') return text
+  const number = /^\d+$/.test(text) ? Number(text) : Number.NaN
+  if (number >= (flag.min ?? 0) && number <= (flag.max ?? Number.MAX_SAFE_INTEGER)) return number
+  return { error: `${name} needs ${kind}, got "${text}"` }
+}
+
+function rangeOf(flag: Flag): string {
+  const from = flag.min ?? 0
+  return flag.max === undefined ? `of at least ${from}` : `from ${from} to ${flag.max}`
+}
+
+function helpText<F extends Record<string, Flag>>(usage: Usage<F>): string {
+  const rows = Object.entries(usage.flags).map(([name, flag]) => {
+    const type = typeof flag.default
+    const left = type === 'boolean' ? `--${name}` : `--${name} ${type === 'number' ? 'N' : 'TEXT'}`
+    const fallback = type === 'boolean' || flag.default === '' ? '' : ` (default ${flag.default})`
+    return [left, `${flag.help}${fallback}`] as const
+  })
+  const width = Math.max(...rows.map(([left]) => left.length), '--help'.length)
+  const lines = [...rows, ['--help', 'print this text'] as const]
+  return [
+    usage.does,
+    '',
+    `usage: ${usage.command} -- [flags]`,
+    ...lines.map(([left, right]) => `  ${left.padEnd(width)}  ${right}`),
+  ].join('\n')
+}

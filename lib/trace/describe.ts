@@ -1,0 +1,28 @@
+const PREVIEW_BYTES = 24
+/** Of more than this, only the count is of interest. */
+const BULK_BYTES = 512
+
+/**
+ * `5 bytes "hello"`; bytes that are no text in hex: `4 bytes 00 00 00 05`; a long text is cut: `…`;
+ * of a lot of bytes only the count.
+ */
+export function describeBytes(data: Uint8Array): string {
+  const count = `${data.length} byte${data.length === 1 ? '' : 's'}`
+  if (data.length === 0 || data.length > BULK_BYTES) return count
+  const cut = data.length > PREVIEW_BYTES
+  const text = asText(data.subarray(0, PREVIEW_BYTES), cut)
+  if (text !== undefined) return `${count} ${JSON.stringify(text).slice(0, -1)}${cut ? '…' : ''}"`
+  const hex = Array.from(data.subarray(0, 8), byte => byte.toString(16).padStart(2, '0')).join(' ')
+  return `${count} ${hex}${data.length > 8 ? ' …' : ''}`
+}
+
+/** The bytes as text, or undefined where they are none. A cut may fall inside a character. */
+function asText(data: Uint8Array, cut: boolean): string | undefined {
+  try {
+    const text = new TextDecoder('utf-8', { fatal: true }).decode(data, { stream: cut })
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are no text
+    return /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f]/.test(text) ? undefined : text
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,74 @@
+import pc from 'picocolors'
+import wrapAnsi from 'wrap-ansi'
+import type { End, TraceEvent } from './recording.ts'
+
+/** How wide, and in colour or not. */
+export interface TextStyle {
+  /** Columns of the terminal. */
+  columns: number
+  color: boolean
+}
+
+const TIME_WIDTH = 9
+const GAP = 2
+/** Below this, two columns would be too narrow to read: server and client share one. */
+const TWO_COLUMNS_FROM = 72
+
+/** Turns events into lines of a timeline: one column for the server, one for the client. */
+export class TextTimeline {
+  readonly #style: TextStyle
+  readonly #colors
+  readonly #two: boolean
+  readonly #width: number
+  readonly #seen = { server: new Set<number>(), client: new Set<number>() }
+  #startNs: number | undefined
+
+  constructor(style: TextStyle) {
+    this.#style = style
+    this.#colors = pc.createColors(style.color)
+    this.#two = style.columns >= TWO_COLUMNS_FROM
+    const rest = style.columns - TIME_WIDTH - GAP
+    this.#width = this.#two ? Math.floor((rest - GAP) / 2) : Math.max(10, rest - 'client '.length)
+  }
+
+  /** The line above the columns. */
+  header(): string {
+    const { dim } = this.#colors
+    if (!this.#two) return dim('ms'.padStart(TIME_WIDTH))
+    const server = this.#paint('server', 'server'.padEnd(this.#width))
+    return `${dim('ms'.padStart(TIME_WIDTH))}  ${server}  ${this.#paint('client', 'client')}`
+  }
+
+  /** One event, as one line or as several where the column is too narrow for its text. */
+  event(event: TraceEvent): string {
+    this.#startNs ??= event.tNs
+    const ms = ((event.tNs - this.#startNs) / 1e6).toFixed(1).padStart(TIME_WIDTH)
+    const lines = wrapAnsi(this.#textOf(event), this.#width, { hard: true, trim: false }).split(
+      '\n',
+    )
+    return lines
+      .map((line, index) => {
+        const time = index === 0 ? this.#colors.dim(ms) : ' '.repeat(TIME_WIDTH)
+        return `${time}  ${this.#place(event, index === 0 ? line.trimEnd() : `  ${line.trim()}`, index)}`
+      })
+      .join('\n')
+  }
+
+  #place({ end, event }: TraceEvent, line: string, index: number): string {
+    const text = event === 'print' ? line : this.#paint(end, line)
+    if (!this.#two) return `${this.#paint(end, index === 0 ? end.padEnd(7) : ' '.repeat(7))}${text}`
+    return end === 'server' ? text : `${' '.repeat(this.#width + GAP)}${text}`
+  }
+
+  #textOf({ event, end, socket, text }: TraceEvent): string {
+    if (event === 'print') return `› ${text}`
+    if (socket !== undefined) this.#seen[end].add(socket)
+    // With one socket there is nothing to tell apart.
+    return socket !== undefined && this.#seen[end].size > 1 ? `#${socket} ${text}` : text
+  }
+
+  #paint(end: End, text: string): string {
+    if (!this.#style.color) return text
+    return end === 'server' ? this.#colors.cyan(text) : this.#colors.magenta(text)
+  }
+}
