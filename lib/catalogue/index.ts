@@ -77,10 +77,7 @@ export function scriptsOf(chapters: readonly CatalogueChapter[]): Record<string,
 export type Role = 'server' | 'client' | 'demo'
 
 /** The script by which a reader runs one program: the short name where there is one. */
-export function scriptName(
-  { chapter, example }: CatalogueEntry,
-  role: 'server' | 'client',
-): string {
+export function scriptName({ chapter, example }: CatalogueEntry, role: Role): string {
   const main = example === chapter.examples[0]
   return main ? `${chapter.id}:${role}` : `${chapter.id}:${example.name}:${role}`
 }

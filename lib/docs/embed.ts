@@ -1,0 +1,143 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import {
+  type CatalogueChapter,
+  type CatalogueEntry,
+  entriesOf,
+  ROOT,
+  scriptName,
+} from '../catalogue/index.ts'
+import type { TraceEvent } from '../trace/recording.ts'
+import { TextTimeline } from '../trace/render-text.ts'
+
+/**
+ * Parts of a Markdown file that are generated. Each stands between a comment that says what it is
+ * and a comment that ends it:
+ *
+ *     <!-- source: chapters/02-tcp-echo/echo/server.ts#server -->   a region of a source file
+ *     <!-- timeline: 02/echo -->                                    a run of an example
+ *     <!-- output: 02/in-flight client -->                          what one program printed in a run
+ *     <!-- table: chapters -->                                      the catalogue
+ *     <!-- table: examples 02 -->                                   one chapter's examples
+ *     …
+ *     <!-- end -->
+ */
+const EMBED = /<!-- (source|timeline|output|table): (.+?) -->\n([\s\S]*?)<!-- end -->/g
+
+/** One generated part of a Markdown file. */
+export interface Embed {
+  kind: 'source' | 'timeline' | 'output' | 'table'
+  /** What follows the colon. */
+  what: string
+  /** What stands in the file now. */
+  body: string
+}
+
+/** What embeds are made from. `run` runs an example, at most once for each. */
+export interface EmbedSources {
+  chapters: readonly CatalogueChapter[]
+  run: (entry: CatalogueEntry) => Promise<TraceEvent[]>
+}
+
+export function findEmbeds(markdown: string): Embed[] {
+  return [...markdown.matchAll(EMBED)].map(([, kind, what = '', body = '']) => ({
+    kind: kind as Embed['kind'],
+    what,
+    body,
+  }))
+}
+
+/** Puts new bodies into a Markdown file, in the order of its embeds. */
+export function replaceEmbeds(markdown: string, bodies: readonly string[]): string {
+  let at = 0
+  return markdown.replace(
+    EMBED,
+    (_all, kind, what) => `<!-- ${kind}: ${what} -->\n${bodies[at++]}<!-- end -->`,
+  )
+}
+
+/** Makes the body of an embed from the real thing. */
+export async function renderEmbed(embed: Embed, sources: EmbedSources): Promise<string> {
+  const [name = '', end] = embed.what.split(' ')
+  switch (embed.kind) {
+    case 'source':
+      return fenced('ts', sourceRegion(embed.what))
+    case 'table':
+      return name === 'chapters'
+        ? chapterTable(sources.chapters)
+        : exampleTable(sources.chapters, end ?? '')
+    case 'timeline':
+      return fenced('text', timelineText(await sources.run(entryOf(sources, name))))
+    case 'output': {
+      const events = await sources.run(entryOf(sources, name))
+      const lines = events.filter(event => event.event === 'print' && event.end === end)
+      return fenced('text', lines.map(({ text }) => text).join('\n'))
+    }
+  }
+}
+
+/**
+ * What must be equal for a generated part to be up to date. Source and tables: everything. Runs:
+ * everything but numbers, which differ from run to run, and for a timeline each column on its own,
+ * because the order between two processes may differ as well.
+ */
+export function normalise({ kind, body }: Pick<Embed, 'kind' | 'body'>): string {
+  if (kind === 'source' || kind === 'table') return body
+  const text = body.replaceAll(/\/tmp\/[\w./-]+/g, 'PATH').replaceAll(/\d+(\.\d+)?/g, 'N')
+  if (kind === 'output') return text
+  const isServer = (line: string) => /^\s*(?:N {2})\S/.test(line)
+  const lines = text.split('\n').map(line => line.trimEnd())
+  const [server, client] = [lines.filter(isServer), lines.filter(line => !isServer(line))]
+  return [...server, ...client].map(line => line.trim().replace(/^N\s+/, '')).join('\n')
+}
+
+function entryOf(sources: EmbedSources, id: string): CatalogueEntry {
+  const entry = entriesOf(sources.chapters).find(candidate => candidate.id === id)
+  if (!entry) throw new Error(`no example "${id}" in the catalogue: correct the comment`)
+  return entry
+}
+
+function fenced(language: string, text: string): string {
+  return `\n\`\`\`${language}\n${text.trimEnd()}\n\`\`\`\n\n`
+}
+
+/** The lines between `// #region name` and `// #endregion name`, or the whole file. */
+export function sourceRegion(reference: string): string {
+  const [file = '', region] = reference.split('#')
+  const text = readFileSync(join(ROOT, file), 'utf8')
+  if (region === undefined) return text
+  const match = new RegExp(
+    `^ *// #region ${region}\n([\\s\\S]*?)^ *// #endregion ${region}$`,
+    'm',
+  ).exec(text)
+  if (!match?.[1]) throw new Error(`${file} has no region "${region}": mark it with // #region`)
+  return match[1]
+}
+
+/** A timeline as it stands in a document: in columns of 80 characters. */
+function timelineText(events: readonly TraceEvent[]): string {
+  const timeline = new TextTimeline({ columns: 96, color: false })
+  return [timeline.header(), ...events.map(event => timeline.event(event))].join('\n')
+}
+
+function chapterTable(chapters: readonly CatalogueChapter[]): string {
+  const rows = chapters.map(chapter => {
+    const examples = chapter.examples.map(({ name }) => `\`${name}\``).join(', ')
+    const link = `[${chapter.id} ${chapter.title}](chapters/${chapter.folder}/README.md)`
+    return `| ${link} | ${chapter.promise} | ${examples} |`
+  })
+  return `\n| chapter | what you can do afterwards | examples |\n|---|---|---|\n${rows.join('\n')}\n\n`
+}
+
+function exampleTable(chapters: readonly CatalogueChapter[], id: string): string {
+  const chapter = chapters.find(candidate => candidate.id === id)
+  if (!chapter) throw new Error(`no chapter "${id}" in the catalogue: correct the comment`)
+  const rows = chapter.examples.map(example => {
+    const entry = { id: `${chapter.id}/${example.name}`, chapter, example }
+    const second = example.demo ? 'demo' : 'client'
+    const programs = `\`${scriptName(entry, 'server')}\`, \`${scriptName(entry, second)}\``
+    const linux = example.needs === 'linux' ? ' (Linux)' : ''
+    return `| \`npm start ${entry.id}\` | ${example.shows}${linux} | ${programs} |`
+  })
+  return `\n| run | what it shows | scripts |\n|---|---|---|\n${rows.join('\n')}\n\n`
+}
