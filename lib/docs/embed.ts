@@ -126,7 +126,7 @@ function chapterTable(chapters: readonly CatalogueChapter[]): string {
     const link = `[${chapter.id} ${chapter.title}](chapters/${chapter.folder}/README.md)`
     return `| ${link} | ${chapter.promise} | ${examples} |`
   })
-  return `\n| chapter | what you can do afterwards | examples |\n|---|---|---|\n${rows.join('\n')}\n\n`
+  return `\n| chapter | what you can do afterwards | examples |\n| --- | --- | --- |\n${rows.join('\n')}\n\n`
 }
 
 function exampleTable(chapters: readonly CatalogueChapter[], id: string): string {
@@ -139,5 +139,5 @@ function exampleTable(chapters: readonly CatalogueChapter[], id: string): string
     const linux = example.needs === 'linux' ? ' (Linux)' : ''
     return `| \`npm start ${entry.id}\` | ${example.shows}${linux} | ${programs} |`
   })
-  return `\n| run | what it shows | scripts |\n|---|---|---|\n${rows.join('\n')}\n\n`
+  return `\n| run | what it shows | scripts |\n| --- | --- | --- |\n${rows.join('\n')}\n\n`
 }
