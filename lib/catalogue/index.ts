@@ -1,4 +1,4 @@
-import { readdirSync } from 'node:fs'
+import { existsSync, readdirSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { closest } from 'fastest-levenshtein'
 import type { CatalogueChapter, CatalogueEntry, Chapter } from './types.ts'
@@ -8,21 +8,40 @@ export type { CatalogueChapter, CatalogueEntry, Chapter, Example, Program } from
 /** The repository's root folder, with a slash at its end. */
 export const ROOT = fileURLToPath(new URL('../../', import.meta.url))
 
-/** Reads every `chapters/NN-name/chapter.ts`, in the order of the chapters. */
-export async function loadChapters(): Promise<CatalogueChapter[]> {
-  const chapters = new URL('../../chapters/', import.meta.url)
+/** The catalogue cannot be read. The message says in one line what to add, and where. */
+export class CatalogueError extends Error {}
+
+/**
+ * Reads every `chapters/NN-name/chapter.ts`, in the order of the chapters.
+ *
+ * @throws {CatalogueError} where a chapter's folder has no catalogue entry.
+ */
+export async function loadChapters(
+  root = new URL('../../', import.meta.url),
+): Promise<CatalogueChapter[]> {
+  const chapters = new URL('chapters/', root)
   const folders = readdirSync(chapters, { withFileTypes: true })
     .filter(entry => entry.isDirectory() && /^\d\d-/.test(entry.name))
     .map(entry => entry.name)
     .sort()
-  return Promise.all(
-    folders.map(async folder => {
-      const module: { default: Chapter } = await import(
-        new URL(`${folder}/chapter.ts`, chapters).href
-      )
-      return { ...module.default, folder }
-    }),
-  )
+  return Promise.all(folders.map(folder => loadChapter(chapters, folder)))
+}
+
+async function loadChapter(chapters: URL, folder: string): Promise<CatalogueChapter> {
+  const file = new URL(`${folder}/chapter.ts`, chapters)
+  const name = `chapters/${folder}`
+  if (!existsSync(file)) {
+    const model = 'chapters/02-tcp-echo/chapter.ts'
+    throw new CatalogueError(`${name} has no chapter.ts: add one like ${model}, or move the folder`)
+  }
+  const module: { default?: Partial<Chapter> } = await import(file.href)
+  const chapter = module.default
+  if (!chapter?.id || !chapter.examples?.length) {
+    throw new CatalogueError(
+      `${name}/chapter.ts: export a chapter with an id and at least one example as the default`,
+    )
+  }
+  return { ...(chapter as Chapter), folder }
 }
 
 /** Every example of every chapter. */
@@ -37,25 +56,33 @@ export type Found = { entry: CatalogueEntry } | { unknown: string; nearest: stri
 
 /**
  * Finds an example by what a reader types: `02/echo`, `02` or `2` (the chapter's first example),
- * `02-tcp-echo`, `02-tcp-echo/chat`, or `chat` where only one chapter has an example of that name.
+ * `02-tcp-echo`, `02-tcp-echo/chat`, `chapters/02-tcp-echo/chat/`, or `chat` where only one chapter
+ * has an example of that name.
  */
 export function findEntry(chapters: readonly CatalogueChapter[], name: string): Found {
-  const wanted = name.toLowerCase().replace(/\/+$/, '')
+  const wanted = name
+    .toLowerCase()
+    .replace(/^(\.\/)?(chapters\/)?/, '')
+    .replace(/\/+$/, '')
   const all = entriesOf(chapters)
-  const matches = all.filter(({ id, chapter, example }) => {
+  const namesOf = ({ chapter, example }: CatalogueEntry): string[] => {
     const folders = [chapter.id, chapter.folder, String(Number(chapter.id))]
-    if (folders.includes(wanted)) return example === chapter.examples[0]
-    return folders.some(folder => wanted === `${folder}/${example.name}`) || wanted === id
-  })
-  const byName = all.filter(({ example }) => example.name === wanted)
-  const entry = matches[0] ?? (byName.length === 1 ? byName[0] : undefined)
-  if (entry) return { entry }
-  const names = wanted.includes('/') ? all.map(({ id }) => id) : all.map(e => e.example.name)
-  const nearest = closest(wanted, names)
-  return {
-    unknown: name,
-    nearest: all.find(e => e.id === nearest || e.example.name === nearest)!.id,
+    const own = folders.map(folder => `${folder}/${example.name}`)
+    return example === chapter.examples[0] ? [...own, ...folders] : own
   }
+  const byName = all.filter(({ example }) => example.name === wanted)
+  const entry =
+    all.find(candidate => namesOf(candidate).includes(wanted)) ??
+    (byName.length === 1 ? byName[0] : undefined)
+  if (entry) return { entry }
+  // The first of the nearest wins: the ids, then the other ways to name an example.
+  const meant = new Map(all.map(candidate => [candidate.id, candidate.id]))
+  for (const candidate of all) {
+    for (const known of [candidate.example.name, ...namesOf(candidate)]) {
+      if (!meant.has(known)) meant.set(known, candidate.id)
+    }
+  }
+  return { unknown: name, nearest: meant.get(closest(wanted, [...meant.keys()]))! }
 }
 
 /** The npm scripts that the catalogue asks for: name to command. */

@@ -1,27 +1,28 @@
 import pc from 'picocolors'
+import wrapAnsi from 'wrap-ansi'
 import { type CatalogueEntry, type Role, scriptName } from '../catalogue/index.ts'
 import { Condenser } from '../trace/condense.ts'
 import { Merger } from '../trace/merge.ts'
 import type { TraceEvent } from '../trace/recording.ts'
-import { TextTimeline } from '../trace/render-text.ts'
+import { type TextStyle, TextTimeline } from '../trace/render-text.ts'
 import { runExample } from '../trace/run-example.ts'
+import { readerIsGone, terminalColumns, wantsColor } from './terminal.ts'
 
 /** How late an event may reach us and still be shown in its place. */
 const HOLD_MS = 100
 
 /** Runs an example, prints its timeline, and returns the exit code that says how it went. */
 export async function showExample(entry: CatalogueEntry): Promise<number> {
-  const { bold, dim, red } = pc
   const { example } = entry
   if (example.needs === 'linux' && process.platform !== 'linux') {
     console.log(`${entry.id} needs Linux: it reads kernel tables that only Linux has`)
     return 0
   }
-  const timeline = new TextTimeline({
-    columns: terminalColumns(),
-    color: pc.isColorSupported,
-  })
-  console.log(`${bold(entry.id)}  ${example.shows}\n\n${timeline.header()}`)
+  const style = { columns: terminalColumns(), color: wantsColor() }
+  const { dim, red } = pc.createColors(style.color)
+  const timeline = new TextTimeline(style)
+  console.log(`${title(entry, style)}\n\n${timeline.header()}`)
+  if (readerIsGone()) return 0
 
   // A terminal shows events as they happen; a file or a pipe gets them in perfect order at the end.
   const merger = new Merger(process.stdout.isTTY ? HOLD_MS : Number.POSITIVE_INFINITY)
@@ -52,7 +53,7 @@ export async function showExample(entry: CatalogueEntry): Promise<number> {
       console.error(`\n${red(result.trouble)}`)
       return 1
     }
-    console.log(`\n${byHand(entry)}`)
+    console.log(`\n${byHand(entry, style)}`)
     return result.client?.code === 0 ? 0 : 1
   } finally {
     clearInterval(ticker)
@@ -60,16 +61,20 @@ export async function showExample(entry: CatalogueEntry): Promise<number> {
   }
 }
 
-/** The width to write for: the terminal's, else what COLUMNS says, else 100. */
-export function terminalColumns(): number {
-  return process.stdout.columns ?? (Number(process.env.COLUMNS) || 100)
+/** What is about to run, and how to read what follows. */
+function title({ id, example }: CatalogueEntry, { columns, color }: TextStyle): string {
+  const { bold, dim } = pc.createColors(color)
+  return [
+    wrapAnsi(`${bold(id)}  ${example.shows}`, columns),
+    dim(wrapAnsi('What both programs see and do; › marks what they print.', columns)),
+  ].join('\n')
 }
 
 const quote = (arg: string): string => (/^[\w./:=-]+$/.test(arg) ? arg : JSON.stringify(arg))
 
 /** The two commands that do the same in two terminals. */
-function byHand(entry: CatalogueEntry): string {
-  const { dim } = pc
+function byHand(entry: CatalogueEntry, { color }: TextStyle): string {
+  const { dim } = pc.createColors(color)
   const second = entry.example.demo ? 'demo' : 'client'
   const lines = (['server', second] satisfies Role[]).map(role => {
     const { args = [] } = entry.example[role] ?? {}

@@ -1,15 +1,16 @@
 /** `npm start`: shows the catalogue, runs an example, prints its timeline. */
 import { parseArgs } from 'node:util'
-import pc from 'picocolors'
 import {
   type CatalogueChapter,
   type CatalogueEntry,
+  CatalogueError,
   entriesOf,
   findEntry,
   loadChapters,
 } from '../catalogue/index.ts'
 import { renderList } from './list.ts'
-import { showExample, terminalColumns } from './show-example.ts'
+import { showExample } from './show-example.ts'
+import { readerIsGone, terminalColumns, wantsColor } from './terminal.ts'
 
 const USAGE = `Runs an example of the kit: its server and its client together, as one timeline.
 
@@ -22,8 +23,11 @@ Without a terminal and without a name: prints the list and runs 02/echo.`
 
 const DEFAULT_EXAMPLE = '02/echo'
 
-const chapters = await loadChapters()
-process.exitCode = await main()
+process.exitCode = await main().catch(error => {
+  if (!(error instanceof CatalogueError)) throw error
+  console.error(error.message)
+  return 1
+})
 
 async function main(): Promise<number> {
   const parsed = readArguments(process.argv.slice(2))
@@ -35,21 +39,22 @@ async function main(): Promise<number> {
     console.log(USAGE)
     return 0
   }
-  const columns = terminalColumns()
+  const chapters = await loadChapters()
+  const list = renderList(chapters, terminalColumns(), wantsColor())
   if (parsed.list) {
-    console.log(renderList(chapters, columns, pc.isColorSupported))
+    console.log(list)
     return 0
   }
   if (parsed.name !== undefined) {
     const found = findEntry(chapters, parsed.name)
     if ('entry' in found) return showExample(found.entry)
-    console.error(
-      `no example "${found.unknown}": did you mean ${found.nearest}? All: npm start -- --list`,
-    )
+    const name = JSON.stringify(found.unknown)
+    console.error(`no example ${name}: did you mean ${found.nearest}? All: npm start -- --list`)
     return 2
   }
   if (process.stdin.isTTY && process.stdout.isTTY) return pickAndShow(chapters)
-  console.log(`${renderList(chapters, columns, pc.isColorSupported)}\n`)
+  console.log(`${list}\n`)
+  if (readerIsGone()) return 0
   return showExample(entriesOf(chapters).find(({ id }) => id === DEFAULT_EXAMPLE)!)
 }
 
@@ -76,22 +81,13 @@ function readArguments(
 /** Lets the reader choose and run one example after the other, until Esc or Ctrl-C. */
 async function pickAndShow(chapters: readonly CatalogueChapter[]): Promise<number> {
   // Loaded here, because only a terminal needs it.
-  const { autocomplete, isCancel } = await import('@clack/prompts')
+  const { pickExample } = await import('./pick.ts')
   let entry: CatalogueEntry | undefined
   for (;;) {
-    const choice = await autocomplete<CatalogueEntry>({
-      message: 'Which example? Type to filter, Enter to run, Esc to leave.',
-      maxItems: 12,
-      ...(entry ? { initialValue: entry } : {}),
-      options: entriesOf(chapters).map(value => ({
-        value,
-        label: value.id,
-        hint: value.example.shows,
-      })),
-    })
-    if (isCancel(choice)) return 0
-    entry = choice
+    entry = await pickExample(chapters, entry)
+    if (!entry) return 0
     const code = await showExample(entry)
     if (code !== 0) return code
+    console.log()
   }
 }

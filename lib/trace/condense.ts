@@ -20,14 +20,12 @@ export class Condenser {
     server: new Map<string, Counted>(),
     client: new Map<string, Counted>(),
   } satisfies Record<End, unknown>
+  #lastNs = 0
 
   /** Takes the next event, and returns what is to be shown now, in order. */
   push(event: TraceEvent): TraceEvent[] {
-    if (event.event === 'print') {
-      // The summary stands where it is said, so that the timeline stays in order.
-      const { tNs } = event
-      return [...this.#summaries(event.end).map(summary => ({ ...summary, tNs })), event]
-    }
+    this.#lastNs = event.tNs
+    if (event.event === 'print') return [...this.#summaries(event.end), event]
     if (event.event === undefined || ALWAYS.has(event.event)) return [event]
     const kinds = this.#kinds[event.end]
     const known = kinds.get(event.event)
@@ -39,20 +37,22 @@ export class Condenser {
 
   /** What is left to be said at the end. */
   flush(): TraceEvent[] {
-    return [...this.#summaries('server'), ...this.#summaries('client')].sort(
-      (a, b) => a.tNs - b.tNs,
-    )
+    return [...this.#summaries('server'), ...this.#summaries('client')]
   }
 
+  /** They carry the time at which they are said, so that the timeline stays in order. */
   #summaries(end: End): TraceEvent[] {
     const kinds = [...this.#kinds[end].values()].filter(({ count }) => count > SHOWN)
     this.#kinds[end].clear()
     return kinds
+      .sort((a, b) => a.last.tNs - b.last.tNs)
       .map(({ last, count, bytes }): TraceEvent => {
-        const { socket: _, ...rest } = last
-        const sum = bytes > 0 ? `, ${bytes} bytes` : ''
-        return { ...rest, text: `… ${count - SHOWN} more ${last.event}${sum}` }
+        const { socket: _socket, bytes: _bytes, ...rest } = last
+        const text = `… ${count - SHOWN} more ${last.event}`
+        const summary = { ...rest, tNs: this.#lastNs }
+        return bytes > 0
+          ? { ...summary, bytes, text: `${text}, ${bytes} bytes` }
+          : { ...summary, text }
       })
-      .sort((a, b) => a.tNs - b.tNs)
   }
 }

@@ -26,3 +26,20 @@ function asText(data: Uint8Array, cut: boolean): string | undefined {
     return undefined
   }
 }
+
+/**
+ * Text of a program as it can be shown on one line: what would move the cursor, change the colour
+ * or be no character of XML is written as `\\x1b`; a tab becomes two spaces.
+ */
+export function printable(text: string): string {
+  return text
+    .replaceAll('\t', '  ')
+    .replaceAll('\r', '\\r')
+    .replaceAll(UNPRINTABLE, character => {
+      const code = character.charCodeAt(0).toString(16)
+      return code.length <= 2 ? `\\x${code.padStart(2, '0')}` : `\\u${code}`
+    })
+}
+
+/** Control characters, halves of a pair, marks of lines and of direction, non-characters. */
+const UNPRINTABLE = /[\p{Cc}\p{Cs}\u2028-\u202e\u2066-\u2069\ufffe\uffff]/gu

@@ -227,8 +227,8 @@ wrap(dgram.Socket.prototype, 'send', (self, [message]) => {
 for (const stream of [process.stdout, process.stderr]) {
   let rest = ''
   const decoder = new TextDecoder()
-  wrap(stream, 'write', (_self, [chunk]) => {
-    rest += typeof chunk === 'string' ? chunk : decoder.decode(chunk as Buffer, { stream: true })
+  wrap(stream, 'write', (_self, [chunk, encoding]) => {
+    rest += decoder.decode(asBytes(chunk, encoding), { stream: true })
     const lines = rest.split('\n')
     rest = lines.pop() ?? ''
     for (const text of lines) record({ event: 'print', text })

@@ -1,5 +1,6 @@
-import wrapAnsi from 'wrap-ansi'
-import type { Recording, TraceEvent } from './recording.ts'
+import { printable } from './describe.ts'
+import type { Recording } from './recording.ts'
+import { wrapped } from './render-text.ts'
 
 const CHARACTER = 7.8
 const LINE = 19
@@ -44,9 +45,11 @@ export function renderSvg({ meta, events }: Recording): string {
   for (const event of events) {
     y += LINE
     text(TIME, 'time', ((event.tNs - startNs) / 1e6).toFixed(1))
-    for (const [index, line] of wrapped(event).entries()) {
+    const isPrint = event.event === 'print'
+    const shown = `${isPrint ? '› ' : ''}${printable(event.text)}`
+    for (const [index, line] of wrapped(shown, COLUMN).entries()) {
       if (index > 0) y += LINE
-      text(X[event.end], event.event === 'print' ? 'print' : event.end, line)
+      text(X[event.end], isPrint ? 'print' : event.end, line)
     }
   }
   const height = y + LINE
@@ -62,13 +65,6 @@ export function renderSvg({ meta, events }: Recording): string {
 ${parts.join('\n')}
 </svg>
 `
-}
-
-function wrapped(event: TraceEvent): string[] {
-  const text = event.event === 'print' ? `› ${event.text}` : event.text
-  return wrapAnsi(text, COLUMN - 2, { hard: true })
-    .split('\n')
-    .map((line, index) => (index === 0 ? line : `  ${line}`))
 }
 
 const round = (x: number): number => Math.round(x * 10) / 10

@@ -1,5 +1,6 @@
 import pc from 'picocolors'
 import wrapAnsi from 'wrap-ansi'
+import { printable } from './describe.ts'
 import type { End, TraceEvent } from './recording.ts'
 
 /** How wide, and in colour or not. */
@@ -34,7 +35,10 @@ export class TextTimeline {
   /** The line above the columns. */
   header(): string {
     const { dim } = this.#colors
-    if (!this.#two) return dim('ms'.padStart(TIME_WIDTH))
+    if (!this.#two) {
+      const both = `${this.#paint('server', 'server')}${dim(', ')}${this.#paint('client', 'client')}`
+      return `${dim('ms'.padStart(TIME_WIDTH))}  ${both}`
+    }
     const server = this.#paint('server', 'server'.padEnd(this.#width))
     return `${dim('ms'.padStart(TIME_WIDTH))}  ${server}  ${this.#paint('client', 'client')}`
   }
@@ -43,13 +47,10 @@ export class TextTimeline {
   event(event: TraceEvent): string {
     this.#startNs ??= event.tNs
     const ms = ((event.tNs - this.#startNs) / 1e6).toFixed(1).padStart(TIME_WIDTH)
-    const lines = wrapAnsi(this.#textOf(event), this.#width, { hard: true, trim: false }).split(
-      '\n',
-    )
-    return lines
+    return wrapped(this.#textOf(event), this.#width)
       .map((line, index) => {
         const time = index === 0 ? this.#colors.dim(ms) : ' '.repeat(TIME_WIDTH)
-        return `${time}  ${this.#place(event, index === 0 ? line.trimEnd() : `  ${line.trim()}`, index)}`
+        return `${time}  ${this.#place(event, line, index)}`
       })
       .join('\n')
   }
@@ -60,7 +61,8 @@ export class TextTimeline {
     return end === 'server' ? text : `${' '.repeat(this.#width + GAP)}${text}`
   }
 
-  #textOf({ event, end, socket, text }: TraceEvent): string {
+  #textOf({ event, end, socket, text: raw }: TraceEvent): string {
+    const text = printable(raw)
     if (event === 'print') return `› ${text}`
     if (socket !== undefined) this.#seen[end].add(socket)
     // With one socket there is nothing to tell apart.
@@ -71,4 +73,18 @@ export class TextTimeline {
     if (!this.#style.color) return text
     return end === 'server' ? this.#colors.cyan(text) : this.#colors.magenta(text)
   }
+}
+
+/** The text in lines of at most `width` columns, all but the first indented. */
+export function wrapped(text: string, width: number): string[] {
+  const [first = '', ...rest] = wrapAnsi(text, width, { hard: true, trim: false }).split('\n')
+  if (rest.length === 0) return [first.trimEnd()]
+  // What is left after the first line is wrapped again, because the indent takes two columns.
+  const left = text.slice(first.length).trimStart()
+  return [
+    first.trimEnd(),
+    ...wrapAnsi(left, width - 2, { hard: true })
+      .split('\n')
+      .map(line => `  ${line}`),
+  ]
 }
