@@ -83,7 +83,12 @@ export async function renderEmbed(embed: Embed, sources: EmbedSources): Promise<
  */
 export function normalise({ kind, body }: Pick<Embed, 'kind' | 'body'>): string {
   if (kind === 'source' || kind === 'table') return body
-  const text = body.replaceAll(/\/tmp\/[\w./-]+/g, 'PATH').replaceAll(/\d+(\.\d+)?/g, 'N')
+  const text = body
+    .replaceAll(/\/\S+\/example\.sock/g, 'PATH')
+    .replaceAll(/localhost is .+ here/g, 'localhost is ADDRESSES here')
+    // Node 20 and 22 end a reset connection in another way than newer ones: see chapter 02.
+    .replaceAll(/(reset: got \d+ bytes, then) \w+/g, '$1 HOW')
+    .replaceAll(/0x[0-9a-f]+|\d+(\.\d+)?/g, 'N')
   if (kind === 'output') return text
   const isServer = (line: string) => /^\s*(?:N {2})\S/.test(line)
   const lines = text.split('\n').map(line => line.trimEnd())
@@ -111,7 +116,10 @@ export function sourceRegion(reference: string): string {
     'm',
   ).exec(text)
   if (!match?.[1]) throw new Error(`${file} has no region "${region}": mark it with // #region`)
-  return match[1]
+  // Regions may lie within each other: the marks of the inner ones are not shown.
+  const lines = match[1].split('\n').filter(line => !/^ *\/\/ #(end)?region /.test(line))
+  const indent = Math.min(...lines.filter(line => line !== '').map(line => line.search(/\S/)))
+  return lines.map(line => line.slice(indent)).join('\n')
 }
 
 /** A timeline as it stands in a document: in columns of 80 characters. */

@@ -57,7 +57,7 @@ console.log(`refused the same five-tuple again: ${third instanceof Error ? third
 // #region byte-order
 const wire = Buffer.alloc(2)
 wire.writeUInt16BE(options.port)
-const hex = wire.toString('hex')
+const hex = `0x${wire.toString('hex')}`
 console.log(
   `port ${options.port} is ${hex} on the wire; read little-endian: ${wire.readUInt16LE()}`,
 )

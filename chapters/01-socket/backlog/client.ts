@@ -40,28 +40,24 @@ console.log(`connected ${open.length} at the same time, through a backlog of 1`)
 open[0]?.write('block\n')
 await once(open[0]!, 'data')
 const startMs = performance.now()
-const seconds = () => `${((performance.now() - startMs) / 1000).toFixed(1)} s`
-const burst = Array.from({ length: options.burst }, (_, index) => {
-  const socket = connect(options.port, options.host, () =>
-    console.log(`connected #${index + 1} after ${seconds()}`),
-  )
-  socket.on('error', (error: NodeJS.ErrnoException) =>
-    console.log(`failed #${index + 1} ${error.code} after ${seconds()}`),
-  )
-  return socket
+const burst = Array.from({ length: options.burst }, () => connect(options.port, options.host))
+const times = burst.map(async socket => {
+  await once(socket, 'connect')
+  return `${((performance.now() - startMs) / 1000).toFixed(1)} s`
 })
-// The first ones are connected within this turn or the next; the others stay silent.
-await once(burst[0]!, 'connect')
-console.log(`waiting ${statesOfBurst()}`)
-await Promise.all(burst.map(socket => (socket.pending ? once(socket, 'connect') : undefined)))
-console.log(`connected all ${burst.length} after ${seconds()}, without an error`)
+await Promise.race(times)
+// By now each of them has sent its SYN, and the server's kernel has answered or not.
+console.log(`connecting ${burst.length} more: ${statesOfBurst()}`)
+for (const [index, seconds] of (await Promise.all(times)).entries()) {
+  console.log(`connected #${index + 1} after ${seconds}, without an error`)
+}
 // #endregion burst
-for (const socket of [...open, ...burst]) socket.destroy()
+for (const socket of [...open, ...burst]) socket.resume().end()
 
 function statesOfBurst(): string {
-  const states = readTcpTable()
-    .filter(row => row.remotePort === options.port)
-    .slice(-options.burst)
-  const sent = states.filter(row => row.state === 'SYN-SENT').length
-  return `${sent} in SYN-SENT: their SYN got no answer`
+  const ports = new Set(open.map(socket => socket.localPort))
+  const rows = readTcpTable().filter(row => row.remotePort === options.port)
+  const states = rows.filter(row => !ports.has(row.localPort)).map(row => row.state)
+  const waiting = states.filter(state => state === 'SYN-SENT').length
+  return `${states.length - waiting} ESTABLISHED, ${waiting} in SYN-SENT without an answer`
 }

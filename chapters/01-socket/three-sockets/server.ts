@@ -23,9 +23,9 @@ const server = createServer(socket => {
   const peer = endpoint(socket.remoteAddress, socket.remotePort)
   console.log(`accepted ${peer}`)
   const { localPort } = socket
-  const rows = readTcpTable().filter(row =>
-    [row.localPort, row.remotePort].includes(localPort ?? 0),
-  )
+  const rows = readTcpTable()
+    .filter(row => row.localPort === localPort || row.remotePort === localPort)
+    .sort((a, b) => b.state.localeCompare(a.state) || ownerOf(a).localeCompare(ownerOf(b)))
   for (const row of rows) {
     console.log(`row ${row.state} ${endpoint(row.localAddress, row.localPort)} ${ownerOf(row)}`)
   }

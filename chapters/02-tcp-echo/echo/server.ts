@@ -17,18 +17,20 @@ const options = readOptions({
 })
 
 // #region server
-// With allowHalfOpen: false, Node would end our side as soon as the client has ended its own,
-// and drop what is not echoed yet.
+// allowHalfOpen: we answer the client's FIN ourselves, on 'end'. Node's default answers it for us:
+// right for an echo, whose last byte is written by then, wrong for a server that is still at work.
 const server = createServer({ allowHalfOpen: true }, socket => {
   const peer = endpoint(socket.remoteAddress, socket.remotePort)
   console.log(`accepted ${peer}`)
 
+  // #region back-pressure
   socket.on('data', chunk => {
     // false: the kernel takes no more for this client. Stop reading from it, so that TCP's flow
     // control holds the client back; otherwise the bytes would pile up in our memory.
     if (!socket.write(chunk)) socket.pause()
   })
   socket.on('drain', () => socket.resume())
+  // #endregion back-pressure
   socket.on('end', () => socket.end())
 
   // A reset is an `error` event, and an `error` event that nobody listens to ends the process:
