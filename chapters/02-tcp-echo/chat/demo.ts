@@ -30,20 +30,21 @@ cat.on('error', (error: NodeJS.ErrnoException) => console.log(`cat finds out: ${
 const ann = await join()
 
 let heard = 0
-const benHeardAll = new Promise<void>(resolve => {
-  ben.on('data', chunk => {
-    for (const byte of chunk) if (byte === 0x0a) heard++
-    if (heard === options.lines) resolve()
-  })
+ben.on('data', chunk => {
+  for (const byte of chunk) if (byte === 0x0a) heard++
+})
+ben.on('close', () => {
+  if (heard < options.lines) throw new Error('the server dropped Ben, who was reading')
 })
 
 const line = `${'blah '.repeat(200).slice(0, 999)}\n`
-for (let said = 0; said < options.lines; said++) {
+for (let said = 1; said <= options.lines; said++) {
   if (!ann.write(line)) await once(ann, 'drain')
+  // Now and then Ann waits until Ben has heard her. Else he would be the slow member.
+  while (said % 100 === 0 && heard < said) await once(ben, 'data')
 }
-console.log(`ann said ${options.lines} lines`)
-await benHeardAll
-console.log(`ben heard ${heard} lines`)
+while (heard < options.lines) await once(ben, 'data')
+console.log(`ann said ${options.lines} lines, ben heard ${heard}`)
 cat.resume()
 await once(cat, 'close')
 console.log(`cat got ${cat.bytesRead} bytes before she was dropped`)
