@@ -86,6 +86,12 @@ export function parseOptions<const F extends Record<string, Flag>>(
       return { error: `unknown flag ${token.rawName}: known are ${known.join(', ')} ${more}` }
     }
     const value = readValue(token.rawName, flag, token.value)
+    if (typeof value === 'string' && value.startsWith('--') && !token.inlineValue) {
+      const asText = `${token.rawName}=${value}`
+      return {
+        error: `${token.rawName} needs a value: text; if ${value} is meant, write ${asText}`,
+      }
+    }
     if (typeof value === 'object') return value
     options[token.name] = value
   }

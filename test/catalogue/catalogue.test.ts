@@ -1,0 +1,231 @@
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { loadChapters, ROOT } from '../../lib/catalogue/index.ts'
+import { renderEmbed } from '../../lib/docs/embed.ts'
+import { catalogueProblems, tableProblems } from './problems.ts'
+
+test('catalogue, folders, programs and npm scripts fit together', async () => {
+  expect(await catalogueProblems(ROOT)).toEqual([])
+})
+
+test('README tables list every chapter and every example', async () => {
+  expect(await tableProblems(ROOT)).toEqual([])
+})
+
+/** A copy of the project to break: chapters, package.json, and READMEs with their tables. */
+class Copy {
+  readonly root: string
+
+  constructor(folder: string) {
+    this.root = folder
+  }
+
+  path(name: string): string {
+    return join(this.root, name)
+  }
+
+  edit(name: string, from: string, to: string): void {
+    const before = readFileSync(this.path(name), 'utf8')
+    expect(before, `${name} to hold the text that the test changes`).toContain(from)
+    writeFileSync(this.path(name), before.replace(from, to))
+  }
+
+  script(name: string, command: string | undefined): void {
+    const manifest = JSON.parse(readFileSync(this.path('package.json'), 'utf8'))
+    manifest.scripts[name] = command
+    writeFileSync(this.path('package.json'), JSON.stringify(manifest))
+  }
+}
+
+let temporary: string
+let copies = 0
+beforeAll(() => {
+  temporary = mkdtempSync(join(tmpdir(), 'kit-catalogue-'))
+})
+afterAll(() => rmSync(temporary, { recursive: true, force: true }))
+
+async function copyOfProject(): Promise<Copy> {
+  const copy = new Copy(join(temporary, `${++copies}`))
+  cpSync(join(ROOT, 'chapters'), copy.path('chapters'), { recursive: true })
+  cpSync(join(ROOT, 'package.json'), copy.path('package.json'))
+  const chapters = await loadChapters()
+  const table = async (what: string) => {
+    const sources = { chapters, run: () => Promise.reject(new Error('not for a table')) }
+    const body = await renderEmbed({ kind: 'table', what, body: '' }, sources)
+    return `# Title\n\n<!-- table: ${what} -->\n${body}<!-- end -->\n`
+  }
+  writeFileSync(copy.path('README.md'), await table('chapters'))
+  for (const { id, folder } of chapters) {
+    writeFileSync(copy.path(`chapters/${folder}/README.md`), await table(`examples ${id}`))
+  }
+  return copy
+}
+
+const ECHO = 'chapters/02-tcp-echo'
+const CHAPTER = `${ECHO}/chapter.ts`
+
+describe('catalogue check says what to add where', () => {
+  const cases: [what: string, breakIt: (copy: Copy) => void, says: string[]][] = [
+    ['nothing is wrong', () => {}, []],
+    [
+      'a chapter has no chapter.ts',
+      copy => mkdirSync(copy.path('chapters/77-new')),
+      [
+        'chapters/77-new has no chapter.ts: add one like chapters/02-tcp-echo/chapter.ts, or move the folder',
+      ],
+    ],
+    [
+      'a chapter.ts exports nothing',
+      copy => writeFileSync(copy.path(CHAPTER), 'export const nothing = 1\n'),
+      [`${CHAPTER}: export a chapter with an id and at least one example as the default`],
+    ],
+    [
+      'the id is not the one of the folder',
+      copy => renameSync(copy.path('chapters/01-socket'), copy.path('chapters/00-socket')),
+      ['chapters/00-socket/chapter.ts: id is "01", the folder says "00"'],
+    ],
+    [
+      'a folder is no example',
+      copy => mkdirSync(copy.path(`${ECHO}/foo`)),
+      [`${ECHO}/foo is not in chapter.ts: add an example named "foo"`],
+    ],
+    [
+      'a program is missing',
+      copy => rmSync(copy.path(`${ECHO}/chat/demo.ts`)),
+      [
+        `${CHAPTER}: example "chat": ${ECHO}/chat/demo.ts does not exist: add it, or correct "file"`,
+      ],
+    ],
+    [
+      'a port does not follow from chapter and place',
+      copy => copy.edit(CHAPTER, 'port: 7022', 'port: 7029'),
+      [
+        `${CHAPTER}: example "chat": port is 7029, make it 7022`,
+        ...['server', 'client', 'demo'].map(
+          role => `${ECHO}/chat/${role}.ts: has port(7022), make it port(7029) as in chapter.ts`,
+        ),
+      ],
+    ],
+    [
+      'two examples have one port',
+      copy => copy.edit(CHAPTER, 'port: 7021', 'port: 7020'),
+      [
+        `${CHAPTER}: example "echo-naive": port is 7020, make it 7021`,
+        ...['server', 'client'].map(
+          role =>
+            `${ECHO}/echo-naive/${role}.ts: has port(7021), make it port(7020) as in chapter.ts`,
+        ),
+        'port 7020 belongs to 02/echo and to 02/echo-naive: change one',
+      ],
+    ],
+    [
+      'a program has another default port',
+      copy => copy.edit(`${ECHO}/echo/server.ts`, 'port(7020)', 'port(7099)'),
+      [`${ECHO}/echo/server.ts: has port(7099), make it port(7020) as in chapter.ts`],
+    ],
+    [
+      'a script is missing',
+      copy => copy.script('02:chat:server', undefined),
+      [
+        `package.json: script "02:chat:server" is missing: add "node --import tsx ${ECHO}/chat/server.ts", or run npm run docs:sync`,
+      ],
+    ],
+    [
+      'a script runs something else',
+      copy => copy.script('02:server', 'node x.ts'),
+      [
+        `package.json: script "02:server" is "node x.ts": make it "node --import tsx ${ECHO}/echo/server.ts", or run npm run docs:sync`,
+      ],
+    ],
+    [
+      'a script belongs to no example',
+      copy => copy.script('02:gone:server', 'node x.ts'),
+      ['package.json: no chapter.ts asks for script "02:gone:server": remove it'],
+    ],
+    [
+      'a sentence has no full stop',
+      copy => copy.edit(CHAPTER, 'holds nobody up.', 'holds nobody up'),
+      [
+        `${CHAPTER}: example "chat": end "One to many: a member who does not read is dropped and holds nobody up" with a full stop`,
+      ],
+    ],
+    [
+      'a sentence is too long',
+      copy => copy.edit(CHAPTER, 'One to many: ', `One to many: ${'x'.repeat(60)} `),
+      [`${CHAPTER}: example "chat": 132 columns, 100 at most`],
+    ],
+    [
+      'two examples have one name',
+      copy => copy.edit(CHAPTER, "name: 'buffers'", "name: 'graceful'"),
+      [
+        `${CHAPTER}: two examples are named "graceful": rename one`,
+        `${ECHO}/buffers is not in chapter.ts: add an example named "buffers"`,
+      ],
+    ],
+    [
+      'a name is not in lower case with hyphens',
+      copy => copy.edit(CHAPTER, "name: 'in-flight'", "name: 'inFlight'"),
+      [
+        `${CHAPTER}: example "inFlight": write the name in lower case, with hyphens`,
+        `${ECHO}/in-flight is not in chapter.ts: add an example named "in-flight"`,
+      ],
+    ],
+  ]
+
+  test.each(cases)('when %s', async (_what, breakIt, says) => {
+    const copy = await copyOfProject()
+    breakIt(copy)
+    const problems = await catalogueProblems(copy.root)
+    // What else follows from the change (scripts, for one) is told as well.
+    expect(problems.slice(0, says.length)).toEqual(says)
+    if (says.length === 0) expect(problems).toEqual([])
+  })
+})
+
+describe('README table check says what to add where', () => {
+  const cases: [what: string, breakIt: (copy: Copy) => void, says: string[]][] = [
+    ['nothing is wrong', () => {}, []],
+    [
+      'a chapter has no README',
+      copy => rmSync(copy.path(`${ECHO}/README.md`)),
+      [`${ECHO}/README.md is missing: write it, with <!-- table: examples 02 -->`],
+    ],
+    [
+      'a README has no table',
+      copy => writeFileSync(copy.path('README.md'), '# Title\n'),
+      ['README.md has no table: add <!-- table: chapters --> and <!-- end -->'],
+    ],
+    [
+      'a table lacks an example',
+      copy => copy.edit(`${ECHO}/README.md`, 'npm start 02/chat', 'npm start 02/chatter'),
+      [`${ECHO}/README.md: <!-- table: examples 02 --> is old: run npm run docs:sync`],
+    ],
+    [
+      'a new chapter is in no table',
+      copy => {
+        cpSync(copy.path('chapters/01-socket'), copy.path('chapters/09-new'), { recursive: true })
+        copy.edit('chapters/09-new/chapter.ts', "id: '01'", "id: '09'")
+      },
+      [
+        'README.md: <!-- table: chapters --> is old: run npm run docs:sync',
+        'chapters/09-new/README.md has no table: add <!-- table: examples 09 --> and <!-- end -->',
+      ],
+    ],
+  ]
+
+  test.each(cases)('when %s', async (_what, breakIt, says) => {
+    const copy = await copyOfProject()
+    breakIt(copy)
+    expect(await tableProblems(copy.root)).toEqual(says)
+  })
+})

@@ -1,0 +1,147 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import {
+  type CatalogueChapter,
+  CatalogueError,
+  type Example,
+  loadChapters,
+  scriptsOf,
+} from '../../lib/catalogue/index.ts'
+import { findEmbeds, renderEmbed } from '../../lib/docs/embed.ts'
+
+/** Folders of a chapter that hold something else than an example. */
+const OTHER_FOLDERS = ['recordings', 'exercises', 'experiments']
+
+/** What does not fit together in the project at `root`, with what to add where. */
+export async function catalogueProblems(root: string): Promise<string[]> {
+  try {
+    const chapters = await loadChapters(pathToFileURL(`${root}/`))
+    return [
+      ...chapters.flatMap(chapter => chapterProblems(root, chapter)),
+      ...portProblems(chapters),
+      ...scriptProblems(root, chapters),
+    ]
+  } catch (error) {
+    if (error instanceof CatalogueError) return [error.message]
+    throw error
+  }
+}
+
+/** Which table is missing or out of date in which README. */
+export async function tableProblems(root: string): Promise<string[]> {
+  const chapters = await loadChapters(pathToFileURL(`${root}/`))
+  const tables = [
+    { file: 'README.md', what: 'chapters' },
+    ...chapters.map(({ id, folder }) => ({
+      file: `chapters/${folder}/README.md`,
+      what: `examples ${id}`,
+    })),
+  ]
+  const sources = { chapters, run: () => Promise.reject(new Error('a table needs no run')) }
+  const problems = tables.map(async ({ file, what }): Promise<string[]> => {
+    const comment = `<!-- table: ${what} -->`
+    if (!existsSync(join(root, file))) return [`${file} is missing: write it, with ${comment}`]
+    const embed = findEmbeds(readFileSync(join(root, file), 'utf8')).find(
+      candidate => candidate.kind === 'table' && candidate.what === what,
+    )
+    if (!embed) return [`${file} has no table: add ${comment} and <!-- end -->`]
+    const wanted = await renderEmbed(embed, sources)
+    return embed.body === wanted ? [] : [`${file}: ${comment} is old: run npm run docs:sync`]
+  })
+  return (await Promise.all(problems)).flat()
+}
+
+function chapterProblems(root: string, chapter: CatalogueChapter): string[] {
+  const folder = `chapters/${chapter.folder}`
+  const file = `${folder}/chapter.ts`
+  const problems: string[] = []
+  const id = chapter.folder.slice(0, 2)
+  if (chapter.id !== id) problems.push(`${file}: id is "${chapter.id}", the folder says "${id}"`)
+  problems.push(...sentenceProblems(`${file}: promise`, chapter.promise))
+  const names = chapter.examples.map(({ name }) => name)
+  for (const [index, example] of chapter.examples.entries()) {
+    if (names.indexOf(example.name) !== index) {
+      problems.push(`${file}: two examples are named "${example.name}": rename one`)
+    }
+    problems.push(...exampleProblems(root, chapter, example, index))
+  }
+  for (const entry of readdirSync(join(root, folder), { withFileTypes: true })) {
+    if (!entry.isDirectory() || OTHER_FOLDERS.includes(entry.name)) continue
+    if (names.includes(entry.name)) continue
+    problems.push(
+      `${folder}/${entry.name} is not in chapter.ts: add an example named "${entry.name}"`,
+    )
+  }
+  return problems
+}
+
+function exampleProblems(
+  root: string,
+  { id, folder }: CatalogueChapter,
+  example: Example,
+  index: number,
+): string[] {
+  const where = `chapters/${folder}/chapter.ts: example "${example.name}"`
+  const problems = sentenceProblems(where, example.shows)
+  if (!/^[a-z][a-z0-9]*(-[a-z0-9]+)*$/.test(example.name)) {
+    problems.push(`${where}: write the name in lower case, with hyphens`)
+  }
+  const port = 7000 + 10 * Number(id) + index
+  const wanted = example.transport === 'unix' ? null : port
+  if (example.port !== wanted) {
+    problems.push(`${where}: port is ${example.port}, make it ${wanted}`)
+  }
+  for (const role of ['server', 'client', 'demo'] as const) {
+    const program = example[role]
+    if (!program) continue
+    const file = `chapters/${folder}/${program.file}`
+    if (!existsSync(join(root, file))) {
+      problems.push(`${where}: ${file} does not exist: add it, or correct "file"`)
+      continue
+    }
+    const inSource = /\bport\((\d+)/.exec(readFileSync(join(root, file), 'utf8'))?.[1]
+    if (Number(inSource ?? Number.NaN) !== example.port && !(example.port === null && !inSource)) {
+      const now = inSource ? `port(${inSource})` : 'no --port flag'
+      problems.push(`${file}: has ${now}, make it port(${example.port}) as in chapter.ts`)
+    }
+  }
+  return problems
+}
+
+function sentenceProblems(where: string, sentence: string): string[] {
+  const problems: string[] = []
+  if (!sentence.endsWith('.')) problems.push(`${where}: end "${sentence}" with a full stop`)
+  if (sentence.length > 100) problems.push(`${where}: ${sentence.length} columns, 100 at most`)
+  return problems
+}
+
+function portProblems(chapters: readonly CatalogueChapter[]): string[] {
+  const owners = new Map<number, string>()
+  return chapters.flatMap(({ id, examples }) =>
+    examples.flatMap(({ name, port }) => {
+      if (port === null) return []
+      const owner = owners.get(port)
+      if (owner) return [`port ${port} belongs to ${owner} and to ${id}/${name}: change one`]
+      owners.set(port, `${id}/${name}`)
+      return []
+    }),
+  )
+}
+
+function scriptProblems(root: string, chapters: readonly CatalogueChapter[]): string[] {
+  const manifest: { scripts: Record<string, string> } = JSON.parse(
+    readFileSync(join(root, 'package.json'), 'utf8'),
+  )
+  const wanted = scriptsOf(chapters)
+  const missing = Object.entries(wanted).flatMap(([name, command]) => {
+    const now = manifest.scripts[name]
+    const cure = `"${command}", or run npm run docs:sync`
+    if (now === undefined) return [`package.json: script "${name}" is missing: add ${cure}`]
+    return now === command ? [] : [`package.json: script "${name}" is "${now}": make it ${cure}`]
+  })
+  const extra = Object.keys(manifest.scripts)
+    .filter(name => /^\d\d:/.test(name) && !Object.hasOwn(wanted, name))
+    .map(name => `package.json: no chapter.ts asks for script "${name}": remove it`)
+  return [...missing, ...extra]
+}
