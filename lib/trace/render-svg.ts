@@ -70,5 +70,5 @@ ${parts.join('\n')}
 const round = (x: number): number => Math.round(x * 10) / 10
 
 function escapeXml(text: string): string {
-  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;')
+  return printable(text).replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;')
 }

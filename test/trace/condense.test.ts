@@ -1,0 +1,114 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { Condenser } from '../../lib/trace/condense.ts'
+import type { TraceEvent } from '../../lib/trace/recording.ts'
+import { event, eventsInOrder } from './events.ts'
+
+const condense = (events: readonly TraceEvent[]): TraceEvent[] => {
+  const condenser = new Condenser()
+  return [...events.flatMap(each => condenser.push(each)), ...condenser.flush()]
+}
+
+const SUMMARY = /^… (\d+) more (\S+)(?:, (\d+) bytes)?$/
+
+describe('Condenser, for any run,', () => {
+  const property = (check: (events: TraceEvent[], shown: TraceEvent[]) => void) =>
+    fc.assert(
+      fc.property(eventsInOrder, events => {
+        check(events, condense(events))
+      }),
+      { numRuns: 300 },
+    )
+
+  test('shows each print, listening, error and exit', () => {
+    const always = ({ event: name = '' }: TraceEvent) =>
+      ['print', 'listening', 'error', 'exit'].includes(name)
+    property((events, shown) => {
+      expect(shown.filter(always)).toEqual(events.filter(always))
+    })
+  })
+
+  test('counts every event of every kind', () => {
+    const counts = (events: TraceEvent[]) => {
+      const sums: Record<string, number> = {}
+      for (const { end, event: name, text } of events) {
+        const key = `${end} ${name}`
+        sums[key] = (sums[key] ?? 0) + Number(SUMMARY.exec(text)?.[1] ?? 1)
+      }
+      return sums
+    }
+    property((events, shown) => {
+      expect(counts(shown)).toEqual(counts(events))
+    })
+  })
+
+  test('adds up the bytes, in numbers and in words', () => {
+    const sum = (events: TraceEvent[]) => {
+      const sums: Record<string, number> = {}
+      for (const { end, event: name, bytes = 0 } of events) {
+        const key = `${end} ${name}`
+        sums[key] = (sums[key] ?? 0) + bytes
+      }
+      return sums
+    }
+    property((events, shown) => {
+      expect(sum(shown)).toEqual(sum(events))
+      for (const { text, bytes = 0 } of shown) {
+        const summary = SUMMARY.exec(text)
+        if (summary) expect(Number(summary[3] ?? 0)).toBe(bytes)
+      }
+    })
+  })
+
+  test('stays in the order of time', () => {
+    property((_events, shown) => {
+      const times = shown.map(({ tNs }) => tNs)
+      expect(times).toEqual(times.toSorted((a, b) => a - b))
+    })
+  })
+
+  test('shows at most six of a kind between two lines of output', () => {
+    property((_events, shown) => {
+      for (const end of ['server', 'client']) {
+        const names = shown.filter(each => each.end === end).map(each => each.event ?? '')
+        const runs = names.join(' ').split('print')
+        for (const run of runs) {
+          // Six, and the line that stands for the rest.
+          expect(run.split(' ').filter(name => name === 'data').length).toBeLessThanOrEqual(7)
+        }
+      }
+    })
+  })
+})
+
+test('Condenser shows a short run as it is', () => {
+  const events = Array.from({ length: 6 }, (_, ms) => event('server', ms, 'data 1 byte "x"'))
+  expect(condense(events)).toEqual(events)
+})
+
+test('Condenser says how many more there were, before the next line of output', () => {
+  const data = Array.from({ length: 9 }, (_, ms) =>
+    event('server', ms, 'data 10 bytes', { bytes: 10, socket: 1 }),
+  )
+  const print = event('server', 20, 'done', { event: 'print' })
+  const rest = { tNs: 20e6, end: 'server', lane: 'js', event: 'data', bytes: 30 }
+  expect(condense([...data, print])).toEqual([
+    ...data.slice(0, 6),
+    { ...rest, text: '… 3 more data, 30 bytes' },
+    print,
+  ])
+})
+
+test('Condenser counts the two programs apart, and says the rest at the end', () => {
+  const events = Array.from({ length: 16 }, (_, ms) =>
+    event(ms % 2 === 0 ? 'server' : 'client', ms, 'drain'),
+  )
+  expect(
+    condense(events)
+      .slice(12)
+      .map(({ end, tNs, text }) => [end, tNs, text]),
+  ).toEqual([
+    ['server', 15e6, '… 2 more drain'],
+    ['client', 15e6, '… 2 more drain'],
+  ])
+})
