@@ -30,8 +30,12 @@ const socket = connect(options.port, options.host, () => {
 socket.on('data', chunk => console.log(`answer ${chunk.length} bytes ${after()}`))
 // #endregion client
 
+let connected = false
+socket.once('connect', () => {
+  connected = true
+})
 socket.on('error', error => {
-  if (socket.pending) exitCannotConnect(error, where, 'npm run 01:accept-queue:server')
+  if (!connected) exitCannotConnect(error, where, 'npm run 01:accept-queue:server')
   exitLost(error, where)
 })
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(0))

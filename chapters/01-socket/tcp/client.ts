@@ -30,8 +30,12 @@ socket.on('data', text => {
 socket.on('end', () => console.log(`answer ${answer.trimEnd()}`))
 // #endregion client
 
+let connected = false
+socket.once('connect', () => {
+  connected = true
+})
 socket.on('error', error => {
-  if (socket.pending) exitCannotConnect(error, where, 'npm run 01:server')
+  if (!connected) exitCannotConnect(error, where, 'npm run 01:server')
   exitLost(error, where)
 })
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(0))

@@ -15,8 +15,12 @@ const socket = connect(options.port, options.host, () => {
   console.log(`connected ${where} from ${endpoint(socket.localAddress, socket.localPort)}`)
 })
 socket.on('data', chunk => console.log(`received ${chunk.length} bytes`))
+let connected = false
+socket.once('connect', () => {
+  connected = true
+})
 socket.on('error', error => {
-  if (socket.pending) exitCannotConnect(error, where, 'npm run 01:three-sockets:server')
+  if (!connected) exitCannotConnect(error, where, 'npm run 01:three-sockets:server')
   exitLost(error, where)
 })
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(0))

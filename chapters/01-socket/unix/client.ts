@@ -28,8 +28,12 @@ socket.on('data', text => {
 socket.on('end', () => console.log(`answer ${answer.trimEnd()}`))
 // #endregion client
 
+let connected = false
+socket.once('connect', () => {
+  connected = true
+})
 socket.on('error', error => {
-  if (socket.pending) exitCannotConnect(error, options.path, 'npm run 01:unix:server')
+  if (!connected) exitCannotConnect(error, options.path, 'npm run 01:unix:server')
   exitLost(error, options.path)
 })
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(0))

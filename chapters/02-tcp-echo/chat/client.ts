@@ -18,8 +18,12 @@ const where = endpoint(options.host, options.port)
 const socket = connect(options.port, options.host, () => process.stdin.pipe(socket))
 socket.pipe(process.stdout)
 
+let connected = false
+socket.once('connect', () => {
+  connected = true
+})
 socket.on('error', error => {
-  if (socket.pending) exitCannotConnect(error, where, 'npm run 02:chat:server')
+  if (!connected) exitCannotConnect(error, where, 'npm run 02:chat:server')
   exitLost(error, where)
 })
 // The server has ended the conversation: nobody reads what is typed from now on.

@@ -30,10 +30,12 @@ const socket = connect(options.port, options.host, () => {
 socket.pipe(process.stdout)
 // #endregion client
 
+let connected = false
+socket.once('connect', () => {
+  connected = true
+})
 socket.on('error', error => {
-  if (socket.bytesRead + socket.bytesWritten === 0 && socket.pending) {
-    exitCannotConnect(error, where, 'npm run 02:server')
-  }
+  if (!connected) exitCannotConnect(error, where, 'npm run 02:server')
   exitLost(error, where)
 })
 socket.on('close', () => {

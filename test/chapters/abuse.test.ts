@@ -1,0 +1,106 @@
+import { randomBytes } from 'node:crypto'
+import { describe, expect } from 'vitest'
+import { entries, type Kit, type Server, test } from '../support/kit.ts'
+import type { Peer } from '../support/peer.ts'
+import { expectNoStack } from '../support/program.ts'
+
+/** What strangers on a network do to a server, on purpose or not. */
+const abuses: Record<string, (kit: Kit, server: Server) => Promise<void>> = {
+  async garbage(kit, server) {
+    const peer = await kit.connect(server)
+    await peer.write(randomBytes(100_000)).catch(() => {})
+    peer.socket.destroy()
+  },
+  async 'one byte at a time'(kit, server) {
+    const peer = await kit.connect(server)
+    peer.socket.setNoDelay()
+    for (const byte of randomBytes(50)) await peer.write(Buffer.of(byte)).catch(() => {})
+    peer.socket.end()
+  },
+  async 'connect and vanish'(kit, server) {
+    const peer = await kit.connect(server)
+    peer.socket.destroy()
+  },
+  async 'reset at once'(kit, server) {
+    const peer = await kit.connect(server)
+    reset(peer)
+  },
+  async 'reset in the middle'(kit, server) {
+    const peer = await kit.connect(server)
+    await peer.write(randomBytes(10_000)).catch(() => {})
+    reset(peer)
+  },
+}
+
+/** A Unix domain socket has no reset: closing it with unread input is as near as it gets. */
+function reset({ socket }: Peer): void {
+  if (socket.remotePort === undefined) socket.destroy()
+  else socket.resetAndDestroy()
+}
+
+/** The flags by which a server does what it does in less time. */
+const quick: Record<string, string[]> = {
+  '01/accept-queue': ['--busy-ms', '0'],
+  '01/backlog': ['--busy-ms', '1'],
+}
+
+// The naive server is the one that does not survive this. The listener of close-listener closes
+// with the first connection: every stranger gets a server of their own.
+const servers = entries
+  .filter(({ example }) => example.transport !== 'udp')
+  .map(({ id }) => id)
+  .filter(id => id !== '02/echo-naive' && id !== '01/close-listener')
+
+describe.concurrent('abuse', () => {
+  test.for(servers)(
+    '%s survives garbage, single bytes, vanishing and resets, and still serves',
+    async (id, { kit }) => {
+      const server = await kit.server(id, ...(quick[id] ?? []))
+      // In some examples the first connection is not like the others: be it first as well.
+      for (const abuse of Object.values(abuses)) await abuse(kit, server)
+      await kit.connect(server)
+      for (const abuse of Object.values(abuses)) await abuse(kit, server)
+      await serves[id]?.(kit, server)
+      await kit.connect(server)
+      expect(server.running, server.stderr).toBe(true)
+      expectNoStack((await server.stop()).stderr)
+    },
+  )
+
+  test('01/close-listener takes whatever its one client does, and ends with exit code 0', async ({
+    kit,
+  }) => {
+    for (const [name, abuse] of Object.entries(abuses)) {
+      const server = await kit.server('01/close-listener')
+      await abuse(kit, server)
+      const exit = await server.ended
+      expect(exit, name).toMatchObject({ code: 0 })
+      expectNoStack(exit.stderr)
+    }
+  })
+})
+
+/** The first thing that a well-behaved client gets from each server. */
+const answer =
+  (question: string, wanted: string) =>
+  async (kit: Kit, server: Server): Promise<void> => {
+    const peer = await kit.connect(server)
+    if (question) await peer.write(question)
+    await peer.receive(wanted)
+  }
+
+const serves: Record<string, (kit: Kit, server: Server) => Promise<void>> = {
+  '01/tcp': answer('hello', 'you are'),
+  '01/unix': answer('hello', 'you are'),
+  '01/three-sockets': answer('', 'seen'),
+  '01/accept-queue': answer('hello', 'here you are'),
+  '01/backlog': answer('', 'accepted'),
+  '02/echo': answer('hello', 'hello'),
+  '02/graceful': answer('work 1\n', 'done 1'),
+  async '02/chat'(kit, server) {
+    const [ann, ben] = [await kit.connect(server), await kit.connect(server)]
+    await server.line(new RegExp(`^joined 127.0.0.1:${ben.socket.localPort} `))
+    await ann.write('hello\n')
+    await ben.receive(': hello\n')
+  },
+}

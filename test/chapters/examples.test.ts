@@ -1,0 +1,25 @@
+import { describe, expect } from 'vitest'
+import { scriptName } from '../../lib/catalogue/index.ts'
+import { entries, type Server, test } from '../support/kit.ts'
+import { expectNoStack } from '../support/program.ts'
+
+/** Examples whose server ends by itself: it is what they show. */
+const endsItself = ['01/close-listener', '02/echo-naive', '02/graceful']
+
+describe.concurrent.each(entries)('$id', ({ id, chapter, example }) => {
+  test('runs as npm start runs it, and its client ends with exit code 0', async ({ kit }) => {
+    const server: Server = await kit.server(id, ...(example.server.args ?? []))
+    const role = example.demo ? 'demo' : 'client'
+    const client = kit.client(id, server, { role, args: example[role]?.args ?? [] })
+    const exit = await client.ended
+    expect(exit, scriptName({ id, chapter, example }, role)).toMatchObject({ code: 0, stderr: '' })
+    expect(exit.stdout).not.toBe('')
+    if (id === '02/echo-naive') {
+      expect((await server.ended).code).not.toBe(0)
+    } else if (endsItself.includes(id)) {
+      expect(await server.ended).toMatchObject({ code: 0 })
+    } else {
+      expectNoStack((await server.stop()).stderr)
+    }
+  })
+})

@@ -1,0 +1,62 @@
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect } from 'vitest'
+import { type Role, scriptName } from '../../lib/catalogue/index.ts'
+import { entries, test } from '../support/kit.ts'
+import { expectNoStack } from '../support/program.ts'
+
+/** Flags that keep a server from being deaf for seconds, where that is what it shows. */
+const quick: Record<string, string[]> = { '01/accept-queue': ['--busy-ms', '0'] }
+
+describe.concurrent.each(entries)('$id server', entry => {
+  const { id, example } = entry
+  const unix = example.transport === 'unix'
+  const command = `npm run ${scriptName(entry, 'server')}`
+  const flags = quick[id] ?? []
+
+  test('first says where it listens, and SIGINT ends it with exit code 0', async ({ kit }) => {
+    const server = await kit.server(id, ...flags)
+    expect(server.lines[0]).toMatch(
+      unix ? /^listening \/.+\.sock$/ : /^listening 127\.0\.0\.1:[1-9]\d*$/,
+    )
+    const exit = await server.stop('SIGINT')
+    expect(exit.stderr).toBe('')
+    if (unix) expect(existsSync(server.where)).toBe(false)
+  })
+
+  test('SIGTERM ends it under a connected client, and its port is free', async ({ kit }) => {
+    const server = await kit.server(id, ...flags)
+    const peer = await kit.connect(server)
+    const exit = await server.stop('SIGTERM')
+    expectNoStack(exit.stderr)
+    await peer.closed
+  })
+
+  test('says in one line that its port is busy, and what to do', async ({ kit }) => {
+    const first = await kit.server(id, ...flags)
+    const second = kit.script(scriptName(entry, 'server'), [...first.address, ...flags])
+    const { code, stdout, stderr } = await second.ended
+    expect({ code, stdout, stderr }).toEqual({
+      code: 1,
+      stdout: '',
+      stderr: unix
+        ? `cannot listen on ${first.where}: EADDRINUSE (another server listens there; --path)\n`
+        : `cannot listen on ${first.where}: EADDRINUSE (a program is listening there already; ` +
+          `any free port: ${command} -- --port 0)\n`,
+    })
+    await kit.connect(first)
+  })
+
+  const roles = (['client', 'demo'] satisfies Role[]).filter(role => example[role])
+  test.for(roles)('is named by its %s when it is not running', async (role, { kit }) => {
+    const where = unix ? join(kit.folder(), 'nobody.sock') : String(await kit.deadPort())
+    const client = kit.script(scriptName(entry, role), [unix ? '--path' : '--port', where])
+    const { code, stdout, stderr } = await client.ended
+    const refused = unix ? `${where}: ENOENT` : `127.0.0.1:${where}: ECONNREFUSED`
+    expect({ code, stdout, stderr }).toEqual({
+      code: 1,
+      stdout: '',
+      stderr: `cannot connect to ${refused} (is the server running? ${command})\n`,
+    })
+  })
+})

@@ -1,0 +1,52 @@
+import { describe, expect } from 'vitest'
+import type { Role } from '../../lib/catalogue/index.ts'
+import { scriptName } from '../../lib/catalogue/index.ts'
+import { entries, type Kit, test } from '../support/kit.ts'
+import { expectNoStack } from '../support/program.ts'
+
+const programs = entries.flatMap(entry =>
+  (['server', 'client', 'demo'] satisfies Role[])
+    .filter(role => entry.example[role])
+    .map(role => ({ script: scriptName(entry, role), port: entry.example.port })),
+)
+
+/** Runs a program with wrong arguments, and returns the one line that it says. */
+async function complaint(kit: Kit, script: string, ...args: string[]): Promise<string> {
+  const exit = await kit.script(script, args).ended
+  expect(exit, `${script} ${args.join(' ')}`).toMatchObject({ code: 2, stdout: '' })
+  expect(exit.stderr).toMatch(/^[^\n]+\n$/)
+  expectNoStack(exit.stderr)
+  return exit.stderr.trimEnd()
+}
+
+describe.concurrent.each(programs)('$script', ({ script, port }) => {
+  const more = `(see npm run ${script} -- --help)`
+
+  test('--help names the command and the default of the catalogue', async ({ kit }) => {
+    const exit = await kit.script(script, ['--help']).ended
+    expect(exit).toMatchObject({ code: 0, stderr: '' })
+    expect(exit.stdout).toContain(`usage: npm run ${script} -- [flags]`)
+    if (port === null) expect(exit.stdout).toMatch(/--path TEXT .*\(default .*\.sock\)/)
+    else expect(exit.stdout).toMatch(new RegExp(`--port N .*\\(default ${port}\\)`))
+  })
+
+  test('wrong arguments end it with exit code 2 and one line that names them', async ({ kit }) => {
+    const known = port === null ? 'known are --path' : 'known are --host, --port'
+    expect(await complaint(kit, script, '--colour', 'red')).toMatch(
+      `unknown flag --colour: ${known}`,
+    )
+    expect(await complaint(kit, script, 'hello')).toBe(
+      `unexpected argument "hello": flags start with -- ${more}`,
+    )
+    if (port === null) {
+      expect(await complaint(kit, script, '--path')).toBe('--path needs a value: text')
+      return
+    }
+    const number = /^--port needs a whole number from [01] to 65535, got "(70000|abc)"$/
+    expect(await complaint(kit, script, '--port', '70000')).toMatch(number)
+    expect(await complaint(kit, script, '--port', 'abc')).toMatch(number)
+    expect(await complaint(kit, script, '--port')).toMatch(
+      /^--port needs a value: a whole number from [01] to 65535$/,
+    )
+  })
+})

@@ -1,0 +1,175 @@
+import { spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { type AddressInfo, createServer, type NetConnectOpts } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test as base, expect } from 'vitest'
+import {
+  type CatalogueEntry,
+  entriesOf,
+  loadChapters,
+  ROOT,
+  type Role,
+  scriptName,
+} from '../../lib/catalogue/index.ts'
+import { Peer } from './peer.ts'
+import { type Exit, Program, type ProgramOptions } from './program.ts'
+
+export const entries = entriesOf(await loadChapters())
+
+const { scripts }: { scripts: Record<string, string> } = JSON.parse(
+  readFileSync(join(ROOT, 'package.json'), 'utf8'),
+)
+
+/** What `npm run <script>` executes, word by word, with the Node that runs the tests. */
+export function commandOf(script: string): [file: string, ...args: string[]] {
+  const [file, ...args] = scripts[script]?.split(' ') ?? []
+  if (file !== 'node') throw new Error(`package.json has no script "${script}" that starts node`)
+  return [process.execPath, ...args]
+}
+
+export function entryOf(id: string): CatalogueEntry {
+  const entry = entries.find(entry => entry.id === id)
+  if (!entry) throw new Error(`the catalogue has no example ${id}`)
+  return entry
+}
+
+/** Whether a tool is installed, for tests that need one. */
+export function has(tool: string): boolean {
+  return spawnSync('sh', ['-c', `command -v ${tool}`]).status === 0
+}
+
+/** A server of the catalogue that listens. */
+export class Server extends Program {
+  readonly entry: CatalogueEntry
+  /** What its first line says: `127.0.0.1:40001`, or a path. */
+  where = ''
+
+  constructor(entry: CatalogueEntry, args: readonly string[]) {
+    const [file, ...words] = commandOf(scriptName(entry, 'server'))
+    super(file, [...words, ...args])
+    this.entry = entry
+  }
+
+  get port(): number {
+    return Number(/:(\d+)$/.exec(this.where)?.[1])
+  }
+
+  /** The flags by which another program finds this server. */
+  get address(): string[] {
+    const unix = this.entry.example.transport === 'unix'
+    return unix ? ['--path', this.where] : ['--port', String(this.port)]
+  }
+
+  get connectOptions(): NetConnectOpts {
+    const unix = this.entry.example.transport === 'unix'
+    return unix ? { path: this.where } : { host: '127.0.0.1', port: this.port }
+  }
+
+  /** Ends the server as a reader does, and asserts that it left nothing behind. */
+  async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<Exit> {
+    this.kill(signal)
+    const exit = await this.ended
+    expect(exit, `${this.name} after ${signal}`).toMatchObject({ code: 0, signal: null })
+    await expectFree(this)
+    return exit
+  }
+}
+
+/** Asserts that a server can listen at once where this one did. */
+export async function expectFree(server: Server): Promise<void> {
+  const unix = server.entry.example.transport === 'unix'
+  const next = createServer()
+  next.listen(unix ? { path: server.where } : { host: '127.0.0.1', port: server.port })
+  await once(next, 'listening')
+  next.close()
+  await once(next, 'close')
+}
+
+export interface StartOptions extends ProgramOptions {
+  args?: readonly string[]
+  role?: Role
+}
+
+/** Starts things for one test, and ends them all when the test is over, however it went. */
+export class Kit {
+  readonly #programs: Program[] = []
+  readonly #peers: Peer[] = []
+  readonly #folders: string[] = []
+
+  /** Any program: `nc`, `socat`, a shell. */
+  program(file: string, args: readonly string[], options: ProgramOptions = {}): Program {
+    const program = new Program(file, args, options)
+    this.#programs.push(program)
+    return program
+  }
+
+  /** An npm script's own command, without npm. */
+  script(script: string, args: readonly string[], options: ProgramOptions = {}): Program {
+    const [file, ...words] = commandOf(script)
+    return this.program(file, [...words, ...args], options)
+  }
+
+  /** Starts an example's server on a free port and waits until it listens. */
+  async server(id: string, ...args: string[]): Promise<Server> {
+    const entry = entryOf(id)
+    const unix = entry.example.transport === 'unix'
+    const where = unix ? ['--path', join(this.folder(), 'test.sock')] : ['--port', '0']
+    const server = new Server(entry, [...where, ...args])
+    this.#programs.push(server)
+    const line = await server.line(/^listening /)
+    server.where = line.slice('listening '.length)
+    return server
+  }
+
+  /** Starts an example's client, or its demo, towards a server or a port. */
+  client(id: string, to: Server | number, options: StartOptions = {}): Program {
+    const { args = [], role = 'client', ...rest } = options
+    const address = typeof to === 'number' ? ['--port', String(to)] : to.address
+    return this.script(scriptName(entryOf(id), role), [...address, ...args], rest)
+  }
+
+  /** A connection of the test's own. */
+  async connect(
+    to: Server | number,
+    options: { allowHalfOpen?: boolean; reading?: boolean } = {},
+  ): Promise<Peer> {
+    const address = typeof to === 'number' ? { host: '127.0.0.1', port: to } : to.connectOptions
+    const peer = new Peer({ ...address, ...options })
+    this.#peers.push(peer)
+    return peer.connected()
+  }
+
+  /** A port where nobody listens, and where nobody can begin to while the test runs. */
+  async deadPort(): Promise<number> {
+    const listener = createServer(socket => socket.on('error', () => {})).listen(0, '127.0.0.1')
+    await once(listener, 'listening')
+    const peer = await this.connect((listener.address() as AddressInfo).port)
+    listener.close()
+    // The client's own port of an open connection is taken, and has no listener.
+    return peer.socket.localPort!
+  }
+
+  /** An empty folder. */
+  folder(): string {
+    const folder = mkdtempSync(join(tmpdir(), 'kit-test-'))
+    this.#folders.push(folder)
+    return folder
+  }
+
+  async dispose(): Promise<void> {
+    for (const peer of this.#peers) peer.socket.destroy()
+    await Promise.all(this.#programs.map(program => program.dispose()))
+    for (const folder of this.#folders) rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+/** `test` with a kit of its own for every test. */
+export const test = base.extend<{ kit: Kit }>({
+  kit: async ({ onTestFinished }, use) => {
+    const kit = new Kit()
+    onTestFinished(() => kit.dispose())
+    await use(kit)
+  },
+})

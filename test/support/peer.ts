@@ -1,0 +1,117 @@
+import { once } from 'node:events'
+import { connect, type NetConnectOpts, type Socket } from 'node:net'
+
+/** The test's own end of a connection. It keeps what comes, and remembers how it ended. */
+export class Peer {
+  readonly socket: Socket
+  /** Settles when the connection is gone: with everything that came. */
+  readonly closed: Promise<Buffer>
+  /** Code of the error that ended the connection, if one did. */
+  errorCode: string | undefined
+  /** The other side's FIN has been read. */
+  ended = false
+  readonly #chunks: Buffer[] = []
+  #changed: (() => void)[] = []
+
+  constructor(options: NetConnectOpts & { reading?: boolean }) {
+    this.socket = connect(options)
+    if (options.reading === false) this.socket.pause()
+    this.socket.on('data', chunk => {
+      this.#chunks.push(chunk)
+      this.#tell()
+    })
+    this.socket.on('end', () => {
+      this.ended = true
+      this.#tell()
+    })
+    this.socket.on('error', (error: NodeJS.ErrnoException) => {
+      this.errorCode = error.code
+    })
+    this.closed = new Promise(resolve => {
+      this.socket.on('close', () => {
+        resolve(this.received)
+        this.#tell()
+      })
+    })
+  }
+
+  get received(): Buffer {
+    return Buffer.concat(this.#chunks)
+  }
+
+  /** Settles when the connection stands. */
+  async connected(): Promise<this> {
+    if (this.socket.connecting) await once(this.socket, 'connect')
+    return this
+  }
+
+  /** Writes, and waits until the kernel has the bytes. */
+  async write(data: string | Uint8Array): Promise<void> {
+    await new Promise<void>((resolve, reject) => {
+      this.socket.write(data, error => (error ? reject(error) : resolve()))
+    })
+  }
+
+  /** Waits until as many bytes have come in all, or this text. */
+  async receive(wanted: number | string): Promise<Buffer> {
+    const enough = () =>
+      typeof wanted === 'number'
+        ? this.socket.bytesRead >= wanted && this.received.length >= wanted
+        : this.received.includes(wanted)
+    while (!enough()) {
+      if (this.socket.destroyed) {
+        const how = `${this.ended ? 'end' : ''} ${this.errorCode ?? ''}`
+        throw new Error(`closed (${how}) before ${wanted}; got ${this.received.length} bytes`)
+      }
+      await new Promise<void>(resolve => this.#changed.push(resolve))
+    }
+    return this.received
+  }
+
+  /** Waits for the other side's FIN. */
+  async end(): Promise<void> {
+    while (!this.ended) {
+      if (this.socket.destroyed) throw new Error(`closed without end: ${this.errorCode}`)
+      await new Promise<void>(resolve => this.#changed.push(resolve))
+    }
+  }
+
+  #tell(): void {
+    for (const resolve of this.#changed.splice(0)) resolve()
+  }
+}
+
+/**
+ * Writes until `limit` bytes have been written or the other side takes no more.
+ *
+ * No event says "and now nothing moves any more": it is polled for, ten looks without progress.
+ */
+export async function flood(socket: Socket, limit: number): Promise<number> {
+  const chunk = Buffer.alloc(65536, 'x')
+  let written = 0
+  while (written < limit) {
+    written += chunk.length
+    if (socket.write(chunk)) continue
+    if (!(await drains(socket))) break
+  }
+  return written
+}
+
+async function drains(socket: Socket): Promise<boolean> {
+  const stall = new AbortController()
+  let before = socket.writableLength
+  let looks = 0
+  const timer = setInterval(() => {
+    looks = socket.writableLength === before ? looks + 1 : 0
+    before = socket.writableLength
+    if (looks === 10) stall.abort()
+  }, 100)
+  try {
+    await once(socket, 'drain', { signal: stall.signal })
+    return true
+  } catch {
+    return false
+  } finally {
+    clearInterval(timer)
+  }
+}
