@@ -1,0 +1,127 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { execa } from 'execa'
+import { afterAll, describe, expect, test } from 'vitest'
+import { entriesOf, loadChapters, ROOT, scriptsOf } from '../../lib/catalogue/index.ts'
+import { commandsOf, documents } from './documents.ts'
+
+const chapters = await loadChapters()
+const manifest: { scripts: Record<string, string> } = JSON.parse(
+  readFileSync(join(ROOT, 'package.json'), 'utf8'),
+)
+const commands = new Map<string, string[]>()
+for (const document of documents) {
+  for (const command of commandsOf(document)) {
+    commands.set(command, [...(commands.get(command) ?? []), document.name])
+  }
+}
+
+/** Commands that are exercised by running this suite at all, or that need a person. */
+const ELSEWHERE: [pattern: RegExp, why: string][] = [
+  [/^npm ci$/, 'this suite runs in its result'],
+  [/^npm ci && npm start$/, 'test/cli runs npm start'],
+  [/^npm test$/, 'this suite is a part of it'],
+  [/^strace /, 'needs strace; the rest of the line is a command of its own'],
+]
+
+/** Servers that were started for a client, on a free port each: script to port. */
+const servers = new Map<string, { port: Promise<string>; stop: () => Promise<unknown> }>()
+afterAll(() => Promise.all([...servers.values()].map(server => server.stop())))
+
+function serverFor(script: string, ...flags: string[]): Promise<string> {
+  const known = servers.get(script)
+  if (known) return known.port
+  const child = execa('npm', ['run', '-s', script, '--', '--port', '0', ...flags], {
+    cwd: ROOT,
+    reject: false,
+    stdin: 'ignore',
+    // A process group of its own: npm, its shell and the server are ended together.
+    detached: true,
+  })
+  const port = new Promise<string>((resolve, reject) => {
+    let said = ''
+    child.stdout.on('data', text => {
+      said += text
+      const match = /^listening .+:(\d+)$/m.exec(said)
+      if (match?.[1]) resolve(match[1])
+    })
+    child.once('close', () => reject(new Error(`${script} did not listen`)))
+  })
+  const stop = () => {
+    if (child.exitCode === null && child.pid !== undefined) process.kill(-child.pid, 'SIGTERM')
+    return child
+  }
+  servers.set(script, { port, stop })
+  return port
+}
+
+/** npm itself may have warnings about the reader's settings: they are not ours. */
+const withoutNpm = (stderr: string) => stderr.replaceAll(/^npm (warn|notice).*\n?/gm, '')
+
+const entries = entriesOf(chapters)
+const serverScriptOfPort = (port: number): string => {
+  const entry = entries.find(({ example }) => example.port === port)
+  return `${entry?.chapter.id}:${entry?.example.name}:server`
+}
+
+describe('commands in documents', () => {
+  for (const [command, where] of commands) {
+    const elsewhere = ELSEWHERE.find(([pattern]) => pattern.test(command))
+    if (elsewhere) continue
+    const title = `${where[0]}: \`${command}\` does what a reader expects`
+
+    if (/^npm start\b/.test(command)) {
+      test(title, async () => {
+        const result = await execa(command, {
+          cwd: ROOT,
+          shell: true,
+          stdin: 'ignore',
+          reject: false,
+        })
+        expect(withoutNpm(result.stderr)).toBe('')
+        // echo-naive is there to be broken, and its run says so; it is no failure of the command.
+        expect(result.exitCode).toBe(0)
+      })
+      continue
+    }
+
+    const [, script = '', flags = ''] = /npm run (?:-s )?(\S+)(?: -- (.*))?$/.exec(command) ?? []
+    test(title, async () => {
+      expect(Object.keys(manifest.scripts), `there is no npm script "${script}"`).toContain(script)
+      if (!Object.hasOwn(scriptsOf(chapters), script)) return
+      if (script.endsWith(':server')) {
+        if (/--host/.test(flags)) return
+        await expect(serverFor(script, ...flags.split(' ').filter(Boolean))).resolves.toMatch(
+          /^\d+$/,
+        )
+        return
+      }
+      const named = /--port (\d+)/.exec(flags)?.[1]
+      const main = script.replace(/:(client|demo)$/, ':server')
+      const port = await serverFor(named ? serverScriptOfPort(Number(named)) : main)
+      const rest = flags.replace(/--port \d+/, '').replace(/--host \S+/, '')
+      const line = command.replace(/ -- .*$/, '')
+      const result = await execa(`${line} -- --port ${port} ${rest}`, {
+        cwd: ROOT,
+        shell: true,
+        stdin: 'ignore',
+        reject: false,
+      })
+      expect(withoutNpm(result.stderr)).toBe('')
+      expect(result.exitCode).toBe(0)
+    })
+  }
+})
+
+describe('npm scripts named in documents', () => {
+  for (const { name, text } of documents) {
+    const named = [...text.matchAll(/npm run (?:-s )?([a-z0-9][\w:-]*)/g)].map(
+      ([, script = '']) => script,
+    )
+    for (const script of new Set(named)) {
+      test(`${name} names npm run ${script}, which exists`, () => {
+        expect(Object.keys(manifest.scripts)).toContain(script)
+      })
+    }
+  }
+})
