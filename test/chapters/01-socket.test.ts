@@ -120,20 +120,20 @@ describe.concurrent('01 addresses', () => {
 })
 
 describe.concurrent('01 errors', () => {
-  test.for([
-    ['ECONNREFUSED', 'connect to a port where nobody listens (1.25)'],
-    ['EADDRINUSE', 'listen on a port that has a listener'],
-    ['EADDRNOTAVAIL', "listen on an address that is not this machine's"],
-    ['EADDRNOTAVAIL', "connect from an address that is not this machine's (1.27)"],
-    ['EADDRNOTAVAIL', 'connect with a five-tuple that is in use (1.5)'],
-    ['ERR_SOCKET_BAD_PORT', 'connect to port 70000 (1.27)'],
-  ] as const)('%s: %s', async ([code, what], { kit }) => {
+  test('shows each error with its cure (1.5, 1.25, 1.27)', async ({ kit }) => {
     const server = await kit.server('01/errors')
     const exit = await kit.client('01/errors', server).ended
     expect(exit).toMatchObject({ code: 0, stderr: '' })
-    const line = exit.stdout.split('\n').find(line => line.includes(what.replace(/ \(.*/, '')))
-    expect(line).toMatch(new RegExp(`^${code}: .+\\. Cure: .+`))
-    expect(exit.stdout).not.toContain('no error')
+    const lines = exit.stdout.trimEnd().split('\n')
+    expect(lines.map(line => line.replace(/\. Cure: .+$/, ''))).toEqual([
+      'ECONNREFUSED: connect to a port where nobody listens',
+      'EADDRINUSE: listen on a port that has a listener',
+      "EADDRNOTAVAIL: listen on an address that is not this machine's",
+      "EADDRNOTAVAIL: connect from an address that is not this machine's",
+      'EADDRNOTAVAIL: connect with a five-tuple that is in use',
+      'ERR_SOCKET_BAD_PORT: connect to port 70000',
+    ])
+    for (const line of lines) expect(line).toMatch(/\. Cure: .+/)
   })
 })
 

@@ -24,17 +24,19 @@ let patient: Socket | undefined
 const MUCH = 2 ** 20
 const LITTLE = 60_000
 
-const commands: Record<string, (socket: Socket) => void> = {
+const commands = new Map<string, (socket: Socket) => void>([
   // The kernel has everything when destroy() closes the descriptor. It sends the rest, then a FIN.
-  'write and destroy': socket => socket.write(Buffer.alloc(MUCH), () => socket.destroy()),
+  ['write and destroy', socket => socket.write(Buffer.alloc(MUCH), () => socket.destroy())],
   // Nobody has read what the client sent: the kernel sends a RST in place of the FIN.
-  'destroy unread': socket => socket.destroy(),
+  ['destroy unread', socket => socket.destroy()],
   // A reset throws away what has not been sent yet.
-  'write and reset': socket => socket.write(Buffer.alloc(MUCH), () => socket.resetAndDestroy()),
+  ['write and reset', socket => socket.write(Buffer.alloc(MUCH), () => socket.resetAndDestroy())],
   // Little enough to have arrived before the reset.
-  'write little and reset': socket =>
-    socket.write(Buffer.alloc(LITTLE), () => socket.resetAndDestroy()),
-}
+  [
+    'write little and reset',
+    socket => socket.write(Buffer.alloc(LITTLE), () => socket.resetAndDestroy()),
+  ],
+])
 
 const server = createServer({ pauseOnConnect: true }, socket => {
   const peer = endpoint(socket.remoteAddress, socket.remotePort)
@@ -42,7 +44,7 @@ const server = createServer({ pauseOnConnect: true }, socket => {
   if (control === undefined) {
     control = socket
     socket.on('data', command => {
-      if (patient) commands[command.toString()]?.(patient)
+      if (patient) commands.get(command.toString())?.(patient)
     })
     socket.on('close', () => {
       control = undefined
