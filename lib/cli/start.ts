@@ -10,7 +10,7 @@ import {
 } from '../catalogue/index.ts'
 import { renderList } from './list.ts'
 import { showExample } from './show-example.ts'
-import { readerIsGone, terminalColumns, wantsColor } from './terminal.ts'
+import { letReaderGo, readerIsGone, terminalColumns, wantsColor } from './terminal.ts'
 
 const USAGE = `Runs an example of the kit: its server and its client together, as one timeline.
 
@@ -23,6 +23,7 @@ Without a terminal and without a name: prints the list and runs 02/echo.`
 
 const DEFAULT_EXAMPLE = '02/echo'
 
+letReaderGo()
 process.exitCode = await main().catch(error => {
   if (!(error instanceof CatalogueError)) throw error
   console.error(error.message)

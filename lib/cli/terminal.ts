@@ -2,7 +2,7 @@
 export function terminalColumns(): number {
   // A pseudo-terminal that was never told its size says 0.
   const columns = process.stdout.columns || Number(process.env.COLUMNS)
-  return columns > 0 ? Math.floor(columns) : 100
+  return Number.isSafeInteger(columns) && columns > 0 ? columns : 100
 }
 
 /**
@@ -11,14 +11,22 @@ export function terminalColumns(): number {
  */
 export function wantsColor(
   env: NodeJS.ProcessEnv = process.env,
-  isTerminal: boolean = process.stdout.isTTY,
+  isTerminal: boolean = process.stdout.isTTY === true,
 ): boolean {
   if (env.NO_COLOR) return false
   if (env.FORCE_COLOR !== undefined) return !['0', 'false'].includes(env.FORCE_COLOR)
   return isTerminal && env.TERM !== 'dumb'
 }
 
-/** Leaves when nobody reads what we write any more, as in `npm start | head -1`. */
+/**
+ * Lets a reader go in silence, as `head -1` does in `npm start | head -1`: without a listener, what
+ * we write after that would end in a stack trace.
+ */
+export function letReaderGo(): void {
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {})
+}
+
+/** Whether nobody reads any more what we write. */
 export function readerIsGone(): boolean {
-  return process.stdout.destroyed || process.stdout.writableEnded || process.stdout.errored !== null
+  return process.stdout.destroyed || process.stdout.errored !== null
 }

@@ -1,0 +1,141 @@
+import { execFileSync, spawn } from 'node:child_process'
+import { randomUUID } from 'node:crypto'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { stripVTControlCharacters } from 'node:util'
+import { ROOT } from '../../lib/catalogue/index.ts'
+
+const HELPER = fileURLToPath(new URL('./terminal.py', import.meta.url))
+
+/** The python3 that can open a pseudo-terminal, if there is one: itself, not a script before it. */
+const python = (() => {
+  try {
+    const program = 'import pty, termios, sys; pty.openpty(); print(sys.executable)'
+    return execFileSync('python3', ['-c', program], { encoding: 'utf8' }).trim()
+  } catch {
+    return undefined
+  }
+})()
+
+export const hasTerminal = python !== undefined
+
+/** Whether the kernel tells who has which environment. */
+export const hasProc = existsSync('/proc/self/environ')
+
+/** What `npm start` runs. */
+export const startCommand = (args: readonly string[]): [string, string[]] => {
+  const manifest = JSON.parse(readFileSync(`${ROOT}package.json`, 'utf8'))
+  const [program, ...rest] = String(manifest.scripts.start).split(' ')
+  return [program === 'node' ? process.execPath : String(program), [...rest, ...args]]
+}
+
+/** The environment of a reader who has set nothing, and a mark by which all processes are found. */
+export function readerEnv(more: NodeJS.ProcessEnv = {}): NodeJS.ProcessEnv & { KIT_MARK: string } {
+  const { CI, NO_COLOR, FORCE_COLOR, COLUMNS, LINES, NODE_OPTIONS, ...rest } = process.env
+  const inherited = Object.entries(rest).filter(
+    ([name]) => !/^(npm_|VITEST|NODE_ENV|TEST)/.test(name),
+  )
+  return {
+    ...Object.fromEntries(inherited),
+    TERM: 'xterm-256color',
+    ...more,
+    KIT_MARK: randomUUID(),
+  }
+}
+
+/** The command lines of all processes that carry a mark in their environment. */
+export function processesWith(mark: string): { pid: number; command: string }[] {
+  return readdirSync('/proc')
+    .filter(name => /^\d+$/.test(name))
+    .flatMap(pid => {
+      try {
+        if (!readFileSync(`/proc/${pid}/environ`, 'utf8').includes(mark)) return []
+        const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ')
+        return [{ pid: Number(pid), command }]
+      } catch {
+        return [] // ended meanwhile
+      }
+    })
+}
+
+/** Of these, `npm start` itself and the programs that it runs. */
+export const kitProcesses = (mark: string) =>
+  processesWith(mark).filter(({ command }) =>
+    /^\S*node .*(lib\/cli\/start|chapters\/.*)\.ts/.test(command),
+  )
+
+/** A command in a pseudo-terminal, as a reader sees and drives it. */
+export class Terminal {
+  readonly mark: string
+  /** The exit code; 128 + signal where a signal ended the command. */
+  readonly ended: Promise<number>
+  /** Everything that was shown so far. */
+  raw = ''
+  readonly #child
+  #hasEnded = false
+  readonly #waiting = new Set<() => void>()
+
+  constructor(
+    [program, args]: [string, string[]],
+    { columns = 100, rows = 40, env = {} as NodeJS.ProcessEnv } = {},
+  ) {
+    const all = readerEnv(env)
+    this.mark = all.KIT_MARK
+    this.#child = spawn(python ?? 'python3', [HELPER, `${columns}`, `${rows}`, program, ...args], {
+      cwd: ROOT,
+      env: all,
+      stdio: ['pipe', 'pipe', 'inherit'],
+    })
+    this.#child.stdin.on('error', () => {}) // the command may end before it has read all
+    this.#child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      this.raw += text
+      for (const look of this.#waiting) look()
+    })
+    this.ended = new Promise(resolve => {
+      this.#child.once('close', code => {
+        this.#hasEnded = true
+        for (const look of this.#waiting) look()
+        resolve(code ?? -1)
+      })
+    })
+  }
+
+  /** What was shown, without colours and movements of the cursor. */
+  get text(): string {
+    return stripVTControlCharacters(this.raw).replaceAll('\r', '')
+  }
+
+  /** Settles when the condition holds for what was shown; fails when the command has ended. */
+  until(condition: (terminal: this) => boolean, what: string): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const look = () => {
+        if (condition(this)) resolve()
+        else if (this.#hasEnded) reject(new Error(`ended before ${what}:\n${this.text}`))
+        else return
+        this.#waiting.delete(look)
+      }
+      this.#waiting.add(look)
+      look()
+    })
+  }
+
+  /** Settles when the text has been shown, after the first `from` characters. */
+  shows(text: string, from = 0): Promise<void> {
+    return this.until(() => this.text.slice(from).includes(text), `it showed "${text}"`)
+  }
+
+  type(keys: string): void {
+    this.#child.stdin.write(keys)
+  }
+
+  /** Ends the command, whatever it does. */
+  kill(): void {
+    for (const { pid } of processesWith(this.mark)) {
+      try {
+        process.kill(pid, 'SIGKILL')
+      } catch {
+        // It has ended meanwhile.
+      }
+    }
+  }
+}
