@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { describe, expect } from 'vitest'
 import { readTcpTable } from '../../lib/lab/tcp-table.ts'
-import { test } from '../support/kit.ts'
+import { onLinux, test } from '../support/kit.ts'
 
 /** The numbers in a line, in order. */
 const numbers = (line: string): number[] => (line.match(/\d+/g) ?? []).map(Number)
@@ -84,19 +84,22 @@ describe.concurrent('01 addresses', () => {
     expect(new Set(ports).size).toBe(1001)
   })
 
-  test('the kernel picks the client’s port, out of its range (1.6)', async ({ kit }) => {
-    const server = await kit.server('01/addresses')
-    const exit = await kit.client('01/addresses', server).ended
-    const lines = exit.stdout.split('\n').filter(line => line.startsWith('connected tcp '))
-    expect(lines).toHaveLength(3)
-    const range = readFileSync('/proc/sys/net/ipv4/ip_local_port_range', 'utf8')
-    const [lowest = 0, highest = 0] = range.trim().split(/\s+/).map(Number)
-    for (const line of lines) {
-      const port = Number(/^connected tcp 127\.0\.0\.1:(\d+) -> /.exec(line)?.[1])
-      expect(port).toBeGreaterThanOrEqual(lowest)
-      expect(port).toBeLessThanOrEqual(highest)
-    }
-  })
+  test.skipIf(!onLinux)(
+    'the kernel picks the client’s port, out of its range (1.6) (needs Linux)',
+    async ({ kit }) => {
+      const server = await kit.server('01/addresses')
+      const exit = await kit.client('01/addresses', server).ended
+      const lines = exit.stdout.split('\n').filter(line => line.startsWith('connected tcp '))
+      expect(lines).toHaveLength(3)
+      const range = readFileSync('/proc/sys/net/ipv4/ip_local_port_range', 'utf8')
+      const [lowest = 0, highest = 0] = range.trim().split(/\s+/).map(Number)
+      for (const line of lines) {
+        const port = Number(/^connected tcp 127\.0\.0\.1:(\d+) -> /.exec(line)?.[1])
+        expect(port).toBeGreaterThanOrEqual(lowest)
+        expect(port).toBeLessThanOrEqual(highest)
+      }
+    },
+  )
 
   test('one local port carries two connections, but no five-tuple twice (1.5)', async ({ kit }) => {
     const server = await kit.server('01/addresses')
@@ -138,94 +141,105 @@ describe.concurrent('01 errors', () => {
 })
 
 describe.concurrent('01 three-sockets', () => {
-  test('one connection makes three rows, two of them the server’s files (1.1, 1.2, 1.3)', async ({
-    kit,
-  }) => {
-    const server = await kit.server('01/three-sockets')
-    const exit = await kit.client('01/three-sockets', server).ended
-    expect(exit).toMatchObject({ code: 0, stderr: '' })
-    await server.line(/^closed /)
-    const rows = server.lines.filter(line => line.startsWith('row '))
-    expect(rows).toHaveLength(3)
-    const mine = / is my file descriptor (\d+), socket:\[(\d+)\]$/
-    const listening = rows.filter(row => row.startsWith(`row LISTEN ${server.where} `))
-    const accepted = rows.filter(row => row.startsWith(`row ESTABLISHED ${server.where} `))
-    expect([listening.length, accepted.length]).toEqual([1, 1])
-    const [fd, inode] = mine.exec(listening[0]!)!.slice(1)
-    const [newFd, newInode] = mine.exec(accepted[0]!)!.slice(1)
-    expect(newFd).not.toBe(fd)
-    expect(newInode).not.toBe(inode)
-    expect(rows.filter(row => row.endsWith(' is not mine'))).toHaveLength(1)
-  })
+  test.skipIf(!onLinux)(
+    'one connection makes three rows, two of them the server’s files (1.1, 1.2, 1.3) (needs Linux)',
+    async ({ kit }) => {
+      const server = await kit.server('01/three-sockets')
+      const exit = await kit.client('01/three-sockets', server).ended
+      expect(exit).toMatchObject({ code: 0, stderr: '' })
+      await server.line(/^closed /)
+      const rows = server.lines.filter(line => line.startsWith('row '))
+      expect(rows).toHaveLength(3)
+      const mine = / is my file descriptor (\d+), socket:\[(\d+)\]$/
+      const listening = rows.filter(row => row.startsWith(`row LISTEN ${server.where} `))
+      const accepted = rows.filter(row => row.startsWith(`row ESTABLISHED ${server.where} `))
+      expect([listening.length, accepted.length]).toEqual([1, 1])
+      const [fd, inode] = mine.exec(listening[0]!)!.slice(1)
+      const [newFd, newInode] = mine.exec(accepted[0]!)!.slice(1)
+      expect(newFd).not.toBe(fd)
+      expect(newInode).not.toBe(inode)
+      expect(rows.filter(row => row.endsWith(' is not mine'))).toHaveLength(1)
+    },
+  )
 })
 
 describe.concurrent('01 accept-queue', () => {
-  test('the client is connected and writes before the server accepts (1.13, 1.14, 2.11)', async ({
-    kit,
-  }) => {
-    const server = await kit.server('01/accept-queue', '--busy-ms', '5000')
-    const client = kit.client('01/accept-queue', server)
-    await client.line(/^connected /)
-    await client.line(/^written 5 bytes/)
-    // The rows that the client read while the server was deaf.
-    const own = await client.line(/^row ESTABLISHED /)
-    expect(own).toMatch(new RegExp(`^row ESTABLISHED ${server.where} -> .* rx 5 inode 0$`))
-    expect(await client.line(/^row LISTEN /)).toMatch(` rx 1 inode `)
-    expect(server.lines).not.toContain('awake')
-    const exit = await client.ended
-    expect(exit).toMatchObject({ code: 0, stderr: '' })
-    expect(exit.stdout).toMatch(/^answer 13 bytes/m)
-    expect(server.lines.findIndex(line => line.startsWith('accepted '))).toBeGreaterThan(
-      server.lines.indexOf('awake'),
-    )
-  })
+  test.skipIf(!onLinux)(
+    'the client is connected and writes before the server accepts (1.13, 1.14, 2.11) (needs Linux)',
+    async ({ kit }) => {
+      const server = await kit.server('01/accept-queue', '--busy-ms', '5000')
+      const client = kit.client('01/accept-queue', server)
+      await client.line(/^connected /)
+      await client.line(/^written 5 bytes/)
+      // The rows that the client read while the server was deaf.
+      const own = await client.line(/^row ESTABLISHED /)
+      expect(own).toMatch(new RegExp(`^row ESTABLISHED ${server.where} -> .* rx 5 inode 0$`))
+      expect(await client.line(/^row LISTEN /)).toMatch(` rx 1 inode `)
+      expect(server.lines).not.toContain('awake')
+      const exit = await client.ended
+      expect(exit).toMatchObject({ code: 0, stderr: '' })
+      expect(exit.stdout).toMatch(/^answer 13 bytes/m)
+      expect(server.lines.findIndex(line => line.startsWith('accepted '))).toBeGreaterThan(
+        server.lines.indexOf('awake'),
+      )
+    },
+  )
 
-  test('connections that nobody accepted die with the listener (1.24)', async ({ kit }) => {
-    const server = await kit.server('01/accept-queue', '--busy-ms', '60000')
-    const client = kit.client('01/accept-queue', server)
-    await client.line(/^written /)
-    server.kill('SIGKILL')
-    const exit = await client.ended
-    expect(exit.code).toBe(1)
-    expect(exit.stderr).toMatch(/^lost the connection to 127\.0\.0\.1:\d+: ECONNRESET \(.+\)\n$/)
-  })
+  test.skipIf(!onLinux)(
+    'connections that nobody accepted die with the listener (1.24) (needs Linux)',
+    async ({ kit }) => {
+      const server = await kit.server('01/accept-queue', '--busy-ms', '60000')
+      const client = kit.client('01/accept-queue', server)
+      await client.line(/^written /)
+      server.kill('SIGKILL')
+      const exit = await client.ended
+      expect(exit.code).toBe(1)
+      expect(exit.stderr).toMatch(/^lost the connection to 127\.0\.0\.1:\d+: ECONNRESET \(.+\)\n$/)
+    },
+  )
 })
 
 describe.concurrent('01 backlog', () => {
-  test('a backlog of 1 carries 500 connections, and a full queue is no error (1.18, 1.20)', async ({
-    kit,
-  }) => {
-    const server = await kit.server('01/backlog', '--busy-ms', '2000')
-    const client = kit.client('01/backlog', server)
-    expect(await client.line(/at the same time/)).toBe(
-      'connected 500 at the same time, through a backlog of 1',
-    )
-    // Read before the first of them is reported: 2 ESTABLISHED, 3 in SYN-SENT.
-    const [, standing = 0, silent = 0] = numbers(await client.line(/^connecting 5 more: /))
-    expect(standing + silent).toBe(5)
-    expect(silent).toBeGreaterThan(0)
-    const exit = await client.ended
-    expect(exit).toMatchObject({ code: 0, stderr: '' })
-    expect(exit.stdout.match(/^connected #\d after [\d.]+ s, without an error$/gm)).toHaveLength(5)
-    expect(server.lines).toContain('blocked 2000 ms after 500 accepted')
-  })
+  test.skipIf(!onLinux)(
+    'a backlog of 1 carries 500 connections, and a full queue is no error (1.18, 1.20) (needs Linux)',
+    async ({ kit }) => {
+      const server = await kit.server('01/backlog', '--busy-ms', '2000')
+      const client = kit.client('01/backlog', server)
+      expect(await client.line(/at the same time/)).toBe(
+        'connected 500 at the same time, through a backlog of 1',
+      )
+      // Read before the first of them is reported: 2 ESTABLISHED, 3 in SYN-SENT.
+      const [, standing = 0, silent = 0] = numbers(await client.line(/^connecting 5 more: /))
+      expect(standing + silent).toBe(5)
+      expect(silent).toBeGreaterThan(0)
+      const exit = await client.ended
+      expect(exit).toMatchObject({ code: 0, stderr: '' })
+      expect(exit.stdout.match(/^connected #\d after [\d.]+ s, without an error$/gm)).toHaveLength(
+        5,
+      )
+      expect(server.lines).toContain('blocked 2000 ms after 500 accepted')
+    },
+  )
 })
 
 describe.concurrent('01 close-listener', () => {
-  test('the old connection still echoes, a new one is refused (1.23)', async ({ kit }) => {
-    const server = await kit.server('01/close-listener')
-    const peer = await kit.connect(server)
-    await peer.receive('no longer listening\n')
-    const rows = readTcpTable().filter(row => row.localPort === server.port)
-    expect(rows.map(row => row.state)).toEqual(['ESTABLISHED'])
-    await expect(kit.connect(server)).rejects.toMatchObject({ code: 'ECONNREFUSED' })
-    await peer.write('still there?')
-    await peer.receive('still there?')
-    peer.socket.end()
-    await peer.end()
-    expect(await server.ended).toMatchObject({ code: 0, stderr: '' })
-    expect(server.lines).toContain('closed the server: its last connection has ended')
-  })
+  test.skipIf(!onLinux)(
+    'the old connection still echoes, a new one is refused (1.23) (needs Linux)',
+    async ({ kit }) => {
+      const server = await kit.server('01/close-listener')
+      const peer = await kit.connect(server)
+      await peer.receive('no longer listening\n')
+      const rows = readTcpTable().filter(row => row.localPort === server.port)
+      expect(rows.map(row => row.state)).toEqual(['ESTABLISHED'])
+      await expect(kit.connect(server)).rejects.toMatchObject({ code: 'ECONNREFUSED' })
+      await peer.write('still there?')
+      await peer.receive('still there?')
+      peer.socket.end()
+      await peer.end()
+      expect(await server.ended).toMatchObject({ code: 0, stderr: '' })
+      expect(server.lines).toContain('closed the server: its last connection has ended')
+    },
+  )
 
   test('its client sees the same (1.23)', async ({ kit }) => {
     const server = await kit.server('01/close-listener')

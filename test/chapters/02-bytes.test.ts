@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect } from 'vitest'
-import { test } from '../support/kit.ts'
+import { onLinux, test } from '../support/kit.ts'
 import { memoryOf } from '../support/memory.ts'
 import { flood } from '../support/peer.ts'
 import { expectNoStack } from '../support/program.ts'
@@ -22,13 +22,16 @@ describe.concurrent('02 echo-naive', () => {
     expect(end.stderr).toMatch(/ECONNRESET|EPIPE/)
   })
 
-  test('keeps in its memory what a client sends and does not read', async ({ kit }) => {
-    const server = await kit.server('02/echo-naive')
-    const idle = memoryOf(server.pid, 'VmRSS')
-    const peer = await kit.connect(server, { reading: false })
-    expect(await flood(peer.socket, 100 * MIB)).toBe(100 * MIB)
-    expect(memoryOf(server.pid, 'VmHWM') - idle).toBeGreaterThan(50 * MIB)
-  })
+  test.skipIf(!onLinux)(
+    'keeps in its memory what a client sends and does not read (needs Linux)',
+    async ({ kit }) => {
+      const server = await kit.server('02/echo-naive')
+      const idle = memoryOf(server.pid, 'VmRSS')
+      const peer = await kit.connect(server, { reading: false })
+      expect(await flood(peer.socket, 100 * MIB)).toBe(100 * MIB)
+      expect(memoryOf(server.pid, 'VmHWM') - idle).toBeGreaterThan(50 * MIB)
+    },
+  )
 
   test('the same client shows that 02:server survives both', async ({ kit }) => {
     const server = await kit.server('02/echo')
@@ -44,37 +47,41 @@ describe.concurrent('02 echo-naive', () => {
 })
 
 describe.concurrent('02 buffers', () => {
-  test('write() says true, then false, and never waits; nobody reads (2.11, 2.14, 2.15, 2.16)', async ({
-    kit,
-  }) => {
-    const server = await kit.server('02/buffers')
-    const client = kit.client('02/buffers', server, { args: ['--extra-mib', '64'] })
-    await client.line('written 65536 bytes: the callback came, and the server has read nothing')
-    const [writes = 0] = numbers(await client.line(/^write\(\) returned false/))
-    expect(writes * 65536).toBeGreaterThan(MIB)
-    await client.line(/^write\(64 MiB\) came back after [\d.]+ ms$/)
-    const [inNode = 0, sending = 0, receiving = 0] = numbers(await client.line(/^waiting /))
-    expect(inNode).toBeGreaterThanOrEqual(64 * MIB)
-    expect(sending).toBeGreaterThan(0)
-    expect(receiving).toBeGreaterThan(0)
-    const { stdout } = await client.ended
-    expect(stdout.indexOf('drain: ')).toBeGreaterThan(stdout.indexOf('waiting '))
-  })
+  test.skipIf(!onLinux)(
+    'write() says true, then false, and never waits; nobody reads (2.11, 2.14, 2.15, 2.16) (needs Linux)',
+    async ({ kit }) => {
+      const server = await kit.server('02/buffers')
+      const client = kit.client('02/buffers', server, { args: ['--extra-mib', '64'] })
+      await client.line('written 65536 bytes: the callback came, and the server has read nothing')
+      const [writes = 0] = numbers(await client.line(/^write\(\) returned false/))
+      expect(writes * 65536).toBeGreaterThan(MIB)
+      await client.line(/^write\(64 MiB\) came back after [\d.]+ ms$/)
+      const [inNode = 0, sending = 0, receiving = 0] = numbers(await client.line(/^waiting /))
+      expect(inNode).toBeGreaterThanOrEqual(64 * MIB)
+      expect(sending).toBeGreaterThan(0)
+      expect(receiving).toBeGreaterThan(0)
+      const { stdout } = await client.ended
+      expect(stdout.indexOf('drain: ')).toBeGreaterThan(stdout.indexOf('waiting '))
+    },
+  )
 
-  test('the kernel’s buffers are larger than 8 KB, and grow (2.12)', async ({ kit }) => {
-    const server = await kit.server('02/buffers')
-    const client = kit.client('02/buffers', server)
-    for (const [name, line] of [
-      ['tcp_rmem', /^receive buffer /],
-      ['tcp_wmem', /^send buffer /],
-    ] as const) {
-      const [start = 0, most = 0] = numbers(await client.line(line))
-      const set = readFileSync(`/proc/sys/net/ipv4/${name}`, 'utf8').trim().split(/\s+/)
-      expect([start, most]).toEqual(set.slice(1).map(Number))
-      expect(start).toBeGreaterThan(8192)
-      expect(most).toBeGreaterThan(start)
-    }
-  })
+  test.skipIf(!onLinux)(
+    'the kernel’s buffers are larger than 8 KB, and grow (2.12) (needs Linux)',
+    async ({ kit }) => {
+      const server = await kit.server('02/buffers')
+      const client = kit.client('02/buffers', server)
+      for (const [name, line] of [
+        ['tcp_rmem', /^receive buffer /],
+        ['tcp_wmem', /^send buffer /],
+      ] as const) {
+        const [start = 0, most = 0] = numbers(await client.line(line))
+        const set = readFileSync(`/proc/sys/net/ipv4/${name}`, 'utf8').trim().split(/\s+/)
+        expect([start, most]).toEqual(set.slice(1).map(Number))
+        expect(start).toBeGreaterThan(8192)
+        expect(most).toBeGreaterThan(start)
+      }
+    },
+  )
 
   test('drain comes when the server reads, and every byte arrives', async ({ kit }) => {
     const server = await kit.server('02/buffers')

@@ -1,12 +1,14 @@
 import { describe, expect } from 'vitest'
 import { scriptName } from '../../lib/catalogue/index.ts'
-import { entries, type Server, test } from '../support/kit.ts'
+import { entries, onLinux, type Server, test } from '../support/kit.ts'
 import { expectNoStack } from '../support/program.ts'
 
 /** Examples whose server ends by itself: it is what they show. */
 const endsItself = ['01/close-listener', '02/echo-naive', '02/graceful']
 
-describe.concurrent.each(entries)('$id', ({ id, chapter, example }) => {
+const runnable = entries.filter(({ example }) => example.needs !== 'linux' || onLinux)
+
+describe.concurrent.each(runnable)('$id', ({ id, chapter, example }) => {
   test('runs as npm start runs it, and its client ends with exit code 0', async ({ kit }) => {
     const server: Server = await kit.server(id, ...(example.server.args ?? []))
     const role = example.demo ? 'demo' : 'client'

@@ -40,6 +40,9 @@ export function has(tool: string): boolean {
   return spawnSync('sh', ['-c', `command -v ${tool}`]).status === 0
 }
 
+/** Kernel tables are read from /proc, which only Linux has. */
+export const onLinux = process.platform === 'linux'
+
 /** A server of the catalogue that listens. */
 export class Server extends Program {
   readonly entry: CatalogueEntry
