@@ -22,7 +22,7 @@ export default defineConfig({
       {
         test: {
           name: 'unit',
-          include: ['test/{catalogue,cli,framing,trace,program}/**/*.test.ts'],
+          include: ['test/{catalogue,cli,framing,lab,program,trace}/**/*.test.ts'],
           testTimeout: 30_000,
         },
       },

@@ -1,0 +1,130 @@
+import { once } from 'node:events'
+import { existsSync, readdirSync, readlinkSync } from 'node:fs'
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
+import { describe, expect, test, vi } from 'vitest'
+import { describeRow, parseTcpTable, readTcpTable } from '../../lib/lab/tcp-table.ts'
+
+const HEADER =
+  '  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode'
+const row = (state: string, more = '00000000:00000000 00:00000000 00000000     0        0 4711') =>
+  `   0: 0100007F:1B6C 0200007F:9C40 ${state} ${more} 1 0000000000000000 100 0 0 10 0`
+
+const isLittleEndian = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1
+
+describe('parseTcpTable', () => {
+  test.skipIf(!isLittleEndian)(
+    'reads addresses, ports, queues and inode (needs little-endian)',
+    () => {
+      const text = [
+        HEADER,
+        row('01', '0000000A:00000105 01:00000016 00000000  1000        0 98765'),
+        '',
+      ].join('\n')
+      expect(parseTcpTable(text)).toEqual([
+        {
+          localAddress: '127.0.0.1',
+          localPort: 7020,
+          remoteAddress: '127.0.0.2',
+          remotePort: 40000,
+          state: 'ESTABLISHED',
+          txQueue: 10,
+          rxQueue: 261,
+          inode: 98765,
+        },
+      ])
+    },
+  )
+
+  test.each([
+    ['01', 'ESTABLISHED'],
+    ['02', 'SYN-SENT'],
+    ['03', 'SYN-RECEIVED'],
+    ['04', 'FIN-WAIT-1'],
+    ['05', 'FIN-WAIT-2'],
+    ['06', 'TIME-WAIT'],
+    ['07', 'CLOSED'],
+    ['08', 'CLOSE-WAIT'],
+    ['09', 'LAST-ACK'],
+    ['0A', 'LISTEN'],
+    ['0B', 'CLOSING'],
+    ['0C', 'SYN-RECEIVED'],
+    ['FF', 'CLOSED'],
+  ])('reads state %s as %s', (number, state) => {
+    expect(parseTcpTable(`${HEADER}\n${row(number)}\n`)[0]?.state).toBe(state)
+  })
+
+  test('reads an empty table', () => {
+    expect(parseTcpTable(`${HEADER}\n`)).toEqual([])
+  })
+
+  test('reads every row', () => {
+    const text = [HEADER, row('0A'), row('01'), row('06'), ''].join('\n')
+    expect(parseTcpTable(text).map(({ state }) => state)).toEqual([
+      'LISTEN',
+      'ESTABLISHED',
+      'TIME-WAIT',
+    ])
+  })
+})
+
+test('describeRow writes one line, without a peer for a listener', () => {
+  const [listener, connection] = parseTcpTable([HEADER, row('0A'), row('01')].join('\n'))
+  const line = describeRow({ ...connection!, localAddress: '10.0.0.1', remoteAddress: '10.0.0.2' })
+  expect(line).toBe('ESTABLISHED 10.0.0.1:7020 -> 10.0.0.2:40000 tx 0 rx 0 inode 4711')
+  expect(describeRow({ ...listener!, localAddress: '10.0.0.1', rxQueue: 3 })).toBe(
+    'LISTEN 10.0.0.1:7020 tx 0 rx 3 inode 4711',
+  )
+})
+
+describe.skipIf(!existsSync('/proc/net/tcp'))('readTcpTable (needs /proc/net/tcp)', () => {
+  test('lists a listener and both ends of a connection, with the bytes that wait', async () => {
+    const server = createServer({ pauseOnConnect: true }).listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const { port } = server.address() as AddressInfo
+    const client = connect(port, '127.0.0.1')
+    const [[peer]]: [[Socket], unknown] = await Promise.all([
+      once(server, 'connection') as Promise<[Socket]>,
+      once(client, 'connect'),
+    ])
+    client.write('hello')
+
+    try {
+      const rows = await vi.waitFor(() => {
+        const found = readTcpTable().filter(each =>
+          [each.localPort, each.remotePort].includes(port),
+        )
+        // The kernel moves the bytes; no event tells when.
+        expect(found.some(({ rxQueue }) => rxQueue === 5)).toBe(true)
+        return found
+      })
+      expect(rows).toHaveLength(3)
+      const ours = (localPort: number, state: string) =>
+        rows.find(each => each.localPort === localPort && each.state === state)
+      const listener = ours(port, 'LISTEN')
+      const accepted = ours(port, 'ESTABLISHED')
+      const connected = ours(client.localPort!, 'ESTABLISHED')
+      expect(listener).toMatchObject({ localAddress: '127.0.0.1', remotePort: 0, rxQueue: 0 })
+      expect(accepted).toMatchObject({ remotePort: client.localPort, rxQueue: 5, txQueue: 0 })
+      expect(connected).toMatchObject({ remotePort: port, rxQueue: 0 })
+
+      const open = readdirSync('/proc/self/fd').flatMap(fd => {
+        try {
+          return [readlinkSync(`/proc/self/fd/${fd}`)]
+        } catch {
+          return [] // the descriptor of the listing itself
+        }
+      })
+      for (const each of [listener, accepted, connected]) {
+        expect(open).toContain(`socket:[${each?.inode}]`)
+      }
+    } finally {
+      client.destroy()
+      peer.destroy()
+      server.close()
+      await once(server, 'close')
+    }
+    expect(
+      readTcpTable().filter(each => each.state === 'LISTEN' && each.localPort === port),
+    ).toEqual([])
+  })
+})
