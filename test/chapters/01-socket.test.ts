@@ -167,7 +167,7 @@ describe.concurrent('01 accept-queue', () => {
   test.skipIf(!onLinux)(
     'the client is connected and writes before the server accepts (1.13, 1.14, 2.11) (needs Linux)',
     async ({ kit }) => {
-      const server = await kit.server('01/accept-queue', '--busy-ms', '5000')
+      const server = await kit.server('01/accept-queue', '--busy-ms', '8000')
       const client = kit.client('01/accept-queue', server)
       await client.line(/^connected /)
       await client.line(/^written 5 bytes/)

@@ -6,12 +6,11 @@ describe.concurrent('02 graceful', () => {
     const server = await kit.server('02/graceful', '--stop-after', '2', '--deadline-ms', '30000')
     const [idle, busy] = [await kit.connect(server), await kit.connect(server)]
     await server.line(`accepted 127.0.0.1:${busy.socket.localPort}`)
-    // The second request stops the server: the first one's answer is still far away.
+    // The second request stops the server before the first one is answered.
     await busy.write('work 1500\nwork 1\n')
     await idle.end()
     expect(idle.received.length).toBe(0)
     await expect(kit.connect(server)).rejects.toMatchObject({ code: 'ECONNREFUSED' })
-    expect(busy.received.toString()).not.toContain('done 1500')
     await busy.end()
     expect(busy.received.toString()).toBe('done 1\ndone 1500\n')
     const exit = await server.ended
@@ -67,7 +66,7 @@ describe.concurrent('02 graceful', () => {
   })
 
   test('shows all three fates to its client', async ({ kit }) => {
-    const server = await kit.server('02/graceful', '--stop-after', '2', '--deadline-ms', '2000')
+    const server = await kit.server('02/graceful', '--stop-after', '2', '--deadline-ms', '4000')
     const exit = await kit.client('02/graceful', server).ended
     expect(exit).toMatchObject({ code: 0, stderr: '' })
     const lines = exit.stdout.trimEnd().split('\n')

@@ -81,6 +81,14 @@ export class Peer {
   }
 }
 
+/** Writes `bytes` bytes to somebody who takes them all. */
+export async function pour(socket: Socket, bytes: number): Promise<void> {
+  const chunk = Buffer.alloc(65536, 'x')
+  for (let written = 0; written < bytes; written += chunk.length) {
+    if (!socket.write(chunk)) await once(socket, 'drain')
+  }
+}
+
 /**
  * Writes until `limit` bytes have been written or the other side takes no more.
  *

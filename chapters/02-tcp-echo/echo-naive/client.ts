@@ -57,12 +57,14 @@ function verdict(bytes: number): string {
   return 'then the server stopped reading, and TCP held us back'
 }
 
-/** Waits for `drain`, or until no byte has left for half a second. */
+/** Waits for `drain`, or until two looks, half a second apart, have found no byte gone. */
 async function drainOrStall(socket: Socket): Promise<'drain' | 'stall'> {
   const stall = new AbortController()
   let before = socket.writableLength
+  let looks = 0
   const timer = setInterval(() => {
-    if (socket.writableLength === before) stall.abort()
+    looks = socket.writableLength === before ? looks + 1 : 0
+    if (looks === 2) stall.abort()
     before = socket.writableLength
   }, 500)
   try {
