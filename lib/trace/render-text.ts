@@ -17,7 +17,6 @@ const TWO_COLUMNS_FROM = 72
 
 /** Turns events into lines of a timeline: one column for the server, one for the client. */
 export class TextTimeline {
-  readonly #style: TextStyle
   readonly #colors
   readonly #two: boolean
   readonly #width: number
@@ -25,7 +24,6 @@ export class TextTimeline {
   #startNs: number | undefined
 
   constructor(style: TextStyle) {
-    this.#style = style
     this.#colors = pc.createColors(style.color)
     this.#two = style.columns >= TWO_COLUMNS_FROM
     const rest = style.columns - TIME_WIDTH - GAP
@@ -70,7 +68,6 @@ export class TextTimeline {
   }
 
   #paint(end: End, text: string): string {
-    if (!this.#style.color) return text
     return end === 'server' ? this.#colors.cyan(text) : this.#colors.magenta(text)
   }
 }

@@ -81,6 +81,14 @@ describe('Condenser, for any run,', () => {
   })
 })
 
+test.each(['print', 'listening', 'error', 'exit'])(
+  'Condenser shows every %s, however many',
+  name => {
+    const events = Array.from({ length: 20 }, (_, ms) => event('client', ms, `${name} ${ms}`))
+    expect(condense(events)).toEqual(events)
+  },
+)
+
 test('Condenser shows a short run as it is', () => {
   const events = Array.from({ length: 6 }, (_, ms) => event('server', ms, 'data 1 byte "x"'))
   expect(condense(events)).toEqual(events)

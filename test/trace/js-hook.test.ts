@@ -324,6 +324,13 @@ describe('js-hook changes nothing:', () => {
       ),
     ],
     [
+      'an accepted socket that nobody reads stays unread',
+      pair(
+        `const socket = peer; ${state}; peer.once('readable', () => { ${state}; peer.resume(); peer.end() })`,
+        `socket.resume(); socket.end('unread')`,
+      ),
+    ],
+    [
       'a paused socket stays paused',
       pair(
         'peer.end("x".repeat(1000))',
