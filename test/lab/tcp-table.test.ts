@@ -35,6 +35,21 @@ describe('parseTcpTable', () => {
     },
   )
 
+  test.skipIf(!isLittleEndian)('reads IPv6 addresses (needs little-endian)', () => {
+    const [local, remote] = ['00000000000000000000000001000000', '0000000000000000FFFF00000100007F']
+    const text = `${HEADER}\n${row('01').replace('0100007F', local).replace('0200007F', remote)}\n`
+    const [connection] = parseTcpTable(text)
+    expect(connection).toMatchObject({
+      localAddress: '::1',
+      localPort: 7020,
+      remoteAddress: '::ffff:127.0.0.1',
+      remotePort: 40000,
+    })
+    expect(describeRow(connection!)).toBe(
+      'ESTABLISHED [::1]:7020 -> [::ffff:127.0.0.1]:40000 tx 0 rx 0 inode 4711',
+    )
+  })
+
   test.each([
     ['01', 'ESTABLISHED'],
     ['02', 'SYN-SENT'],

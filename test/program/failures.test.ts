@@ -28,7 +28,11 @@ const SERVER = 'npm run 02:server'
 test.each([
   ['EADDRINUSE', ` (a program is listening there already; any free port: ${SERVER} -- --port 0)`],
   ['EADDRNOTAVAIL', ' (no network interface of this machine has that address; try 127.0.0.1)'],
-  ['EACCES', ' (not allowed here; ports below 1024 need root, try one from 1024 up)'],
+  [
+    'EACCES',
+    ' (not allowed here; a port below 1024 may need root, a path a folder you may write to)',
+  ],
+  ['ENOENT', ' (there is no such folder)'],
   ['ENOTFOUND', ' (no such host name; try 127.0.0.1)'],
   ['EMFILE', ''],
 ])('exitCannotListen says what %s means, in one line, and exits with 1', (code, cure) => {
@@ -37,12 +41,21 @@ test.each([
   expect(exit).toBe(1)
 })
 
+test('exitCannotListen speaks of a path where a path was to be listened on', () => {
+  const { said } = saidAndExit(() => exitCannotListen(failed('EADDRINUSE'), '/tmp/s', SERVER))
+  expect(said).toEqual([
+    [
+      `cannot listen on /tmp/s: EADDRINUSE (something is at that path already; choose another: ${SERVER} -- --path TEXT)`,
+    ],
+  ])
+})
+
 test.each([
   ['ECONNREFUSED', ` (is the server running? ${SERVER})`],
   ['ENOENT', ` (is the server running? ${SERVER})`],
   ['ETIMEDOUT', ' (nothing answered: host down, or a firewall drops the packets)'],
   ['ENOTFOUND', ' (no such host name; try 127.0.0.1)'],
-  ['EADDRNOTAVAIL', ' (port 0 is no port to connect to; give the one the server printed)'],
+  ['EADDRNOTAVAIL', ' (no local address or port to connect from is free)'],
   ['EHOSTUNREACH', ''],
 ])('exitCannotConnect says what %s means, in one line, and exits with 1', (code, cure) => {
   const { said, code: exit } = saidAndExit(() => exitCannotConnect(failed(code), WHERE, SERVER))

@@ -73,6 +73,8 @@ describe('parseOptions refuses, in one line that names the flag,', () => {
     [['--busy-ms', '9'], '--busy-ms needs a whole number of at least 10, got "9"'],
     [['--busy-ms'], '--busy-ms needs a value: a whole number of at least 10'],
     [['--message'], '--message needs a value: text'],
+    [['--host='], '--host needs a value: text, not empty'],
+    [['--host', ''], '--host needs a value: text, not empty'],
     [['--loud=yes'], '--loud takes no value, got "yes"'],
     [['9000'], `unexpected argument "9000": flags start with -- ${SEE}`],
     [['--loud', 'yes'], `unexpected argument "yes": flags start with -- ${SEE}`],

@@ -9,7 +9,7 @@ const condense = (events: readonly TraceEvent[]): TraceEvent[] => {
   return [...events.flatMap(each => condenser.push(each)), ...condenser.flush()]
 }
 
-const SUMMARY = /^… (\d+) more (\S+)(?:, (\d+) bytes)?$/
+const SUMMARY = /^… (\d+) more (\S+)(?: → false)?(?:, (\d+) bytes)?$/
 
 describe('Condenser, for any run,', () => {
   const property = (check: (events: TraceEvent[], shown: TraceEvent[]) => void) =>
@@ -67,31 +67,31 @@ describe('Condenser, for any run,', () => {
     })
   })
 
-  test('shows at most six of a kind between two lines of output', () => {
-    property((_events, shown) => {
-      for (const end of ['server', 'client']) {
-        const names = shown.filter(each => each.end === end).map(each => each.event ?? '')
-        const runs = names.join(' ').split('print')
-        for (const run of runs) {
-          // Six, and the line that stands for the rest.
-          expect(run.split(' ').filter(name => name === 'data').length).toBeLessThanOrEqual(7)
-        }
+  test('shows at most six of a kind on one socket, and a line for the rest', () => {
+    property(events => {
+      const data = events.map(each => ({ ...each, event: 'data', text: 'data' }))
+      const counts: Record<string, number> = {}
+      for (const { end, socket } of condense(data)) {
+        const key = `${end} ${socket}`
+        counts[key] = (counts[key] ?? 0) + 1
       }
+      expect(Math.max(0, ...Object.values(counts))).toBeLessThanOrEqual(7)
     })
   })
 })
 
-test.each(['print', 'listening', 'error', 'exit'])(
-  'Condenser shows every %s, however many',
-  name => {
-    const events = Array.from({ length: 20 }, (_, ms) => event('client', ms, `${name} ${ms}`))
-    expect(condense(events)).toEqual(events)
-  },
-)
+const ALWAYS = ['print', 'listening', 'error', 'exit', 'destroy()', 'resetAndDestroy()']
+test.each(ALWAYS)('Condenser shows every %s, however many', name => {
+  const events = Array.from({ length: 20 }, (_, ms) => event('client', ms, `${name} ${ms}`))
+  expect(condense(events)).toEqual(events)
+})
 
 test('Condenser shows a short run as it is', () => {
   const events = Array.from({ length: 6 }, (_, ms) => event('server', ms, 'data 1 byte "x"'))
   expect(condense(events)).toEqual(events)
+  // A line that says "1 more" would save nothing.
+  const seven = [...events, event('server', 6, 'data 1 byte "x"')]
+  expect(condense(seven)).toEqual(seven)
 })
 
 test('Condenser says how many more there were, before the next line of output', () => {
@@ -99,7 +99,7 @@ test('Condenser says how many more there were, before the next line of output', 
     event('server', ms, 'data 10 bytes', { bytes: 10, socket: 1 }),
   )
   const print = event('server', 20, 'done', { event: 'print' })
-  const rest = { tNs: 20e6, end: 'server', lane: 'js', event: 'data', bytes: 30 }
+  const rest = { tNs: 20e6, end: 'server', lane: 'js', event: 'data', bytes: 30, socket: 1 }
   expect(condense([...data, print])).toEqual([
     ...data.slice(0, 6),
     { ...rest, text: '… 3 more data, 30 bytes' },
@@ -109,14 +109,36 @@ test('Condenser says how many more there were, before the next line of output', 
 
 test('Condenser counts the two programs apart, and says the rest at the end', () => {
   const events = Array.from({ length: 16 }, (_, ms) =>
-    event(ms % 2 === 0 ? 'server' : 'client', ms, 'drain'),
+    event(ms % 2 === 0 ? 'server' : 'client', ms, 'data'),
   )
   expect(
     condense(events)
       .slice(12)
       .map(({ end, tNs, text }) => [end, tNs, text]),
   ).toEqual([
-    ['server', 15e6, '… 2 more drain'],
-    ['client', 15e6, '… 2 more drain'],
+    ['server', 15e6, '… 2 more data'],
+    ['client', 15e6, '… 2 more data'],
   ])
+})
+
+test('Condenser counts sockets apart, and says the rest of a socket before it closes', () => {
+  const data = Array.from({ length: 16 }, (_, ms) =>
+    event('server', ms, 'data 1 byte', { socket: 1 + (ms % 2), bytes: 1 }),
+  )
+  const close = event('server', 20, 'close', { socket: 2 })
+  const shown = condense([...data, close]).map(({ socket, text }) => `#${socket} ${text}`)
+  expect(shown.slice(12)).toEqual([
+    '#2 … 2 more data, 2 bytes',
+    '#2 close',
+    '#1 … 2 more data, 2 bytes',
+  ])
+})
+
+test('Condenser counts a write() that returned false as a kind of its own', () => {
+  const writes = Array.from({ length: 10 }, (_, ms) =>
+    event('client', ms, `write(1 byte "x")${ms % 5 === 4 ? ' → false' : ''}`, { event: 'write()' }),
+  )
+  const texts = condense(writes).map(({ text }) => text)
+  expect(texts.filter(text => text.endsWith('→ false'))).toHaveLength(2)
+  expect(texts.at(-1)).toBe('… 2 more write()')
 })

@@ -31,12 +31,13 @@ describe('js-hook records of TCP sockets', () => {
     )
     expect(code).toBe(0)
     expect(textsOf(events)).toEqual([
+      'listen(127.0.0.1:PORT)',
       'listening 127.0.0.1:PORT',
       'close() of the server',
       'close of the server',
     ])
     expect(textsOf(events, 1).slice(0, 5)).toEqual([
-      'connect()',
+      'connect(127.0.0.1:PORT)',
       'connect 127.0.0.1:PORT',
       'write(5 bytes "hello")',
       'data 5 bytes "hello"',
@@ -76,7 +77,7 @@ const server = createServer().listen(0, '127.0.0.1', () => {
   server.close(() => connect(port, '127.0.0.1').on('error', () => {}))
 })`)
     expect(textsOf(events, 1)).toEqual([
-      'connect()',
+      'connect(127.0.0.1:PORT)',
       'error ECONNREFUSED in connect',
       'close after an error',
     ])
@@ -87,7 +88,12 @@ const server = createServer().listen(0, '127.0.0.1', () => {
 import { createServer } from 'node:net'
 createServer().on('error', () => {}).listen(0, '192.0.2.1')`)
     expect(code).toBe(0)
-    expect(textsOf(events)).toEqual(['error EADDRNOTAVAIL in listen'])
+    expect(textsOf(events)).toEqual(['listen(192.0.2.1:0)', 'error EADDRNOTAVAIL in listen'])
+  })
+
+  test('an error that is no Error', async () => {
+    const { events } = await traced(pair('peer.resume()', `socket.destroy('a string')`))
+    expect(textsOf(events, 1)).toContain('error a string')
   })
 
   test('resetAndDestroy() at one end, ECONNRESET at the other', async () => {
@@ -98,7 +104,7 @@ createServer().on('error', () => {}).listen(0, '192.0.2.1')`)
       ),
     )
     expect(textsOf(events, 1)).toEqual([
-      'connect()',
+      'connect(127.0.0.1:PORT)',
       'connect 127.0.0.1:PORT',
       'data 1 byte "x"',
       'resetAndDestroy()',
@@ -115,7 +121,7 @@ createServer().on('error', () => {}).listen(0, '192.0.2.1')`)
       pair(`peer.on('error', () => {}); peer.resume()`, 'socket.destroy(); socket.destroy()'),
     )
     expect(textsOf(events, 1)).toEqual([
-      'connect()',
+      'connect(127.0.0.1:PORT)',
       'connect 127.0.0.1:PORT',
       'destroy()',
       'close',
@@ -174,12 +180,12 @@ server.listen(0, '127.0.0.1', () => {
     expect(textsOf(events, 1).filter(text => /pause|resume/.test(text))).toEqual([])
   })
 
-  test('text that was decoded, in the bytes that it took', async () => {
+  test('text that was decoded, in characters', async () => {
     const { events } = await traced(
       pair('peer.setEncoding("utf8"); peer.on("data", () => peer.end())', `socket.end('é漢')`),
     )
     expect(textsOf(events, 1)).toContain('end(5 bytes "é漢")')
-    expect(textsOf(events, 2)).toContain('data 5 bytes "é漢"')
+    expect(textsOf(events, 2)).toContain('data 2 characters "é漢"')
   })
 
   test('bytes that were written as hex, and not the text of the hex', async () => {
@@ -197,8 +203,11 @@ const folder = mkdtempSync('${programs.folder}/unix-')
 const server = createServer(peer => peer.end()).listen(folder + '/s', () => {
   connect(folder + '/s').on('data', () => {}).on('close', () => server.close())
 })`)
-    expect(textsOf(events)[0]).toMatch(/^listening .+\/s$/)
-    expect(textsOf(events, 1).slice(0, 2)).toEqual(['connect()', 'connect'])
+    expect(textsOf(events)[1]).toMatch(/^listening .+\/s$/)
+    expect(textsOf(events, 1).slice(0, 2)).toEqual([
+      expect.stringMatching(/^connect\(.+\/s\)$/),
+      'connect',
+    ])
     expect(textsOf(events, 2)[0]).toBe('connection')
   })
 })
@@ -217,7 +226,7 @@ server.bind(0, '127.0.0.1', () => {
   expect(textsOf(events, 1)).toEqual([
     'listening 127.0.0.1:PORT',
     'message 4 bytes "ping" from 127.0.0.1:PORT',
-    'send(4 bytes "pong")',
+    'send(4 bytes "pong" to 127.0.0.1:PORT)',
     'close',
   ])
   const client = textsOf(events, 2)
@@ -248,7 +257,7 @@ server.listen(0, '127.0.0.1', () => {
   const texts = events.map(({ text }) => text)
   expect(texts).toContain('request GET /who?x=1')
   expect(texts).toContain('response 404 Not Found')
-  expect(textsOf(events, 1)[0]).toBe('connect()')
+  expect(textsOf(events, 1)[0]).toBe('connect(127.0.0.1:PORT)')
   expect(events.find(({ event }) => event === 'response')?.socket).toBe(1)
   expect(events.find(({ event }) => event === 'request')?.socket).toBe(2)
 })
@@ -328,6 +337,13 @@ describe('js-hook changes nothing:', () => {
       pair(
         `const socket = peer; ${state}; peer.once('readable', () => { ${state}; peer.resume(); peer.end() })`,
         `socket.resume(); socket.end('unread')`,
+      ),
+    ],
+    [
+      'an address that was asked for too late is not remembered',
+      pair(
+        `peer.resume(); peer.on('close', () => console.log(peer.remoteAddress))`,
+        'socket.end()',
       ),
     ],
     [

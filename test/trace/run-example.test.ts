@@ -1,10 +1,12 @@
+import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { join, relative } from 'node:path'
-import { afterAll, describe, expect, test } from 'vitest'
+import { afterAll, describe, expect, test, vi } from 'vitest'
 import type { CatalogueEntry, Example } from '../../lib/catalogue/index.ts'
 import { ROOT } from '../../lib/catalogue/index.ts'
 import type { TraceEvent } from '../../lib/trace/recording.ts'
 import { type RunOptions, type RunResult, runExample } from '../../lib/trace/run-example.ts'
+import { hasProc, processesWith, readerEnv } from '../cli/terminal.ts'
 import { Programs } from './programs.ts'
 
 const programs = new Programs()
@@ -174,3 +176,27 @@ connect(process.argv[3]).on('data', data => console.log(String(data)))`
     expect(result.server?.signal).toBe('SIGTERM')
   })
 })
+
+test.skipIf(!hasProc)(
+  'runExample leaves no program behind when its own process is killed (needs /proc)',
+  async () => {
+    // Programs that print nothing more would not even notice that nobody reads them.
+    const silent = `${SERVER.replace(`peer.end('hi')`, '{}')}\nsetInterval(() => {}, 1e6)`
+    const entry = entryOf(silent, `console.log('started'); setInterval(() => {}, 1e6)`)
+    const module = new URL('../../lib/trace/run-example.ts', import.meta.url).href
+    const parent = programs.write(`
+import { runExample } from ${JSON.stringify(module)}
+await runExample(${JSON.stringify(entry)}, { onEvent: event => console.log(event.end, event.text) })`)
+    const env = readerEnv()
+    const child = spawn(process.execPath, ['--import', 'tsx', parent], { cwd: ROOT, env })
+    let out = ''
+    for await (const text of child.stdout.setEncoding('utf8')) {
+      out += text
+      if (out.includes('client started')) break
+    }
+    const before = processesWith(env.KIT_MARK)
+    child.kill('SIGKILL')
+    expect(before).toHaveLength(3)
+    await vi.waitFor(() => expect(processesWith(env.KIT_MARK)).toEqual([]), { timeout: 20_000 })
+  },
+)
