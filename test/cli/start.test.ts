@@ -30,7 +30,8 @@ async function start(args: readonly string[] = [], env: NodeJS.ProcessEnv = {}):
 }
 
 const TIMELINE = [
-  /^ {6}0\.0 {2}listening 127\.0\.0\.1:\d+$/m,
+  /^ {6}0\.0 {2}\S/m,
+  /^ +\d+\.\d {2}listening 127\.0\.0\.1:\d+$/m,
   / connect 127\.0\.0\.1:\d+$/m,
   / end\(6 bytes "hello\\n"\)$/m,
   /^ +\d+\.\d {2}data 6 bytes "hello\\n"$/m,

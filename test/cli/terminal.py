@@ -30,8 +30,11 @@ while terminal in sources:
         except OSError:  # EIO: nobody has the terminal open any more
             data = b''
         if not data:
-            sources.remove(source)
+            # Whoever types has gone: the terminal goes too, and its programs get a SIGHUP.
+            sources.remove(terminal)
+            break
         else:
             os.write(terminal if source == 0 else 1, data)
+os.close(terminal)
 status = os.waitpid(pid, 0)[1]
 sys.exit(os.waitstatus_to_exitcode(status) if os.WIFEXITED(status) else 128 + os.WTERMSIG(status))
