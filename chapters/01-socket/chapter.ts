@@ -65,7 +65,7 @@ export default {
     },
     {
       name: 'close-listener',
-      shows: 'Closing the listener refuses new connections and leaves the old ones alone.',
+      shows: 'Closing the listener refuses new connections and leaves the accepted ones alone.',
       transport: 'tcp',
       port: 7017,
       server: { file: 'close-listener/server.ts' },

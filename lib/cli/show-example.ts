@@ -8,6 +8,9 @@ import { type TextStyle, TextTimeline } from '../trace/render-text.ts'
 import { runExample } from '../trace/run-example.ts'
 import { readerIsGone, terminalColumns, wantsColor } from './terminal.ts'
 
+/** The exit code of a run that was ended by Ctrl-C, as shells have it. */
+export const INTERRUPTED = 130
+
 /** How late an event may reach us and still be shown in its place. */
 const HOLD_MS = 100
 
@@ -34,7 +37,11 @@ export async function showExample(entry: CatalogueEntry): Promise<number> {
   const now = () => Number(process.hrtime.bigint())
   const ticker = setInterval(() => print(shorten(merger.ready(now()))), HOLD_MS / 2)
   const abort = new AbortController()
-  const stop = () => abort.abort()
+  const stop = () => {
+    // Below the ^C that the terminal shows.
+    if (process.stdout.isTTY && !abort.signal.aborted) console.log()
+    abort.abort()
+  }
   // `npm start | head`: nobody reads any more. End the programs as well.
   process.stdout.once('error', stop)
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, stop)
@@ -47,7 +54,7 @@ export async function showExample(entry: CatalogueEntry): Promise<number> {
     if (abort.signal.aborted) {
       if (process.stdout.destroyed) return 0
       console.log(`\n${dim('stopped; both programs have ended')}`)
-      return 130
+      return INTERRUPTED
     }
     if (result.trouble !== undefined) {
       console.error(`\n${red(result.trouble)}`)
@@ -66,7 +73,12 @@ function title({ id, example }: CatalogueEntry, { columns, color }: TextStyle): 
   const { bold, dim } = pc.createColors(color)
   return [
     wrapAnsi(`${bold(id)}  ${example.shows}`, columns),
-    dim(wrapAnsi('What both programs see and do; › marks what they print.', columns)),
+    dim(
+      wrapAnsi(
+        'What both programs see and do. › is what they print, #2 the second socket of that end.',
+        columns,
+      ),
+    ),
   ].join('\n')
 }
 

@@ -9,7 +9,7 @@ import {
   loadChapters,
 } from '../catalogue/index.ts'
 import { renderList } from './list.ts'
-import { showExample } from './show-example.ts'
+import { INTERRUPTED, showExample } from './show-example.ts'
 import { letReaderGo, readerIsGone, terminalColumns, wantsColor } from './terminal.ts'
 
 const USAGE = `Runs an example of the kit: its server and its client together, as one timeline.
@@ -88,7 +88,7 @@ async function pickAndShow(chapters: readonly CatalogueChapter[]): Promise<numbe
     entry = await pickExample(chapters, entry)
     if (!entry) return 0
     const code = await showExample(entry)
-    if (code !== 0) return code
+    if (code === INTERRUPTED) return code
     console.log()
   }
 }

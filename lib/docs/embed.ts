@@ -122,7 +122,7 @@ export function sourceRegion(reference: string): string {
   return lines.map(line => line.slice(indent)).join('\n')
 }
 
-/** A timeline as it stands in a document: in columns of 80 characters. */
+/** A timeline as it stands in a document: 96 columns wide. */
 function timelineText(events: readonly TraceEvent[]): string {
   const timeline = new TextTimeline({ columns: 96, color: false })
   return [timeline.header(), ...events.map(event => timeline.event(event))].join('\n')

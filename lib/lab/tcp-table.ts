@@ -1,4 +1,6 @@
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
+import { SocketAddress } from 'node:net'
+import { endpoint } from '../program/endpoint.ts'
 
 /** States in the order of the kernel's numbers, from 1 on, under the names of RFC 9293. */
 const STATES = [
@@ -34,7 +36,7 @@ export interface TcpRow {
 }
 
 /**
- * Reads the kernel's IPv4 TCP sockets, without root.
+ * Reads the kernel's TCP sockets, IPv4 and IPv6, without root.
  *
  * @throws {Error} `ENOENT` where there is no `/proc/net/tcp`, as on any system but Linux.
  * @see proc_net_tcp in the kernel's documentation
@@ -46,7 +48,11 @@ export interface TcpRow {
  * ```
  */
 export function readTcpTable(): TcpRow[] {
-  return parseTcpTable(readFileSync('/proc/net/tcp', 'latin1'))
+  // Without IPv6 in the kernel there is no second table.
+  const tables = ['/proc/net/tcp', '/proc/net/tcp6'].filter(
+    (file, at) => at === 0 || existsSync(file),
+  )
+  return tables.flatMap(file => parseTcpTable(readFileSync(file, 'latin1')))
 }
 
 /** The part of `readTcpTable` that needs no kernel. */
@@ -75,17 +81,28 @@ function parseRow(line: string): TcpRow {
 
 const LITTLE_ENDIAN = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1
 
-/** The kernel prints an address as one word of the machine's byte order, a port as a number. */
+/** The kernel prints an address in words of the machine's byte order, a port as a number. */
 function parseEndpoint(text: string): [address: string, port: number] {
-  const [word = '', port = ''] = text.split(':')
-  const bytes = [0, 2, 4, 6].map(at => Number.parseInt(word.slice(at, at + 2), 16))
-  return [(LITTLE_ENDIAN ? bytes.reverse() : bytes).join('.'), Number.parseInt(port, 16)]
+  const [words = '', port = ''] = text.split(':')
+  const bytes = (words.match(/.{8}/g) ?? []).flatMap(word => {
+    const inOrder = [0, 2, 4, 6].map(at => Number.parseInt(word.slice(at, at + 2), 16))
+    return LITTLE_ENDIAN ? inOrder.reverse() : inOrder
+  })
+  const address = bytes.length === 4 ? bytes.join('.') : ipv6(bytes)
+  return [address, Number.parseInt(port, 16)]
+}
+
+/** Sixteen bytes as Node writes them: `::1`, `::ffff:127.0.0.1`. */
+function ipv6(bytes: readonly number[]): string {
+  const groups = Array.from({ length: 8 }, (_, at) => bytes[2 * at]! * 256 + bytes[2 * at + 1]!)
+  const address = groups.map(group => group.toString(16)).join(':')
+  return new SocketAddress({ address, family: 'ipv6' }).address
 }
 
 /** A row as one line: `ESTABLISHED 127.0.0.1:7014 -> 127.0.0.1:40000 tx 0 rx 5 inode 0`. */
 export function describeRow(row: TcpRow): string {
   const { state, localAddress, localPort, remoteAddress, remotePort, txQueue, rxQueue, inode } = row
-  const from = `${localAddress}:${localPort}`
-  const to = state === 'LISTEN' ? '' : ` -> ${remoteAddress}:${remotePort}`
+  const from = endpoint(localAddress, localPort)
+  const to = state === 'LISTEN' ? '' : ` -> ${endpoint(remoteAddress, remotePort)}`
   return `${state} ${from}${to} tx ${txQueue} rx ${rxQueue} inode ${inode}`
 }

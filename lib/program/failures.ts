@@ -4,9 +4,12 @@ export type SocketError = NodeJS.ErrnoException
 /** Says in one line why a server cannot listen, and ends the program with exit code 1. */
 export function exitCannotListen(error: SocketError, where: string, command: string): never {
   const cure: Record<string, string> = {
-    EADDRINUSE: `a program is listening there already; any free port: ${command} -- --port 0`,
+    EADDRINUSE: where.includes('/')
+      ? `something is at that path already; choose another: ${command} -- --path TEXT`
+      : `a program is listening there already; any free port: ${command} -- --port 0`,
     EADDRNOTAVAIL: 'no network interface of this machine has that address; try 127.0.0.1',
-    EACCES: 'not allowed here; ports below 1024 need root, try one from 1024 up',
+    EACCES: 'not allowed here; a port below 1024 may need root, a path a folder you may write to',
+    ENOENT: 'there is no such folder',
     ENOTFOUND: 'no such host name; try 127.0.0.1',
   }
   exitWith(error, `cannot listen on ${where}`, cure)
@@ -19,7 +22,7 @@ export function exitCannotConnect(error: SocketError, where: string, serverComma
     ENOENT: `is the server running? ${serverCommand}`,
     ETIMEDOUT: 'nothing answered: host down, or a firewall drops the packets',
     ENOTFOUND: 'no such host name; try 127.0.0.1',
-    EADDRNOTAVAIL: 'port 0 is no port to connect to; give the one the server printed',
+    EADDRNOTAVAIL: 'no local address or port to connect from is free',
   }
   exitWith(error, `cannot connect to ${where}`, cure)
 }

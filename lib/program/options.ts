@@ -1,11 +1,14 @@
 import { parseArgs } from 'node:util'
 
-/** A flag: its default says its type, `min` and `max` bound a number. */
+/** A flag: its default says its type. */
 export interface Flag {
   default: string | number | boolean
   help: string
+  /** For numbers: the range. */
   min?: number
   max?: number
+  /** For text: refuses the empty one. */
+  required?: true
 }
 
 type Widen<T> = T extends string ? string : T extends number ? number : boolean
@@ -23,6 +26,7 @@ export interface Usage<F extends Record<string, Flag>> {
 /** Where every server of the kit listens unless it is told otherwise. */
 export const host: Flag & { default: string } = {
   default: '127.0.0.1',
+  required: true,
   help: 'address; 127.0.0.1 keeps the program on this machine',
 }
 
@@ -104,6 +108,7 @@ function readValue(name: string, flag: Flag, text: string | undefined) {
   }
   const kind = typeof flag.default === 'string' ? 'text' : `a whole number ${rangeOf(flag)}`
   if (text === undefined) return { error: `${name} needs a value: ${kind}` }
+  if (flag.required && text === '') return { error: `${name} needs a value: ${kind}, not empty` }
   if (typeof flag.default === 'string') return text
   const number = /^\d+$/.test(text) ? Number(text) : Number.NaN
   if (number >= (flag.min ?? 0) && number <= (flag.max ?? Number.MAX_SAFE_INTEGER)) return number

@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { execa } from 'execa'
@@ -21,7 +22,6 @@ const ELSEWHERE: [pattern: RegExp, why: string][] = [
   [/^npm ci$/, 'this suite runs in its result'],
   [/^npm ci && npm start$/, 'test/cli runs npm start'],
   [/^npm test$/, 'this suite is a part of it'],
-  [/^strace /, 'needs strace; the rest of the line is a command of its own'],
 ]
 
 /** Servers that were started for a client, on a free port each: script to port. */
@@ -58,6 +58,8 @@ function serverFor(script: string, ...flags: string[]): Promise<string> {
 /** npm itself may have warnings about the reader's settings: they are not ours. */
 const withoutNpm = (stderr: string) => stderr.replaceAll(/^npm (warn|notice).*\n?/gm, '')
 
+const hasStrace = spawnSync('strace', ['-V']).status === 0
+
 const entries = entriesOf(chapters)
 const serverScriptOfPort = (port: number): string => {
   const entry = entries.find(({ example }) => example.port === port)
@@ -81,6 +83,21 @@ describe('commands in documents', () => {
         expect(withoutNpm(result.stderr)).toBe('')
         // echo-naive is there to be broken, and its run says so; it is no failure of the command.
         expect(result.exitCode).toBe(0)
+      })
+      continue
+    }
+
+    if (/^strace /.test(command)) {
+      test.skipIf(!hasStrace)(`${title} (needs strace)`, async () => {
+        const child = execa(`${command} --port 0`, { cwd: ROOT, shell: true, detached: true })
+        const said = new Promise<string>((resolve, reject) => {
+          child.stdout.on('data', text => /^listening/m.test(String(text)) && resolve(String(text)))
+          child.once('close', () => reject(new Error('it ended without listening')))
+        })
+        child.catch(() => {}) // ended by us, below
+        await expect(said).resolves.toMatch(/^listening 127\.0\.0\.1:\d+$/m)
+        process.kill(-child.pid!, 'SIGTERM')
+        expect((await child.catch(error => error)).stderr).toMatch(/listen\(\d+, 511\)/)
       })
       continue
     }

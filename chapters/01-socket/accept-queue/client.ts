@@ -23,7 +23,8 @@ const socket = connect(options.port, options.host, () => {
     if (process.platform !== 'linux') return
     // inode 0: no process owns the server's end yet, because nobody has accepted it.
     for (const row of readTcpTable()) {
-      if (row.localPort === options.port) console.log(`row ${describeRow(row)}`)
+      const isListener = row.state === 'LISTEN' && row.localPort === options.port
+      if (isListener || row.remotePort === socket.localPort) console.log(`row ${describeRow(row)}`)
     }
   })
 })

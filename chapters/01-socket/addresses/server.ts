@@ -18,7 +18,7 @@ const options = readOptions({
 
 // #region server
 const server = createServer(socket => {
-  // RFC 9293 §3.3: a connection is a pair of sockets, each an address with a port. The accepted
+  // RFC 9293 §3.4.1: a connection is a pair of sockets, each an address with a port. The accepted
   // socket has the listener's port. Only the client's half tells connections apart.
   const here = endpoint(socket.localAddress, socket.localPort)
   const peer = endpoint(socket.remoteAddress, socket.remotePort)

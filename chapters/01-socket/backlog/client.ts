@@ -5,7 +5,7 @@
  */
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
-import { readTcpTable } from '../../../lib/lab/tcp-table.ts'
+import { readTcpTable, type TcpState } from '../../../lib/lab/tcp-table.ts'
 import { endpoint } from '../../../lib/program/endpoint.ts'
 import { exitCannotConnect } from '../../../lib/program/failures.ts'
 import { host, port, readOptions } from '../../../lib/program/options.ts'
@@ -55,9 +55,11 @@ for (const [index, seconds] of (await Promise.all(times)).entries()) {
 for (const socket of [...open, ...burst]) socket.resume().end()
 
 function statesOfBurst(): string {
-  const ports = new Set(open.map(socket => socket.localPort))
-  const rows = readTcpTable().filter(row => row.remotePort === options.port)
-  const states = rows.filter(row => !ports.has(row.localPort)).map(row => row.state)
-  const waiting = states.filter(state => state === 'SYN-SENT').length
-  return `${states.length - waiting} ESTABLISHED, ${waiting} in SYN-SENT without an answer`
+  // Rows of this process' new sockets: a row without an inode belongs to nobody.
+  const before = new Set(open.map(socket => socket.localPort))
+  const rows = readTcpTable().filter(
+    row => row.remotePort === options.port && row.inode !== 0 && !before.has(row.localPort),
+  )
+  const count = (state: TcpState) => rows.filter(row => row.state === state).length
+  return `${count('ESTABLISHED')} ESTABLISHED, ${count('SYN-SENT')} in SYN-SENT without an answer`
 }

@@ -33,12 +33,13 @@ await show(
 await show('listen on a port that has a listener', 'stop that process, or take port 0', () =>
   listening(options.port, options.host),
 )
-// 192.0.2.1 belongs to nobody: RFC 5737 keeps it for documentation.
+// Addresses that belong to nobody: RFC 5737 and RFC 3849 keep them for documentation.
+const foreign = options.host.includes(':') ? '2001:db8::1' : '192.0.2.1'
 await show("listen on an address that is not this machine's", 'listen on 127.0.0.1 or ::', () =>
-  listening(0, '192.0.2.1'),
+  listening(0, foreign),
 )
 await show("connect from an address that is not this machine's", 'leave localAddress out', () =>
-  connected(connect({ port: options.port, host: options.host, localAddress: '192.0.2.1' })),
+  connected(connect({ port: options.port, host: options.host, localAddress: foreign })),
 )
 await show('connect with a five-tuple that is in use', 'leave localPort out', () =>
   connected(connect({ port: options.port, host: options.host, localPort })),

@@ -10,7 +10,7 @@ const options = readOptions({
   flags: {
     host,
     port: { ...port(7010), min: 1 },
-    question: { default: 'who is who?', help: 'what to ask' },
+    question: { default: 'who is who?', required: true, help: 'what to ask' },
   },
 })
 const where = endpoint(options.host, options.port)

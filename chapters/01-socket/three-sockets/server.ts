@@ -22,9 +22,10 @@ const options = readOptions({
 const server = createServer(socket => {
   const peer = endpoint(socket.remoteAddress, socket.remotePort)
   console.log(`accepted ${peer}`)
-  const { localPort } = socket
+  // The listening row, and the two ends of this one connection.
+  const ports = [socket.localPort, socket.remotePort].sort().join()
   const rows = readTcpTable()
-    .filter(row => row.localPort === localPort || row.remotePort === localPort)
+    .filter(row => isListener(row) || [row.localPort, row.remotePort].sort().join() === ports)
     .sort((a, b) => b.state.localeCompare(a.state) || ownerOf(a).localeCompare(ownerOf(b)))
   for (const row of rows) {
     console.log(`row ${row.state} ${endpoint(row.localAddress, row.localPort)} ${ownerOf(row)}`)
@@ -33,6 +34,9 @@ const server = createServer(socket => {
   socket.on('close', () => console.log(`closed ${peer}`))
   socket.end('seen\n')
 })
+
+const isListener = ({ state, localPort }: TcpRow) =>
+  state === 'LISTEN' && localPort === (server.address() as AddressInfo).port
 
 // A socket is a file: /proc/self/fd/N is a link to socket:[inode], and the inode names the row.
 function ownerOf({ inode }: TcpRow): string {

@@ -9,8 +9,12 @@ const options = readOptions({
   command: 'npm run 01:unix:client',
   does: 'Asks the server one question over a Unix domain socket and prints its answer.',
   flags: {
-    path: { default: join(tmpdir(), 'socket-kit.sock'), help: 'where the socket lives' },
-    question: { default: 'who is who?', help: 'what to ask' },
+    path: {
+      default: join(tmpdir(), 'socket-kit.sock'),
+      required: true,
+      help: 'where the socket lives',
+    },
+    question: { default: 'who is who?', required: true, help: 'what to ask' },
   },
 })
 

@@ -4,7 +4,7 @@
  *   npm run 01:unix:server     in one terminal
  *   npm run 01:unix:client     in another
  */
-import { unlinkSync } from 'node:fs'
+import { lstatSync, rmSync } from 'node:fs'
 import { connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -15,7 +15,13 @@ const command = 'npm run 01:unix:server'
 const { path } = readOptions({
   command,
   does: 'Answers every question over a Unix domain socket, and closes.',
-  flags: { path: { default: join(tmpdir(), 'socket-kit.sock'), help: 'where the socket lives' } },
+  flags: {
+    path: {
+      default: join(tmpdir(), 'socket-kit.sock'),
+      required: true,
+      help: 'where the socket lives',
+    },
+  },
 })
 
 let clients = 0
@@ -39,12 +45,13 @@ const server = createServer(socket => {
 server.on('error', (error: SocketError) => {
   if (error.code !== 'EADDRINUSE') exitCannotListen(error, path, command)
   const probe = connect(path, () => {
-    console.error(`cannot listen on ${path}: EADDRINUSE (another server listens there; --path)`)
-    process.exit(1)
+    exitCannotListen(error, path, command)
   })
   probe.on('error', (refused: SocketError) => {
-    if (refused.code !== 'ECONNREFUSED') exitCannotListen(error, path, command)
-    unlinkSync(path)
+    // A plain file refuses connections too. Remove nothing but a socket.
+    const isSocket = lstatSync(path, { throwIfNoEntry: false })?.isSocket() ?? false
+    if (refused.code !== 'ECONNREFUSED' || !isSocket) exitCannotListen(error, path, command)
+    rmSync(path, { force: true })
     server.listen(path)
   })
 })

@@ -26,7 +26,12 @@ socket.on('error', error => {
   if (!connected) exitCannotConnect(error, where, 'npm run 02:chat:server')
   exitLost(error, where)
 })
-// The server has ended the conversation: nobody reads what is typed from now on.
-socket.on('close', () => process.stdin.destroy())
+socket.on('close', () => {
+  if (!process.stdin.readableEnded) {
+    console.error('the server ended the conversation')
+    process.exitCode = 1
+  }
+  process.stdin.destroy() // nobody reads what is typed from now on
+})
 process.stdout.on('error', () => process.exit(0))
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(0))

@@ -40,8 +40,12 @@ const server = createServer(socket => {
   socket.on('data', text => {
     const lines = (line + text).split('\n')
     line = lines.pop() ?? ''
-    for (const said of lines) tellOthers(socket, `${peer}: ${said}\n`)
-    if (line.length > MAX_LINE_BYTES) drop(socket, `a line of more than ${MAX_LINE_BYTES} bytes`)
+    for (const said of [...lines, line]) {
+      if (Buffer.byteLength(said) <= MAX_LINE_BYTES) continue
+      drop(socket, `a line of more than ${MAX_LINE_BYTES} bytes`)
+      return
+    }
+    for (const said of lines) tellOthers(socket, Buffer.from(`${peer}: ${said}\n`))
   })
 
   socket.on('error', (error: NodeJS.ErrnoException) => console.error(`error ${peer} ${error.code}`))
@@ -51,10 +55,10 @@ const server = createServer(socket => {
   })
 })
 
-function tellOthers(from: Socket, text: string): void {
+function tellOthers(from: Socket, line: Buffer): void {
   for (const member of members.keys()) {
-    if (member === from || member.destroyed) continue
-    member.write(text)
+    if (member === from || !member.writable) continue
+    member.write(line)
     // Waiting for `drain` here would let the slowest member set the pace for everyone. Each member
     // has its own queue instead, and that queue has an end.
     const waiting = member.writableLength

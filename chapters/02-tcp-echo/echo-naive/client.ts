@@ -12,11 +12,11 @@ import { host, port, readOptions } from '../../../lib/program/options.ts'
 
 const options = readOptions({
   command: 'npm run 02:echo-naive:client',
-  does: 'Sends without reading, then resets a connection, and looks what the server makes of it.',
+  does: 'Sends without reading, then resets a connection, and looks at what becomes of the server.',
   flags: {
     host,
     port: { ...port(7021), min: 1 },
-    mib: { default: 32, min: 1, max: 1024, help: 'how much to send without reading, in MiB' },
+    mib: { default: 32, min: 16, max: 1024, help: 'how much to send without reading, in MiB' },
   },
 })
 const where = endpoint(options.host, options.port)
@@ -53,7 +53,7 @@ else console.log('witness lost its connection: one reset has ended the server')
 witness.destroy()
 
 function verdict(bytes: number): string {
-  if (bytes >= options.mib * 2 ** 20) return 'the server keeps it all in its memory'
+  if (bytes >= options.mib * 2 ** 20) return 'the server took it all'
   return 'then the server stopped reading, and TCP held us back'
 }
 

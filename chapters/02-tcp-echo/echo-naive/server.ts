@@ -24,6 +24,17 @@ const server = createServer(socket => {
 })
 // #endregion server
 
+// Shows where the bytes go: a line for every 8 MiB more that wait in this process.
+server.on('connection', socket => {
+  const peer = endpoint(socket.remoteAddress, socket.remotePort)
+  let next = 8 * 2 ** 20
+  socket.on('data', () => {
+    if (socket.writableLength < next) return
+    console.log(`holding ${peer} ${socket.writableLength} bytes`)
+    next += 8 * 2 ** 20
+  })
+})
+
 server.on('error', error => exitCannotListen(error, endpoint(options.host, options.port), command))
 server.listen(options.port, options.host, () => {
   const { address, port } = server.address() as AddressInfo

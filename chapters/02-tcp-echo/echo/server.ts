@@ -17,8 +17,9 @@ const options = readOptions({
 })
 
 // #region server
-// allowHalfOpen: we answer the client's FIN ourselves, on 'end'. Node's default answers it for us:
-// right for an echo, whose last byte is written by then, wrong for a server that is still at work.
+// allowHalfOpen: we answer the client's FIN ourselves, on 'end'. Node's default would do it for us.
+// That is right for an echo, whose last byte is written by then; a server that is still at work
+// would lose its answer.
 const server = createServer({ allowHalfOpen: true }, socket => {
   const peer = endpoint(socket.remoteAddress, socket.remotePort)
   console.log(`accepted ${peer}`)

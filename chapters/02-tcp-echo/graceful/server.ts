@@ -17,7 +17,7 @@ const options = readOptions({
     host,
     port: port(7023),
     'deadline-ms': { default: 5000, max: 600_000, help: 'how long running work may take' },
-    'stop-after': { default: 0, help: 'send myself SIGTERM at this many requests; 0: never' },
+    'stop-after': { default: 0, help: 'SIGTERM to myself after N requests; 0: never' },
   },
 })
 
@@ -34,13 +34,14 @@ const server = createServer({ allowHalfOpen: true }, socket => {
   let line = ''
   let ended = false
 
-  // The client has nothing to ask any more, or we want no more questions: say goodbye once the
+  // The client has nothing to ask any more, or we take no more questions: say goodbye once the
   // last answer is written.
   const endIfIdle = () => {
     if ((ended || stopping) && open.get(socket) === 0) socket.end()
   }
   socket.setEncoding('utf8')
   socket.on('data', text => {
+    if (stopping) return // asked too late: whatever is begun now may be cut
     const lines = (line + text).split('\n') // chapter 04 does this properly
     line = (lines.pop() ?? '').slice(0, 100)
     for (const request of lines) {
@@ -48,7 +49,7 @@ const server = createServer({ allowHalfOpen: true }, socket => {
       open.set(socket, (open.get(socket) ?? 0) + 1)
       setTimeout(() => {
         if (socket.destroyed) return
-        socket.write(`done ${ms}\n`)
+        socket.write(`done ${ms}\n`) // ignores false: `echo` and `chat` show what to do
         open.set(socket, (open.get(socket) ?? 1) - 1)
         endIfIdle()
       }, ms).unref()
@@ -73,8 +74,11 @@ function shutDown(): void {
   // From here on the kernel refuses new connections. The callback comes when the last open
   // connection has gone; on its own, that may be never.
   server.close(() => {
-    console.log('stopped')
-    process.exit(0)
+    // The last socket's own `close` comes right after this.
+    setImmediate(() => {
+      console.log('stopped')
+      process.exit(0)
+    })
   })
   for (const [socket, unanswered] of open) if (unanswered === 0) socket.end()
   setTimeout(() => {

@@ -29,6 +29,7 @@ for (const command of commands) {
   const accepted = once(control, 'data')
   const socket = connect(options.port, options.host)
   socket.pause() // before it is connected: the bytes will wait in our kernel until we look
+  const gone = new Promise(done => socket.once('close', done))
   let how = 'no end'
   socket.on('end', () => {
     how = 'end'
@@ -36,14 +37,14 @@ for (const command of commands) {
   socket.on('error', (error: SocketError) => {
     how = `${error.code}`
   })
-  await accepted
+  await Promise.all([once(socket, 'connect'), accepted])
   if (command === 'destroy unread') await new Promise(done => socket.write('hello', done))
 
   const closed = once(control, 'data')
   control.write(command)
   await closed
   socket.resume()
-  await new Promise(done => socket.once('close', done))
+  await gone
   console.log(`${command}: got ${socket.bytesRead} bytes, then ${how}`)
 }
 control.end()

@@ -21,7 +21,8 @@ const options = readOptions({
 let control: Socket | undefined
 let patient: Socket | undefined
 
-const MUCH = 2 ** 20
+/** More than a receive buffer holds, less than a send buffer does. */
+const MUCH = 2 ** 19
 const LITTLE = 60_000
 
 const commands = new Map<string, (socket: Socket) => void>([
@@ -38,13 +39,16 @@ const commands = new Map<string, (socket: Socket) => void>([
   ],
 ])
 
-const server = createServer({ pauseOnConnect: true }, socket => {
+// noDelay: the short answers on the control connection go out at once (chapter 04).
+const server = createServer({ pauseOnConnect: true, noDelay: true }, socket => {
   const peer = endpoint(socket.remoteAddress, socket.remotePort)
   socket.on('error', (error: NodeJS.ErrnoException) => console.error(`error ${peer} ${error.code}`))
   if (control === undefined) {
     control = socket
     socket.on('data', command => {
-      if (patient) commands.get(command.toString())?.(patient)
+      if (!patient) return
+      console.log(`told ${peer} ${command}`)
+      commands.get(command.toString())?.(patient)
     })
     socket.on('close', () => {
       control = undefined
@@ -52,7 +56,11 @@ const server = createServer({ pauseOnConnect: true }, socket => {
     socket.resume()
   } else {
     patient = socket
-    socket.on('close', () => control?.write('closed'))
+    console.log(`accepted ${peer}`)
+    socket.on('close', () => {
+      console.log(`closed ${peer} ${socket.bytesWritten} bytes written`)
+      control?.write('closed')
+    })
     control.write('accepted')
   }
 })
