@@ -274,7 +274,7 @@ describe.skipIf(!hasTerminal)(
       inTerminal(['01/accept-queue'], async terminal => {
         await vi.waitFor(
           () => expect(kitProcesses(terminal.mark).length).toBeGreaterThanOrEqual(count),
-          { timeout: 20_000, interval: 2 },
+          { timeout: 60_000, interval: 2 },
         )
         terminal.type(CTRL_C)
         expect(await terminal.ended).toBe(130)

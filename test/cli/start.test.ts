@@ -228,7 +228,7 @@ describe.skipIf(!hasProc)('npm start whose reader has gone (needs /proc)', () =>
       stdin: 'ignore',
     })
     expect(stderr.split('\n').filter(line => line && !line.startsWith('npm warn'))).toEqual([])
-    await vi.waitFor(() => expect(processesWith(env.KIT_MARK)).toEqual([]), { timeout: 20_000 })
+    await vi.waitFor(() => expect(processesWith(env.KIT_MARK)).toEqual([]), { timeout: 60_000 })
   })
 })
 
@@ -247,12 +247,12 @@ describe.skipIf(!hasProc)('npm start that is killed (needs /proc)', () => {
       })
       // No event tells from outside that both programs run: look into the process table.
       await vi.waitFor(() => expect(processesWith(env.KIT_MARK)).toHaveLength(3), {
-        timeout: 20_000,
+        timeout: 60_000,
         interval: 5,
       })
       child.kill('SIGKILL')
       expect((await child).signal).toBe('SIGKILL')
-      await vi.waitFor(() => expect(processesWith(env.KIT_MARK)).toEqual([]), { timeout: 20_000 })
+      await vi.waitFor(() => expect(processesWith(env.KIT_MARK)).toEqual([]), { timeout: 60_000 })
     },
   )
 
@@ -267,7 +267,7 @@ describe.skipIf(!hasProc)('npm start that is killed (needs /proc)', () => {
       stdin: 'ignore',
     })
     await vi.waitFor(() => expect(processesWith(env.KIT_MARK)).toHaveLength(3), {
-      timeout: 20_000,
+      timeout: 60_000,
       interval: 5,
     })
     child.kill(signal)

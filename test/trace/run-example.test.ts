@@ -197,6 +197,6 @@ await runExample(${JSON.stringify(entry)}, { onEvent: event => console.log(event
     const before = processesWith(env.KIT_MARK)
     child.kill('SIGKILL')
     expect(before).toHaveLength(3)
-    await vi.waitFor(() => expect(processesWith(env.KIT_MARK)).toEqual([]), { timeout: 20_000 })
+    await vi.waitFor(() => expect(processesWith(env.KIT_MARK)).toEqual([]), { timeout: 60_000 })
   },
 )
