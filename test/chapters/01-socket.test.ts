@@ -1,4 +1,5 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { describe, expect } from 'vitest'
 import { readTcpTable } from '../../lib/lab/tcp-table.ts'
 import { onLinux, test } from '../support/kit.ts'
@@ -66,6 +67,17 @@ describe.concurrent('01 unix', () => {
     expect(second).toMatchObject({ code: 1, stdout: '' })
     expect(existsSync(first.where)).toBe(true)
     expect(await kit.client('01/unix', first).ended).toMatchObject({ code: 0 })
+  })
+})
+
+describe.concurrent('01 unix server', () => {
+  test('leaves a file alone that is no socket', async ({ kit }) => {
+    const path = join(kit.folder(), 'notes.txt')
+    writeFileSync(path, 'mine')
+    const exit = await kit.script('01:unix:server', ['--path', path]).ended
+    expect(exit).toMatchObject({ code: 1, stdout: '' })
+    expect(exit.stderr).toMatch(/^cannot listen on .*notes\.txt: EADDRINUSE \(.+\)\n$/)
+    expect(readFileSync(path, 'utf8')).toBe('mine')
   })
 })
 

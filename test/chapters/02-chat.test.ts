@@ -87,13 +87,16 @@ describe.concurrent('02 chat', () => {
     await ben.receive('are you there?\n')
   })
 
-  test('drops a member whose line never ends, and nobody else', async ({ kit }) => {
+  test('drops a member whose line is too long, ended or not, and nobody else', async ({ kit }) => {
     const server = await kit.server('02/chat')
     const [ann, ben] = [await join(kit, server), await join(kit, server)]
-    const endless = await join(kit, server)
+    const [endless, long] = [await join(kit, server), await join(kit, server)]
     await flood(endless.socket, MIB)
-    await server.line(`dropped ${name(endless)} a line of more than 8192 bytes`)
-    await endless.closed
+    await long.write(`${'ż'.repeat(4097)}\n`)
+    for (const member of [endless, long]) {
+      await server.line(`dropped ${name(member)} a line of more than 8192 bytes`)
+      await member.closed
+    }
     await ann.write('quiet now\n')
     await ben.receive('quiet now\n')
     expect(ben.received.toString()).toBe(`${name(ann)}: quiet now\n`)
@@ -125,8 +128,10 @@ describe.concurrent('02 chat', () => {
     await ann.line(/: bye$/)
     expect(await ben.ended).toMatchObject({ code: 0, stderr: '' })
     server.kill('SIGKILL')
-    expect((await ann.ended).code).toBe(0)
-    expectNoStack(ann.stderr)
+    expect(await ann.ended).toMatchObject({
+      code: 1,
+      stderr: 'the server ended the conversation\n',
+    })
   })
 
   test('the demo: Cat is dropped, Ben hears every line', async ({ kit }) => {

@@ -40,7 +40,8 @@ describe.concurrent.each(entries)('$id server', entry => {
       code: 1,
       stdout: '',
       stderr: unix
-        ? `cannot listen on ${first.where}: EADDRINUSE (another server listens there; --path)\n`
+        ? `cannot listen on ${first.where}: EADDRINUSE (something is at that path already; ` +
+          `choose another: ${command} -- --path TEXT)\n`
         : `cannot listen on ${first.where}: EADDRINUSE (a program is listening there already; ` +
           `any free port: ${command} -- --port 0)\n`,
     })
