@@ -19,7 +19,16 @@ export interface FrameCodec<Frame = Uint8Array> {
 
 /** The reading half of a codec, fed with the bytes of one stream in the order they arrived. */
 export interface FrameDecoder<Frame = Uint8Array> {
-  /** Takes the next bytes of the stream. They are kept by reference: do not change them. */
+  /**
+   * Takes the next bytes of the stream.
+   *
+   * They are kept by reference until `read()` returns `null`: do not change them before. Read to
+   * `null` after each `push()`; chunks that are pushed earlier wait in a queue, and none is lost.
+   * After an error the bytes are dropped: where the next frame starts is unknown.
+   *
+   * @throws {TypeError} when `chunk` is not a `Uint8Array`.
+   * @throws {RangeError} when `end()` was called before.
+   */
   push(chunk: Uint8Array): void
   /**
    * Returns the next frame, or `null` when more bytes are needed.
@@ -28,11 +37,43 @@ export interface FrameDecoder<Frame = Uint8Array> {
    */
   read(): Frame | null
   /**
-   * Says that the stream has ended.
+   * Says that the stream has ended. Call it when `read()` has returned `null`.
    *
-   * @throws {FrameError} `ERR_FRAME_TRUNCATED` when it ended inside a frame.
+   * Called earlier, it leaves the frames that wait to `read()`, which then throws where it would
+   * have returned `null` if the last frame is cut off.
+   *
+   * @throws {FrameError} `ERR_FRAME_TRUNCATED` when the stream ended inside a frame.
    */
   end(): void
+}
+
+/** A codec whose frames are plain bytes. */
+export interface ByteFrameCodec extends FrameCodec<Uint8Array> {
+  decoder(): ByteFrameDecoder
+  /**
+   * Writes one frame into `target` from `offset` on, without allocation.
+   *
+   * Returns the offset behind it, or -1 when `target` has too little room: then nothing is
+   * written: send what is in `target` and start again at 0.
+   *
+   * @throws {RangeError} when `encode()` would throw, or `offset` lies outside `target`.
+   */
+  encodeInto(frame: Uint8Array, target: Uint8Array, offset: number): number
+}
+
+/** A decoder that also offers the step below `read()`: the frame found, but no view of it made. */
+export interface ByteFrameDecoder extends FrameDecoder<Uint8Array> {
+  /**
+   * Moves to the next frame and returns `true`, or `false` when more bytes are needed.
+   *
+   * The frame is `bytes` from `start` to `endOffset`, until the next call of any method.
+   *
+   * @throws {FrameError} as `read()` does.
+   */
+  next(): boolean
+  readonly bytes: Uint8Array
+  readonly start: number
+  readonly endOffset: number
 }
 
 /** Why a stream was lost. */
@@ -46,5 +87,198 @@ export class FrameError extends Error {
     super(message)
     this.name = 'FrameError'
     this.code = code
+  }
+}
+
+/** 1 MiB: what a frame may hold when the caller sets no limit. */
+export const DEFAULT_MAX_FRAME_BYTES = 1024 * 1024
+
+/**
+ * Returns `value` when it is a whole number from `least` to `most`.
+ *
+ * @throws {RangeError} otherwise, with the name and the value of the option.
+ */
+export function wholeNumber(
+  name: string,
+  value: number,
+  least: number,
+  most = Number.MAX_SAFE_INTEGER,
+): number {
+  if (Number.isSafeInteger(value) && value >= least && value <= most) return value
+  throw new RangeError(`${name} is ${value}: expected a whole number from ${least} to ${most}`)
+}
+
+/** The part of Node's `Buffer` that is used here. Browsers have none, and need none. */
+interface BufferKind {
+  new (): Uint8Array
+  allocUnsafe(bytes: number): Uint8Array
+}
+const NodeBuffer = (globalThis as unknown as { Buffer?: BufferKind }).Buffer
+
+/**
+ * Returns room for `bytes` bytes, as a `Buffer` when `like` is one.
+ *
+ * The room may hold old data: fill it before anyone sees it.
+ */
+export function roomLike(like: Uint8Array, bytes: number): Uint8Array {
+  if (NodeBuffer !== undefined && like instanceof NodeBuffer) return NodeBuffer.allocUnsafe(bytes)
+  return new Uint8Array(bytes)
+}
+
+/** Below this size room is made at once; above, it grows with the bytes that really came. */
+const FIRST_ROOM_BYTES = 4096
+const NOTHING = new Uint8Array(0)
+
+/** A chunk that was pushed before the ones in front of it were read. */
+interface Waiting {
+  chunk: Uint8Array
+  next: Waiting | null
+}
+
+/**
+ * What the decoders have in common: the chunk that is being read, the chunks that wait behind it,
+ * the beginning of a frame whose rest has not come yet, and the error that ended it all.
+ *
+ * A decoder's `next()` looks for a whole frame in `bytes` between `at` and `limit` first. In every
+ * other case `limit` is 0, and a second, slower method goes on, with `ready()` and `fill()`.
+ */
+export abstract class ChunkReader {
+  /** Where the current frame lies: `bytes` from `start` to `endOffset`. */
+  bytes: Uint8Array = NOTHING
+  start = 0
+  endOffset = 0
+
+  /** The next unread byte of `chunk`. */
+  protected at = 0
+  /** The end of `chunk` while `bytes` is `chunk` and no frame is begun, otherwise 0. */
+  protected limit = 0
+  protected chunk: Uint8Array = NOTHING
+  /** The beginning of a frame that spans chunks: the first `heldBytes` bytes of `held`. */
+  protected held: Uint8Array = NOTHING
+  protected heldBytes = 0
+
+  #first: Waiting | null = null
+  #last: Waiting | null = null
+  #ended = false
+  #failure: FrameError | null = null
+
+  /** Says what is missing if the stream ends here; `null` between frames. */
+  protected abstract unfinished(): string | null
+
+  push(chunk: Uint8Array): void {
+    if (!ArrayBuffer.isView(chunk)) {
+      throw new TypeError(
+        `push() takes a Uint8Array, not ${typeof chunk} (no setEncoding(), please)`,
+      )
+    }
+    if (this.#failure !== null || chunk.length === 0) return
+    if (this.#ended) throw new RangeError('push() after end(): the stream was said to be over')
+    if (this.at === this.chunk.length && this.#first === null) {
+      this.chunk = chunk
+      this.at = 0
+      this.limit = 0
+      return
+    }
+    const waiting = { chunk, next: null }
+    if (this.#last === null) this.#first = waiting
+    else this.#last.next = waiting
+    this.#last = waiting
+  }
+
+  end(): void {
+    this.check()
+    this.#ended = true
+    if (this.at === this.chunk.length) this.ready()
+  }
+
+  /** Returns whether there is an unread byte, in this chunk or at the start of the next one. */
+  protected ready(): boolean {
+    if (this.at < this.chunk.length) return true
+    const first = this.#first
+    this.at = 0
+    this.limit = 0
+    if (first !== null) {
+      this.chunk = first.chunk
+      this.#first = first.next
+      if (first.next === null) this.#last = null
+      return true
+    }
+    this.chunk = NOTHING
+    this.bytes = NOTHING
+    if (!this.#ended) return false
+    const missing = this.unfinished()
+    if (missing === null) return false
+    throw this.lost('ERR_FRAME_TRUNCATED', `the stream ended ${missing}`)
+  }
+
+  /**
+   * Makes the next `size` bytes of the stream the current frame; `false` = they are not here yet.
+   *
+   * A frame that arrived whole is looked at where it is. One that spans chunks is copied together
+   * in room that is at most four times what has arrived, so a forged size reserves nothing. Growing
+   * in steps of `size / 4^k` copies a third of the frame again, at most.
+   */
+  protected fill(size: number): boolean {
+    if (this.heldBytes === 0 && size <= this.chunk.length - this.at) {
+      this.bytes = this.chunk
+      this.limit = this.chunk.length
+      this.start = this.at
+      this.at += size
+      this.endOffset = this.at
+      return true
+    }
+    while (this.heldBytes < size) {
+      if (!this.ready()) return false
+      const end = Math.min(this.chunk.length, this.at + size - this.heldBytes)
+      const wanted = this.heldBytes + end - this.at
+      if (wanted > this.held.length) {
+        let room = size
+        while (room > FIRST_ROOM_BYTES && room / 4 >= wanted) room = Math.ceil(room / 4)
+        this.grow(room)
+      }
+      this.hold(end)
+    }
+    this.take(0, size)
+    return true
+  }
+
+  /** Gives `held` room for `room` bytes. */
+  protected grow(room: number): void {
+    const larger = roomLike(this.chunk, room)
+    larger.set(this.held.subarray(0, this.heldBytes))
+    this.held = larger
+  }
+
+  /** Copies `chunk` from `at` to `end` behind the bytes that are held. */
+  protected hold(end: number): void {
+    const { chunk, held, at, heldBytes } = this
+    if (end - at < 32) for (let i = at; i < end; i++) held[heldBytes + i - at] = chunk[i]!
+    else held.set(chunk.subarray(at, end), heldBytes)
+    this.heldBytes = heldBytes + end - at
+    this.at = end
+  }
+
+  /** Makes the held bytes from `start` to `end` the current frame. */
+  protected take(start: number, end: number): void {
+    this.bytes = this.held
+    this.limit = 0
+    this.start = start
+    this.endOffset = end
+    this.held = NOTHING
+    this.heldBytes = 0
+  }
+
+  /** @throws {FrameError} the error that ended the stream, if there was one. */
+  protected check(): void {
+    if (this.#failure !== null) throw this.#failure
+  }
+
+  /** Ends the stream with an error, to be thrown now and by every later call. */
+  protected lost(code: FrameErrorCode, message: string): FrameError {
+    this.#failure = new FrameError(code, message)
+    this.#first = this.#last = null
+    this.chunk = this.bytes = this.held = NOTHING
+    this.at = this.limit = this.start = this.endOffset = this.heldBytes = 0
+    return this.#failure
   }
 }
