@@ -110,10 +110,10 @@ export function wholeNumber(
 
 /** The part of Node's `Buffer` that is used here. Browsers have none, and need none. */
 interface BufferKind {
-  new (): Uint8Array
+  new (): Uint8Array & { toString(encoding: 'utf8', from: number, to: number): string }
   allocUnsafe(bytes: number): Uint8Array
 }
-const NodeBuffer = (globalThis as unknown as { Buffer?: BufferKind }).Buffer
+export const NodeBuffer = (globalThis as unknown as { Buffer?: BufferKind }).Buffer
 
 /**
  * Returns room for `bytes` bytes, as a `Buffer` when `like` is one.
@@ -128,6 +128,74 @@ export function roomLike(like: Uint8Array, bytes: number): Uint8Array {
 /** Below this size room is made at once; above, it grows with the bytes that really came. */
 const FIRST_ROOM_BYTES = 4096
 const NOTHING = new Uint8Array(0)
+
+/** Blocks of `Pieces` double from the first size to the largest one. */
+const FIRST_BLOCK_BYTES = 512
+const LARGEST_BLOCK_BYTES = 1024 * 1024
+
+/**
+ * The beginning of a frame whose size is not known yet, in blocks that are never moved.
+ *
+ * Each byte is copied once on the way in, and once more when the whole is known.
+ */
+export class Pieces {
+  /** How many bytes there are. */
+  length = 0
+  /** The blocks, all full except the last one. */
+  #blocks: Uint8Array[] = []
+  /** The last block, and how much of it is in use. */
+  #block: Uint8Array = NOTHING
+  #used = 0
+
+  /** Copies `chunk` from `from` to `to` behind what is there. */
+  add(chunk: Uint8Array, from: number, to: number): void {
+    this.length += to - from
+    for (let at = from; at < to; ) {
+      if (this.#used === this.#block.length) this.#addBlock(chunk)
+      const end = Math.min(to, at + this.#block.length - this.#used)
+      copy(chunk, at, end, this.#block, this.#used)
+      this.#used += end - at
+      at = end
+    }
+  }
+
+  /** Copies the first `bytes` bytes into `target`. */
+  copyTo(target: Uint8Array, bytes: number): void {
+    let at = 0
+    for (const block of this.blocks()) {
+      const used = Math.min(block.length, bytes - at)
+      copy(block, 0, used, target, at)
+      at += used
+    }
+  }
+
+  /** Returns what is there, block by block. */
+  blocks(): Uint8Array[] {
+    return [...this.#blocks.slice(0, -1), this.#block.subarray(0, this.#used)]
+  }
+
+  /** Forgets everything; the first block is kept for the next time. */
+  clear(): void {
+    if (this.#blocks.length > 1) this.#blocks.length = 1
+    this.#block = this.#blocks[0] ?? NOTHING
+    this.#used = 0
+    this.length = 0
+  }
+
+  #addBlock(like: Uint8Array): void {
+    const size = Math.min(LARGEST_BLOCK_BYTES, FIRST_BLOCK_BYTES * 2 ** this.#blocks.length)
+    this.#block = roomLike(like, size)
+    this.#blocks.push(this.#block)
+    this.#used = 0
+  }
+}
+
+/** Copies `source` from `from` to `to` into `target`. */
+function copy(source: Uint8Array, from: number, to: number, target: Uint8Array, at: number): void {
+  // A view costs more than a few bytes do: measured, up to about 32.
+  if (to - from < 32) for (let i = from; i < to; i++) target[at + i - from] = source[i]!
+  else target.set(source.subarray(from, to), at)
+}
 
 /** A chunk that was pushed before the ones in front of it were read. */
 interface Waiting {
@@ -251,10 +319,8 @@ export abstract class ChunkReader {
 
   /** Copies `chunk` from `at` to `end` behind the bytes that are held. */
   protected hold(end: number): void {
-    const { chunk, held, at, heldBytes } = this
-    if (end - at < 32) for (let i = at; i < end; i++) held[heldBytes + i - at] = chunk[i]!
-    else held.set(chunk.subarray(at, end), heldBytes)
-    this.heldBytes = heldBytes + end - at
+    copy(this.chunk, this.at, end, this.held, this.heldBytes)
+    this.heldBytes += end - this.at
     this.at = end
   }
 

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import { expect } from 'vitest'
 import { type FrameCodec, FrameError } from '../../../lib/framing/frame.ts'
 
@@ -67,11 +68,7 @@ export function* allCuts(stream: Uint8Array): Generator<[name: string, chunks: U
   yield ['byte by byte', Array.from(stream, (_, i) => stream.subarray(i, i + 1))]
 }
 
-/**
- * Expects the same frames and the same error for every way to cut the stream.
- *
- * @returns the outcome that all ways share.
- */
+/** Expects these frames, then this error, for every way to cut the stream. */
 export function expectForAllCuts<Frame>(
   codec: FrameCodec<Frame>,
   stream: Uint8Array,
@@ -81,14 +78,10 @@ export function expectForAllCuts<Frame>(
   const whole = outcome(codec, [stream])
   expect({ frames: whole.frames, code: whole.error?.code ?? null }).toEqual({ frames, code })
   for (const [name, chunks] of allCuts(stream)) {
-    expect({ name, ...outcome(codec, chunks) }).toEqual({ name, ...whole })
-    expect({ name, ...lateOutcome(codec, chunks) }).toEqual({ name, ...whole })
+    for (const run of [outcome, lateOutcome]) {
+      const cut = run(codec, chunks)
+      // The quick comparison first: there are many cuts, and nearly all of them are right.
+      if (!isDeepStrictEqual(cut, whole)) expect({ name, ...cut }).toStrictEqual({ name, ...whole })
+    }
   }
-}
-
-/** A copy of `stream` in memory of its own, so that a view that is off by its offset shows. */
-export function displaced(stream: Uint8Array, by: number): Buffer {
-  const room = Buffer.alloc(stream.length + 2 * by, 0xee)
-  room.set(stream, by)
-  return room.subarray(by, by + stream.length)
 }
