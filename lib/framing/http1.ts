@@ -1,0 +1,1276 @@
+/**
+ * HTTP/1.1 messages: lines of text that end the head, then as many bytes of body as the head says.
+ *
+ *     POST /upload HTTP/1.1␍␊             request-line    RFC 9112 section 3
+ *     HTTP/1.1 200 OK␍␊                   or status-line  section 4
+ *     Content-Type: text/plain␍␊          field lines     section 5
+ *     Content-Length: 5␍␊
+ *     ␍␊                                  end of the head
+ *     hello                               body            section 6: Content-Length, or
+ *
+ *     5␍␊hello␍␊                          chunks          section 7.1: Transfer-Encoding: chunked
+ *     0␍␊                                 last chunk
+ *     Digest: …␍␊                         trailer fields  section 7.1.2
+ *     ␍␊
+ *
+ * A response may also have no body whatever its fields say, or one that ends with the connection
+ * (section 6.3). The decoder is strict where two readers could see different messages in the same
+ * bytes: that is how requests are smuggled (sections 11.1 and 11.2).
+ */
+import {
+  ChunkReader,
+  type FrameCodec,
+  type FrameDecoder,
+  FrameError,
+  roomLike,
+  wholeNumber,
+} from './frame.ts'
+
+export interface Http1Options {
+  /** Largest head, and largest trailer section, in bytes with all line ends. Default 16 KiB. */
+  maxHeaderBytes?: number
+  /** Largest number of field lines in a head or trailer section. Default 100. */
+  maxHeaderFields?: number
+  /** Largest body in bytes, without chunk sizes. Default 1 MiB. */
+  maxBodyBytes?: number
+}
+
+export interface Http1RequestOptions extends Http1Options {
+  /** The methods to accept, in their exact case. Default: those that Node's server knows. */
+  methods?: readonly string[]
+}
+
+/** Field lines in the order of the wire. Strings are made when asked for, from the bytes. */
+export interface Http1Headers extends Iterable<[name: string, value: string]> {
+  /** The number of field lines. */
+  readonly size: number
+  /** Tells whether a field is there. Case does not matter in names. */
+  has(name: string): boolean
+  /**
+   * Returns the value of a field. The values of repeated lines are joined with `, ` (RFC 9110
+   * section 5.3). Of Set-Cookie, which cannot be joined, it is the first: use `getAll()`.
+   */
+  get(name: string): string | undefined
+  /** Returns the value of each line of a field. */
+  getAll(name: string): string[]
+}
+
+/** Fields to send: pairs of name and value in order, or an object; an array is a repeated field. */
+export type Http1HeadersInit =
+  | Iterable<readonly [name: string, value: string]>
+  | { readonly [name: string]: string | readonly string[] }
+
+export type Http1Version = '1.0' | '1.1'
+
+interface Http1Message {
+  version: Http1Version
+  headers: Http1Headers
+  body: Uint8Array
+  /** The fields after a chunked body. Do not trust them more than the body. */
+  trailers: Http1Headers
+  /** Whether the connection goes on after this message (RFC 9112 section 9.3). */
+  keepAlive: boolean
+}
+
+interface Http1MessageInit {
+  /** Default `'1.1'`. */
+  version?: Http1Version
+  headers?: Http1HeadersInit
+  body?: Uint8Array
+  /** Makes the body chunked when it is not empty. */
+  trailers?: Http1HeadersInit
+}
+
+export interface Http1Request extends Http1Message {
+  method: string
+  target: string
+  /** Whether the client asked for `100 Continue` before it sends the body. */
+  expectsContinue: boolean
+}
+
+export interface Http1Response extends Http1Message {
+  status: number
+  reason: string
+  /** The method this is the answer to: `'GET'` unless the decoder was told otherwise. */
+  requestMethod: string
+}
+
+export interface Http1RequestInit extends Http1MessageInit {
+  method: string
+  target: string
+}
+
+export interface Http1ResponseInit extends Http1MessageInit {
+  status: number
+  /** Default: none. */
+  reason?: string
+  /** `'HEAD'` allows a Content-Length without a body, `'CONNECT'` starts a tunnel. Default GET. */
+  requestMethod?: string
+}
+
+/** What the decoders of both directions offer. */
+export interface Http1Decoder<Frame> extends FrameDecoder<Frame> {
+  /**
+   * Moves to the next message without making a frame of it, and returns whether there is one.
+   *
+   * The body then lies in `bytes` from `start` to `endOffset`, until the next call.
+   */
+  next(): boolean
+  readonly bytes: Uint8Array
+  readonly start: number
+  readonly endOffset: number
+  readonly keepAlive: boolean
+  /** Makes the frame of the message that `next()` moved to; `null` when it returned `false`. */
+  frame(): Frame | null
+  /**
+   * Stops decoding and returns the bytes after the last frame: another protocol begins there, as
+   * after `101 Switching Protocols` or CONNECT.
+   *
+   * @throws {RangeError} inside a message.
+   */
+  rest(): Uint8Array
+}
+
+export interface Http1RequestDecoder extends Http1Decoder<Http1Request> {
+  /**
+   * The next request without its body, once its head is complete and while its body is not; else
+   * `null`. It lets a server refuse a body before it comes.
+   */
+  readonly head: Http1Request | null
+  /**
+   * Whether a client now waits for `100 Continue`: it asked for it, the head is complete and no
+   * byte of the body has come (RFC 9110 section 10.1.1). Look after `read()` returned `null`.
+   */
+  readonly awaitsContinue: boolean
+}
+
+export interface Http1ResponseDecoder extends Http1Decoder<Http1Response> {
+  readonly status: number
+  /**
+   * Says the method of a request that was sent, in the order of sending.
+   *
+   * An answer to HEAD has no body, and to CONNECT may start a tunnel (RFC 9112 section 6.3), which
+   * its own bytes do not tell. Call it for every request, or for none when all are others.
+   */
+  expect(method: string): void
+}
+
+export interface Http1RequestCodec extends FrameCodec<Http1Request> {
+  encode(message: Http1RequestInit): Uint8Array
+  decoder(): Http1RequestDecoder
+}
+
+export interface Http1ResponseCodec extends FrameCodec<Http1Response> {
+  encode(message: Http1ResponseInit): Uint8Array
+  decoder(): Http1ResponseDecoder
+}
+
+const LF = 0x0a
+const CR = 0x0d
+const SP = 0x20
+const TAB = 0x09
+const COMMA = 0x2c
+const COLON = 0x3a
+const SEMICOLON = 0x3b
+const EQUALS = 0x3d
+const QUOTE = 0x22
+const BACKSLASH = 0x5c
+const NOTHING = new Uint8Array(0)
+
+/** A table that says of each byte whether it is in the set. */
+function byteSet(characters: string, from = 0, to = -1): Uint8Array {
+  const set = new Uint8Array(256)
+  for (const character of characters) set[character.charCodeAt(0)] = 1
+  for (let byte = from; byte <= to; byte++) set[byte] = 1
+  return set
+}
+
+const ALPHANUMERIC = '0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ'
+/** tchar, of methods and field names: RFC 9110 section 5.6.2. */
+const TOKEN = byteSet(`${ALPHANUMERIC}!#$%&'*+-.^_\`|~`)
+/** Field values and reason phrases: HTAB, SP, VCHAR, obs-text. RFC 9110 section 5.5. */
+const TEXT = byteSet('\t', 0x20, 0xff)
+TEXT[0x7f] = 0
+/** A request-target has visible characters only, and no fragment: RFC 9112 section 3.2. */
+const TARGET = byteSet('', 0x21, 0x7e)
+TARGET['#'.charCodeAt(0)] = 0
+
+/** What Node's server accepts, on every version since 20. */
+const METHODS = (
+  'ACL BIND CHECKOUT CONNECT COPY DELETE GET HEAD LINK LOCK M-SEARCH MERGE MKACTIVITY ' +
+  'MKCALENDAR MKCOL MOVE NOTIFY OPTIONS PATCH POST PROPFIND PROPPATCH PURGE PUT QUERY REBIND ' +
+  'REPORT SEARCH SOURCE SUBSCRIBE TRACE UNBIND UNLINK UNLOCK UNSUBSCRIBE'
+).split(' ')
+
+/** uri-host [ ":" port ], or nothing: RFC 9110 section 7.2, RFC 3986 section 3.2.2. */
+const HOST =
+  /^(?:\[[:0-9a-fv][0-9a-z\-._~!$&'()*+,;=:]*\]|(?:[0-9a-z\-._~!$&'()*+,;=]|%[0-9a-f]{2})*)(?::\d*)?$/i
+const SCHEME = /^[a-z][a-z0-9+.-]*:\/\//i
+
+/** Returns the bytes as a string of the same length: RFC 9110 section 5.5 leaves UTF-8 to others. */
+function text(bytes: Uint8Array, start: number, end: number): string {
+  const buffer = bytes as { latin1Slice?: (start: number, end: number) => string }
+  if (buffer.latin1Slice !== undefined) return buffer.latin1Slice(start, end)
+  let string = ''
+  for (let from = start; from < end; from += 4096) {
+    const part = bytes.subarray(from, Math.min(end, from + 4096))
+    string += String.fromCharCode.apply(null, part as unknown as number[])
+  }
+  return string
+}
+
+/** Tells whether the bytes spell `lowerCase`, in any case. */
+function spells(bytes: Uint8Array, start: number, end: number, lowerCase: string): boolean {
+  if (end - start !== lowerCase.length) return false
+  for (let i = 0; i < lowerCase.length; i++) {
+    const byte = bytes[start + i]!
+    const capital = byte >= 0x41 && byte <= 0x5a
+    if ((capital ? byte | 0x20 : byte) !== lowerCase.charCodeAt(i)) return false
+  }
+  return true
+}
+
+function isSpace(byte: number | undefined): boolean {
+  return byte === SP || byte === TAB
+}
+
+/** Returns where optional white space ends: RFC 9110 section 5.6.3. */
+function skipSpace(bytes: Uint8Array, start: number, end: number): number {
+  let at = start
+  while (at < end && isSpace(bytes[at])) at++
+  return at
+}
+
+/** Returns where optional white space at the end begins. */
+function trimSpace(bytes: Uint8Array, start: number, end: number): number {
+  let at = end
+  while (at > start && isSpace(bytes[at - 1])) at--
+  return at
+}
+
+/** The field lines of a head or trailer section that the decoder has checked. */
+class FieldLines implements Http1Headers {
+  readonly #bytes: Uint8Array
+  readonly #start: number
+  readonly #end: number
+  /** Four offsets per line: start and end of the name, start and end of the value. */
+  #offsets: number[] | null = null
+
+  constructor(bytes: Uint8Array, start: number, end: number) {
+    this.#bytes = bytes
+    this.#start = start
+    this.#end = end
+  }
+
+  get size(): number {
+    return this.#index().length / 4
+  }
+
+  has(name: string): boolean {
+    return this.#find(name.toLowerCase(), 0) >= 0
+  }
+
+  get(name: string): string | undefined {
+    const values = this.getAll(name)
+    if (values.length < 2 || name.toLowerCase() === 'set-cookie') return values[0]
+    return values.join(', ')
+  }
+
+  getAll(name: string): string[] {
+    const wanted = name.toLowerCase()
+    const values: string[] = []
+    for (let line = this.#find(wanted, 0); line >= 0; line = this.#find(wanted, line + 4)) {
+      values.push(this.#value(line))
+    }
+    return values
+  }
+
+  *[Symbol.iterator](): Iterator<[string, string]> {
+    const offsets = this.#index()
+    for (let line = 0; line < offsets.length; line += 4) {
+      yield [text(this.#bytes, offsets[line]!, offsets[line + 1]!), this.#value(line)]
+    }
+  }
+
+  toJSON(): [string, string][] {
+    return [...this]
+  }
+
+  /** What `console.log()` shows in Node. */
+  [Symbol.for('nodejs.util.inspect.custom')](): [string, string][] {
+    return [...this]
+  }
+
+  #value(line: number): string {
+    return text(this.#bytes, this.#offsets![line + 2]!, this.#offsets![line + 3]!)
+  }
+
+  #find(lowerCase: string, from: number): number {
+    const offsets = this.#index()
+    for (let line = from; line < offsets.length; line += 4) {
+      if (spells(this.#bytes, offsets[line]!, offsets[line + 1]!, lowerCase)) return line
+    }
+    return -1
+  }
+
+  #index(): number[] {
+    if (this.#offsets !== null) return this.#offsets
+    const bytes = this.#bytes
+    const offsets: number[] = []
+    for (let at = this.#start; at < this.#end; at += 2) {
+      const name = at
+      while (bytes[at] !== COLON) at++
+      const colon = at++
+      while (bytes[at] !== CR) at++
+      const value = skipSpace(bytes, colon + 1, at)
+      offsets.push(name, colon, value, trimSpace(bytes, value, at))
+    }
+    this.#offsets = offsets
+    return offsets
+  }
+}
+
+const NO_FIELDS = new FieldLines(NOTHING, 0, 0)
+
+/** What the decoder expects next. */
+const START = 0
+const FIELDS = 1
+const BODY = 2
+const BODY_TO_END = 3
+const CHUNK_HEADER = 4
+const CHUNK_DATA = 5
+const CHUNK_END = 6
+const TRAILERS = 7
+const COMPLETE = 8
+/** After the last message: nothing, or another protocol. */
+const CLOSED = 9
+const TUNNEL = 10
+
+type Phase = 0 | 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9 | 10
+
+/**
+ * Cuts a stream into messages.
+ *
+ * Lines are parsed where they lie when their section (head, chunk header or trailers) lies in one
+ * chunk. A section that spans chunks is copied together once, line by line, and the new bytes of
+ * an unfinished line are looked at once. A control byte ends the stream as soon as it is seen, any
+ * other mistake in a line when its LF has come: so it does not matter how the stream was cut.
+ */
+abstract class MessageDecoder<Frame> extends ChunkReader implements Http1Decoder<Frame> {
+  keepAlive = true
+  readonly #limits: Required<Http1Options>
+
+  /** The section in progress: `lines` from `section` to `linesEnd`. */
+  protected lines: Uint8Array = NOTHING
+  protected section = 0
+  protected linesEnd = 0
+  /** Where the first line starts that is not parsed yet. */
+  protected line = 0
+  /** Whether a section is in progress, and whether it was copied out of the chunk. */
+  #open = false
+  #copied = false
+  /** Whether the line at `line` is known to have no LF before `#scanned`. */
+  #partial = false
+  #scanned = 0
+
+  protected phase: Phase = START
+  /** The phase after the message in progress. */
+  protected following: Phase = START
+
+  /** The last complete head. Its field lines lie between `fieldsStart` and `fieldsEnd`. */
+  protected headBytes: Uint8Array = NOTHING
+  protected headStart = 0
+  protected fieldsStart = 0
+  protected fieldsEnd = 0
+  protected trailers: Http1Headers = NO_FIELDS
+  protected minor = 1
+  protected hosts = 0
+  protected expects = false
+  protected chunked = false
+  /** -1 = no such field; Infinity = above 2^53 - 1. */
+  protected contentLength = -1
+  #closes = false
+  #persists = false
+  #fieldCount = 0
+
+  /** Bytes of data that are still to come in the chunk of a chunked body. */
+  #left = 0
+  #bodyBytes = 0
+  #extensionBytes = 0
+  /** Start and end of each run of data in `chunk` that is not copied yet. */
+  readonly #runs: number[] = []
+  #ended = false
+  #found = false
+
+  constructor(limits: Required<Http1Options>) {
+    super()
+    this.#limits = limits
+  }
+
+  abstract frame(): Frame | null
+  protected abstract parseStartLine(stop: number): void
+  /** Checks a complete head, sets `following`, and says whether its lengths count. */
+  protected abstract headAllowsBody(): boolean
+  protected abstract readonly bodyEndsWithStream: boolean
+
+  read(): Frame | null {
+    return this.next() ? this.frame() : null
+  }
+
+  next(): boolean {
+    this.check()
+    this.#found = false
+    while (this.phase !== COMPLETE) if (!this.#step()) return false
+    this.phase = this.following
+    this.#found = true
+    return true
+  }
+
+  override end(): void {
+    this.#ended = true
+    super.end()
+  }
+
+  rest(): Uint8Array {
+    this.check()
+    if (this.phase !== TUNNEL && this.phase !== CLOSED && (this.phase !== START || this.#open)) {
+      throw new RangeError('rest() inside a message: read until null first')
+    }
+    this.phase = TUNNEL
+    const parts: Uint8Array[] = []
+    while (this.ready()) {
+      parts.push(this.chunk.subarray(this.at))
+      this.at = this.chunk.length
+    }
+    return parts.length === 1 ? parts[0]! : joined(parts)
+  }
+
+  protected get found(): boolean {
+    return this.#found
+  }
+
+  protected override unfinished(): string | null {
+    if (this.phase >= CLOSED || this.phase === BODY_TO_END) return null
+    if (this.phase === START) return this.#open ? 'inside the first line of a head' : null
+    if (this.phase === FIELDS) return `after ${this.#fieldCount} fields of a head`
+    if (this.phase === BODY) {
+      return `after ${this.heldBytes} of the ${this.contentLength} bytes of a body`
+    }
+    return `after ${this.#bodyBytes} bytes of a chunked body, before its last chunk`
+  }
+
+  /** Does what the phase asks for; `false` = it needs more bytes. */
+  #step(): boolean {
+    switch (this.phase) {
+      case START:
+        if (!this.#hasLine()) return false
+        this.parseStartLine(this.#stop())
+        return true
+      case FIELDS:
+      case TRAILERS:
+        if (!this.#hasLine()) return false
+        this.#parseFields()
+        return true
+      case BODY:
+        if (!this.fill(this.contentLength)) return false
+        this.phase = COMPLETE
+        return true
+      case BODY_TO_END:
+        return this.#takeAll()
+      case CHUNK_HEADER:
+        if (!this.#hasLine()) return false
+        this.#parseChunkHeader()
+        return true
+      case CHUNK_DATA:
+        return this.#takeChunkData()
+      case CHUNK_END:
+        return this.#takeChunkEnd()
+      case CLOSED:
+        return this.#skipAfterLast()
+      default:
+        return false
+    }
+  }
+
+  // Sections of lines
+
+  /** Lines are parsed up to here: the end of the bytes, or of what a section may have. */
+  #stop(): number {
+    return Math.min(this.linesEnd, this.section + this.#limits.maxHeaderBytes)
+  }
+
+  /** Returns whether there is something to parse at `line`. */
+  #hasLine(): boolean {
+    if (this.#open) {
+      return (!this.#partial && this.line < this.linesEnd) || this.#addLine()
+    }
+    if (!this.#hasByte()) return false
+    this.lines = this.chunk
+    this.section = this.line = this.at
+    this.linesEnd = this.chunk.length
+    this.#open = true
+    this.#copied = false
+    return true
+  }
+
+  /** Ends a section behind its last line. The next byte of the stream is then at `at`. */
+  protected closeSection(): void {
+    if (!this.#copied) this.at = this.line
+    this.#open = false
+  }
+
+  /** Says that the line at `line` is unfinished, or else wrong. */
+  protected refuse(mistake: string): void {
+    if (this.#findLineEnd(this.line)) throw this.malformed(mistake)
+    this.#partial = true
+  }
+
+  protected malformed(mistake: string): FrameError {
+    return this.lost('ERR_FRAME_MALFORMED', `${this.#place()}: ${mistake}`)
+  }
+
+  #place(): string {
+    if (this.phase === START) return 'first line'
+    if (this.phase === FIELDS && !this.#open) return 'head'
+    if (this.phase === FIELDS) return `field line ${this.#fieldCount + 1}`
+    if (this.phase === TRAILERS) return `trailer line ${this.#fieldCount + 1}`
+    if (this.phase === CLOSED) return 'after the last message'
+    return `chunk after ${this.#bodyBytes} bytes of body`
+  }
+
+  /** Looks for the end of the line; `false` = it has not come. Each byte is looked at once. */
+  #findLineEnd(from: number): boolean {
+    const bytes = this.lines
+    const limit = this.section + this.#limits.maxHeaderBytes
+    const stop = this.#stop()
+    let at = from
+    while (at < stop && TEXT[bytes[at]!] === 1) at++
+    this.#scanned = at
+    if (at === stop || (bytes[at] === CR && at + 1 === stop)) {
+      if (stop < limit) return false
+      const size = this.#limits.maxHeaderBytes
+      throw this.lost('ERR_FRAME_TOO_LARGE', `${this.#place()}: section above ${size} bytes`)
+    }
+    if (bytes[at] === CR && bytes[at + 1] === LF) return true
+    // RFC 9112 section 2.2, RFC 9110 section 5.5
+    if (bytes[at] === CR) throw this.malformed('CR without LF')
+    if (bytes[at] === LF) throw this.malformed('LF without CR')
+    throw this.malformed(`control byte 0x${bytes[at]!.toString(16).padStart(2, '0')}`)
+  }
+
+  /** Copies the bytes that complete a line behind the section in progress. */
+  #addLine(): boolean {
+    if (!this.#copied) {
+      this.#copyRuns()
+      const have = this.linesEnd - this.section
+      const copy = roomLike(this.chunk, Math.max(256, 2 * have))
+      copy.set(this.lines.subarray(this.section, this.linesEnd))
+      this.#scanned = this.#partial ? this.#scanned - this.section : have
+      this.line -= this.section
+      this.section = 0
+      this.lines = copy
+      this.linesEnd = have
+      this.at = this.chunk.length
+      this.#copied = true
+    } else if (!this.#partial) this.#scanned = this.linesEnd
+    this.#partial = true
+    while (this.ready()) {
+      const { chunk, at } = this
+      const lineEnd = chunk.indexOf(LF, at) + 1
+      const room = at + this.#limits.maxHeaderBytes - this.linesEnd
+      const end = Math.min(lineEnd === 0 ? chunk.length : lineEnd, room)
+      this.#append(end)
+      if (!this.#findLineEnd(this.#scanned)) continue
+      this.#partial = false
+      return true
+    }
+    return false
+  }
+
+  #append(end: number): void {
+    const { chunk, at, linesEnd } = this
+    const size = linesEnd + end - at
+    if (size > this.lines.length) {
+      const larger = roomLike(this.lines, 2 * size)
+      larger.set(this.lines.subarray(0, linesEnd))
+      this.lines = larger
+    }
+    if (end - at < 32) for (let i = at; i < end; i++) this.lines[linesEnd + i - at] = chunk[i]!
+    else this.lines.set(chunk.subarray(at, end), linesEnd)
+    this.linesEnd = size
+    this.at = end
+  }
+
+  // Field lines: RFC 9112 section 5
+
+  /** Parses field lines up to the empty line, or the end of the bytes. */
+  #parseFields(): void {
+    const bytes = this.lines
+    const stop = this.#stop()
+    let line = this.line
+    for (;;) {
+      let at = line
+      while (at < stop && TOKEN[bytes[at]!] === 1) at++
+      const colon = at
+      if (at === line || bytes[at] !== COLON || at >= stop) break
+      at++
+      while (at < stop && TEXT[bytes[at]!] === 1) at++
+      if (at + 1 >= stop || bytes[at] !== CR || bytes[at + 1] !== LF) break
+      this.line = line
+      if (++this.#fieldCount > this.#limits.maxHeaderFields) throw this.#tooManyFields()
+      // The lengths of the names that matter for framing.
+      const size = colon - line
+      if (size === 14 || size === 17 || size === 10 || size === 4 || size === 6) {
+        this.#field(bytes, line, colon, at)
+      }
+      line = at + 2
+    }
+    this.line = line
+    if (line + 1 < stop && bytes[line] === CR && bytes[line + 1] === LF) this.#endFields()
+    else this.refuse(this.#fieldMistake(bytes[line]))
+  }
+
+  #fieldMistake(first: number | undefined): string {
+    if (isSpace(first)) return 'starts with white space (RFC 9112 section 5.2)'
+    return 'expected a name of token characters, then a colon (RFC 9112 section 5.1)'
+  }
+
+  #tooManyFields(): FrameError {
+    const limit = this.#limits.maxHeaderFields
+    return this.lost('ERR_FRAME_TOO_LARGE', `more than ${limit} field lines`)
+  }
+
+  #endFields(): void {
+    const end = this.line
+    this.line = end + 2
+    this.closeSection()
+    if (this.phase === FIELDS) {
+      this.headBytes = this.lines
+      this.headStart = this.section
+      this.fieldsStart += this.section
+      this.fieldsEnd = end
+      this.#endHead()
+      return
+    }
+    if (end > this.section) this.trailers = new FieldLines(this.lines, this.section, end)
+    this.#copyRuns()
+    if (this.heldBytes > 0) this.take(0, this.heldBytes)
+    this.phase = COMPLETE
+  }
+
+  /** Looks at a field that matters for the framing of messages. */
+  #field(bytes: Uint8Array, name: number, colon: number, lineEnd: number): void {
+    const start = skipSpace(bytes, colon + 1, lineEnd)
+    const end = trimSpace(bytes, start, lineEnd)
+    const trailer = this.phase === TRAILERS
+    switch (colon - name) {
+      case 14:
+        if (!spells(bytes, name, colon, 'content-length')) return
+        if (trailer) throw this.malformed('Content-Length in a trailer')
+        this.#fieldContentLength(bytes, start, end)
+        return
+      case 17:
+        if (!spells(bytes, name, colon, 'transfer-encoding')) return
+        if (trailer) throw this.malformed('Transfer-Encoding in a trailer')
+        this.#fieldTransferEncoding(bytes, start, end)
+        return
+      case 10:
+        if (!trailer && spells(bytes, name, colon, 'connection')) {
+          this.#fieldConnection(bytes, start, end)
+        }
+        return
+      case 4:
+        if (!spells(bytes, name, colon, 'host')) return
+        if (trailer) throw this.malformed('Host in a trailer')
+        this.fieldHost(bytes, start, end)
+        return
+      default:
+        if (!trailer && spells(bytes, name, colon, 'expect')) {
+          this.expects ||= spells(bytes, start, end, '100-continue')
+        }
+    }
+  }
+
+  protected fieldHost(_bytes: Uint8Array, _start: number, _end: number): void {}
+
+  /** RFC 9112 section 6.3: one number. A list of equal numbers may be refused, and is. */
+  #fieldContentLength(bytes: Uint8Array, start: number, end: number): void {
+    if (this.contentLength >= 0) throw this.malformed('Content-Length is repeated')
+    let length = 0
+    for (let at = start; at < end; at++) {
+      const digit = bytes[at]! - 0x30
+      if (digit < 0 || digit > 9) throw this.malformed('Content-Length is not a number')
+      length = length * 10 + digit
+    }
+    if (start === end) throw this.malformed('Content-Length is empty')
+    this.contentLength = length <= Number.MAX_SAFE_INTEGER ? length : Number.POSITIVE_INFINITY
+  }
+
+  /** RFC 9112 section 6.1: of the transfer codings this decoder knows chunked. */
+  #fieldTransferEncoding(bytes: Uint8Array, start: number, end: number): void {
+    if (this.chunked) throw this.malformed('Transfer-Encoding is repeated')
+    if (!spells(bytes, start, end, 'chunked')) {
+      throw this.malformed('Transfer-Encoding is not "chunked"')
+    }
+    this.chunked = true
+  }
+
+  /** RFC 9110 section 7.6.1: a list of options. */
+  #fieldConnection(bytes: Uint8Array, start: number, end: number): void {
+    for (let from = start; from < end; ) {
+      let comma = from
+      while (comma < end && bytes[comma] !== COMMA) comma++
+      const first = skipSpace(bytes, from, comma)
+      const last = trimSpace(bytes, first, comma)
+      if (spells(bytes, first, last, 'close')) this.#closes = true
+      else if (spells(bytes, first, last, 'keep-alive')) this.#persists = true
+      from = comma + 1
+    }
+  }
+
+  // Heads and bodies: RFC 9112 section 6
+
+  /** Begins a head behind its first line, which is parsed up to `end`. */
+  protected beginFields(minor: number, end: number): void {
+    this.line = end
+    this.fieldsStart = end - this.section
+    this.phase = FIELDS
+    this.minor = minor
+    this.contentLength = -1
+    this.chunked = this.#closes = this.#persists = this.expects = false
+    this.hosts = this.#fieldCount = 0
+  }
+
+  #endHead(): void {
+    if (this.chunked && this.minor === 0) {
+      throw this.malformed('Transfer-Encoding in HTTP/1.0 (RFC 9112 section 6.1)')
+    }
+    if (this.chunked && this.contentLength >= 0) {
+      throw this.malformed('Transfer-Encoding and Content-Length (RFC 9112 section 6.3)')
+    }
+    // RFC 9112 section 9.3
+    this.keepAlive = !this.#closes && (this.minor === 1 || this.#persists)
+    this.following = this.keepAlive ? START : CLOSED
+    this.trailers = NO_FIELDS
+    this.bytes = NOTHING
+    this.start = this.endOffset = 0
+    const body = this.headAllowsBody()
+    if (!body || this.contentLength === 0) this.phase = COMPLETE
+    else if (this.chunked) {
+      this.phase = CHUNK_HEADER
+      this.#bodyBytes = this.#extensionBytes = 0
+    } else if (this.contentLength > 0) {
+      this.#checkBodySize(this.contentLength)
+      this.phase = BODY
+    } else if (this.bodyEndsWithStream) {
+      this.keepAlive = false
+      this.following = CLOSED
+      this.phase = BODY_TO_END
+    } else this.phase = COMPLETE
+  }
+
+  #checkBodySize(size: number): void {
+    const limit = this.#limits.maxBodyBytes
+    if (size <= limit) return
+    const bytes = Number.isSafeInteger(size) ? size : 'more than 2^53 - 1'
+    throw this.lost('ERR_FRAME_TOO_LARGE', `body of ${bytes} bytes, limit ${limit}`)
+  }
+
+  /** Returns whether the head is complete and no byte of the body has come. */
+  protected get bodyNotBegun(): boolean {
+    if (this.phase === BODY) return this.heldBytes === 0
+    return this.phase === CHUNK_HEADER && this.#bodyBytes === 0 && !this.#open
+  }
+
+  #takeAll(): boolean {
+    while (this.ready()) {
+      const size = this.heldBytes + this.chunk.length - this.at
+      this.#checkBodySize(size)
+      if (size > this.held.length) this.grow(Math.max(size, 2 * this.held.length))
+      this.hold(this.chunk.length)
+    }
+    if (!this.#ended) return false
+    this.take(0, this.heldBytes)
+    this.phase = COMPLETE
+    return true
+  }
+
+  /** Bytes after a message that ended the connection are no message: RFC 9112 section 9.6. */
+  #skipAfterLast(): boolean {
+    while (this.ready()) {
+      const byte = this.chunk[this.at]
+      if (byte !== CR && byte !== LF) throw this.malformed('more bytes (RFC 9112 section 9.6)')
+      this.at++
+    }
+    return false
+  }
+
+  // Chunked bodies: RFC 9112 section 7.1
+
+  #hasByte(): boolean {
+    if (this.at < this.chunk.length) return true
+    this.#copyRuns()
+    return this.ready()
+  }
+
+  #parseChunkHeader(): void {
+    const bytes = this.lines
+    const stop = this.#stop()
+    let at = this.line
+    let size = 0
+    for (; at < stop; at++) {
+      const digit = hexDigit(bytes[at]!)
+      if (digit < 0) break
+      size = size * 16 + digit
+    }
+    const digits = at - this.line
+    if (bytes[at] === SEMICOLON) at = skipExtensions(bytes, at, stop)
+    if (digits === 0 || at + 1 >= stop || bytes[at] !== CR || bytes[at + 1] !== LF) {
+      this.refuse('expected hexadecimal digits, then extensions or CR LF (RFC 9112 section 7.1)')
+      return
+    }
+    this.#extensionBytes += at - this.line - Math.min(digits, 16)
+    if (this.#extensionBytes > this.#limits.maxHeaderBytes) throw this.#tooManyExtensions()
+    this.#checkBodySize(this.#bodyBytes + size)
+    this.line = at + 2
+    this.closeSection()
+    this.#left = size
+    this.#bodyBytes += size
+    this.#fieldCount = 0
+    this.phase = size === 0 ? TRAILERS : CHUNK_DATA
+  }
+
+  #tooManyExtensions(): FrameError {
+    const limit = this.#limits.maxHeaderBytes
+    return this.lost('ERR_FRAME_TOO_LARGE', `chunk extensions above ${limit} bytes`)
+  }
+
+  #takeChunkData(): boolean {
+    if (!this.#hasByte()) return false
+    const end = Math.min(this.chunk.length, this.at + this.#left)
+    this.#runs.push(this.at, end)
+    this.#left -= end - this.at
+    this.at = end
+    if (this.#left === 0) {
+      this.phase = CHUNK_END
+      this.#left = 2
+    }
+    return true
+  }
+
+  #takeChunkEnd(): boolean {
+    for (; this.#left > 0; this.#left--) {
+      if (!this.#hasByte()) return false
+      if (this.chunk[this.at] !== (this.#left === 2 ? CR : LF)) {
+        throw this.malformed('expected CR LF after the data')
+      }
+      this.at++
+    }
+    this.phase = CHUNK_HEADER
+    return true
+  }
+
+  /** Copies the data that lies in `chunk` behind the data of earlier chunks. */
+  #copyRuns(): void {
+    const runs = this.#runs
+    if (runs.length === 0) return
+    let size = this.heldBytes
+    for (let i = 0; i < runs.length; i += 2) size += runs[i + 1]! - runs[i]!
+    if (size > this.held.length) this.grow(this.heldBytes === 0 ? size : 2 * size)
+    const at = this.at
+    for (let i = 0; i < runs.length; i += 2) {
+      this.at = runs[i]!
+      this.hold(runs[i + 1]!)
+    }
+    this.at = at
+    runs.length = 0
+  }
+}
+
+function joined(parts: readonly Uint8Array[]): Uint8Array {
+  let size = 0
+  for (const part of parts) size += part.length
+  const whole = roomLike(parts[0] ?? NOTHING, size)
+  let at = 0
+  for (const part of parts) {
+    whole.set(part, at)
+    at += part.length
+  }
+  return whole
+}
+
+function hexDigit(byte: number): number {
+  if (byte >= 0x30 && byte <= 0x39) return byte - 0x30
+  const letter = byte | 0x20
+  return letter >= 0x61 && letter <= 0x66 ? letter - 0x57 : -1
+}
+
+/**
+ * Returns where chunk extensions end: RFC 9112 section 7.1.1. They are checked and ignored.
+ *
+ * White space around `;` and `=`, which the section calls bad, is refused.
+ */
+function skipExtensions(bytes: Uint8Array, start: number, stop: number): number {
+  let at = start
+  while (at < stop && bytes[at] === SEMICOLON) {
+    const name = ++at
+    while (at < stop && TOKEN[bytes[at]!] === 1) at++
+    if (at === name) return -1
+    if (bytes[at] !== EQUALS) continue
+    const value = ++at
+    if (bytes[at] === QUOTE) {
+      at = skipQuoted(bytes, at, stop)
+      if (at < 0) return -1
+      continue
+    }
+    while (at < stop && TOKEN[bytes[at]!] === 1) at++
+    if (at === value) return -1
+  }
+  return at
+}
+
+/** Returns where the quoted-string ends that starts here, or -1: RFC 9110 section 5.6.4. */
+function skipQuoted(bytes: Uint8Array, start: number, stop: number): number {
+  for (let at = start + 1; at < stop; at++) {
+    if (bytes[at] === QUOTE) return at + 1
+    if (bytes[at] === BACKSLASH) at++
+    if (TEXT[bytes[at]!] !== 1) return -1
+  }
+  return -1
+}
+
+class RequestDecoder extends MessageDecoder<Http1Request> implements Http1RequestDecoder {
+  method = ''
+  target = ''
+  readonly #methods: ReadonlySet<string>
+  protected readonly bodyEndsWithStream = false
+
+  constructor(limits: Required<Http1Options>, methods: ReadonlySet<string>) {
+    super(limits)
+    this.#methods = methods
+  }
+
+  get head(): Http1Request | null {
+    return this.phase > FIELDS && this.phase < COMPLETE ? this.#message(NOTHING) : null
+  }
+
+  get awaitsContinue(): boolean {
+    return this.expects && this.bodyNotBegun
+  }
+
+  frame(): Http1Request | null {
+    return this.found ? this.#message(this.bytes.subarray(this.start, this.endOffset)) : null
+  }
+
+  #message(body: Uint8Array): Http1Request {
+    return {
+      method: this.method,
+      target: this.target,
+      version: this.minor === 1 ? '1.1' : '1.0',
+      headers: new FieldLines(this.headBytes, this.fieldsStart, this.fieldsEnd),
+      body,
+      trailers: this.trailers,
+      keepAlive: this.keepAlive,
+      expectsContinue: this.expects,
+    }
+  }
+
+  /** method SP request-target SP HTTP-version: RFC 9112 section 3. */
+  protected parseStartLine(stop: number): void {
+    const bytes = this.lines
+    const start = this.line
+    if (bytes[start] === CR && start + 1 < stop && bytes[start + 1] === LF) {
+      // Section 2.2: empty lines before a request are ignored.
+      this.line = start + 2
+      this.closeSection()
+      return
+    }
+    let at = start
+    while (at < stop && TOKEN[bytes[at]!] === 1) at++
+    const methodEnd = at++
+    while (at < stop && TARGET[bytes[at]!] === 1) at++
+    const version = at + 1
+    const end = version + 8
+    if (
+      end + 1 >= stop ||
+      bytes[methodEnd] !== SP ||
+      bytes[at] !== SP ||
+      !isVersion(bytes, version) ||
+      bytes[end] !== CR ||
+      bytes[end + 1] !== LF
+    ) {
+      this.refuse('expected "method target HTTP/1.1" (RFC 9112 section 3)')
+      return
+    }
+    this.method = text(bytes, start, methodEnd)
+    this.target = text(bytes, methodEnd + 1, at)
+    if (!this.#methods.has(this.method)) throw this.malformed('unknown method')
+    if (!isTarget(this.method, this.target)) {
+      throw this.malformed('wrong form of request-target (RFC 9112 section 3.2)')
+    }
+    this.beginFields(bytes[end - 1]! - 0x30, end + 2)
+  }
+
+  /** RFC 9112 section 3.2: a valid Host, and not two. */
+  protected override fieldHost(bytes: Uint8Array, start: number, end: number): void {
+    if (++this.hosts > 1) throw this.malformed('Host is repeated')
+    if (!HOST.test(text(bytes, start, end))) throw this.malformed('Host is not a host')
+  }
+
+  protected headAllowsBody(): boolean {
+    if (this.hosts === 0 && this.minor === 1) {
+      throw this.malformed('no Host (RFC 9112 section 3.2)')
+    }
+    if (this.method === 'CONNECT') {
+      // RFC 9110 section 9.3.6: no content. The bytes that follow belong to the tunnel.
+      if (this.chunked || this.contentLength > 0) throw this.malformed('CONNECT with a body')
+      this.following = TUNNEL
+    }
+    // Section 10.1.1 of RFC 9110: not in HTTP/1.0, and there must be something to wait for.
+    this.expects &&= this.minor === 1 && (this.chunked || this.contentLength > 0)
+    return true
+  }
+}
+
+/** HTTP-version, of the two that this file knows: RFC 9112 section 2.3. */
+function isVersion(bytes: Uint8Array, at: number): boolean {
+  return (
+    bytes[at] === 0x48 &&
+    bytes[at + 1] === 0x54 &&
+    bytes[at + 2] === 0x54 &&
+    bytes[at + 3] === 0x50 &&
+    bytes[at + 4] === 0x2f &&
+    bytes[at + 5] === 0x31 &&
+    bytes[at + 6] === 0x2e &&
+    (bytes[at + 7] === 0x31 || bytes[at + 7] === 0x30)
+  )
+}
+
+/** The four forms of a request-target: RFC 9112 section 3.2. */
+function isTarget(method: string, target: string): boolean {
+  if (method === 'CONNECT') return /:\d+$/.test(target) && HOST.test(target)
+  if (target.startsWith('/')) return true
+  if (target === '*') return method === 'OPTIONS'
+  const scheme = SCHEME.exec(target)
+  if (scheme === null) return false
+  const authority = target.slice(scheme[0].length).split(/[/?]/, 1)[0]!
+  return authority !== '' && HOST.test(authority)
+}
+
+class ResponseDecoder extends MessageDecoder<Http1Response> implements Http1ResponseDecoder {
+  status = 0
+  requestMethod = 'GET'
+  /** The methods of the requests that are not answered yet, from `#answered` on. */
+  readonly #asked: string[] = []
+  #answered = 0
+  protected readonly bodyEndsWithStream = true
+
+  expect(method: string): void {
+    this.#asked.push(method)
+  }
+
+  frame(): Http1Response | null {
+    if (!this.found) return null
+    return {
+      version: this.minor === 1 ? '1.1' : '1.0',
+      status: this.status,
+      reason: text(this.headBytes, this.headStart + 13, this.fieldsStart - 2),
+      headers: new FieldLines(this.headBytes, this.fieldsStart, this.fieldsEnd),
+      body: this.bytes.subarray(this.start, this.endOffset),
+      trailers: this.trailers,
+      keepAlive: this.keepAlive,
+      requestMethod: this.requestMethod,
+    }
+  }
+
+  /** HTTP-version SP status-code SP [ reason-phrase ]: RFC 9112 section 4. */
+  protected parseStartLine(stop: number): void {
+    const bytes = this.lines
+    const code = this.line + 9
+    let at = code + 3
+    const hundreds = bytes[code]! - 0x30
+    const tens = bytes[code + 1]! - 0x30
+    const ones = bytes[code + 2]! - 0x30
+    const whole = at + 1 < stop && isVersion(bytes, this.line) && bytes[code - 1] === SP
+    if (whole && bytes[at] === SP) while (at < stop && TEXT[bytes[at]!] === 1) at++
+    const digits = hundreds > 0 && hundreds < 10 && isDigit(tens) && isDigit(ones)
+    if (!whole || !digits || at + 1 >= stop || bytes[at] !== CR || bytes[at + 1] !== LF) {
+      this.refuse('expected "HTTP/1.1 200 reason" (RFC 9112 section 4)')
+      return
+    }
+    this.status = hundreds * 100 + tens * 10 + ones
+    this.beginFields(bytes[code - 2]! - 0x30, at + 2)
+  }
+
+  /** RFC 9112 section 6.3, rules 1 and 2. */
+  protected headAllowsBody(): boolean {
+    const { status } = this
+    const interim = status < 200 && status !== 101
+    this.requestMethod = this.#asked[this.#answered] ?? 'GET'
+    if (interim) {
+      // RFC 9110 section 15.2: the final response is still to come.
+      this.keepAlive = true
+      this.following = START
+      return false
+    }
+    if (this.#answered < this.#asked.length && ++this.#answered === this.#asked.length) {
+      this.#asked.length = this.#answered = 0
+    }
+    if (status === 101 || (this.requestMethod === 'CONNECT' && status < 300)) {
+      this.following = TUNNEL
+      return false
+    }
+    return this.requestMethod !== 'HEAD' && status !== 204 && status !== 304
+  }
+}
+
+function isDigit(value: number): boolean {
+  return value >= 0 && value <= 9
+}
+
+// Encoding
+
+function fieldList(init: Http1HeadersInit | undefined): (readonly [string, string])[] {
+  if (init === undefined) return []
+  const pairs: (readonly [string, string])[] = []
+  if (Symbol.iterator in init) pairs.push(...init)
+  else {
+    for (const [name, values] of Object.entries(init)) {
+      for (const value of typeof values === 'string' ? [values] : values) pairs.push([name, value])
+    }
+  }
+  for (const [name, value] of pairs) {
+    if (!consistsOf(TOKEN, name) || name === '') {
+      throw new RangeError(`field name ${JSON.stringify(name)} is not a token`)
+    }
+    if (!consistsOf(TEXT, value) || value !== value.replace(/^[ \t]+|[ \t]+$/g, '')) {
+      throw new RangeError(`${name}: ${JSON.stringify(value)} is not a field value`)
+    }
+  }
+  return pairs
+}
+
+function consistsOf(set: Uint8Array, string: string): boolean {
+  for (let i = 0; i < string.length; i++) if (set[string.charCodeAt(i)] !== 1) return false
+  return true
+}
+
+function fieldLines(fields: readonly (readonly [string, string])[]): string {
+  let lines = ''
+  for (const [name, value] of fields) lines += `${name}: ${value}\r\n`
+  return lines
+}
+
+/** Whether and how a message has a body, apart from its fields. */
+type BodyRule = 'none' | 'length when not empty' | 'always a length'
+
+function encodeMessage(startLine: string, message: Http1MessageInit, rule: BodyRule): Uint8Array {
+  const body = message.body ?? NOTHING
+  if (!ArrayBuffer.isView(body)) throw new TypeError('body is not a Uint8Array')
+  const fields = fieldList(message.headers)
+  const trailers = fieldLines(fieldList(message.trailers))
+  const names = fields.map(([name]) => name.toLowerCase())
+  const sized = names.includes('content-length')
+  let chunked = names.includes('transfer-encoding')
+  if (rule === 'none' && (body.length > 0 || trailers !== '')) {
+    throw new RangeError(`body of ${body.length} bytes in a message that has none`)
+  }
+  if (!sized && !chunked && trailers !== '') {
+    chunked = true
+    fields.push(['Transfer-Encoding', 'chunked'])
+  } else if (!sized && !chunked && (body.length > 0 || rule === 'always a length')) {
+    if (rule !== 'none') fields.push(['Content-Length', String(body.length)])
+  }
+  if (!chunked && trailers !== '') throw new RangeError('trailers after a body with a length')
+  let head = `${startLine}\r\n${fieldLines(fields)}\r\n`
+  let tail = ''
+  if (chunked && rule !== 'none') {
+    if (body.length > 0) head += `${body.length.toString(16)}\r\n`
+    tail = `${body.length > 0 ? '\r\n' : ''}0\r\n${trailers}\r\n`
+  }
+  const wire = roomLike(body, head.length + body.length + tail.length)
+  for (let i = 0; i < head.length; i++) wire[i] = head.charCodeAt(i)
+  wire.set(body, head.length)
+  const tailStart = head.length + body.length
+  for (let i = 0; i < tail.length; i++) wire[tailStart + i] = tail.charCodeAt(i)
+  return wire
+}
+
+/**
+ * Reads what was encoded: the surest way to refuse what a decoder refuses.
+ *
+ * @throws {RangeError} when the bytes are not exactly one message.
+ */
+function readBack<Frame extends Http1Message>(
+  decoder: Http1Decoder<Frame>,
+  wire: Uint8Array,
+  body: Uint8Array = NOTHING,
+): Frame {
+  let frame: Frame | null
+  try {
+    decoder.push(wire)
+    frame = decoder.read()
+  } catch (error) {
+    if (error instanceof FrameError) throw new RangeError(error.message)
+    throw error
+  }
+  if (frame === null || frame.body.length !== body.length || decoder.rest().length > 0) {
+    throw new RangeError(`body of ${body.length} bytes: Content-Length says otherwise`)
+  }
+  return frame
+}
+
+function checkedLimits(options: Http1Options): Required<Http1Options> {
+  const { maxHeaderBytes = 16_384, maxHeaderFields = 100, maxBodyBytes = 1024 * 1024 } = options
+  wholeNumber('maxHeaderBytes', maxHeaderBytes, 1)
+  wholeNumber('maxHeaderFields', maxHeaderFields, 0)
+  wholeNumber('maxBodyBytes', maxBodyBytes, 0)
+  return { maxHeaderBytes, maxHeaderFields, maxBodyBytes }
+}
+
+/** Returns a codec for requests. */
+export function http1Request(options: Http1RequestOptions = {}): Http1RequestCodec {
+  const limits = checkedLimits(options)
+  const methods = new Set(options.methods ?? METHODS)
+  const anticipated = ['POST', 'PUT', 'PATCH']
+  return {
+    encode(message) {
+      const { method, target, version = '1.1', body } = message
+      // RFC 9110 section 8.6: such requests say that they have no content.
+      const rule = anticipated.includes(method) ? 'always a length' : 'length when not empty'
+      const wire = encodeMessage(`${method} ${target} HTTP/${version}`, message, rule)
+      const sent = readBack(new RequestDecoder(limits, methods), wire, body)
+      if (sent.method !== method || sent.target !== target || sent.version !== version) {
+        throw new RangeError(`${JSON.stringify(`${method} ${target}`)} is no request-line`)
+      }
+      return wire
+    },
+    decoder: () => new RequestDecoder(limits, methods),
+  }
+}
+
+/** Returns a codec for responses. */
+export function http1Response(options: Http1Options = {}): Http1ResponseCodec {
+  const limits = checkedLimits(options)
+  return {
+    encode(message) {
+      const { status, reason = '', version = '1.1', requestMethod = 'GET', body } = message
+      const bodyless =
+        requestMethod === 'HEAD' ||
+        status < 200 ||
+        status === 204 ||
+        status === 304 ||
+        (requestMethod === 'CONNECT' && status < 300)
+      const rule = bodyless ? 'none' : 'always a length'
+      const wire = encodeMessage(`HTTP/${version} ${status} ${reason}`, message, rule)
+      const decoder = new ResponseDecoder(limits)
+      decoder.expect(requestMethod)
+      const sent = readBack(decoder, wire, body)
+      if (sent.status !== status || sent.reason !== reason || sent.version !== version) {
+        throw new RangeError(`${JSON.stringify(`${status} ${reason}`)} is no status-line`)
+      }
+      return wire
+    },
+    decoder: () => new ResponseDecoder(limits),
+  }
+}
