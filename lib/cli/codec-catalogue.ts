@@ -24,14 +24,20 @@ function textOf(name: string): string {
   return readFileSync(`${framingFolder}${name}.ts`, 'utf8')
 }
 
-/** The first sentence of the comment that a file begins with. */
+/** Room for a format on a line of 100 columns, beside the longest name. */
+const formatWidth = 84
+
+/** The first sentence of the comment that a file begins with, or its part up to a comma. */
 function firstSentence(text: string): string {
   const comment = /^\/\*\*\n?([\s\S]*?)(?:\n \*\s*\n|\*\/)/.exec(text)?.[1] ?? ''
   const words = comment
     .replace(/^ ?\*? ?/gm, '')
     .replace(/\s+/g, ' ')
     .trim()
-  return (/^.*?\.(?= |$)/.exec(words)?.[0] ?? words).replace(/[.:]$/, '')
+  const sentence = (/^.*?\.(?= |$)/.exec(words)?.[0] ?? words).replace(/[.:]$/, '')
+  return sentence.length <= formatWidth
+    ? sentence
+    : sentence.slice(0, sentence.lastIndexOf(',', formatWidth))
 }
 
 /** The code of the first `@example` in a file. */

@@ -33,6 +33,8 @@ export interface Copied {
   /** Files that were there already, with the same content. */
   same: string[]
   example: string
+  /** Codecs that the example uses and the folder lacks. */
+  missing: string[]
 }
 
 /** Nothing was copied, and why. */
@@ -145,8 +147,11 @@ export function copySources(
   }
   const written = [...files.keys()].filter(file => !same.includes(file))
   writeAll(new Map(written.map(file => [file, files.get(file)!])), target, shown)
+  const used = [...codec.example.matchAll(/from '\.\/([\w-]+)\.ts'/g)].map(([, name]) => name!)
+  const suffix = js ? 'js' : 'ts'
   return {
     folder: shown,
+    missing: used.filter(name => !existsSync(join(target, `${name}.${suffix}`))),
     written: written.map(file => join(shown, file)),
     same: same.map(file => join(shown, file)),
     example: withEnding(codec.example, ending),

@@ -44,9 +44,12 @@ function named(name: string): Codec {
   )
 }
 
-function report({ folder, written, same, example }: Copied): void {
+function report({ folder, written, same, example, missing }: Copied): void {
   for (const file of written) console.log(`copied  ${file}`)
   for (const file of same) console.log(`same    ${file}`)
+  for (const name of missing) {
+    console.log(`missing for the example: npm run codec -- copy ${name} ${folder}`)
+  }
   console.log(`\nin ${folder}, for example:\n\n${example}`)
 }
 
