@@ -3,7 +3,7 @@
  * Garbage is collected before each look, so only what is reachable counts.
  */
 
-import { type Feeder, lineFeeders, prefixFeeders } from './feeders.ts'
+import { type Feed, type Feeder, lineFeeders, prefixFeeders } from './feeders.ts'
 
 export interface Holding {
   /** Bytes held, for each chunk, connection or frame, depending on what was asked. */
@@ -26,21 +26,32 @@ function refusalOf(error: unknown): string {
   return error instanceof Error ? ((error as { code?: string }).code ?? error.message) : `${error}`
 }
 
-/** A length of 2^32-1, allowed by the limit, and then 64 bytes: what does the promise reserve? */
+/** Connections that announce 2^32-1 bytes, allowed by the limit, and send 64: what is reserved? */
 async function forged(feeder: Feeder): Promise<Holding> {
-  await feeder.open(16, () => {})
-  const feed = await feeder.open(forgedLength, () => {})
-  const head = feeder.head(forgedLength)
-  const payload = Buffer.alloc(64)
+  const connections = 50
+  const open: Feed[] = []
+  const connect = async (frameBytes: number): Promise<void> => {
+    const feed = await feeder.open(frameBytes, () => {})
+    open.push(feed)
+    await feed(feeder.head(frameBytes))
+    await feed(Buffer.alloc(64))
+  }
+  for (let i = 0; i < connections; i++) await connect(100)
+  await new Promise(resume => setImmediate(resume))
   const before = held()
+  let counted = 0
   try {
-    await feed(head)
-    await feed(payload)
+    // One is enough when it takes gigabytes.
+    for (let all = 0; counted < connections && all < 2 ** 30; counted++) {
+      await connect(forgedLength)
+      if (counted === 0) all = held() - before
+    }
   } catch (error) {
-    return { bytes: Math.max(0, held() - before), refusal: refusalOf(error) }
+    return { bytes: 0, refusal: refusalOf(error) }
   }
   await new Promise(resume => setImmediate(resume))
-  return { bytes: Math.max(0, held() - before), refusal: null }
+  if (open.length !== connections + counted) throw new Error('connections were lost')
+  return { bytes: Math.max(0, held() - before) / counted, refusal: null }
 }
 
 /** One frame of each of 256 chunks is kept: how much does it keep alive? */

@@ -36,12 +36,12 @@ const candidates = (feeders: readonly Feeder[]): readonly Feeder[] =>
 const questions: readonly Question[] = [
   {
     name: 'memory-forged',
-    title: 'a length of 2^32-1 that the limit allows, then 64 B: bytes held for it',
+    title: '2^32-1 bytes announced and allowed, 64 B sent: bytes held for each',
     what: 'forged',
     format: 'prefix',
     feeders: candidates(prefixFeeders),
     atMost: 8192,
-    text: 'bytes held for a forged length of 2^32-1',
+    text: 'for a forged length of 2^32-1',
   },
   {
     name: 'memory-pinned',
@@ -50,7 +50,7 @@ const questions: readonly Question[] = [
     format: 'prefix',
     feeders: candidates(prefixFeeders),
     atMost: 66_500,
-    text: 'bytes held for a kept frame: the chunk it came from, and the view',
+    text: 'for a kept frame, which may pin its chunk',
   },
   {
     name: 'memory-pinned-lines',
@@ -59,7 +59,7 @@ const questions: readonly Question[] = [
     format: 'line',
     feeders: candidates(lineFeeders),
     atMost: 66_500,
-    text: 'bytes held for a kept line: at most the chunk it came from',
+    text: 'for a kept line, which may pin its chunk',
   },
   {
     name: 'memory-idle',

@@ -146,7 +146,7 @@ export const http1Tables: Table[] = [
   {
     name: 'http1-response',
     group: 'http1',
-    title: 'pipelined responses of five fields and a 64 B body, in 64 KiB chunks',
+    title: 'responses of five fields and a 64 B body, in 64 KiB chunks',
     unit: 'messages',
     remark:
       'llhttp and http-parser-js make all names and values strings, for every message; this kit ' +

@@ -53,7 +53,7 @@ function parse(): { wanted: readonly Item[]; quick: boolean; everything: boolean
     }
     if (values.list) {
       for (const { name, group, title } of items) {
-        console.log(`${group.padEnd(14)} ${name.padEnd(20)} ${title}`)
+        console.log(`${group.padEnd(13)} ${name.padEnd(19)} ${title}`)
       }
       process.exit(0)
     }
