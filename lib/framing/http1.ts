@@ -188,6 +188,8 @@ function byteSet(characters: string, from = 0, to = -1): Uint8Array {
 const ALPHANUMERIC = '0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ'
 /** tchar, of methods and field names: RFC 9110 section 5.6.2. */
 const TOKEN = byteSet(`${ALPHANUMERIC}!#$%&'*+-.^_\`|~`)
+/** Each byte, capital letters as small ones. */
+const LOWER = Uint8Array.from({ length: 256 }, (_, i) => (i > 0x40 && i < 0x5b ? i + 32 : i))
 /** Field values and reason phrases: HTAB, SP, VCHAR, obs-text. RFC 9110 section 5.5. */
 const TEXT = byteSet('\t', 0x20, 0xff)
 TEXT[0x7f] = 0
@@ -209,9 +211,14 @@ const SCHEME = /^[a-z][a-z0-9+.-]*:\/\//i
 
 /** Returns the bytes as a string of the same length: RFC 9110 section 5.5 leaves UTF-8 to others. */
 function text(bytes: Uint8Array, start: number, end: number): string {
+  let string = ''
+  // Up to this size Node's own way costs more than its work (measured).
+  if (end - start < 7) {
+    for (let at = start; at < end; at++) string += String.fromCharCode(bytes[at]!)
+    return string
+  }
   const buffer = bytes as { latin1Slice?: (start: number, end: number) => string }
   if (buffer.latin1Slice !== undefined) return buffer.latin1Slice(start, end)
-  let string = ''
   for (let from = start; from < end; from += 4096) {
     const part = bytes.subarray(from, Math.min(end, from + 4096))
     string += String.fromCharCode.apply(null, part as unknown as number[])
@@ -219,15 +226,26 @@ function text(bytes: Uint8Array, start: number, end: number): string {
   return string
 }
 
-/** Tells whether the bytes spell `lowerCase`, in any case. */
-function spells(bytes: Uint8Array, start: number, end: number, lowerCase: string): boolean {
-  if (end - start !== lowerCase.length) return false
-  for (let i = 0; i < lowerCase.length; i++) {
-    const byte = bytes[start + i]!
-    const capital = byte >= 0x41 && byte <= 0x5a
-    if ((capital ? byte | 0x20 : byte) !== lowerCase.charCodeAt(i)) return false
+/** Tells whether the bytes spell `name`, in any case. */
+function spells(bytes: Uint8Array, start: number, end: number, name: string): boolean {
+  if (end - start !== name.length) return false
+  for (let i = 0; i < name.length; i++) {
+    if (LOWER[bytes[start + i]!] !== LOWER[name.charCodeAt(i)]) return false
   }
   return true
+}
+
+/** Returns where bytes of the set end. Four a turn: 1.6 times as fast as one a turn (measured). */
+function skip(set: Uint8Array, bytes: Uint8Array, start: number, stop: number): number {
+  let at = start
+  for (const last = stop - 4; at <= last; at += 4) {
+    if (set[bytes[at]!] === 0) return at
+    if (set[bytes[at + 1]!] === 0) return at + 1
+    if (set[bytes[at + 2]!] === 0) return at + 2
+    if (set[bytes[at + 3]!] === 0) return at + 3
+  }
+  while (at < stop && set[bytes[at]!] === 1) at++
+  return at
 }
 
 function isSpace(byte: number | undefined): boolean {
@@ -248,89 +266,125 @@ function trimSpace(bytes: Uint8Array, start: number, end: number): number {
   return at
 }
 
-/** The field lines of a head or trailer section that the decoder has checked. */
+/**
+ * The field lines of a head or trailer section that the decoder has checked.
+ *
+ * `marks` holds two numbers per line, from `from` to `to`: its colon and its end, counted from the
+ * start of the first line. Many messages share one array of marks.
+ */
 class FieldLines implements Http1Headers {
   readonly #bytes: Uint8Array
-  readonly #start: number
-  readonly #end: number
-  /** Four offsets per line: start and end of the name, start and end of the value. */
-  #offsets: number[] | null = null
+  readonly #base: number
+  readonly #marks: Int32Array
+  readonly #from: number
+  readonly #to: number
 
-  constructor(bytes: Uint8Array, start: number, end: number) {
+  constructor(bytes: Uint8Array, base: number, marks: Int32Array, from: number, to: number) {
     this.#bytes = bytes
-    this.#start = start
-    this.#end = end
+    this.#base = base
+    this.#marks = marks
+    this.#from = from
+    this.#to = to
   }
 
   get size(): number {
-    return this.#index().length / 4
+    return (this.#to - this.#from) / 2
   }
 
   has(name: string): boolean {
-    return this.#find(name.toLowerCase(), 0) >= 0
+    return this.#find(name, this.#from) < this.#to
   }
 
   get(name: string): string | undefined {
-    const values = this.getAll(name)
-    if (values.length < 2 || name.toLowerCase() === 'set-cookie') return values[0]
-    return values.join(', ')
+    const first = this.#find(name, this.#from)
+    if (first === this.#to) return undefined
+    let value = this.#value(first)
+    let line = this.#find(name, first + 2)
+    if (line === this.#to || name.toLowerCase() === 'set-cookie') return value
+    for (; line < this.#to; line = this.#find(name, line + 2)) value += `, ${this.#value(line)}`
+    return value
   }
 
   getAll(name: string): string[] {
-    const wanted = name.toLowerCase()
     const values: string[] = []
-    for (let line = this.#find(wanted, 0); line >= 0; line = this.#find(wanted, line + 4)) {
-      values.push(this.#value(line))
-    }
+    let line = this.#find(name, this.#from)
+    for (; line < this.#to; line = this.#find(name, line + 2)) values.push(this.#value(line))
     return values
   }
 
-  *[Symbol.iterator](): Iterator<[string, string]> {
-    const offsets = this.#index()
-    for (let line = 0; line < offsets.length; line += 4) {
-      yield [text(this.#bytes, offsets[line]!, offsets[line + 1]!), this.#value(line)]
-    }
+  [Symbol.iterator](): Iterator<[string, string]> {
+    return this.toJSON()[Symbol.iterator]()
   }
 
+  /** All lines as pairs. One string of all lines, then parts of it: faster than each by itself. */
   toJSON(): [string, string][] {
-    return [...this]
+    const pairs: [string, string][] = []
+    if (this.#to === this.#from) return pairs
+    const bytes = this.#bytes
+    const base = this.#base
+    const lines = text(bytes, base, base + this.#marks[this.#to - 1]!)
+    let start = 0
+    for (let line = this.#from; line < this.#to; line += 2) {
+      const colon = this.#marks[line]!
+      const end = base + this.#marks[line + 1]!
+      const value = skipSpace(bytes, base + colon + 1, end)
+      const valueEnd = trimSpace(bytes, value, end)
+      pairs.push([lines.slice(start, colon), lines.slice(value - base, valueEnd - base)])
+      start = end - base + 2
+    }
+    return pairs
   }
 
   /** What `console.log()` shows in Node. */
   [Symbol.for('nodejs.util.inspect.custom')](): [string, string][] {
-    return [...this]
+    return this.toJSON()
+  }
+
+  /** Where the line starts: behind the CR LF of the line before. */
+  #start(line: number): number {
+    return line === this.#from ? 0 : this.#marks[line - 1]! + 2
   }
 
   #value(line: number): string {
-    return text(this.#bytes, this.#offsets![line + 2]!, this.#offsets![line + 3]!)
-  }
-
-  #find(lowerCase: string, from: number): number {
-    const offsets = this.#index()
-    for (let line = from; line < offsets.length; line += 4) {
-      if (spells(this.#bytes, offsets[line]!, offsets[line + 1]!, lowerCase)) return line
-    }
-    return -1
-  }
-
-  #index(): number[] {
-    if (this.#offsets !== null) return this.#offsets
     const bytes = this.#bytes
-    const offsets: number[] = []
-    for (let at = this.#start; at < this.#end; at += 2) {
-      const name = at
-      while (bytes[at] !== COLON) at++
-      const colon = at++
-      while (bytes[at] !== CR) at++
-      const value = skipSpace(bytes, colon + 1, at)
-      offsets.push(name, colon, value, trimSpace(bytes, value, at))
+    const end = this.#base + this.#marks[line + 1]!
+    const start = skipSpace(bytes, this.#base + this.#marks[line]! + 1, end)
+    return text(bytes, start, trimSpace(bytes, start, end))
+  }
+
+  /** Returns the first line of that name, or the end. */
+  #find(name: string, from: number): number {
+    const marks = this.#marks
+    let start = this.#start(from)
+    for (let line = from; line < this.#to; line += 2) {
+      const colon = marks[line]!
+      if (colon - start === name.length) {
+        if (spells(this.#bytes, this.#base + start, this.#base + colon, name)) return line
+      }
+      start = marks[line + 1]! + 2
     }
-    this.#offsets = offsets
-    return offsets
+    return this.#to
   }
 }
 
-const NO_FIELDS = new FieldLines(NOTHING, 0, 0)
+/** The fields that matter for framing, by the length of their names. No two are of one length. */
+const FRAMING_FIELDS = Array.from({ length: 18 }, () => NOTHING)
+for (const name of ['host', 'expect', 'connection', 'content-length', 'transfer-encoding']) {
+  FRAMING_FIELDS[name.length] = Uint8Array.from(name, letter => letter.charCodeAt(0))
+}
+const FIRST_LETTER = Uint8Array.from(FRAMING_FIELDS, name => name[0] ?? 0)
+
+/** Tells whether a token that is as long as `name` is `name`, in any case. */
+function isNamed(name: Uint8Array, bytes: Uint8Array, start: number): boolean {
+  // 0x20 makes a letter small, and makes no other token character a letter or "-".
+  for (let i = 0; i < name.length; i++) if ((bytes[start + i]! | 0x20) !== name[i]) return false
+  return true
+}
+
+/** Room for the marks of 5 lines at first, of 2048 at most, unless one head needs more. */
+const FIRST_MARKS = 10
+const MOST_MARKS = 4096
+const NO_FIELDS = new FieldLines(NOTHING, 0, new Int32Array(0), 0, 0)
 
 /** What the decoder expects next. */
 const START = 0
@@ -377,11 +431,20 @@ abstract class MessageDecoder<Frame> extends ChunkReader implements Http1Decoder
   /** The phase after the message in progress. */
   protected following: Phase = START
 
-  /** The last complete head. Its field lines lie between `fieldsStart` and `fieldsEnd`. */
+  /** The last complete head. */
   protected headBytes: Uint8Array = NOTHING
   protected headStart = 0
+  /** Where the field lines of the section in progress begin, counted from its start. */
+  protected firstField = 0
+  /** Where they begin in the last complete head, counted from the start of `headBytes`. */
   protected fieldsStart = 0
-  protected fieldsEnd = 0
+  #marks = new Int32Array(FIRST_MARKS)
+  /** The marks of the message: those of its head, then those of its trailers. */
+  #marksStart = 0
+  #marksHead = 0
+  #marksSection = 0
+  #marksEnd = 0
+  #marksLimit = 0
   protected trailers: Http1Headers = NO_FIELDS
   protected minor = 1
   protected hosts = 0
@@ -391,7 +454,6 @@ abstract class MessageDecoder<Frame> extends ChunkReader implements Http1Decoder
   protected contentLength = -1
   #closes = false
   #persists = false
-  #fieldCount = 0
 
   /** Bytes of data that are still to come in the chunk of a chunked body. */
   #left = 0
@@ -452,7 +514,7 @@ abstract class MessageDecoder<Frame> extends ChunkReader implements Http1Decoder
   protected override unfinished(): string | null {
     if (this.phase >= CLOSED || this.phase === BODY_TO_END) return null
     if (this.phase === START) return this.#open ? 'inside the first line of a head' : null
-    if (this.phase === FIELDS) return `after ${this.#fieldCount} fields of a head`
+    if (this.phase === FIELDS) return `after ${this.#fieldCount()} fields of a head`
     if (this.phase === BODY) {
       return `after ${this.heldBytes} of the ${this.contentLength} bytes of a body`
     }
@@ -532,8 +594,8 @@ abstract class MessageDecoder<Frame> extends ChunkReader implements Http1Decoder
   #place(): string {
     if (this.phase === START) return 'first line'
     if (this.phase === FIELDS && !this.#open) return 'head'
-    if (this.phase === FIELDS) return `field line ${this.#fieldCount + 1}`
-    if (this.phase === TRAILERS) return `trailer line ${this.#fieldCount + 1}`
+    if (this.phase === FIELDS) return `field line ${this.#fieldCount() + 1}`
+    if (this.phase === TRAILERS) return `trailer line ${this.#fieldCount() + 1}`
     if (this.phase === CLOSED) return 'after the last message'
     return `chunk after ${this.#bodyBytes} bytes of body`
   }
@@ -543,8 +605,7 @@ abstract class MessageDecoder<Frame> extends ChunkReader implements Http1Decoder
     const bytes = this.lines
     const limit = this.section + this.#limits.maxHeaderBytes
     const stop = this.#stop()
-    let at = from
-    while (at < stop && TEXT[bytes[at]!] === 1) at++
+    const at = skip(TEXT, bytes, from, stop)
     this.#scanned = at
     if (at === stop || (bytes[at] === CR && at + 1 === stop)) {
       if (stop < limit) return false
@@ -606,26 +667,35 @@ abstract class MessageDecoder<Frame> extends ChunkReader implements Http1Decoder
   /** Parses field lines up to the empty line, or the end of the bytes. */
   #parseFields(): void {
     const bytes = this.lines
+    const first = this.section + this.firstField
     const stop = this.#stop()
+    let marks = this.#marks
+    let mark = this.#marksEnd
     let line = this.line
     for (;;) {
-      let at = line
-      while (at < stop && TOKEN[bytes[at]!] === 1) at++
-      const colon = at
-      if (at === line || bytes[at] !== COLON || at >= stop) break
-      at++
-      while (at < stop && TEXT[bytes[at]!] === 1) at++
-      if (at + 1 >= stop || bytes[at] !== CR || bytes[at + 1] !== LF) break
-      this.line = line
-      if (++this.#fieldCount > this.#limits.maxHeaderFields) throw this.#tooManyFields()
-      // The lengths of the names that matter for framing.
-      const size = colon - line
-      if (size === 14 || size === 17 || size === 10 || size === 4 || size === 6) {
-        this.#field(bytes, line, colon, at)
+      const colon = skip(TOKEN, bytes, line, stop)
+      if (colon === line || colon >= stop || bytes[colon] !== COLON) break
+      const end = skip(TEXT, bytes, colon + 1, stop)
+      if (end + 1 >= stop || bytes[end] !== CR || bytes[end + 1] !== LF) break
+      if (mark === this.#marksLimit) {
+        this.#marksEnd = mark
+        this.#moreMarks()
+        marks = this.#marks
+        mark = this.#marksEnd
       }
-      line = at + 2
+      marks[mark] = colon - first
+      marks[mark + 1] = end - first
+      const size = colon - line
+      if (size < 18 && FIRST_LETTER[size] === (bytes[line]! | 0x20)) {
+        this.line = line
+        this.#marksEnd = mark
+        this.#field(bytes, line, colon, end)
+      }
+      mark += 2
+      line = end + 2
     }
     this.line = line
+    this.#marksEnd = mark
     if (line + 1 < stop && bytes[line] === CR && bytes[line + 1] === LF) this.#endFields()
     else this.refuse(this.#fieldMistake(bytes[line]))
   }
@@ -635,9 +705,37 @@ abstract class MessageDecoder<Frame> extends ChunkReader implements Http1Decoder
     return 'expected a name of token characters, then a colon (RFC 9112 section 5.1)'
   }
 
-  #tooManyFields(): FrameError {
-    const limit = this.#limits.maxHeaderFields
-    return this.lost('ERR_FRAME_TOO_LARGE', `more than ${limit} field lines`)
+  /** Begins the marks of a section behind those of the section before it. */
+  #beginMarks(): void {
+    this.#marksSection = this.#marksEnd
+    const most = this.#marksEnd + 2 * this.#limits.maxHeaderFields
+    this.#marksLimit = Math.min(this.#marks.length, most)
+  }
+
+  /** Leaves a full array of marks to the frames that use it, and goes on in another. */
+  #moreMarks(): void {
+    const most = this.#limits.maxHeaderFields
+    if (this.#fieldCount() === most) {
+      throw this.lost('ERR_FRAME_TOO_LARGE', `${this.#place()}: more than ${most} field lines`)
+    }
+    const own = this.#marks.subarray(this.#marksStart)
+    const room = Math.min(MOST_MARKS, 4 * this.#marks.length)
+    this.#marks = new Int32Array(Math.max(room, 2 * own.length))
+    this.#marks.set(own)
+    this.#marksHead -= this.#marksStart
+    this.#marksSection -= this.#marksStart
+    this.#marksEnd -= this.#marksStart
+    this.#marksStart = 0
+    this.#marksLimit = Math.min(this.#marks.length, this.#marksSection + 2 * most)
+  }
+
+  #fieldCount(): number {
+    return (this.#marksEnd - this.#marksSection) / 2
+  }
+
+  protected headers(): Http1Headers {
+    const { headBytes, fieldsStart } = this
+    return new FieldLines(headBytes, fieldsStart, this.#marks, this.#marksStart, this.#marksHead)
   }
 
   #endFields(): void {
@@ -647,12 +745,14 @@ abstract class MessageDecoder<Frame> extends ChunkReader implements Http1Decoder
     if (this.phase === FIELDS) {
       this.headBytes = this.lines
       this.headStart = this.section
-      this.fieldsStart += this.section
-      this.fieldsEnd = end
+      this.fieldsStart = this.section + this.firstField
+      this.#marksHead = this.#marksEnd
       this.#endHead()
       return
     }
-    if (end > this.section) this.trailers = new FieldLines(this.lines, this.section, end)
+    const from = this.#marksHead
+    const to = this.#marksEnd
+    if (to > from) this.trailers = new FieldLines(this.lines, this.section, this.#marks, from, to)
     this.#copyRuns()
     if (this.heldBytes > 0) this.take(0, this.heldBytes)
     this.phase = COMPLETE
@@ -660,34 +760,28 @@ abstract class MessageDecoder<Frame> extends ChunkReader implements Http1Decoder
 
   /** Looks at a field that matters for the framing of messages. */
   #field(bytes: Uint8Array, name: number, colon: number, lineEnd: number): void {
+    if (!isNamed(FRAMING_FIELDS[colon - name]!, bytes, name)) return
     const start = skipSpace(bytes, colon + 1, lineEnd)
     const end = trimSpace(bytes, start, lineEnd)
     const trailer = this.phase === TRAILERS
     switch (colon - name) {
-      case 14:
-        if (!spells(bytes, name, colon, 'content-length')) return
-        if (trailer) throw this.malformed('Content-Length in a trailer')
-        this.#fieldContentLength(bytes, start, end)
-        return
-      case 17:
-        if (!spells(bytes, name, colon, 'transfer-encoding')) return
-        if (trailer) throw this.malformed('Transfer-Encoding in a trailer')
-        this.#fieldTransferEncoding(bytes, start, end)
-        return
-      case 10:
-        if (!trailer && spells(bytes, name, colon, 'connection')) {
-          this.#fieldConnection(bytes, start, end)
-        }
-        return
       case 4:
-        if (!spells(bytes, name, colon, 'host')) return
         if (trailer) throw this.malformed('Host in a trailer')
         this.fieldHost(bytes, start, end)
         return
+      case 6:
+        if (!trailer) this.expects ||= spells(bytes, start, end, '100-continue')
+        return
+      case 10:
+        if (!trailer) this.#fieldConnection(bytes, start, end)
+        return
+      case 14:
+        if (trailer) throw this.malformed('Content-Length in a trailer')
+        this.#fieldContentLength(bytes, start, end)
+        return
       default:
-        if (!trailer && spells(bytes, name, colon, 'expect')) {
-          this.expects ||= spells(bytes, start, end, '100-continue')
-        }
+        if (trailer) throw this.malformed('Transfer-Encoding in a trailer')
+        this.#fieldTransferEncoding(bytes, start, end)
     }
   }
 
@@ -733,12 +827,14 @@ abstract class MessageDecoder<Frame> extends ChunkReader implements Http1Decoder
   /** Begins a head behind its first line, which is parsed up to `end`. */
   protected beginFields(minor: number, end: number): void {
     this.line = end
-    this.fieldsStart = end - this.section
+    this.firstField = end - this.section
     this.phase = FIELDS
     this.minor = minor
     this.contentLength = -1
     this.chunked = this.#closes = this.#persists = this.expects = false
-    this.hosts = this.#fieldCount = 0
+    this.hosts = 0
+    this.#marksStart = this.#marksEnd
+    this.#beginMarks()
   }
 
   #endHead(): void {
@@ -836,7 +932,8 @@ abstract class MessageDecoder<Frame> extends ChunkReader implements Http1Decoder
     this.closeSection()
     this.#left = size
     this.#bodyBytes += size
-    this.#fieldCount = 0
+    if (size === 0) this.#beginMarks()
+    this.firstField = 0
     this.phase = size === 0 ? TRAILERS : CHUNK_DATA
   }
 
@@ -967,7 +1064,7 @@ class RequestDecoder extends MessageDecoder<Http1Request> implements Http1Reques
       method: this.method,
       target: this.target,
       version: this.minor === 1 ? '1.1' : '1.0',
-      headers: new FieldLines(this.headBytes, this.fieldsStart, this.fieldsEnd),
+      headers: this.headers(),
       body,
       trailers: this.trailers,
       keepAlive: this.keepAlive,
@@ -1063,6 +1160,7 @@ class ResponseDecoder extends MessageDecoder<Http1Response> implements Http1Resp
   /** The methods of the requests that are not answered yet, from `#answered` on. */
   readonly #asked: string[] = []
   #answered = 0
+  #lastReason = ''
   protected readonly bodyEndsWithStream = true
 
   expect(method: string): void {
@@ -1074,13 +1172,25 @@ class ResponseDecoder extends MessageDecoder<Http1Response> implements Http1Resp
     return {
       version: this.minor === 1 ? '1.1' : '1.0',
       status: this.status,
-      reason: text(this.headBytes, this.headStart + 13, this.fieldsStart - 2),
-      headers: new FieldLines(this.headBytes, this.fieldsStart, this.fieldsEnd),
+      reason: this.#reason(),
+      headers: this.headers(),
       body: this.bytes.subarray(this.start, this.endOffset),
       trailers: this.trailers,
       keepAlive: this.keepAlive,
       requestMethod: this.requestMethod,
     }
+  }
+
+  /** Most responses of a connection have the reason of the one before: no new string. */
+  #reason(): string {
+    const bytes = this.headBytes
+    const start = this.headStart + 13
+    const end = this.fieldsStart - 2
+    const last = this.#lastReason
+    let same = 0
+    while (same < last.length && bytes[start + same] === last.charCodeAt(same)) same++
+    if (same !== last.length || start + same !== end) this.#lastReason = text(bytes, start, end)
+    return this.#lastReason
   }
 
   /** HTTP-version SP status-code SP [ reason-phrase ]: RFC 9112 section 4. */
@@ -1092,7 +1202,7 @@ class ResponseDecoder extends MessageDecoder<Http1Response> implements Http1Resp
     const tens = bytes[code + 1]! - 0x30
     const ones = bytes[code + 2]! - 0x30
     const whole = at + 1 < stop && isVersion(bytes, this.line) && bytes[code - 1] === SP
-    if (whole && bytes[at] === SP) while (at < stop && TEXT[bytes[at]!] === 1) at++
+    if (whole && bytes[at] === SP) at = skip(TEXT, bytes, at, stop)
     const digits = hundreds > 0 && hundreds < 10 && isDigit(tens) && isDigit(ones)
     if (!whole || !digits || at + 1 >= stop || bytes[at] !== CR || bytes[at + 1] !== LF) {
       this.refuse('expected "HTTP/1.1 200 reason" (RFC 9112 section 4)')
