@@ -37,7 +37,7 @@ export interface ByteStuffingOptions {
  * one for each byte 0xC0 or 0xDB in them: twice their size at worst. `encode()` writes END in front
  * too, as RFC 1055 advises, so that line noise does not spoil the frame. An empty frame cannot be
  * told from two ENDs in a row, which a reader skips. Decoding takes linear time. A frame with
- * escapes is copied once, one that spans chunks twice, all others are views.
+ * escapes, or one that spans chunks, is copied twice; all others are views.
  *
  * @throws {RangeError} when `maxFrameBytes` is out of range, and from `encode()` when a frame is
  *   empty or too large.
@@ -139,36 +139,31 @@ class ByteStuffingDecoder extends ChunkReader implements ByteFrameDecoder {
       if (at === 0) this.#nextEsc = -1
       const end = chunk.indexOf(END, at)
       const stop = end === -1 ? chunk.length : end
-      if (end === -1 || this.#pieces.length > 0 || this.#escaped) {
+      const begun = this.#pieces.length > 0 || this.#escaped
+      if (end === -1 || begun || this.#escapeBefore(at, end)) {
         this.#keep(stop)
-        this.at = stop
         if (end === -1) continue
         if (this.#escaped) throw this.#badEscape(END)
-        this.at = end + 1
         this.#join()
-        return true
-      }
-      this.at = end + 1
-      if (end === at) continue // END END: RFC 1055 says to ignore a frame without a byte in it
-      if (!this.#escapeBefore(at, end)) {
+      } else {
+        // END END: RFC 1055 says to ignore a frame without a byte in it.
+        if (end === at) {
+          this.at = end + 1
+          continue
+        }
         if (end - at > this.#maxFrameBytes) throw this.#tooLarge()
         this.bytes = chunk
         this.start = at
         this.endOffset = end
-        return true
       }
-      const room = roomLike(chunk, end - at)
-      this.endOffset = this.#unstuff(at, end, room, 0)
-      if (this.#escaped) throw this.#badEscape(END)
-      this.bytes = room
-      this.start = 0
+      this.at = end + 1
       return true
     }
     return false
   }
 
   read(): Uint8Array | null {
-    return this.next() ? this.bytes.subarray(this.start, this.endOffset) : null
+    return this.next() ? this.view() : null
   }
 
   /** Returns whether there is an ESC in `chunk` from `at` to `end`. Searches each byte once. */
@@ -182,40 +177,23 @@ class ByteStuffingDecoder extends ChunkReader implements ByteFrameDecoder {
 
   /** Adds `chunk` from `at` to `stop` to the pieces, without its escapes. */
   #keep(stop: number): void {
-    const { chunk, at } = this
-    if (!this.#escaped && !this.#escapeBefore(at, stop)) {
-      this.#pieces.add(chunk, at, stop)
-    } else {
-      const room = new Uint8Array(stop - at)
-      this.#pieces.add(room, 0, this.#unstuff(at, stop, room, this.#pieces.length))
-    }
-    if (this.#pieces.length > this.#maxFrameBytes) throw this.#tooLarge()
-  }
-
-  /** Writes `chunk` from `at` to `stop` into `room` without its escapes; returns the length. */
-  #unstuff(at: number, stop: number, room: Uint8Array, before: number): number {
     const { chunk } = this
-    let escaped = this.#escaped
-    let to = 0
-    for (let from = at; from < stop; from++) {
-      let byte = chunk[from]!
-      if (escaped) {
-        if (byte !== ESC_END && byte !== ESC_ESC) {
-          // The first fault in the stream is the one to report.
-          if (before + to > this.#maxFrameBytes) break
-          throw this.#badEscape(byte)
-        }
-        byte = byte === ESC_END ? END : ESC
-        escaped = false
-      } else if (byte === ESC) {
-        escaped = true
-        continue
+    const pieces = this.#pieces
+    while (this.at < stop) {
+      if (this.#escaped) {
+        const byte = chunk[this.at++]!
+        if (byte !== ESC_END && byte !== ESC_ESC) throw this.#badEscape(byte)
+        pieces.addByte(chunk, byte === ESC_END ? END : ESC)
+        this.#escaped = false
+      } else {
+        const found = this.#escapeBefore(this.at, stop)
+        const end = found ? this.#nextEsc : stop
+        pieces.add(chunk, this.at, end)
+        this.at = found ? end + 1 : end
+        this.#escaped = found
       }
-      room[to++] = byte
+      if (pieces.length > this.#maxFrameBytes) throw this.#tooLarge()
     }
-    if (before + to > this.#maxFrameBytes) throw this.#tooLarge()
-    this.#escaped = escaped
-    return to
   }
 
   #join(): void {

@@ -12,6 +12,7 @@ import {
   type ByteFrameCodec,
   type ByteFrameDecoder,
   ChunkReader,
+  copy,
   DEFAULT_MAX_FRAME_BYTES,
   Pieces,
   roomLike,
@@ -145,7 +146,9 @@ class Search {
 
 class DelimiterDecoder extends ChunkReader implements ByteFrameDecoder {
   readonly #search: Search
+  readonly #mark: Uint8Array
   readonly #markBytes: number
+  readonly #firstByte: number
   readonly #maxFrameBytes: number
   /** The bytes of this frame that came in earlier chunks, with the mark as far as it has come. */
   readonly #pieces = new Pieces()
@@ -153,15 +156,42 @@ class DelimiterDecoder extends ChunkReader implements ByteFrameDecoder {
   constructor(mark: Uint8Array, maxFrameBytes: number) {
     super()
     this.#search = new Search(mark)
+    this.#mark = mark
     this.#markBytes = mark.length
+    this.#firstByte = mark[0]!
     this.#maxFrameBytes = maxFrameBytes
   }
 
   next(): boolean {
+    const { bytes, at } = this
+    if (at >= this.limit) return this.#slow(at)
+    const end = bytes.indexOf(this.#firstByte, at)
+    if (end === -1) return this.#slow(this.limit)
+    const behind = end + this.#markBytes
+    if (end - at <= this.#maxFrameBytes && behind <= this.limit && this.#marks(bytes, end)) {
+      this.start = at
+      this.endOffset = end
+      this.at = behind
+      return true
+    }
+    return this.#slow(end)
+  }
+
+  /** Returns whether `bytes` from `end` on, past the first byte, are the rest of the mark. */
+  #marks(bytes: Uint8Array, end: number): boolean {
+    const mark = this.#mark
+    for (let i = 1; i < mark.length; i++) if (bytes[end + i] !== mark[i]) return false
+    return true
+  }
+
+  /** Goes on from `from`, before which no mark begins, to the next frame or the last chunk. */
+  #slow(from: number): boolean {
     this.check()
+    let skip = from - this.at
     while (this.ready()) {
       const { chunk, at } = this
-      const behind = this.#search.find(chunk, at)
+      const behind = this.#search.find(chunk, at + skip)
+      skip = 0
       const before = this.#pieces.length
       if (behind === -1) {
         // Bytes that may begin a mark do not count yet. What is left can only grow.
@@ -169,25 +199,25 @@ class DelimiterDecoder extends ChunkReader implements ByteFrameDecoder {
         if (least > this.#maxFrameBytes) throw this.#tooLarge()
         this.#pieces.add(chunk, at, chunk.length)
         this.at = chunk.length
-      } else {
-        const size = before + behind - at - this.#markBytes
-        if (size > this.#maxFrameBytes) throw this.#tooLarge()
-        this.at = behind
-        if (before === 0) {
-          this.bytes = chunk
-          this.start = at
-          this.endOffset = at + size
-        } else {
-          this.#join(chunk, at, size)
-        }
-        return true
+        continue
       }
+      const size = before + behind - at - this.#markBytes
+      if (size > this.#maxFrameBytes) throw this.#tooLarge()
+      this.at = behind
+      if (before > 0) this.#join(chunk, at, size)
+      else {
+        this.bytes = chunk
+        this.start = at
+        this.endOffset = at + size
+      }
+      this.limit = before > 0 ? 0 : chunk.length
+      return true
     }
     return false
   }
 
   read(): Uint8Array | null {
-    return this.next() ? this.bytes.subarray(this.start, this.endOffset) : null
+    return this.next() ? this.view() : null
   }
 
   /** Makes one frame of the pieces and of `chunk` from `at` on. */
@@ -195,7 +225,7 @@ class DelimiterDecoder extends ChunkReader implements ByteFrameDecoder {
     const frame = roomLike(chunk, size)
     const before = Math.min(size, this.#pieces.length)
     this.#pieces.copyTo(frame, before)
-    if (before < size) frame.set(chunk.subarray(at, at + size - before), before)
+    copy(chunk, at, at + size - before, frame, before)
     this.#pieces.clear()
     this.bytes = frame
     this.start = 0

@@ -95,7 +95,7 @@ class FixedLengthDecoder extends ChunkReader implements ByteFrameDecoder {
   }
 
   read(): Uint8Array | null {
-    return this.next() ? this.bytes.subarray(this.start, this.endOffset) : null
+    return this.next() ? this.view() : null
   }
 
   protected override unfinished(): string | null {

@@ -112,6 +112,7 @@ export function wholeNumber(
 interface BufferKind {
   new (): Uint8Array & { toString(encoding: 'utf8', from: number, to: number): string }
   allocUnsafe(bytes: number): Uint8Array
+  from(memory: ArrayBufferLike, offset: number, bytes: number): Uint8Array
 }
 export const NodeBuffer = (globalThis as unknown as { Buffer?: BufferKind }).Buffer
 
@@ -121,12 +122,17 @@ export const NodeBuffer = (globalThis as unknown as { Buffer?: BufferKind }).Buf
  * The room may hold old data: fill it before anyone sees it.
  */
 export function roomLike(like: Uint8Array, bytes: number): Uint8Array {
-  if (NodeBuffer !== undefined && like instanceof NodeBuffer) return NodeBuffer.allocUnsafe(bytes)
-  return new Uint8Array(bytes)
+  return isBuffer(like) ? NodeBuffer!.allocUnsafe(bytes) : new Uint8Array(bytes)
+}
+
+function isBuffer(bytes: Uint8Array): boolean {
+  return NodeBuffer !== undefined && bytes instanceof NodeBuffer
 }
 
 /** Below this size room is made at once; above, it grows with the bytes that really came. */
 const FIRST_ROOM_BYTES = 4096
+/** Larger room is not kept for the next frame. */
+const LARGEST_SPARE_BYTES = 16 * 1024
 const NOTHING = new Uint8Array(0)
 
 /** Blocks of `Pieces` double from the first size to the largest one. */
@@ -159,19 +165,21 @@ export class Pieces {
     }
   }
 
+  /** Adds one byte. */
+  addByte(like: Uint8Array, byte: number): void {
+    if (this.#used === this.#block.length) this.#addBlock(like)
+    this.#block[this.#used++] = byte
+    this.length++
+  }
+
   /** Copies the first `bytes` bytes into `target`. */
   copyTo(target: Uint8Array, bytes: number): void {
     let at = 0
-    for (const block of this.blocks()) {
-      const used = Math.min(block.length, bytes - at)
-      copy(block, 0, used, target, at)
-      at += used
+    for (const block of this.#blocks) {
+      const end = Math.min(bytes, at + block.length)
+      copy(block, 0, end - at, target, at)
+      at = end
     }
-  }
-
-  /** Returns what is there, block by block. */
-  blocks(): Uint8Array[] {
-    return [...this.#blocks.slice(0, -1), this.#block.subarray(0, this.#used)]
   }
 
   /** Forgets everything; the first block is kept for the next time. */
@@ -190,11 +198,18 @@ export class Pieces {
   }
 }
 
-/** Copies `source` from `from` to `to` into `target`. */
-function copy(source: Uint8Array, from: number, to: number, target: Uint8Array, at: number): void {
-  // A view costs more than a few bytes do: measured, up to about 32.
-  if (to - from < 32) for (let i = from; i < to; i++) target[at + i - from] = source[i]!
-  else target.set(source.subarray(from, to), at)
+/** Copies `source` from `from` to `to` into `target` at `at`. */
+export function copy(
+  source: Uint8Array,
+  from: number,
+  to: number,
+  target: Uint8Array,
+  at: number,
+): void {
+  const bytes = to - from
+  // Measured: a view takes as long as 32 bytes do, and half as long when it is no Buffer.
+  if (bytes < 32) for (let i = 0; i < bytes; i++) target[at + i] = source[from + i]!
+  else target.set(new Uint8Array(source.buffer, source.byteOffset + from, bytes), at)
 }
 
 /** A chunk that was pushed before the ones in front of it were read. */
@@ -225,6 +240,13 @@ export abstract class ChunkReader {
   protected held: Uint8Array = NOTHING
   protected heldBytes = 0
 
+  /** Where `bytes` lies, to make views of it: looking that up costs more than a view does. */
+  #viewed: Uint8Array = NOTHING
+  #memory: ArrayBufferLike = NOTHING.buffer
+  #offset = 0
+  #isBuffer = false
+  /** Room that nobody looks at any more, for the next frame that spans chunks. */
+  #spare: Uint8Array = NOTHING
   #first: Waiting | null = null
   #last: Waiting | null = null
   #ended = false
@@ -271,8 +293,8 @@ export abstract class ChunkReader {
       if (first.next === null) this.#last = null
       return true
     }
-    this.chunk = NOTHING
-    this.bytes = NOTHING
+    this.chunk = this.bytes = this.#viewed = NOTHING
+    this.#memory = NOTHING.buffer
     if (!this.#ended) return false
     const missing = this.unfinished()
     if (missing === null) return false
@@ -284,9 +306,10 @@ export abstract class ChunkReader {
    *
    * A frame that arrived whole is looked at where it is. One that spans chunks is copied together
    * in room that is at most four times what has arrived, so a forged size reserves nothing. Growing
-   * in steps of `size / 4^k` copies a third of the frame again, at most.
+   * in steps of `size / 4^k` copies a third of the frame again, at most. With `reuse` a later
+   * frame may be put together in the same room.
    */
-  protected fill(size: number): boolean {
+  protected fill(size: number, reuse = false): boolean {
     if (this.heldBytes === 0 && size <= this.chunk.length - this.at) {
       this.bytes = this.chunk
       this.limit = this.chunk.length
@@ -302,18 +325,36 @@ export abstract class ChunkReader {
       if (wanted > this.held.length) {
         let room = size
         while (room > FIRST_ROOM_BYTES && room / 4 >= wanted) room = Math.ceil(room / 4)
-        this.grow(room)
+        const spare = this.#spare
+        const fits = this.heldBytes === 0 && size <= spare.length
+        if (fits && isBuffer(spare) === isBuffer(this.chunk)) this.held = spare
+        else this.grow(room)
       }
       this.hold(end)
     }
-    this.take(0, size)
+    this.take(0, size, reuse)
     return true
+  }
+
+  /** Returns the current frame as a view, a `Buffer` when its memory came as one. */
+  protected view(): Uint8Array {
+    if (this.bytes !== this.#viewed) {
+      this.#viewed = this.bytes
+      this.#memory = this.bytes.buffer
+      this.#offset = this.bytes.byteOffset
+      this.#isBuffer = isBuffer(this.bytes)
+    }
+    // Measured: subarray() takes one and a half to two times as long.
+    const from = this.#offset + this.start
+    const size = this.endOffset - this.start
+    if (this.#isBuffer) return NodeBuffer!.from(this.#memory, from, size)
+    return new Uint8Array(this.#memory, from, size)
   }
 
   /** Gives `held` room for `room` bytes. */
   protected grow(room: number): void {
     const larger = roomLike(this.chunk, room)
-    larger.set(this.held.subarray(0, this.heldBytes))
+    copy(this.held, 0, this.heldBytes, larger, 0)
     this.held = larger
   }
 
@@ -325,11 +366,12 @@ export abstract class ChunkReader {
   }
 
   /** Makes the held bytes from `start` to `end` the current frame. */
-  protected take(start: number, end: number): void {
+  protected take(start: number, end: number, reuse = false): void {
     this.bytes = this.held
     this.limit = 0
     this.start = start
     this.endOffset = end
+    this.#spare = reuse && this.held.length <= LARGEST_SPARE_BYTES ? this.held : NOTHING
     this.held = NOTHING
     this.heldBytes = 0
   }
@@ -343,7 +385,8 @@ export abstract class ChunkReader {
   protected lost(code: FrameErrorCode, message: string): FrameError {
     this.#failure = new FrameError(code, message)
     this.#first = this.#last = null
-    this.chunk = this.bytes = this.held = NOTHING
+    this.chunk = this.bytes = this.held = this.#viewed = this.#spare = NOTHING
+    this.#memory = NOTHING.buffer
     this.at = this.limit = this.start = this.endOffset = this.heldBytes = 0
     return this.#failure
   }

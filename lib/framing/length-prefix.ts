@@ -119,6 +119,15 @@ class LengthPrefixDecoder extends ChunkReader implements ByteFrameDecoder {
   }
 
   next(): boolean {
+    return this.#move(true)
+  }
+
+  read(): Uint8Array | null {
+    return this.#move(false) ? this.view() : null
+  }
+
+  /** Moves to the next frame; with `reuse` nobody keeps it when it is put together from chunks. */
+  #move(reuse: boolean): boolean {
     const { bytes, at } = this
     const payload = at + 4
     if (this.#fourBig && payload <= this.limit) {
@@ -132,15 +141,11 @@ class LengthPrefixDecoder extends ChunkReader implements ByteFrameDecoder {
         return true
       }
     }
-    return this.#slow()
-  }
-
-  read(): Uint8Array | null {
-    return this.next() ? this.bytes.subarray(this.start, this.endOffset) : null
+    return this.#slow(reuse)
   }
 
   /** Goes on byte by byte in the count, and with whatever has come of the payload. */
-  #slow(): boolean {
+  #slow(reuse: boolean): boolean {
     this.check()
     while (this.#counted < this.#prefixBytes) {
       if (!this.ready()) return false
@@ -153,7 +158,7 @@ class LengthPrefixDecoder extends ChunkReader implements ByteFrameDecoder {
       const size = Number.isSafeInteger(this.#length) ? this.#length : 'more than 2^53 - 1'
       throw this.lost('ERR_FRAME_TOO_LARGE', `frame of ${size} bytes, limit ${this.#largest}`)
     }
-    if (!this.fill(this.#length)) return false
+    if (!this.fill(this.#length, reuse)) return false
     this.#counted = 0
     this.#length = 0
     return true

@@ -16,19 +16,21 @@ import {
   type FrameCodec,
   type FrameDecoder,
   NodeBuffer,
-  Pieces,
   wholeNumber,
 } from './frame.ts'
 
 /** RFC 3629 section 6: a byte order mark inside a protocol is text like any other. */
-const UTF8 = ['utf-8', { ignoreBOM: true }] as const
-const wholeText = new TextDecoder(...UTF8)
+const utf8 = new TextDecoder('utf-8', { ignoreBOM: true })
 
 const LF = 0x0a
 const CR = 0x0d
 
 /** Text is decoded in blocks of this size, so a line keeps no more than that in memory. */
 const BLOCK_BYTES = 16 * 1024
+
+/** A line of which more than this has come is decoded up to there. */
+const HELD_BYTES = 64 * 1024
+const FIRST_HELD_BYTES = 256
 
 export interface LinesOptions {
   /** Largest line in bytes, without its end. Default 1 MiB. */
@@ -97,10 +99,9 @@ class LinesDecoder extends ChunkReader implements FrameDecoder<string> {
   /** Whole lines that are decoded already, each with its LF, and the offset of the next one. */
   #text = ''
   #textAt = 0
-  /** The bytes of this line that came in earlier chunks. */
-  readonly #pieces = new Pieces()
-  /** Whether the last of them is a CR. */
-  #endsWithCr = false
+  /** What came of this line in earlier chunks: text, then `heldBytes` bytes in `held`. */
+  #begun = ''
+  #begunBytes = 0
 
   constructor(maxLineBytes: number) {
     super()
@@ -124,17 +125,17 @@ class LinesDecoder extends ChunkReader implements FrameDecoder<string> {
     this.check()
     while (this.ready()) {
       const { chunk, at } = this
-      if (this.#pieces.length === 0 && this.#decodeBlock()) return this.read()
+      const begun = this.#begunBytes + this.heldBytes
+      if (begun === 0 && this.#decodeBlock()) return this.read()
       const end = chunk.indexOf(LF, at)
       const stop = end === -1 ? chunk.length : end
-      const size = this.#pieces.length + stop - at
-      const endsWithCr = stop > at ? chunk[stop - 1] === CR : this.#endsWithCr
+      const last = stop > at ? chunk[stop - 1] : this.held[this.heldBytes - 1]
       // A CR at the end does not count yet: an LF may follow.
-      if (size - (endsWithCr ? 1 : 0) > this.#maxLineBytes) throw this.#tooLarge()
-      if (end !== -1) return this.#lineUpTo(end, size - (endsWithCr ? 1 : 0))
-      this.#pieces.add(chunk, at, stop)
-      this.#endsWithCr = endsWithCr
-      this.at = stop
+      const cr = begun + stop - at > 0 && last === CR ? 1 : 0
+      const size = begun + stop - at - cr
+      if (size > this.#maxLineBytes) throw this.#tooLarge()
+      if (end !== -1) return this.#lineUpTo(end, cr)
+      this.#keep(stop)
     }
     return null
   }
@@ -158,26 +159,60 @@ class LinesDecoder extends ChunkReader implements FrameDecoder<string> {
     return true
   }
 
-  /** Returns the line of `size` bytes that ends in this chunk before `end`. */
-  #lineUpTo(end: number, size: number): string {
+  /** Returns the line that ends in this chunk before `end`, without the CR if there is one. */
+  #lineUpTo(end: number, cr: number): string {
     const { chunk, at } = this
+    if (this.heldBytes === 0) {
+      this.at = end + 1
+      return decodeText(chunk, at, end - cr)
+    }
+    this.#keep(end)
     this.at = end + 1
-    if (this.#pieces.length === 0) return decodeText(chunk, at, at + size)
-    this.#pieces.add(chunk, at, end)
-    const text = decodeBlocks(this.#pieces.blocks(), size)
-    this.#pieces.clear()
-    this.#endsWithCr = false
-    return text
+    const line = this.#begun + decodeText(this.held, 0, this.heldBytes - cr)
+    this.#begun = ''
+    this.#begunBytes = 0
+    this.heldBytes = 0
+    return line
+  }
+
+  /**
+   * Keeps `chunk` from `at` to `stop`: more of a line.
+   *
+   * Each byte is copied once and decoded once. At least the last character stays in `held`.
+   */
+  #keep(stop: number): void {
+    while (this.at < stop) {
+      if (this.heldBytes === HELD_BYTES) this.#decodeHeld()
+      const end = Math.min(stop, this.at + HELD_BYTES - this.heldBytes)
+      const wanted = this.heldBytes + end - this.at
+      if (wanted > this.held.length) {
+        const room = Math.max(FIRST_HELD_BYTES, wanted, 2 * this.held.length)
+        this.grow(Math.min(room, HELD_BYTES))
+      }
+      this.hold(end)
+    }
+  }
+
+  /** Decodes all that is held but the last character, of which there may be more to come. */
+  #decodeHeld(): void {
+    const { held, heldBytes } = this
+    let end = heldBytes - 1
+    // RFC 3629 section 3: 10xxxxxx goes on with a character. There are three of them at most.
+    while (end > heldBytes - 4 && (held[end]! & 0xc0) === 0x80) end--
+    this.#begun += decodeText(held, 0, end)
+    this.#begunBytes += end
+    held.copyWithin(0, end, heldBytes)
+    this.heldBytes = heldBytes - end
   }
 
   #tooLarge(): Error {
-    this.#pieces.clear()
+    this.#begun = ''
     return this.lost('ERR_FRAME_TOO_LARGE', `line of more than ${this.#maxLineBytes} bytes`)
   }
 
   protected override unfinished(): string | null {
-    if (this.#pieces.length === 0) return null
-    return `after ${this.#pieces.length} bytes of a line and its end`
+    const begun = this.#begunBytes + this.heldBytes
+    return begun === 0 ? null : `after ${begun} bytes of a line without its end`
   }
 }
 
@@ -185,18 +220,5 @@ function decodeText(bytes: Uint8Array, from: number, to: number): string {
   if (NodeBuffer !== undefined && bytes instanceof NodeBuffer) {
     return bytes.toString('utf8', from, to)
   }
-  return wholeText.decode(bytes.subarray(from, to))
-}
-
-/** Decodes `size` bytes of text that lie in several blocks, with characters cut between them. */
-function decodeBlocks(blocks: Uint8Array[], size: number): string {
-  if (blocks.length === 1) return decodeText(blocks[0]!, 0, size)
-  const decoder = new TextDecoder(...UTF8)
-  let text = ''
-  let left = size
-  for (const block of blocks) {
-    text += decoder.decode(block.subarray(0, left), { stream: true })
-    left -= Math.min(left, block.length)
-  }
-  return text + decoder.decode()
+  return utf8.decode(bytes.subarray(from, to))
 }

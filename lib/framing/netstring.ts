@@ -138,7 +138,7 @@ class NetstringDecoder extends ChunkReader implements ByteFrameDecoder {
   }
 
   read(): Uint8Array | null {
-    return this.next() ? this.bytes.subarray(this.start, this.endOffset) : null
+    return this.next() ? this.view() : null
   }
 
   /** Goes on byte by byte in the count, and with whatever has come of payload and comma. */

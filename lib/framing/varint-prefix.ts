@@ -127,7 +127,7 @@ class VarintPrefixDecoder extends ChunkReader implements ByteFrameDecoder {
   }
 
   read(): Uint8Array | null {
-    return this.next() ? this.bytes.subarray(this.start, this.endOffset) : null
+    return this.next() ? this.view() : null
   }
 
   /** Goes on byte by byte in the count, and with whatever has come of the payload. */

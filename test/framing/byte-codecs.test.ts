@@ -62,7 +62,7 @@ describe.each(codecs)('%s', (_, codec) => {
           for (;;) {
             if (useNext[turn++ % useNext.length]) {
               if (!decoder.next()) break
-              found.push(decoder.bytes.slice(decoder.start, decoder.endOffset))
+              found.push(bytes(decoder.bytes.subarray(decoder.start, decoder.endOffset)))
             } else {
               const frame = decoder.read()
               if (frame === null) break
