@@ -62,7 +62,7 @@ export type Http1HeadersInit =
 
 export type Http1Version = '1.0' | '1.1'
 
-interface Http1Message {
+export interface Http1Message {
   version: Http1Version
   headers: Http1Headers
   body: Uint8Array
@@ -72,7 +72,7 @@ interface Http1Message {
   keepAlive: boolean
 }
 
-interface Http1MessageInit {
+export interface Http1MessageInit {
   /** Default `'1.1'`. */
   version?: Http1Version
   headers?: Http1HeadersInit
@@ -753,8 +753,16 @@ abstract class MessageDecoder<Frame> extends ChunkReader implements Http1Decoder
     const from = this.#marksHead
     const to = this.#marksEnd
     if (to > from) this.trailers = new FieldLines(this.lines, this.section, this.#marks, from, to)
-    this.#copyRuns()
-    if (this.heldBytes > 0) this.take(0, this.heldBytes)
+    const runs = this.#runs
+    if (runs.length === 2 && this.heldBytes === 0) {
+      this.bytes = this.chunk
+      this.start = runs[0]!
+      this.endOffset = runs[1]!
+      runs.length = 0
+    } else {
+      this.#copyRuns()
+      if (this.heldBytes > 0) this.take(0, this.heldBytes)
+    }
     this.phase = COMPLETE
   }
 
