@@ -12,6 +12,14 @@ import { NodeServer, nodeClientVerdict, ourVerdict, type Verdict } from './http1
 
 const major = process.versions.node.split('.')[0]!
 const writing = process.env.HTTP1_CONFORMANCE === 'write'
+// Node 20.19 came with llhttp 8: it takes much more, and refuses three things by mistake. The rules
+// are asserted against it too, but the corpus does not explain its ways.
+const llhttp8 = process.versions.llhttp?.startsWith('8.') ?? false
+const llhttp8Mistakes = [
+  'request RFC 9112 section 7.1.1: takes an extension with value',
+  'request RFC 9112 section 7.1.1: takes an escaped quote in a quoted value',
+  'response RFC 9112 section 6.3: takes 204 with a length',
+]
 const server = new NodeServer()
 const nodeVerdicts = new Map<string, Verdict>()
 
@@ -32,6 +40,10 @@ describe('http1 is never more lenient than Node over a socket:', () => {
   test.each(cases)('%s', (key, side, entry) => {
     const ours = ourVerdict(side, [Buffer.from(entry.bytes, 'latin1')], entry.method)
     const node = nodeVerdicts.get(key)!
+    if (llhttp8 && llhttp8Mistakes.includes(key)) {
+      expect([ours.error, node.error === null]).toEqual([null, false])
+      return
+    }
     const differs =
       JSON.stringify(ours.frames) !== JSON.stringify(node.frames) ||
       (ours.error === null) !== (node.error === null)
@@ -41,7 +53,8 @@ describe('http1 is never more lenient than Node over a socket:', () => {
       expect(node.frames.slice(0, ours.frames.length)).toEqual(ours.frames)
     }
     if (node.error !== null) expect(ours.error).not.toBeNull()
-    if (entry.why === undefined) expect({ differs, node }).toEqual({ differs: false, node })
+    if (entry.why === undefined && !llhttp8)
+      expect({ differs, node }).toEqual({ differs: false, node })
   })
 })
 
