@@ -25,6 +25,8 @@ const ESC = 0xdb
 const ESC_END = 0xdc
 const ESC_ESC = 0xdd
 
+const NOTHING = new Uint8Array(0)
+
 export interface ByteStuffingOptions {
   /** Largest payload in bytes, before it is escaped. Default 1 MiB. */
   maxFrameBytes?: number
@@ -37,7 +39,7 @@ export interface ByteStuffingOptions {
  * one for each byte 0xC0 or 0xDB in them: twice their size at worst. `encode()` writes END in front
  * too, as RFC 1055 advises, so that line noise does not spoil the frame. An empty frame cannot be
  * told from two ENDs in a row, which a reader skips. Decoding takes linear time. A frame with
- * escapes, or one that spans chunks, is copied twice; all others are views.
+ * escapes is copied once, one that spans chunks twice; all others are views.
  *
  * @throws {RangeError} when `maxFrameBytes` is out of range, and from `encode()` when a frame is
  *   empty or too large.
@@ -124,8 +126,11 @@ class ByteStuffingDecoder extends ChunkReader implements ByteFrameDecoder {
   readonly #pieces = new Pieces()
   /** Whether the last byte was an ESC. */
   #escaped = false
-  /** The next ESC in `chunk`; -1 = not searched yet, beyond all offsets = none. */
+  /** The next ESC in `chunk`; -1 = not searched yet, its length = none. */
   #nextEsc = -1
+  /** Room for the frames of this chunk that have escapes, and how much of it is in use. */
+  #room: Uint8Array = NOTHING
+  #used = 0
 
   constructor(maxFrameBytes: number) {
     super()
@@ -136,15 +141,16 @@ class ByteStuffingDecoder extends ChunkReader implements ByteFrameDecoder {
     this.check()
     while (this.ready()) {
       const { chunk, at } = this
-      if (at === 0) this.#nextEsc = -1
+      if (at === 0) this.#beginChunk()
       const end = chunk.indexOf(END, at)
       const stop = end === -1 ? chunk.length : end
-      const begun = this.#pieces.length > 0 || this.#escaped
-      if (end === -1 || begun || this.#escapeBefore(at, end)) {
+      if (end === -1 || this.#pieces.length > 0 || this.#escaped) {
         this.#keep(stop)
         if (end === -1) continue
         if (this.#escaped) throw this.#badEscape(END)
         this.#join()
+      } else if (this.#escapeBefore(at, end)) {
+        this.#unstuff(at, end)
       } else {
         // END END: RFC 1055 says to ignore a frame without a byte in it.
         if (end === at) {
@@ -166,13 +172,48 @@ class ByteStuffingDecoder extends ChunkReader implements ByteFrameDecoder {
     return this.next() ? this.view() : null
   }
 
+  #beginChunk(): void {
+    this.#nextEsc = -1
+    this.#room = NOTHING
+    this.#used = 0
+  }
+
   /** Returns whether there is an ESC in `chunk` from `at` to `end`. Searches each byte once. */
   #escapeBefore(at: number, end: number): boolean {
     if (this.#nextEsc < at) {
       const found = this.chunk.indexOf(ESC, at)
-      this.#nextEsc = found === -1 ? Number.MAX_SAFE_INTEGER : found
+      this.#nextEsc = found === -1 ? this.chunk.length : found
     }
     return this.#nextEsc < end
+  }
+
+  /** Makes a frame of `chunk` from `at` to the END at `end`, without its escapes. */
+  #unstuff(at: number, end: number): void {
+    const { chunk } = this
+    // One room for all frames of a chunk: what is left of the chunk is enough for what is left.
+    if (this.#room.length - this.#used < end - at) {
+      this.#room = roomLike(chunk, chunk.length - at)
+      this.#used = 0
+    }
+    const room = this.#room
+    let size = this.#used
+    let from = at
+    while (this.#escapeBefore(from, end)) {
+      const esc = this.#nextEsc
+      this.copy(from, esc, room, size)
+      size += esc - from
+      if (size - this.#used > this.#maxFrameBytes) throw this.#tooLarge()
+      const byte = chunk[esc + 1]! // END if the frame ends with ESC
+      if (byte !== ESC_END && byte !== ESC_ESC) throw this.#badEscape(byte)
+      room[size++] = byte === ESC_END ? END : ESC
+      from = esc + 2
+    }
+    this.copy(from, end, room, size)
+    size += end - from
+    if (size - this.#used > this.#maxFrameBytes) throw this.#tooLarge()
+    this.bytes = room
+    this.start = this.#used
+    this.endOffset = this.#used = size
   }
 
   /** Adds `chunk` from `at` to `stop` to the pieces, without its escapes. */

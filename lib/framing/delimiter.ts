@@ -12,7 +12,6 @@ import {
   type ByteFrameCodec,
   type ByteFrameDecoder,
   ChunkReader,
-  copy,
   DEFAULT_MAX_FRAME_BYTES,
   Pieces,
   roomLike,
@@ -225,7 +224,7 @@ class DelimiterDecoder extends ChunkReader implements ByteFrameDecoder {
     const frame = roomLike(chunk, size)
     const before = Math.min(size, this.#pieces.length)
     this.#pieces.copyTo(frame, before)
-    copy(chunk, at, at + size - before, frame, before)
+    this.copy(at, at + size - before, frame, before)
     this.#pieces.clear()
     this.bytes = frame
     this.start = 0
