@@ -434,10 +434,13 @@ abstract class MessageDecoder<Frame> extends ChunkReader implements Http1Decoder
   /** The last complete head. */
   protected headBytes: Uint8Array = NOTHING
   protected headStart = 0
+  protected headEnd = 0
+  #headCopied = false
   /** Where the field lines of the section in progress begin, counted from its start. */
   protected firstField = 0
   /** Where they begin in the last complete head, counted from the start of `headBytes`. */
   protected fieldsStart = 0
+  /** See `FieldLines`. Many messages share one array. */
   #marks = new Int32Array(FIRST_MARKS)
   /** The marks of the message: those of its head, then those of its trailers. */
   #marksStart = 0
@@ -482,7 +485,11 @@ abstract class MessageDecoder<Frame> extends ChunkReader implements Http1Decoder
   next(): boolean {
     this.check()
     this.#found = false
-    while (this.phase !== COMPLETE) if (!this.#step()) return false
+    while (this.phase !== COMPLETE) {
+      if (this.#step()) continue
+      this.#letGoOfChunk()
+      return false
+    }
     this.phase = this.following
     this.#found = true
     return true
@@ -519,6 +526,22 @@ abstract class MessageDecoder<Frame> extends ChunkReader implements Http1Decoder
       return `after ${this.heldBytes} of the ${this.contentLength} bytes of a body`
     }
     return `after ${this.#bodyBytes} bytes of a chunked body, before its last chunk`
+  }
+
+  /** Copies the head of a message whose body is still to come: its chunk may be used again. */
+  #letGoOfChunk(): void {
+    const inBody = this.phase > FIELDS && this.phase < COMPLETE
+    if (!inBody) this.headBytes = NOTHING
+    else if (!this.#headCopied) {
+      const { headBytes, headStart, headEnd } = this
+      this.headBytes = roomLike(headBytes, headEnd - headStart)
+      this.headBytes.set(headBytes.subarray(headStart, headEnd))
+      this.fieldsStart -= headStart
+      this.headEnd -= headStart
+      this.headStart = 0
+      this.#headCopied = true
+    }
+    if (!this.#open) this.lines = NOTHING
   }
 
   /** Does what the phase asks for; `false` = it needs more bytes. */
@@ -745,6 +768,8 @@ abstract class MessageDecoder<Frame> extends ChunkReader implements Http1Decoder
     if (this.phase === FIELDS) {
       this.headBytes = this.lines
       this.headStart = this.section
+      this.headEnd = end
+      this.#headCopied = this.#copied
       this.fieldsStart = this.section + this.firstField
       this.#marksHead = this.#marksEnd
       this.#endHead()
@@ -1346,7 +1371,50 @@ function checkedLimits(options: Http1Options): Required<Http1Options> {
   return { maxHeaderBytes, maxHeaderFields, maxBodyBytes }
 }
 
-/** Returns a codec for requests. */
+/**
+ * Returns a codec for HTTP/1.0 and HTTP/1.1 requests: servers decode them, clients encode them.
+ *
+ * A request comes out when its body is complete. `body` is a view into the chunk when it arrived in
+ * one, else a copy; header strings are made when asked for. Requests may be pipelined. After a
+ * request whose `keepAlive` is false no other may follow; after CONNECT the decoder stops, and
+ * `rest()` has the tunnel's bytes. A head is at most `maxHeaderBytes` and `maxHeaderFields`, a body
+ * `maxBodyBytes`; a larger one is refused as soon as its length is known. The time is linear in the
+ * bytes for any chunks.
+ *
+ * `encode()` adds Content-Length when there is a body, and for POST, PUT and PATCH without one. It
+ * adds nothing else: HTTP/1.1 needs a Host. With `Transfer-Encoding: chunked` among the headers, or
+ * with trailers, the body is sent as one chunk. What its own decoder would refuse, or read as
+ * something else (a line break in a value), it refuses.
+ *
+ * @throws {RangeError} when an option is out of range.
+ * @throws {FrameError} from the decoder: `ERR_FRAME_MALFORMED` (answer 400 and close),
+ *   `ERR_FRAME_TOO_LARGE` (413 or 431), `ERR_FRAME_TRUNCATED` when the stream ends inside a request.
+ * @see RFC 9112 section 3 and 6, https://www.rfc-editor.org/rfc/rfc9112
+ *
+ * @example
+ * ```ts
+ * import assert from 'node:assert/strict'
+ * import { http1Request } from './http1.ts'
+ *
+ * const codec = http1Request()
+ * const headers = { Host: 'a.example', Accept: ['text/html', 'text/plain'] }
+ * const wire = codec.encode({ method: 'POST', target: '/x', headers, body: Buffer.from('hi') })
+ *
+ * const decoder = codec.decoder()
+ * decoder.push(wire.subarray(0, 60))
+ * assert.equal(decoder.read(), null) // the head is not complete
+ * decoder.push(wire.subarray(60))
+ * const request = decoder.read()
+ * assert.equal(request?.target, '/x')
+ * assert.equal(request.headers.get('accept'), 'text/html, text/plain')
+ * assert.equal(request.headers.get('content-length'), '2')
+ * assert.equal(request.body.toString(), 'hi')
+ * assert.equal(request.keepAlive, true)
+ *
+ * decoder.push(Buffer.from('GET / HTTP/1.1\r\nHost : a\r\n\r\n'))
+ * assert.throws(() => decoder.read(), { code: 'ERR_FRAME_MALFORMED' })
+ * ```
+ */
 export function http1Request(options: Http1RequestOptions = {}): Http1RequestCodec {
   const limits = checkedLimits(options)
   const methods = new Set(options.methods ?? METHODS)
@@ -1367,7 +1435,47 @@ export function http1Request(options: Http1RequestOptions = {}): Http1RequestCod
   }
 }
 
-/** Returns a codec for responses. */
+/**
+ * Returns a codec for HTTP/1.0 and HTTP/1.1 responses: clients decode them, servers encode them.
+ *
+ * Limits, views and strings are those of `http1Request()`. An interim response (100 to 199, but
+ * not 101) is a frame of its own; the final one comes after it. A response without a length ends
+ * with the stream: after `end()`, `read()` returns it. Whether a response to HEAD or CONNECT has a
+ * body its bytes do not tell: say the methods with `expect()`. After 101, or 2xx to CONNECT, the
+ * decoder stops, and `rest()` has the bytes of the other protocol.
+ *
+ * `encode()` adds Content-Length to each response that has a body, empty or not. Say
+ * `requestMethod: 'HEAD'` to send a length without the body.
+ *
+ * @throws {RangeError} when an option is out of range.
+ * @throws {FrameError} from the decoder, as from that of `http1Request()`.
+ * @see RFC 9112 section 4 and 6, https://www.rfc-editor.org/rfc/rfc9112
+ *
+ * @example
+ * ```ts
+ * import assert from 'node:assert/strict'
+ * import { http1Response } from './http1.ts'
+ *
+ * const codec = http1Response()
+ * const headers = { 'Content-Type': 'text/plain', 'Set-Cookie': ['a=1', 'b=2'] }
+ * const wire = codec.encode({ status: 200, reason: 'OK', headers, body: Buffer.from('hello') })
+ *
+ * const decoder = codec.decoder()
+ * decoder.expect('GET')
+ * decoder.expect('HEAD')
+ * decoder.push(Buffer.from('HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n'))
+ * decoder.push(wire)
+ * decoder.push(Buffer.from('HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n'))
+ * assert.equal(decoder.read()?.status, 103)
+ *
+ * const response = decoder.read()
+ * assert.equal(response?.status, 200)
+ * assert.deepEqual(response.headers.getAll('set-cookie'), ['a=1', 'b=2'])
+ * assert.equal(response.body.toString(), 'hello')
+ * assert.equal(decoder.read()?.body.length, 0) // the answer to HEAD
+ * decoder.end()
+ * ```
+ */
 export function http1Response(options: Http1Options = {}): Http1ResponseCodec {
   const limits = checkedLimits(options)
   return {

@@ -5,12 +5,22 @@ import net, { type AddressInfo } from 'node:net'
 import { FrameError } from '../../lib/framing/frame.ts'
 import {
   type Http1Decoder,
+  type Http1Message,
   type Http1Request,
   type Http1Response,
   http1Request,
   http1Response,
 } from '../../lib/framing/http1.ts'
 import type { CorpusEntry } from './http1-corpus.ts'
+
+/** How a decoder is driven: one way of using it for each. */
+export type Mode = 'read' | 'next' | 'late' | 'reuse'
+
+export interface OurVerdict extends Verdict {
+  message: string | null
+  /** The fields and trailers of each frame. */
+  fields: string[]
+}
 
 export interface Verdict {
   /** The complete messages, as in `CorpusEntry.frames`. */
@@ -24,32 +34,37 @@ export function ourVerdict(
   side: 'request' | 'response',
   chunks: Uint8Array[],
   method = 'GET',
-  mode: 'read' | 'next' | 'late' = 'read',
-): Verdict & { message: string | null } {
+  mode: Mode = 'read',
+): OurVerdict {
   if (side === 'request') return drive(http1Request().decoder(), chunks, requestText, mode)
   const decoder = http1Response().decoder()
   decoder.expect(method)
   return drive(decoder, chunks, responseText, mode)
 }
 
-function drive<Frame>(
+function drive<Frame extends Http1Message>(
   decoder: Http1Decoder<Frame>,
   chunks: Uint8Array[],
   asText: (frame: Frame) => string,
-  mode: 'read' | 'next' | 'late',
-): Verdict & { message: string | null } {
+  mode: Mode,
+): OurVerdict {
   const frames: string[] = []
+  const fields: string[] = []
   const drain = () => {
     for (;;) {
       const frame = mode === 'next' ? (decoder.next() ? decoder.frame() : null) : decoder.read()
       if (frame === null) return
       frames.push(asText(frame))
+      fields.push(JSON.stringify([frame.headers, frame.trailers]))
     }
   }
   try {
     for (const chunk of chunks) {
-      decoder.push(chunk)
+      // A chunk is the caller's again once read() has returned null.
+      const bytes = mode === 'reuse' ? Uint8Array.from(chunk) : chunk
+      decoder.push(bytes)
       if (mode !== 'late') drain()
+      if (mode === 'reuse') bytes.fill(0xee)
     }
     if (mode !== 'late') decoder.end()
     else {
@@ -59,9 +74,9 @@ function drive<Frame>(
     drain()
   } catch (error) {
     if (!(error instanceof FrameError)) throw error
-    return { frames, error: error.code, message: error.message }
+    return { frames, fields, error: error.code, message: error.message }
   }
-  return { frames, error: null, message: null }
+  return { frames, fields, error: null, message: null }
 }
 
 export function requestText(frame: Http1Request): string {

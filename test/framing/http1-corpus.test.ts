@@ -19,7 +19,7 @@ describe.each([
       const whole = ourVerdict(side, [stream], method)
       expect({ frames: whole.frames, error: whole.error }).toEqual({ frames, error })
       for (const [cut, chunks] of allCuts(stream)) {
-        for (const mode of ['read', 'next', 'late'] as const) {
+        for (const mode of ['read', 'next', 'late', 'reuse'] as const) {
           const verdict = ourVerdict(side, chunks, method, mode)
           expect({ cut, mode, ...verdict }).toEqual({ cut, mode, ...whole })
         }

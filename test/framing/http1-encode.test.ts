@@ -422,6 +422,7 @@ test.each([
       // ourVerdict() throws what is no FrameError.
       const whole = ourVerdict(side, [wire], entry.method)
       expect(ourVerdict(side, cutAt(wire, places), entry.method)).toEqual(whole)
+      expect(ourVerdict(side, cutAt(wire, places), entry.method, 'reuse')).toEqual(whole)
       const single = Array.from(wire, byte => Uint8Array.of(byte))
       expect(ourVerdict(side, single, entry.method, 'next')).toEqual(whole)
     }),
