@@ -68,7 +68,7 @@ export function delimiter(options: DelimiterOptions): ByteFrameCodec {
     if (frame.length > maxFrameBytes) {
       throw new RangeError(`frame is ${frame.length} bytes, limit ${maxFrameBytes}`)
     }
-    search.matched = 0
+    // The mark behind the frame is found in any case, so each search begins with nothing matched.
     const inside = search.find(frame, 0)
     const behind = inside === -1 ? frame.length + search.find(mark, 0) : inside
     if (behind !== frame.length + mark.length) {

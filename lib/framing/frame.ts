@@ -269,7 +269,7 @@ export abstract class ChunkReader {
   push(chunk: Uint8Array): void {
     if (!ArrayBuffer.isView(chunk)) {
       throw new TypeError(
-        `push() takes a Uint8Array, not ${typeof chunk} (no setEncoding(), please)`,
+        `push() takes a Uint8Array, not ${typeof chunk}: setEncoding() makes text of a stream`,
       )
     }
     if (this.#failure !== null || chunk.length === 0) return
@@ -408,6 +408,8 @@ export abstract class ChunkReader {
     this.#first = this.#last = null
     this.chunk = this.bytes = this.held = this.#spare = NOTHING
     this.at = this.limit = this.start = this.endOffset = this.heldBytes = 0
+    this.#chunkPlace.find(NOTHING)
+    this.#roomPlace.find(NOTHING)
     return this.#failure
   }
 }

@@ -104,7 +104,8 @@ export function lengthPrefix(options: LengthPrefixOptions = {}): ByteFrameCodec 
 class LengthPrefixDecoder extends ChunkReader implements ByteFrameDecoder {
   readonly #prefixBytes: number
   readonly #little: boolean
-  readonly #fourBig: boolean
+  /** The largest length that the quick way in `#move()` takes; -1 = it knows no such prefix. */
+  readonly #quick: number
   readonly #largest: number
   /** The count as far as it has come: its first `#counted` bytes. */
   #counted = 0
@@ -114,7 +115,7 @@ class LengthPrefixDecoder extends ChunkReader implements ByteFrameDecoder {
     super()
     this.#prefixBytes = prefixBytes
     this.#little = little
-    this.#fourBig = prefixBytes === 4 && !little
+    this.#quick = prefixBytes === 4 && !little ? Math.min(largest, 2 ** 31 - 1) : -1
     this.#largest = largest
   }
 
@@ -130,11 +131,11 @@ class LengthPrefixDecoder extends ChunkReader implements ByteFrameDecoder {
   #move(reuse: boolean): boolean {
     const { bytes, at } = this
     const payload = at + 4
-    if (this.#fourBig && payload <= this.limit) {
+    if (payload <= this.limit) {
       const length =
         (bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!
       const end = payload + length
-      if (length >>> 0 <= this.#largest && end <= this.limit) {
+      if (length >>> 0 <= this.#quick && end <= this.limit) {
         this.start = payload
         this.endOffset = end
         this.at = end

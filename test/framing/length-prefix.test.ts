@@ -77,10 +77,13 @@ test.each(forged)('lengthPrefix refuses a forged length of %d', (_, exact, prefi
     const wire = endian === 'big' ? count.subarray(8 - prefixBytes) : count.subarray(0, prefixBytes)
     const codec = lengthPrefix({ prefixBytes, endian })
     const largest = lengthPrefix({ prefixBytes, endian, maxFrameBytes: Number.MAX_SAFE_INTEGER })
+    const good = codec.encode(bytes('good'))
+    const frames = [bytes('good'), bytes('good')]
     expectForAllCuts(codec, bytes(wire, 'x'), [], 'ERR_FRAME_TOO_LARGE')
+    expectForAllCuts(codec, bytes(good, good, wire, 'x'), frames, 'ERR_FRAME_TOO_LARGE')
     const tooLarge = exact > Number.MAX_SAFE_INTEGER
     const verdict = tooLarge ? 'ERR_FRAME_TOO_LARGE' : 'ERR_FRAME_TRUNCATED'
-    expectForAllCuts(largest, bytes(wire, 'x'), [], verdict)
+    expectForAllCuts(largest, bytes(good, good, wire, 'x'), frames, verdict)
     const decoder = codec.decoder()
     decoder.push(wire)
     const size = tooLarge ? 'more than 2^53 - 1' : exact

@@ -80,6 +80,26 @@ test('lines reads a line that is longer than its blocks, cut anywhere', () => {
   }
 })
 
+test('lines has an exact limit for a line that is longer than its blocks', () => {
+  const codec = lines({ maxLineBytes: 100_000 })
+  for (const size of [100_000, 100_001]) {
+    for (const chunkBytes of [size + 2, 65_536, 1000]) {
+      const decoder = codec.decoder()
+      const wire = bytes('x'.repeat(size), '\r\n')
+      const read = (): string | null => {
+        for (let at = 0; at < wire.length; at += chunkBytes) {
+          decoder.push(wire.subarray(at, at + chunkBytes))
+          const line = decoder.read()
+          if (line !== null) return line
+        }
+        return null
+      }
+      if (size === 100_000) expect(read()).toHaveLength(size)
+      else expect(read).toThrow('line of more than 100000 bytes')
+    }
+  }
+})
+
 test('lines writes the end it was told to', () => {
   expect(lines().encode('a')).toEqual(new TextEncoder().encode('a\n'))
   expect(lines({ lineEnd: '\r\n' }).encode('é')).toEqual(new TextEncoder().encode('é\r\n'))

@@ -48,6 +48,14 @@ test('varintPrefix reads a count that is longer than it must be, up to ten bytes
   }
 })
 
+test('varintPrefix reads frames with counts of three bytes behind each other', () => {
+  const frames = [bytes('a'), Buffer.alloc(20_000, 1), Buffer.alloc(40_000, 2), bytes('b')]
+  const decoder = varintPrefix().decoder()
+  decoder.push(bytes(...frames.map(frame => varintPrefix().encode(frame))))
+  for (const frame of frames) expect(Buffer.compare(decoder.read()!, frame)).toBe(0)
+  expect(decoder.read()).toBeNull()
+})
+
 test('varintPrefix refuses a count that goes on after ten bytes', () => {
   const good = bytes([1], 'x')
   for (const filler of [0x80, 0xff, 0x81]) {
@@ -72,10 +80,12 @@ test.each([
   2n ** 63n,
   2n ** 64n - 1n,
 ])('varintPrefix refuses a forged count of %d', count => {
-  expectForAllCuts(varintPrefix(), bytes(varint(count), 'x'), [], 'ERR_FRAME_TOO_LARGE')
+  const stream = bytes([1], 'a', [1], 'b', varint(count), 'x')
+  const frames = [bytes('a'), bytes('b')]
+  expectForAllCuts(varintPrefix(), stream, frames, 'ERR_FRAME_TOO_LARGE')
   const largest = varintPrefix({ maxFrameBytes: Number.MAX_SAFE_INTEGER })
   const verdict = count >= 2n ** 53n ? 'ERR_FRAME_TOO_LARGE' : 'ERR_FRAME_TRUNCATED'
-  expectForAllCuts(largest, bytes(varint(count), 'x'), [], verdict)
+  expectForAllCuts(largest, stream, frames, verdict)
 })
 
 test('varintPrefix takes a frame of exactly the limit and refuses one byte more', () => {
