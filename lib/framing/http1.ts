@@ -1134,7 +1134,8 @@ class RequestDecoder extends MessageDecoder<Http1Request> implements Http1Reques
     }
     this.method = text(bytes, start, methodEnd)
     this.target = text(bytes, methodEnd + 1, at)
-    if (!this.#methods.has(this.method)) throw this.malformed('unknown method')
+    if (!this.#methods.has(this.method))
+      throw this.malformed(`unknown method ${this.method.slice(0, 20)}`)
     if (!isTarget(this.method, this.target)) {
       throw this.malformed('wrong form of request-target (RFC 9112 section 3.2)')
     }
@@ -1304,8 +1305,8 @@ function fieldLines(fields: readonly (readonly [string, string])[]): string {
   return lines
 }
 
-/** Whether and how a message has a body, apart from its fields. */
-type BodyRule = 'none' | 'length when not empty' | 'always a length'
+/** What a message may say of a body, and what is said for it. */
+type BodyRule = 'nothing' | 'length but no body' | 'length unless empty' | 'always a length'
 
 function encodeMessage(startLine: string, message: Http1MessageInit, rule: BodyRule): Uint8Array {
   const body = message.body ?? NOTHING
@@ -1315,19 +1316,24 @@ function encodeMessage(startLine: string, message: Http1MessageInit, rule: BodyR
   const names = fields.map(([name]) => name.toLowerCase())
   const sized = names.includes('content-length')
   let chunked = names.includes('transfer-encoding')
-  if (rule === 'none' && (body.length > 0 || trailers !== '')) {
+  const bodyless = rule === 'nothing' || rule === 'length but no body'
+  if (bodyless && (body.length > 0 || trailers !== '')) {
     throw new RangeError(`body of ${body.length} bytes in a message that has none`)
+  }
+  if (rule === 'nothing' && (sized || chunked)) {
+    // RFC 9112 section 6.1, RFC 9110 section 8.6. A decoder ignores them; a sender must not send.
+    throw new RangeError('Content-Length or Transfer-Encoding in a message that never has a body')
   }
   if (!sized && !chunked && trailers !== '') {
     chunked = true
     fields.push(['Transfer-Encoding', 'chunked'])
   } else if (!sized && !chunked && (body.length > 0 || rule === 'always a length')) {
-    if (rule !== 'none') fields.push(['Content-Length', String(body.length)])
+    fields.push(['Content-Length', String(body.length)])
   }
   if (!chunked && trailers !== '') throw new RangeError('trailers after a body with a length')
   let head = `${startLine}\r\n${fieldLines(fields)}\r\n`
   let tail = ''
-  if (chunked && rule !== 'none') {
+  if (chunked && !bodyless) {
     if (body.length > 0) head += `${body.length.toString(16)}\r\n`
     tail = `${body.length > 0 ? '\r\n' : ''}0\r\n${trailers}\r\n`
   }
@@ -1337,6 +1343,13 @@ function encodeMessage(startLine: string, message: Http1MessageInit, rule: BodyR
   const tailStart = head.length + body.length
   for (let i = 0; i < tail.length; i++) wire[tailStart + i] = tail.charCodeAt(i)
   return wire
+}
+
+/** RFC 9112 section 6.3, rules 1 and 2. */
+function responseRule(status: number, requestMethod: string): BodyRule {
+  if (status < 200 || status === 204) return 'nothing'
+  if (requestMethod === 'CONNECT' && status < 300) return 'nothing'
+  return requestMethod === 'HEAD' || status === 304 ? 'length but no body' : 'always a length'
 }
 
 /**
@@ -1423,7 +1436,7 @@ export function http1Request(options: Http1RequestOptions = {}): Http1RequestCod
     encode(message) {
       const { method, target, version = '1.1', body } = message
       // RFC 9110 section 8.6: such requests say that they have no content.
-      const rule = anticipated.includes(method) ? 'always a length' : 'length when not empty'
+      const rule = anticipated.includes(method) ? 'always a length' : 'length unless empty'
       const wire = encodeMessage(`${method} ${target} HTTP/${version}`, message, rule)
       const sent = readBack(new RequestDecoder(limits, methods), wire, body)
       if (sent.method !== method || sent.target !== target || sent.version !== version) {
@@ -1481,13 +1494,7 @@ export function http1Response(options: Http1Options = {}): Http1ResponseCodec {
   return {
     encode(message) {
       const { status, reason = '', version = '1.1', requestMethod = 'GET', body } = message
-      const bodyless =
-        requestMethod === 'HEAD' ||
-        status < 200 ||
-        status === 204 ||
-        status === 304 ||
-        (requestMethod === 'CONNECT' && status < 300)
-      const rule = bodyless ? 'none' : 'always a length'
+      const rule = responseRule(status, requestMethod)
       const wire = encodeMessage(`HTTP/${version} ${status} ${reason}`, message, rule)
       const decoder = new ResponseDecoder(limits)
       decoder.expect(requestMethod)

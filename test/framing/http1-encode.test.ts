@@ -29,7 +29,7 @@ describe('http1Request encode', () => {
       `${head('GET / HTTP/1.1', 'Host: a', 'Content-Length: 5')}hello`,
     ],
     [
-      'a length of 0 for POST, which announces content',
+      'a length of 0 for POST (RFC 9110 section 8.6)',
       { method: 'POST' },
       head('POST / HTTP/1.1', 'Host: a', 'Content-Length: 0'),
     ],
@@ -69,7 +69,7 @@ describe('http1Request encode', () => {
   })
 
   test.each<[string, Partial<Http1RequestInit>]>([
-    ['HTTP/1.1 without Host', { headers: {} }],
+    ['HTTP/1.1 without Host (RFC 9112 section 3.2)', { headers: {} }],
     ['two Hosts', { headers: { Host: ['a', 'b'] } }],
     ['a bad Host', { headers: { Host: 'a b' } }],
     [
@@ -82,10 +82,13 @@ describe('http1Request encode', () => {
     ],
     ['a length without a body', { headers: { Host: 'a', 'Content-Length': '6' } }],
     ['a length of 0 with a body', { body: hello, headers: { Host: 'a', 'Content-Length': '0' } }],
-    ['two lengths', { body: hello, headers: { Host: 'a', 'Content-Length': ['5', '5'] } }],
+    [
+      'two lengths (RFC 9112 section 6.3)',
+      { body: hello, headers: { Host: 'a', 'Content-Length': ['5', '5'] } },
+    ],
     ['a length that is no number', { body: hello, headers: { Host: 'a', 'Content-Length': '+5' } }],
     [
-      'a length and chunked',
+      'a length and chunked (RFC 9112 section 6.2)',
       {
         body: hello,
         headers: { Host: 'a', 'Content-Length': '5', 'Transfer-Encoding': 'chunked' },
@@ -96,7 +99,7 @@ describe('http1Request encode', () => {
       { body: hello, headers: { Host: 'a', 'Transfer-Encoding': 'gzip' } },
     ],
     [
-      'chunked in HTTP/1.0',
+      'chunked in HTTP/1.0 (RFC 9112 section 6.1)',
       { version: '1.0', headers: { Host: 'a', 'Transfer-Encoding': 'chunked' } },
     ],
     [
@@ -105,7 +108,7 @@ describe('http1Request encode', () => {
     ],
     ['a length among the trailers', { trailers: { 'Content-Length': '5' } }],
     ['LF in a value', { headers: { Host: 'a', X: '1\nY: 2' } }],
-    ['CR in a value', { headers: { Host: 'a', X: '1\rY: 2' } }],
+    ['CR in a value (RFC 9112 section 2.2)', { headers: { Host: 'a', X: '1\rY: 2' } }],
     ['CR LF in a value', { headers: { Host: 'a', X: '1\r\nY: 2' } }],
     ['an empty line in a value', { headers: { Host: 'a', X: '1\r\n\r\nGET / HTTP/1.1' } }],
     ['NUL in a value', { headers: { Host: 'a', X: '\0' } }],
@@ -149,7 +152,11 @@ describe('http1Request encode', () => {
 describe('http1Response encode', () => {
   test.each<[string, Partial<Http1ResponseInit>, string]>([
     ['a length of 0', { reason: 'OK' }, head('HTTP/1.1 200 OK', 'Content-Length: 0')],
-    ['no reason', { body: hello }, `${head('HTTP/1.1 200 ', 'Content-Length: 5')}hello`],
+    [
+      'no reason, but the space before it (RFC 9112 section 4)',
+      { body: hello },
+      `${head('HTTP/1.1 200 ', 'Content-Length: 5')}hello`,
+    ],
     ['204 without length', { status: 204 }, head('HTTP/1.1 204 ')],
     [
       '304 with the length of another answer',
@@ -193,6 +200,23 @@ describe('http1Response encode', () => {
     ['a body in an interim response', { status: 103, body: hello }],
     ['a body in an answer to HEAD', { requestMethod: 'HEAD', body: hello }],
     ['a body before a tunnel', { requestMethod: 'CONNECT', body: hello }],
+    ['a length in 204 (RFC 9110 section 8.6)', { status: 204, headers: { 'Content-Length': '0' } }],
+    [
+      'a length in an interim response (RFC 9110 section 8.6)',
+      { status: 100, headers: { 'Content-Length': '0' } },
+    ],
+    [
+      'a length in 200 to CONNECT (RFC 9110 section 8.6)',
+      { requestMethod: 'CONNECT', headers: { 'Content-Length': '0' } },
+    ],
+    [
+      'a coding in 204 (RFC 9112 section 6.1)',
+      { status: 204, headers: { 'Transfer-Encoding': 'chunked' } },
+    ],
+    [
+      'a coding in 101 (RFC 9112 section 6.1)',
+      { status: 101, headers: { 'Transfer-Encoding': 'chunked' } },
+    ],
     ['trailers without a body', { status: 204, trailers: { X: '1' } }],
     ['a length that is not that of the body', { body: hello, headers: { 'Content-Length': '4' } }],
     ['a status below 100', { status: 99 }],
@@ -203,7 +227,10 @@ describe('http1Response encode', () => {
     ['NUL in the reason', { reason: '\0' }],
     ['a reason above 0xff', { reason: '\u014f' }],
     ['CR LF in a value', { headers: { 'Set-Cookie': 'a=1\r\nLocation: /' } }],
-    ['chunked in HTTP/1.0', { version: '1.0', headers: { 'Transfer-Encoding': 'chunked' } }],
+    [
+      'chunked in HTTP/1.0 (RFC 9112 section 6.1)',
+      { version: '1.0', headers: { 'Transfer-Encoding': 'chunked' } },
+    ],
   ])('refuses %s', (_, init) => {
     expect(() => response(init)).toThrow(RangeError)
   })
