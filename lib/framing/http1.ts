@@ -659,11 +659,8 @@ abstract class MessageDecoder<Frame> extends ChunkReader implements Http1Decoder
     } else if (!this.#partial) this.#scanned = this.linesEnd
     this.#partial = true
     while (this.ready()) {
-      const { chunk, at } = this
-      const lineEnd = chunk.indexOf(LF, at) + 1
-      const room = at + this.#limits.maxHeaderBytes - this.linesEnd
-      const end = Math.min(lineEnd === 0 ? chunk.length : lineEnd, room)
-      this.#append(end)
+      const lineEnd = this.chunk.indexOf(LF, this.at) + 1
+      this.#append(lineEnd === 0 ? this.chunk.length : lineEnd)
       if (!this.#findLineEnd(this.#scanned)) continue
       this.#partial = false
       return true

@@ -1,4 +1,6 @@
 import { inspect } from 'node:util'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { describe, expect, test } from 'vitest'
 import { FrameError } from '../../lib/framing/frame.ts'
 import {
@@ -205,6 +207,22 @@ describe('http1 bodies', () => {
     }
     expect(found).toEqual(['POST / HTTP/1.1 "hello"a', 'POST / HTTP/1.1 "hello"a'])
   })
+})
+
+test('http1 lets go of a chunk that it has read', async () => {
+  setFlagsFromString('--expose-gc')
+  const collectGarbage = runInNewContext('gc') as () => void
+  const decoder = http1Request().decoder()
+  const refs = [get(), get('X: 1'), post(['Content-Length: 9'], 'part')].map(text => {
+    const chunk = Uint8Array.from(latin1(text))
+    decoder.push(chunk)
+    while (decoder.read() !== null);
+    return new WeakRef(chunk.buffer)
+  })
+  await new Promise(resolve => setImmediate(resolve))
+  collectGarbage()
+  expect(refs.map(ref => ref.deref())).toEqual([undefined, undefined, undefined])
+  expect(decoder.head?.headers.get('content-length')).toBe('9')
 })
 
 test.each([
@@ -458,6 +476,11 @@ describe('http1 limits', () => {
       post(['Transfer-Encoding: chunked'], `${chunk.repeat(count)}0\r\n\r\n`)
     expectCode({ maxHeaderBytes: 90 }, text(3), null)
     expectCode({ maxHeaderBytes: 90 }, text(4), large)
+    const padded = `${'0'.repeat(30)}1\r\na\r\n`
+    const manyZeros = (count: number) =>
+      post(['Transfer-Encoding: chunked'], `${padded.repeat(count)}0\r\n\r\n`)
+    expectCode({ maxHeaderBytes: 60 }, manyZeros(4), null)
+    expectCode({ maxHeaderBytes: 60 }, manyZeros(5), large)
     const zeros = post(['Transfer-Encoding: chunked'], `${'0'.repeat(60)}5\r\nhello\r\n`)
     expectCode({ maxHeaderBytes: 60 }, zeros, large)
   })
