@@ -9,13 +9,24 @@ export class Tally {
   frames = 0
   /** Bytes of payload; characters where the frames are strings. */
   bytes = 0
+  /** The frame leaves the loop, as in a real program: else the compiler need not even make it. */
+  last: unknown = null
   /** While a candidate is checked, copies of everything that came out. */
   kept: Buffer[] | null = null
 
   take(frame: Uint8Array | string): void {
     this.frames++
     this.bytes += frame.length
+    this.last = frame
     if (this.kept !== null) this.kept.push(Buffer.from(frame as Uint8Array))
+  }
+
+  /** Counts a frame that is a list of pieces; they are joined only while a candidate is checked. */
+  takeList(frame: { byteLength: number; subarray(): Uint8Array }): void {
+    this.frames++
+    this.bytes += frame.byteLength
+    this.last = frame
+    if (this.kept !== null) this.kept.push(Buffer.from(frame.subarray()))
   }
 }
 

@@ -167,8 +167,10 @@ export function markdownText(results: readonly Result[], ran: Machine, date: str
     [
       'Each candidate runs in a process of its own. The candidates of a table take turns in one',
       'run. A figure is the median of the samples, and a sample is a mean that includes garbage',
-      'collection. A ratio is the median of the ratios within a round, above 1 = faster. All',
-      'candidates yield the right frames, byte by byte: each is checked before it is timed.',
+      'collection. Time is the time that the main thread had a core, so that other programs on the',
+      'machine count for little. A ratio is the median of the ratios within a round, above 1 =',
+      'faster. All candidates yield the right frames, byte by byte: each is checked before it is',
+      'timed.',
       'Stream packages are driven with `write()` and `data` events, with a buffer large enough',
       'that they never have to wait, where they allow it.',
     ].join('\n'),

@@ -194,14 +194,7 @@ function listEncoders(payloadBytes: number): Candidate[] {
         const options = { lengthEncoder }
         const payloads = payloadsOf(payloadBytes)
         return encodeWork(payloads, uint32be, tally => {
-          for (const payload of payloads) {
-            const list = encode.single(payload, options)
-            if (tally.kept !== null) tally.take(list.subarray())
-            else {
-              tally.frames++
-              tally.bytes += list.byteLength
-            }
-          }
+          for (const payload of payloads) tally.takeList(encode.single(payload, options))
         })
       },
     },

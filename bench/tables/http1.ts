@@ -101,6 +101,7 @@ async function kit(input: Input, look: (message: Message) => boolean): Promise<W
       for (let message = decoder.read(); message !== null; message = decoder.read()) {
         if (message.status !== 200 || !look(message)) throw new Error('not the message')
         tally.take(message.body)
+        tally.last = message
       }
     }
   })

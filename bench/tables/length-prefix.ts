@@ -152,12 +152,7 @@ async function itLengthPrefixed(input: Input): ReturnType<Candidate['prepare']> 
     { bytes: 4 },
   )
   const run = (): void => {
-    for (const frame of decode(input.chunks, { lengthDecoder })) {
-      if (tally.kept === null) {
-        tally.frames++
-        tally.bytes += frame.byteLength
-      } else tally.take(frame.subarray())
-    }
+    for (const frame of decode(input.chunks, { lengthDecoder })) tally.takeList(frame)
   }
   return work(input, tally, run)
 }

@@ -47,12 +47,7 @@ function table(payloadBytes: number): Table {
           const given = input()
           const tally = new Tally()
           return work(given, tally, () => {
-            for (const frame of decode(given.chunks)) {
-              if (tally.kept === null) {
-                tally.frames++
-                tally.bytes += frame.byteLength
-              } else tally.take(frame.subarray())
-            }
+            for (const frame of decode(given.chunks)) tally.takeList(frame)
           })
         },
       },
