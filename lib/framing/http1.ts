@@ -1188,9 +1188,8 @@ function isTarget(method: string, target: string): boolean {
 class ResponseDecoder extends MessageDecoder<Http1Response> implements Http1ResponseDecoder {
   status = 0
   requestMethod = 'GET'
-  /** The methods of the requests that are not answered yet, from `#answered` on. */
+  /** The methods of the requests that are not answered yet. */
   readonly #asked: string[] = []
-  #answered = 0
   #lastReason = ''
   protected readonly bodyEndsWithStream = true
 
@@ -1247,16 +1246,14 @@ class ResponseDecoder extends MessageDecoder<Http1Response> implements Http1Resp
   protected headAllowsBody(): boolean {
     const { status } = this
     const interim = status < 200 && status !== 101
-    this.requestMethod = this.#asked[this.#answered] ?? 'GET'
+    this.requestMethod = this.#asked[0] ?? 'GET'
     if (interim) {
       // RFC 9110 section 15.2: the final response is still to come.
       this.keepAlive = true
       this.following = START
       return false
     }
-    if (this.#answered < this.#asked.length && ++this.#answered === this.#asked.length) {
-      this.#asked.length = this.#answered = 0
-    }
+    if (this.#asked.length > 0) this.#asked.shift()
     if (status === 101 || (this.requestMethod === 'CONNECT' && status < 300)) {
       this.following = TUNNEL
       return false

@@ -212,17 +212,18 @@ describe('http1 bodies', () => {
 test('http1 lets go of a chunk that it has read', async () => {
   setFlagsFromString('--expose-gc')
   const collectGarbage = runInNewContext('gc') as () => void
-  const decoder = http1Request().decoder()
-  const refs = [get(), get('X: 1'), post(['Content-Length: 9'], 'part')].map(text => {
+  const texts = [get(), post(['Content-Length: 9'], 'part')]
+  const decoders = texts.map(() => http1Request().decoder())
+  const refs = texts.map((text, i) => {
     const chunk = Uint8Array.from(latin1(text))
-    decoder.push(chunk)
-    while (decoder.read() !== null);
+    decoders[i]!.push(chunk)
+    while (decoders[i]!.read() !== null);
     return new WeakRef(chunk.buffer)
   })
   await new Promise(resolve => setImmediate(resolve))
   collectGarbage()
-  expect(refs.map(ref => ref.deref())).toEqual([undefined, undefined, undefined])
-  expect(decoder.head?.headers.get('content-length')).toBe('9')
+  expect(refs.map(ref => ref.deref())).toEqual([undefined, undefined])
+  expect(decoders.map(({ head }) => head?.headers.get('content-length'))).toEqual([undefined, '9'])
 })
 
 test.each([
@@ -462,6 +463,17 @@ describe('http1 limits', () => {
     const many = Array.from({ length: 99 }, (_, i) => `F${i}: ${i}`)
     expect(oneRequest(get(...many)).headers.size).toBe(100)
     expect(() => oneRequest(get(...many, 'one: more'))).toThrow('more than 100 field lines')
+  })
+
+  test('count the field lines of each message, however many came before', () => {
+    const fields = (count: number) => get(...Array.from({ length: count - 1 }, (_, i) => `F: ${i}`))
+    for (let before = 0; before < 60; before++) {
+      const decoder = http1Request({ maxHeaderFields: 20 }).decoder()
+      decoder.push(latin1(fields(3).repeat(before) + fields(20) + fields(21)))
+      for (let i = 0; i < before; i++) expect(decoder.read()?.headers.size).toBe(3)
+      expect(decoder.read()?.headers.size).toBe(20)
+      expect(() => decoder.read()).toThrow('field line 21: more than 20 field lines')
+    }
   })
 
   test('count trailers as a section of their own', () => {
