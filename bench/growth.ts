@@ -21,7 +21,7 @@ export interface GrowthEffort {
   limitMs: number
 }
 
-export const fullGrowth: GrowthEffort = { repeats: 5, limitMs: 3000 }
+export const fullGrowth: GrowthEffort = { repeats: 3, limitMs: 2000 }
 export const quickGrowth: GrowthEffort = { repeats: 1, limitMs: 1000 }
 
 export interface GrowthCell {

@@ -22,7 +22,7 @@ export interface Effort {
   warmUpMs: number
 }
 
-export const fullEffort: Effort = { starts: 3, rounds: 9, sampleMs: 60, warmUpMs: 400 }
+export const fullEffort: Effort = { starts: 2, rounds: 9, sampleMs: 60, warmUpMs: 300 }
 export const quickEffort: Effort = { starts: 1, rounds: 5, sampleMs: 40, warmUpMs: 200 }
 
 export interface Row {

@@ -210,6 +210,15 @@ function table(payloadBytes: number): Table {
         },
       },
       {
+        id: 'transform',
+        label: 'this kit, frameTransform()',
+        async prepare() {
+          const { lengthPrefix } = await import('../../lib/framing/length-prefix.ts')
+          const { frameTransform } = await import('../../lib/framing/stream.ts')
+          return throughStream(frameTransform(lengthPrefix()), input())
+        },
+      },
+      {
         id: 'frame-stream',
         label: 'frame-stream',
         package: 'frame-stream',

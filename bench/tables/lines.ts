@@ -90,6 +90,15 @@ function textTable(name: string, ending: '\n' | '\r\n'): Table {
         },
       },
       {
+        id: 'transform',
+        label: 'this kit, frameTransform(lines())',
+        async prepare() {
+          const { lines } = await import('../../lib/framing/lines.ts')
+          const { frameTransform } = await import('../../lib/framing/stream.ts')
+          return throughStream(frameTransform(lines()), input())
+        },
+      },
+      {
         id: 'split2',
         label: `split2(${printed})`,
         package: 'split2',

@@ -99,6 +99,12 @@ function packagesOf(): string[] {
   return candidates.flatMap(({ package: name }) => (name === undefined ? [] : [name]))
 }
 
+// Whoever reads this may stop early: `| head`.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error
+  process.exit()
+})
+
 const { wanted, quick, everything } = parse()
 const ran = machine(packagesOf())
 console.log(`${machineLine(ran)}\n`)

@@ -94,6 +94,12 @@ function parse(): { words: string[]; force: boolean; js: boolean; imports: strin
   }
 }
 
+// Whoever reads this may stop early: `| head`.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error
+  process.exit()
+})
+
 const { words, force, js, imports } = parse()
 const [command, name, folder, ...rest] = words
 if (imports !== undefined && imports !== 'ts' && imports !== 'js') {
