@@ -196,23 +196,28 @@ class ByteStuffingDecoder extends ChunkReader implements ByteFrameDecoder {
       this.#used = 0
     }
     const room = this.#room
-    let size = this.#used
+    const used = this.#used
+    // The frame is copied as it is, then closed up: copyWithin() needs no views (measured).
+    this.copy(at, end, room, used)
+    const moved = used - at
+    let size = used
     let from = at
     while (this.#escapeBefore(from, end)) {
       const esc = this.#nextEsc
-      this.copy(from, esc, room, size)
+      if (size < from + moved) room.copyWithin(size, from + moved, esc + moved)
       size += esc - from
-      if (size - this.#used > this.#maxFrameBytes) throw this.#tooLarge()
+      if (size - used > this.#maxFrameBytes) throw this.#tooLarge()
       const byte = chunk[esc + 1]! // END if the frame ends with ESC
-      if (byte !== ESC_END && byte !== ESC_ESC) throw this.#badEscape(byte)
-      room[size++] = byte === ESC_END ? END : ESC
+      const code = byte - ESC_END
+      if (code !== 0 && code !== 1) throw this.#badEscape(byte)
+      room[size++] = END + code * (ESC - END) // no branch: which of the two is a coin toss
       from = esc + 2
     }
-    this.copy(from, end, room, size)
+    room.copyWithin(size, from + moved, end + moved)
     size += end - from
-    if (size - this.#used > this.#maxFrameBytes) throw this.#tooLarge()
+    if (size - used > this.#maxFrameBytes) throw this.#tooLarge()
     this.bytes = room
-    this.start = this.#used
+    this.start = used
     this.endOffset = this.#used = size
   }
 

@@ -145,15 +145,14 @@ class LengthPrefixDecoder extends ChunkReader implements ByteFrameDecoder {
     return this.#slow(reuse)
   }
 
-  /** Goes on byte by byte in the count, and with whatever has come of the payload. */
+  /** Reads the count, byte by byte if it is cut, and whatever has come of the payload. */
   #slow(reuse: boolean): boolean {
     this.check()
     while (this.#counted < this.#prefixBytes) {
       if (!this.ready()) return false
-      const byte = this.chunk[this.at++]!
-      if (this.#little) this.#length += byte * 256 ** this.#counted
-      else this.#length = this.#length * 256 + byte
-      this.#counted++
+      const end = Math.min(this.#prefixBytes, this.#counted + this.chunk.length - this.at)
+      if (this.#little) this.#countLittle(end)
+      else this.#countBig(end)
     }
     if (this.#length > this.#largest) {
       const size = Number.isSafeInteger(this.#length) ? this.#length : 'more than 2^53 - 1'
@@ -163,6 +162,26 @@ class LengthPrefixDecoder extends ChunkReader implements ByteFrameDecoder {
     this.#counted = 0
     this.#length = 0
     return true
+  }
+
+  #countBig(end: number): void {
+    const { chunk, at } = this
+    const first = this.#counted
+    let length = this.#length
+    for (let i = first; i < end; i++) length = length * 256 + chunk[at + i - first]!
+    this.#length = length
+    this.#counted = end
+    this.at = at + end - first
+  }
+
+  #countLittle(end: number): void {
+    const { chunk, at } = this
+    const first = this.#counted
+    let length = 0
+    for (let i = end - 1; i >= first; i--) length = length * 256 + chunk[at + i - first]!
+    this.#length += length * 256 ** first
+    this.#counted = end
+    this.at = at + end - first
   }
 
   protected override unfinished(): string | null {
