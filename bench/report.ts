@@ -170,7 +170,7 @@ export function markdownText(results: readonly Result[], ran: Machine, date: str
       'collection. Time is the time that the main thread had a core, so that other programs on the',
       'machine count for little. A ratio is the median of the ratios within a round, above 1 =',
       'faster. All candidates yield the right frames, byte by byte: each is checked before it is',
-      'timed.',
+      'timed. The large frames of the growth tables are checked by their length.',
       'Stream packages are driven with `write()` and `data` events, with a buffer large enough',
       'that they never have to wait, where they allow it.',
     ].join('\n'),

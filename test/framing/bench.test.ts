@@ -7,6 +7,7 @@ import type { Machine } from '../../bench/machine.ts'
 import { markdownText, type Result, terminalText } from '../../bench/report.ts'
 import { median, quantile } from '../../bench/statistics.ts'
 import { tables } from '../../bench/tables/index.ts'
+import { measure } from '../../bench/throughput.ts'
 
 const root = new URL('../../', import.meta.url)
 
@@ -82,6 +83,22 @@ describe('bench', () => {
     ])
     for (const { name } of tables) expect(stdout).toContain(` ${name} `)
     for (const line of stdout.split('\n')) expect(line.length).toBeLessThanOrEqual(100)
+  })
+
+  test('measures every candidate of a table, in processes of their own', async () => {
+    const table = tables.find(({ name }) => name === 'encode-slab-16')!
+    const effort = { starts: 1, rounds: 3, sampleMs: 1, warmUpMs: 1 }
+    const { rows, verdicts, samples } = await measure(table, effort, () => {})
+    expect(samples).toBe(3)
+    expect(rows.map(({ id }) => id)).toEqual(table.candidates.map(({ id }) => id))
+    expect(rows.find(({ id }) => id === table.reference)?.ratio).toBe(1)
+    for (const { nsPerFrame, framesPerSecond, quartilesNs } of rows) {
+      expect(nsPerFrame).toBeGreaterThan(1)
+      expect(framesPerSecond * nsPerFrame).toBeCloseTo(1e9, -1)
+      expect(quartilesNs[0]).toBeLessThanOrEqual(quartilesNs[1])
+    }
+    expect(verdicts).toHaveLength(1)
+    expect(verdicts[0]!.met).toBe(verdicts[0]!.ratio >= 0.8)
   })
 
   test('takes the middle of the samples', () => {

@@ -1,10 +1,11 @@
-import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { execaNode } from 'execa'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { codecs, nearest } from '../../lib/cli/codec-catalogue.ts'
+import { copySources } from '../../lib/cli/codec-copy.ts'
 
 const root = fileURLToPath(new URL('../../', import.meta.url))
 const tsc = join(root, 'node_modules/typescript/bin/tsc')
@@ -197,12 +198,13 @@ describe('codec copy', () => {
     expect(await readdir(join(project, 'src'))).toEqual(['frame.ts'])
   })
 
-  test('leaves nothing when a place cannot be written', async () => {
-    const project = await emptyProject()
-    await symlink('/dev/full', join(project, 'src/lines.ts'))
-    const { exitCode } = await codec('copy', 'lines', join(project, 'src'), '--force')
-    expect(exitCode).toBe(1)
-    expect(await readdir(join(project, 'src'))).toEqual(['lines.ts'])
+  test('leaves nothing when one of the files cannot be written', async () => {
+    const target = join(await emptyProject(), 'src')
+    const sources = ['first', 'no/such/second'].map(name => ({ name, text: 'x' }))
+    const [lines] = codecs()
+    const options = { target, shown: 'src', force: false, js: false, ending: 'js' as const }
+    expect(() => copySources(lines!, sources, options)).toThrow('cannot write to src: ENOENT')
+    expect(await readdir(target)).toEqual([])
   })
 })
 
