@@ -37,7 +37,8 @@ export interface FrameDecoder<Frame = Uint8Array> {
    */
   read(): Frame | null
   /**
-   * Says that the stream has ended. Call it when `read()` has returned `null`.
+   * Says that the stream has ended. Call it when `read()` has returned `null`, then read on: a
+   * format whose last frame ends with the stream gives that frame only now.
    *
    * Called earlier, it leaves the frames that wait to `read()`, which then throws where it would
    * have returned `null` if the last frame is cut off.
@@ -130,7 +131,7 @@ function isBuffer(bytes: Uint8Array): boolean {
 }
 
 /** Below this size room is made at once; above, it grows with the bytes that really came. */
-const FIRST_ROOM_BYTES = 4096
+const FIRST_ROOM_BYTES = 1024
 /** Larger room is not kept for the next frame. */
 const LARGEST_SPARE_BYTES = 16 * 1024
 const NOTHING = new Uint8Array(0)
