@@ -165,6 +165,7 @@ class ByteStuffingDecoder extends ChunkReader implements ByteFrameDecoder {
       this.at = end + 1
       return true
     }
+    this.#beginChunk()
     return false
   }
 
@@ -172,6 +173,7 @@ class ByteStuffingDecoder extends ChunkReader implements ByteFrameDecoder {
     return this.next() ? this.view() : null
   }
 
+  /** Forgets what was known of the last chunk. */
   #beginChunk(): void {
     this.#nextEsc = -1
     this.#room = NOTHING
@@ -202,17 +204,20 @@ class ByteStuffingDecoder extends ChunkReader implements ByteFrameDecoder {
     const moved = used - at
     let size = used
     let from = at
-    while (this.#escapeBefore(from, end)) {
-      const esc = this.#nextEsc
+    let esc = this.#nextEsc
+    while (esc !== -1 && esc < end) {
       if (size < from + moved) room.copyWithin(size, from + moved, esc + moved)
       size += esc - from
-      if (size - used > this.#maxFrameBytes) throw this.#tooLarge()
       const byte = chunk[esc + 1]! // END if the frame ends with ESC
       const code = byte - ESC_END
-      if (code !== 0 && code !== 1) throw this.#badEscape(byte)
+      if (code !== 0 && code !== 1) {
+        throw size - used > this.#maxFrameBytes ? this.#tooLarge() : this.#badEscape(byte)
+      }
       room[size++] = END + code * (ESC - END) // no branch: which of the two is a coin toss
       from = esc + 2
+      esc = chunk.indexOf(ESC, from)
     }
+    this.#nextEsc = esc === -1 ? chunk.length : esc
     room.copyWithin(size, from + moved, end + moved)
     size += end - from
     if (size - used > this.#maxFrameBytes) throw this.#tooLarge()
