@@ -207,7 +207,8 @@ const METHODS = (
 /** uri-host [ ":" port ], or nothing: RFC 9110 section 7.2, RFC 3986 section 3.2.2. */
 const HOST =
   /^(?:\[[:0-9a-fv][0-9a-z\-._~!$&'()*+,;=:]*\]|(?:[0-9a-z\-._~!$&'()*+,;=]|%[0-9a-f]{2})*)(?::\d*)?$/i
-const SCHEME = /^[a-z][a-z0-9+.-]*:\/\//i
+/** Letters only, as in Node's parser: RFC 3986 section 3.1 has more. */
+const SCHEME = /^[a-z]+:\/\//i
 
 /** Returns the bytes as a string of the same length: RFC 9110 section 5.5 leaves UTF-8 to others. */
 function text(bytes: Uint8Array, start: number, end: number): string {
@@ -263,6 +264,13 @@ function skipSpace(bytes: Uint8Array, start: number, end: number): number {
 function trimSpace(bytes: Uint8Array, start: number, end: number): number {
   let at = end
   while (at > start && isSpace(bytes[at - 1])) at--
+  return at
+}
+
+/** The same without tabs: Node does not trim them behind values that frame messages. */
+function trimNoTabs(bytes: Uint8Array, start: number, end: number): number {
+  let at = end
+  while (at > start && bytes[at - 1] === SP) at--
   return at
 }
 
@@ -803,15 +811,15 @@ abstract class MessageDecoder<Frame> extends ChunkReader implements Http1Decoder
         if (!trailer) this.expects ||= spells(bytes, start, end, '100-continue')
         return
       case 10:
-        if (!trailer) this.#fieldConnection(bytes, start, end)
+        if (!trailer) this.#fieldConnection(bytes, start, lineEnd)
         return
       case 14:
         if (trailer) throw this.malformed('Content-Length in a trailer')
-        this.#fieldContentLength(bytes, start, end)
+        this.#fieldContentLength(bytes, start, trimNoTabs(bytes, start, lineEnd))
         return
       default:
         if (trailer) throw this.malformed('Transfer-Encoding in a trailer')
-        this.#fieldTransferEncoding(bytes, start, end)
+        this.#fieldTransferEncoding(bytes, start, trimNoTabs(bytes, start, lineEnd))
     }
   }
 
@@ -847,7 +855,8 @@ abstract class MessageDecoder<Frame> extends ChunkReader implements Http1Decoder
       const first = skipSpace(bytes, from, comma)
       const last = trimSpace(bytes, first, comma)
       if (spells(bytes, first, last, 'close')) this.#closes = true
-      else if (spells(bytes, first, last, 'keep-alive')) this.#persists = true
+      const lastPersists = trimNoTabs(bytes, first, comma)
+      if (spells(bytes, first, lastPersists, 'keep-alive')) this.#persists = true
       from = comma + 1
     }
   }
@@ -1245,14 +1254,12 @@ class ResponseDecoder extends MessageDecoder<Http1Response> implements Http1Resp
   /** RFC 9112 section 6.3, rules 1 and 2. */
   protected headAllowsBody(): boolean {
     const { status } = this
-    const interim = status < 200 && status !== 101
     this.requestMethod = this.#asked[0] ?? 'GET'
-    if (interim) {
-      // RFC 9110 section 15.2: the final response is still to come.
-      this.keepAlive = true
-      this.following = START
-      return false
+    if (status < 200 && this.minor === 0) {
+      throw this.malformed(`status ${status} in HTTP/1.0 (RFC 9110 section 15.2)`)
     }
+    // RFC 9110 section 15.2: the final response is still to come.
+    if (status < 200 && status !== 101) return false
     if (this.#asked.length > 0) this.#asked.shift()
     if (status === 101 || (this.requestMethod === 'CONNECT' && status < 300)) {
       this.following = TUNNEL

@@ -174,6 +174,10 @@ const requestLines: CorpusEntry[] = [
     head('GET http://a.example:80/x?y HTTP/1.1', 'Host: a.example:80'),
     'GET http://a.example:80/x?y HTTP/1.1 ""',
   ),
+  noted(
+    'a scheme may have digits and signs (RFC 3986 §3.1); neither takes them',
+    refuses('9112 §3.2.2', 'a scheme with a plus sign', head('GET h+p://a/ HTTP/1.1', 'Host: a')),
+  ),
   takes(
     '9112 §3.2.3',
     'a target in authority-form for CONNECT',
@@ -289,6 +293,7 @@ const fields: CorpusEntry[] = [
   refuses('9110 §5.5', 'DEL in a field value', get('X: a\x7f')),
 ]
 
+const TAB_BEHIND = 'a tab is white space (§5), but not here for the parser of Node 20'
 const lengths: CorpusEntry[] = [
   takes(
     '9112 §6.2',
@@ -313,6 +318,32 @@ const lengths: CorpusEntry[] = [
     'spaces around the number',
     post(['Content-Length:  5  '], 'hello'),
     'POST / HTTP/1.1 "hello"',
+  ),
+  takes(
+    '9112 §6.2',
+    'a tab before the number',
+    post(['Content-Length:\t5'], 'hello'),
+    'POST / HTTP/1.1 "hello"',
+  ),
+  refuses(
+    '9112 §6.2',
+    'a tab after the number',
+    post(['Content-Length: 5\t'], 'hello'),
+    TAB_BEHIND,
+  ),
+  noted(
+    'a tab is white space (§5); neither takes it here',
+    refuses(
+      '9112 §6.1',
+      'a tab after the coding (TE.TE)',
+      post(['Transfer-Encoding: chunked\t'], '0\r\n\r\n'),
+    ),
+  ),
+  takes(
+    '9110 §10.1.4',
+    'TE, which is another field than Transfer-Encoding',
+    get('TE: chunked'),
+    GET,
   ),
   takes(
     '9112 §6.2',
@@ -556,6 +587,12 @@ const chunked: CorpusEntry[] = [
   cutOff('9112 §8', 'a body that ends before the last chunk', chunks('5\r\nhello\r\n')),
   cutOff('9112 §8', 'a body that ends before the last empty line', chunks('5\r\nhello\r\n0\r\n')),
   takes('9112 §7.1.1', 'an extension without value', chunks('5;a\r\nhello\r\n0;b\r\n\r\n'), HELLO),
+  takes(
+    '9112 §7.1.1',
+    'several extensions without value',
+    chunks('5;a;b;c\r\nhello\r\n0;d;e\r\n\r\n'),
+    HELLO,
+  ),
   takes('9112 §7.1.1', 'an extension with value', chunks('5;a=b;c=d\r\nhello\r\n0\r\n\r\n'), HELLO),
   takes('9112 §7.1.1', 'a quoted value', chunks('5;a="b c";d\r\nhello\r\n0\r\n\r\n'), HELLO),
   takes(
@@ -643,6 +680,19 @@ const connections: CorpusEntry[] = [
     head('GET / HTTP/1.0', 'Connection: Keep-Alive') + head('GET /2 HTTP/1.0'),
     'GET / HTTP/1.0 ""',
     'GET /2 HTTP/1.0 ""',
+  ),
+  refusesAfter(
+    ['GET / HTTP/1.0 ""'],
+    refuses(
+      '9112 §9.3',
+      'a second HTTP/1.0 request after keep-alive with a tab behind it',
+      head('GET / HTTP/1.0', 'Connection: keep-alive\t') + head('GET / HTTP/1.0'),
+      TAB_BEHIND,
+    ),
+  ),
+  noted(
+    'Node 20 trims no tab here, and leaves the connection open',
+    takes('9112 §9.3', 'close with a tab behind it', get('Connection: close\t'), GET),
   ),
   takes(
     '9112 §9.3',
@@ -862,6 +912,27 @@ const responseBodies: CorpusEntry[] = [
     '100 Continue ""',
     '103 Early Hints ""',
     OK,
+  ),
+  refuses(
+    '9110 §15.2',
+    'an interim response in HTTP/1.0, which has none',
+    head('HTTP/1.0 100 Continue') + ok(EMPTY),
+    'HTTP/1.0 has no status of this class',
+  ),
+  takes(
+    '9112 §6.3',
+    'an interim response with a length that does not count',
+    head('HTTP/1.1 104 x', ...NO_BODY) + ok(EMPTY),
+    '104 x ""',
+    OK,
+  ),
+  refusesAfter(
+    ['103 x ""'],
+    refuses(
+      '9112 §9.6',
+      'the response after an interim one with close',
+      head('HTTP/1.1 103 x', 'Connection: close') + ok(EMPTY),
+    ),
   ),
   takes(
     '9112 §6.3',
