@@ -139,7 +139,7 @@ export interface Framed<Frame> {
   readonly frames: AsyncGenerator<Frame, void, undefined>
   /** Writes one frame; resolves when the socket wants more. */
   send(frame: Frame): Promise<void>
-  /** Sends FIN behind everything that was sent; resolves when all of it was handed to the kernel. */
+  /** Sends FIN behind all that was sent; resolves when all of it was handed to the kernel. */
   end(): Promise<void>
 }
 
