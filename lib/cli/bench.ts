@@ -1,12 +1,14 @@
 /** `npm run bench`: the codecs beside the npm packages a reader would otherwise install. */
 
-import { writeFileSync } from 'node:fs'
+import { spawnSync } from 'node:child_process'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { lineFeeders, prefixFeeders } from '../../bench/feeders.ts'
 import { fullGrowth, growthNames, measureGrowth, quickGrowth } from '../../bench/growth.ts'
 import { machine, machineLine } from '../../bench/machine.ts'
 import { measureMemory, memoryNames } from '../../bench/memory.ts'
-import { markdownText, type Result, terminalText, verdictsOf } from '../../bench/report.ts'
+import { markdownOf, type Result, terminalText, verdictsOf } from '../../bench/report.ts'
 import { tables } from '../../bench/tables/index.ts'
 import { fullEffort, measure, quickEffort } from '../../bench/throughput.ts'
 
@@ -105,6 +107,13 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   process.exit()
 })
 
+/** Five digits say all that a measurement knows. */
+function shortNumber(_: string, value: unknown): unknown {
+  return typeof value === 'number' && !Number.isInteger(value)
+    ? Number(value.toPrecision(5))
+    : value
+}
+
 const { wanted, quick, everything } = parse()
 const ran = machine(packagesOf())
 console.log(`${machineLine(ran)}\n`)
@@ -122,12 +131,11 @@ console.log(`targets met: ${verdicts.filter(({ met }) => met).length} of ${verdi
 if (everything && !quick) {
   const date = new Date().toISOString().slice(0, 10)
   const docs = new URL('../../docs/', import.meta.url)
-  const json = {
-    date,
-    machine: ran,
-    results: results.map(({ kind, table }) => ({ kind, ...table })),
-  }
-  writeFileSync(new URL('benchmarks.json', docs), `${JSON.stringify(json, null, 2)}\n`)
-  writeFileSync(new URL('benchmarks.md', docs), markdownText(results, ran, date))
+  const file = fileURLToPath(new URL('benchmarks.json', docs))
+  const all = results.map(({ kind, table }) => ({ kind, ...table }))
+  writeFileSync(file, JSON.stringify({ date, machine: ran, results: all }, shortNumber))
+  const biome = fileURLToPath(new URL('../node_modules/@biomejs/biome/bin/biome', docs))
+  spawnSync(process.execPath, [biome, 'format', '--write', file])
+  writeFileSync(new URL('benchmarks.md', docs), markdownOf(readFileSync(file, 'utf8')))
   console.log('written: docs/benchmarks.json and docs/benchmarks.md')
 }

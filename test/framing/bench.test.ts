@@ -1,10 +1,9 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { execaNode } from 'execa'
 import { describe, expect, test } from 'vitest'
 import { check } from '../../bench/candidate.ts'
-import type { Machine } from '../../bench/machine.ts'
-import { markdownText, type Result, terminalText } from '../../bench/report.ts'
+import { markdownOf, resultsOf, type Saved, terminalText } from '../../bench/report.ts'
 import { median, quantile } from '../../bench/statistics.ts'
 import { tables } from '../../bench/tables/index.ts'
 import { measure } from '../../bench/throughput.ts'
@@ -110,33 +109,22 @@ describe('bench', () => {
 })
 
 describe('docs/benchmarks', () => {
-  interface Saved {
-    date: string
-    machine: Machine
-    results: (Result['table'] & { kind: Result['kind'] })[]
-  }
-  const saved = (): { json: Saved; results: Result[] } => {
-    const json = JSON.parse(readFileSync(new URL('docs/benchmarks.json', root), 'utf8')) as Saved
-    const results = json.results.map(({ kind, ...table }) => ({ kind, table }) as Result)
-    return { json, results }
-  }
+  const json = readFileSync(new URL('docs/benchmarks.json', root), 'utf8')
+  const results = resultsOf(JSON.parse(json) as Saved)
 
   test('benchmarks.md is made from benchmarks.json', () => {
-    expect(existsSync(new URL('docs/benchmarks.json', root))).toBe(true)
-    const { json, results } = saved()
-    const text = readFileSync(new URL('docs/benchmarks.md', root), 'utf8')
-    expect(text).toBe(markdownText(results, json.machine, json.date))
+    expect(readFileSync(new URL('docs/benchmarks.md', root), 'utf8')).toBe(markdownOf(json))
   })
 
   test('benchmarks.json has every throughput table and its candidates', () => {
-    const measured = saved().results.filter(({ kind }) => kind === 'throughput')
+    const measured = results.filter(({ kind }) => kind === 'throughput')
     expect(measured.map(({ table }) => [table.name, table.rows.map(({ id }) => id)])).toEqual(
       tables.map(({ name, candidates }) => [name, candidates.map(({ id }) => id)]),
     )
   })
 
   test('a table fits a terminal of 100 columns', () => {
-    for (const result of saved().results) {
+    for (const result of results) {
       for (const line of terminalText(result).split('\n')) {
         expect(line.length, line).toBeLessThanOrEqual(100)
       }
