@@ -41,7 +41,7 @@ function shortened(label: string): string {
 }
 
 function growthText({ finished, fedShare, nsPerByte }: GrowthCell): string {
-  return finished ? digits(nsPerByte) : `stopped, ${(fedShare * 100).toFixed(0)} %`
+  return finished ? digits(nsPerByte) : `(${(fedShare * 100).toFixed(0)} %)`
 }
 
 function growthGrid({ rows }: GrowthTable): Grid {
@@ -80,8 +80,8 @@ function note(result: Result): string {
   if (result.kind === 'memory') return 'Reachable memory, after garbage collection.'
   const { limitMs, repeats } = result.table
   return (
-    `ns per byte by chunk size, medians of ${repeats}; stopped after ${limitMs / 1000} s; ` +
-    'peak memory, × the frame.'
+    `ns per byte by chunk size, medians of ${repeats}, or how much was taken when time was up, ` +
+    `after ${limitMs / 1000} s; peak memory, × the frame.`
   )
 }
 
