@@ -652,19 +652,20 @@ abstract class MessageDecoder<Frame> extends ChunkReader implements Http1Decoder
 
   /** Copies the bytes that complete a line behind the section in progress. */
   #addLine(): boolean {
+    if (!this.#partial) this.#scanned = this.linesEnd
     if (!this.#copied) {
       this.#copyRuns()
       const have = this.linesEnd - this.section
       const copy = roomLike(this.chunk, Math.max(256, 2 * have))
       copy.set(this.lines.subarray(this.section, this.linesEnd))
-      this.#scanned = this.#partial ? this.#scanned - this.section : have
+      this.#scanned -= this.section
       this.line -= this.section
       this.section = 0
       this.lines = copy
       this.linesEnd = have
       this.at = this.chunk.length
       this.#copied = true
-    } else if (!this.#partial) this.#scanned = this.linesEnd
+    }
     this.#partial = true
     while (this.ready()) {
       const lineEnd = this.chunk.indexOf(LF, this.at) + 1
