@@ -113,13 +113,16 @@ export interface Http1Decoder<Frame> extends FrameDecoder<Frame> {
   /**
    * Moves to the next message without making a frame of it, and returns whether there is one.
    *
-   * The body then lies in `bytes` from `start` to `endOffset`, until the next call.
+   * Until the next call its body lies in `bytes` from `start` to `endOffset`, and `headers` and
+   * `keepAlive` are its own, as are `status` of a response, `method` and `target` of a request.
    */
   next(): boolean
   readonly bytes: Uint8Array
   readonly start: number
   readonly endOffset: number
   readonly keepAlive: boolean
+  /** The fields of the message that `next()` moved to; strings are made when asked for. */
+  readonly headers: Http1Headers
   /** Makes the frame of the message that `next()` moved to; `null` when it returned `false`. */
   frame(): Frame | null
   /**
@@ -132,6 +135,8 @@ export interface Http1Decoder<Frame> extends FrameDecoder<Frame> {
 }
 
 export interface Http1RequestDecoder extends Http1Decoder<Http1Request> {
+  readonly method: string
+  readonly target: string
   /**
    * The next request without its body, once its head is complete and while its body is not; else
    * `null`. It lets a server refuse a body before it comes.
@@ -762,7 +767,11 @@ abstract class MessageDecoder<Frame> extends ChunkReader implements Http1Decoder
     return (this.#marksEnd - this.#marksSection) / 2
   }
 
-  protected headers(): Http1Headers {
+  get headers(): Http1Headers {
+    return this.#found ? this.fieldLines() : NO_FIELDS
+  }
+
+  protected fieldLines(): Http1Headers {
     const { headBytes, fieldsStart } = this
     return new FieldLines(headBytes, fieldsStart, this.#marks, this.#marksStart, this.#marksHead)
   }
@@ -1104,7 +1113,7 @@ class RequestDecoder extends MessageDecoder<Http1Request> implements Http1Reques
       method: this.method,
       target: this.target,
       version: this.minor === 1 ? '1.1' : '1.0',
-      headers: this.headers(),
+      headers: this.fieldLines(),
       body,
       trailers: this.trailers,
       keepAlive: this.keepAlive,
@@ -1213,7 +1222,7 @@ class ResponseDecoder extends MessageDecoder<Http1Response> implements Http1Resp
       version: this.minor === 1 ? '1.1' : '1.0',
       status: this.status,
       reason: this.#reason(),
-      headers: this.headers(),
+      headers: this.fieldLines(),
       body: this.bytes.subarray(this.start, this.endOffset),
       trailers: this.trailers,
       keepAlive: this.keepAlive,
