@@ -1,0 +1,141 @@
+/** `npm run bench`: the codecs beside the npm packages a reader would otherwise install. */
+
+import { spawnSync } from 'node:child_process'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
+import { lineFeeders, prefixFeeders } from '../../bench/feeders.ts'
+import { fullGrowth, growthNames, measureGrowth, quickGrowth } from '../../bench/growth.ts'
+import { machine, machineLine } from '../../bench/machine.ts'
+import { measureMemory, memoryNames } from '../../bench/memory.ts'
+import { markdownOf, type Result, terminalText, verdictsOf } from '../../bench/report.ts'
+import { tables } from '../../bench/tables/index.ts'
+import { fullEffort, measure, quickEffort } from '../../bench/throughput.ts'
+
+const usage = `usage: npm run bench -- [group or table …] [--quick] [--list]
+
+  without a name: everything, and docs/benchmarks.json and docs/benchmarks.md are written anew
+  with names:     only those, printed and not written
+  --quick         fewer and shorter samples, for a first look; never written
+  --list          what there is to name`
+
+interface Item {
+  name: string
+  group: string
+  title: string
+}
+
+const items: readonly Item[] = [
+  ...tables.map(({ name, group, title }) => ({ name, group, title })),
+  ...growthNames.map(name => ({ name, group: 'growth', title: 'one large frame, small chunks' })),
+  ...memoryNames.map(name => ({ name, group: 'memory', title: 'what is held on to' })),
+]
+
+const groups = [...new Set(items.map(({ group }) => group))]
+
+/** One line on stderr and exit code 2: the reader's mistake. */
+function misuse(message: string): never {
+  console.error(`bench: ${message}`)
+  process.exit(2)
+}
+
+function parse(): { wanted: readonly Item[]; quick: boolean; everything: boolean } {
+  try {
+    const { values, positionals } = parseArgs({
+      allowPositionals: true,
+      options: {
+        quick: { type: 'boolean', default: false },
+        list: { type: 'boolean', default: false },
+        help: { type: 'boolean', short: 'h', default: false },
+      },
+    })
+    if (values.help) {
+      console.log(usage)
+      process.exit(0)
+    }
+    if (values.list) {
+      for (const { name, group, title } of items) {
+        console.log(`${group.padEnd(13)} ${name.padEnd(19)} ${title}`)
+      }
+      process.exit(0)
+    }
+    const unknown = positionals.find(
+      word => !items.some(({ name, group }) => name === word || group === word),
+    )
+    if (unknown !== undefined)
+      misuse(`no group or table '${unknown}'; there is ${groups.join(', ')}`)
+    const everything = positionals.length === 0
+    const wanted = items.filter(
+      ({ name, group }) => everything || positionals.includes(name) || positionals.includes(group),
+    )
+    return { wanted, quick: values.quick, everything }
+  } catch (error) {
+    return misuse((error as Error).message.split('\n')[0]!.replace(/\. .*$/, ''))
+  }
+}
+
+/** The step that is being measured, on a line that the next one overwrites. */
+function progress(text: string): void {
+  if (process.stderr.isTTY) process.stderr.write(`\r\x1b[2K${text}`)
+}
+
+async function resultOf({ name, group }: Item, quick: boolean): Promise<Result> {
+  if (group === 'growth') {
+    const effort = quick ? quickGrowth : fullGrowth
+    return { kind: 'growth', table: await measureGrowth(name, effort, progress) }
+  }
+  if (group === 'memory') return { kind: 'memory', table: await measureMemory(name, progress) }
+  const table = tables.find(known => known.name === name)!
+  return {
+    kind: 'throughput',
+    table: await measure(table, quick ? quickEffort : fullEffort, progress),
+  }
+}
+
+function packagesOf(): string[] {
+  const candidates = [
+    ...tables.flatMap(table => table.candidates),
+    ...prefixFeeders,
+    ...lineFeeders,
+  ]
+  return candidates.flatMap(({ package: name }) => (name === undefined ? [] : [name]))
+}
+
+// Whoever reads this may stop early: `| head`.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error
+  process.exit()
+})
+
+/** Five digits say all that a measurement knows. */
+function shortNumber(_: string, value: unknown): unknown {
+  return typeof value === 'number' && !Number.isInteger(value)
+    ? Number(value.toPrecision(5))
+    : value
+}
+
+const { wanted, quick, everything } = parse()
+const ran = machine(packagesOf())
+console.log(`${machineLine(ran)}\n`)
+
+const results: Result[] = []
+for (const item of wanted) {
+  const result = await resultOf(item, quick)
+  progress('')
+  console.log(terminalText(result))
+  results.push(result)
+}
+
+const verdicts = results.flatMap(verdictsOf)
+console.log(`targets met: ${verdicts.filter(({ met }) => met).length} of ${verdicts.length}`)
+if (everything && !quick) {
+  const date = new Date().toISOString().slice(0, 10)
+  const docs = new URL('../../docs/', import.meta.url)
+  const file = fileURLToPath(new URL('benchmarks.json', docs))
+  const all = results.map(({ kind, table }) => ({ kind, ...table }))
+  writeFileSync(file, JSON.stringify({ date, machine: ran, results: all }, shortNumber))
+  const biome = fileURLToPath(new URL('../node_modules/@biomejs/biome/bin/biome', docs))
+  spawnSync(process.execPath, [biome, 'format', '--write', file])
+  writeFileSync(new URL('benchmarks.md', docs), markdownOf(readFileSync(file, 'utf8')))
+  console.log('written: docs/benchmarks.json and docs/benchmarks.md')
+}

@@ -1,0 +1,100 @@
+/** What there is to copy, read from the source files themselves. */
+
+import { readdirSync, readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+
+/** A file of `lib/framing` that can be copied. */
+export interface Codec {
+  /** The file without its ending: `length-prefix`. */
+  name: string
+  /** The first sentence of the file. */
+  format: string
+  /** The example of its docstring, imports included. */
+  example: string
+}
+
+export interface Source {
+  name: string
+  text: string
+}
+
+export const framingFolder = fileURLToPath(new URL('../framing/', import.meta.url))
+
+function textOf(name: string): string {
+  return readFileSync(`${framingFolder}${name}.ts`, 'utf8')
+}
+
+/** Room for a format on a line of 100 columns, beside the longest name. */
+const formatWidth = 84
+
+/** The first sentence of the comment that a file begins with, or its part up to a comma. */
+function firstSentence(text: string): string {
+  const comment = /^\/\*\*\n?([\s\S]*?)(?:\n \*\s*\n|\*\/)/.exec(text)?.[1] ?? ''
+  const words = comment
+    .replace(/^ ?\*? ?/gm, '')
+    .replace(/\s+/g, ' ')
+    .trim()
+  const sentence = (/^.*?\.(?= |$)/.exec(words)?.[0] ?? words).replace(/[.:]$/, '')
+  return sentence.length <= formatWidth
+    ? sentence
+    : sentence.slice(0, sentence.lastIndexOf(',', formatWidth))
+}
+
+/** The code of the first `@example` in a file. */
+function firstExample(text: string): string {
+  const code = /@example\s*\n \* ```ts\n([\s\S]*?) \* ```/.exec(text)?.[1] ?? ''
+  return code.replace(/^ \* ?/gm, '').trimEnd()
+}
+
+/** Every codec, and `stream`, which joins them to sockets. */
+export function codecs(): Codec[] {
+  return readdirSync(framingFolder)
+    .filter(file => file.endsWith('.ts') && file !== 'index.ts' && file !== 'frame.ts')
+    .map(file => file.slice(0, -'.ts'.length))
+    .sort()
+    .map(name => {
+      const text = textOf(name)
+      return { name, format: firstSentence(text), example: firstExample(text) }
+    })
+}
+
+/** The codec's file and those it imports, itself first. */
+export function sourcesOf({ name }: Codec): Source[] {
+  const names = [name]
+  const sources: Source[] = []
+  for (const next of names) {
+    const text = textOf(next)
+    sources.push({ name: next, text })
+    for (const [, imported] of text.matchAll(/^(?:import|export|\}).*from '\.\/([\w-]+)\.ts'/gm)) {
+      if (!names.includes(imported!)) names.push(imported!)
+    }
+  }
+  return sources
+}
+
+/** How many letters must be inserted, dropped or replaced to make one word of the other. */
+function editDistance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, j) => j)
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i]
+    for (let j = 1; j <= b.length; j++) {
+      const replaced = row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1)
+      next.push(Math.min(replaced, row[j]! + 1, next[j - 1]! + 1))
+    }
+    row = next
+  }
+  return row[b.length]!
+}
+
+/** The known name that a mistyped one most likely means, or `null` when none is close. */
+export function nearest(typed: string, known: readonly string[]): string | null {
+  const plain = typed.toLowerCase().replaceAll(/[^a-z0-9]/g, '')
+  let best: { name: string; distance: number } | null = null
+  for (const name of known) {
+    const target = name.replaceAll('-', '')
+    const part = plain.length >= 3 && target.includes(plain)
+    const distance = part ? 1 : editDistance(plain, target)
+    if (best === null || distance < best.distance) best = { name, distance }
+  }
+  return best !== null && best.distance <= Math.max(2, plain.length / 3) ? best.name : null
+}

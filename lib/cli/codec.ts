@@ -1,0 +1,118 @@
+/** `npm run codec`: lists the codecs, and copies one of them into another project. */
+
+import { resolve } from 'node:path'
+import { parseArgs } from 'node:util'
+import { type Codec, codecs, nearest, sourcesOf } from './codec-catalogue.ts'
+import { type Copied, CopyRefusal, copySources, type Ending, endingFor } from './codec-copy.ts'
+
+const usage = `usage: npm run codec -- list
+       npm run codec -- copy <codec> <folder> [--force] [--js] [--imports ts|js]
+
+  copy            copies the codec and the files it needs into a folder that exists
+  --force         overwrites files that are different
+  --js            copies JavaScript and its declarations instead of TypeScript
+  --imports       how the copies import each other: './frame.ts' or './frame.js'
+                  (default: what the tsconfig.json above the folder allows, else js)`
+
+/** One line on stderr and exit code 2: the reader's mistake. */
+function misuse(message: string): never {
+  console.error(`codec: ${message}`)
+  process.exit(2)
+}
+
+function list(): void {
+  const width = Math.max(...codecs().map(({ name }) => name.length))
+  for (const { name, format } of codecs()) console.log(`${name.padEnd(width)}  ${format}`)
+}
+
+/** npm runs scripts in the folder of package.json; paths are meant from where the reader stands. */
+function fromReader(path: string): string {
+  const { npm_lifecycle_event: script, INIT_CWD: stood } = process.env
+  return resolve(script === 'codec' && stood !== undefined ? stood : '.', path)
+}
+
+function named(name: string): Codec {
+  const known = codecs()
+  const codec = known.find(candidate => candidate.name === name)
+  if (codec !== undefined) return codec
+  const near = nearest(
+    name,
+    known.map(candidate => candidate.name),
+  )
+  return misuse(
+    `no codec '${name}'${near === null ? '' : `; did you mean ${near}?`} (npm run codec -- list)`,
+  )
+}
+
+function report({ folder, written, same, example, missing }: Copied): void {
+  for (const file of written) console.log(`copied  ${file}`)
+  for (const file of same) console.log(`same    ${file}`)
+  for (const name of missing) {
+    console.log(`missing for the example: npm run codec -- copy ${name} ${folder}`)
+  }
+  console.log(`\nin ${folder}, for example:\n\n${example}`)
+}
+
+function copy(name: string, folder: string, force: boolean, js: boolean, ending?: Ending): void {
+  const codec = named(name)
+  const target = fromReader(folder)
+  try {
+    report(
+      copySources(codec, sourcesOf(codec), {
+        target,
+        shown: folder,
+        force,
+        js,
+        ending: js ? 'js' : (ending ?? endingFor(target)),
+      }),
+    )
+  } catch (error) {
+    if (!(error instanceof CopyRefusal)) throw error
+    console.error(`codec: ${error.message}`)
+    process.exit(error.exitCode)
+  }
+}
+
+function parse(): { words: string[]; force: boolean; js: boolean; imports: string | undefined } {
+  try {
+    const { values, positionals } = parseArgs({
+      allowPositionals: true,
+      options: {
+        force: { type: 'boolean', short: 'f', default: false },
+        js: { type: 'boolean', default: false },
+        imports: { type: 'string' },
+        help: { type: 'boolean', short: 'h', default: false },
+      },
+    })
+    if (values.help) {
+      console.log(usage)
+      process.exit(0)
+    }
+    return { words: positionals, force: values.force, js: values.js, imports: values.imports }
+  } catch (error) {
+    return misuse((error as Error).message.replace(/\. .*$/s, ''))
+  }
+}
+
+// Whoever reads this may stop early: `| head`.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error
+  process.exit()
+})
+
+const { words, force, js, imports } = parse()
+const [command, name, folder, ...rest] = words
+if (imports !== undefined && imports !== 'ts' && imports !== 'js') {
+  misuse(`--imports is '${imports}', expected ts or js`)
+}
+if (command === undefined) misuse('list or copy? (npm run codec -- --help)')
+if (command === 'list') {
+  if (name !== undefined) misuse(`list takes nothing more, not '${name}'`)
+  list()
+} else if (command === 'copy') {
+  if (name === undefined) misuse('copy which codec? (npm run codec -- list)')
+  if (folder === undefined)
+    misuse(`copy ${name} where? npm run codec -- copy ${name} ../my-app/src`)
+  if (rest.length > 0) misuse(`copy takes one codec and one folder, not also '${rest.join(' ')}'`)
+  copy(name, folder, force, js, imports)
+} else misuse(`no command '${command}', there is list and copy`)

@@ -1,0 +1,274 @@
+/**
+ * SLIP: an END byte behind each frame, and an escape for END inside it. RFC 1055.
+ *
+ *     ┌──────┬────────────────────────────────────────────────┬──────┐
+ *     │ END  │ payload: END → ESC ESC_END, ESC → ESC ESC_ESC  │ END  │
+ *     └──────┴────────────────────────────────────────────────┴──────┘
+ *       c0     c0 → db dc          db → db dd                    c0
+ *
+ * Any payload is safe, and after line noise the next END starts afresh. PPP does the same with
+ * other values (RFC 1662 section 4.2).
+ */
+import {
+  type ByteFrameCodec,
+  type ByteFrameDecoder,
+  ChunkReader,
+  DEFAULT_MAX_FRAME_BYTES,
+  Pieces,
+  roomLike,
+  wholeNumber,
+} from './frame.ts'
+
+/** RFC 1055, "Protocol": 300, 333, 334 and 335 in octal. */
+const END = 0xc0
+const ESC = 0xdb
+const ESC_END = 0xdc
+const ESC_ESC = 0xdd
+
+const NOTHING = new Uint8Array(0)
+
+export interface ByteStuffingOptions {
+  /** Largest payload in bytes, before it is escaped. Default 1 MiB. */
+  maxFrameBytes?: number
+}
+
+/**
+ * Returns a codec for SLIP frames.
+ *
+ * Payloads are 1 to `maxFrameBytes` bytes of any value. They cost two bytes more on the wire, and
+ * one for each byte 0xC0 or 0xDB in them: twice their size at worst. `encode()` writes END in front
+ * too, as RFC 1055 advises, so that line noise does not spoil the frame. An empty frame cannot be
+ * told from two ENDs in a row, which a reader skips. Decoding takes linear time. A frame with
+ * escapes is copied once, one that spans chunks twice; all others are views.
+ *
+ * @throws {RangeError} when `maxFrameBytes` is out of range, and from `encode()` when a frame is
+ *   empty or too large.
+ * @throws {FrameError} from the decoder: `ERR_FRAME_TOO_LARGE` at the first byte of payload above
+ *   `maxFrameBytes`, `ERR_FRAME_MALFORMED` when ESC stands before anything else than ESC_END or
+ *   ESC_ESC, `ERR_FRAME_TRUNCATED` when the stream ends inside a frame.
+ * @see RFC 1055, https://www.rfc-editor.org/rfc/rfc1055
+ *
+ * @example
+ * ```ts
+ * import assert from 'node:assert/strict'
+ * import { byteStuffing } from './byte-stuffing.ts'
+ *
+ * const codec = byteStuffing()
+ * const wire = codec.encode(Buffer.of(0x01, 0xc0, 0xdb))
+ * assert.deepEqual(wire, Buffer.of(0xc0, 0x01, 0xdb, 0xdc, 0xdb, 0xdd, 0xc0))
+ *
+ * const decoder = codec.decoder()
+ * decoder.push(wire.subarray(0, 3)) // cut inside an escape
+ * assert.equal(decoder.read(), null)
+ * decoder.push(wire.subarray(3))
+ * assert.deepEqual(decoder.read(), Buffer.of(0x01, 0xc0, 0xdb))
+ * ```
+ */
+export function byteStuffing(options: ByteStuffingOptions = {}): ByteFrameCodec {
+  const { maxFrameBytes = DEFAULT_MAX_FRAME_BYTES } = options
+  wholeNumber('maxFrameBytes', maxFrameBytes, 0)
+
+  function encodeInto(frame: Uint8Array, target: Uint8Array, offset: number): number {
+    wholeNumber('offset', offset, 0, target.length)
+    const wireBytes = stuffedBytes(frame, maxFrameBytes)
+    if (offset + wireBytes > target.length) return -1
+    return stuff(frame, target, offset, wireBytes)
+  }
+
+  return {
+    encode(frame) {
+      const wireBytes = stuffedBytes(frame, maxFrameBytes)
+      const target = roomLike(frame, wireBytes)
+      stuff(frame, target, 0, wireBytes)
+      return target
+    },
+    encodeInto,
+    decoder: () => new ByteStuffingDecoder(maxFrameBytes),
+  }
+}
+
+/** Returns how many bytes `frame` takes on the wire. */
+function stuffedBytes(frame: Uint8Array, maxFrameBytes: number): number {
+  if (frame.length === 0) throw new RangeError('frame is empty: a reader would skip it')
+  if (frame.length > maxFrameBytes) {
+    throw new RangeError(`frame is ${frame.length} bytes, limit ${maxFrameBytes}`)
+  }
+  let bytes = frame.length + 2
+  for (let at = frame.indexOf(END); at !== -1; at = frame.indexOf(END, at + 1)) bytes++
+  for (let at = frame.indexOf(ESC); at !== -1; at = frame.indexOf(ESC, at + 1)) bytes++
+  return bytes
+}
+
+function stuff(frame: Uint8Array, target: Uint8Array, offset: number, wireBytes: number): number {
+  let to = offset
+  target[to++] = END
+  if (wireBytes === frame.length + 2) {
+    target.set(frame, to)
+    to += frame.length
+  } else {
+    for (let from = 0; from < frame.length; from++) {
+      const byte = frame[from]!
+      if (byte === END || byte === ESC) {
+        target[to++] = ESC
+        target[to++] = byte === END ? ESC_END : ESC_ESC
+      } else {
+        target[to++] = byte
+      }
+    }
+  }
+  target[to++] = END
+  return to
+}
+
+class ByteStuffingDecoder extends ChunkReader implements ByteFrameDecoder {
+  readonly #maxFrameBytes: number
+  /** The payload of this frame that came in earlier chunks, without escapes. */
+  readonly #pieces = new Pieces()
+  /** Whether the last byte was an ESC. */
+  #escaped = false
+  /** The next ESC in `chunk`; -1 = not searched yet, its length = none. */
+  #nextEsc = -1
+  /** Room for the frames of this chunk that have escapes, and how much of it is in use. */
+  #room: Uint8Array = NOTHING
+  #used = 0
+
+  constructor(maxFrameBytes: number) {
+    super()
+    this.#maxFrameBytes = maxFrameBytes
+  }
+
+  next(): boolean {
+    this.check()
+    while (this.ready()) {
+      const { chunk, at } = this
+      if (at === 0) this.#beginChunk()
+      const end = chunk.indexOf(END, at)
+      const stop = end === -1 ? chunk.length : end
+      if (end === -1 || this.#pieces.length > 0 || this.#escaped) {
+        this.#keep(stop)
+        if (end === -1) continue
+        if (this.#escaped) throw this.#badEscape(END)
+        this.#join()
+      } else if (this.#escapeBefore(at, end)) {
+        this.#unstuff(at, end)
+      } else {
+        // END END: RFC 1055 says to ignore a frame without a byte in it.
+        if (end === at) {
+          this.at = end + 1
+          continue
+        }
+        if (end - at > this.#maxFrameBytes) throw this.#tooLarge()
+        this.bytes = chunk
+        this.start = at
+        this.endOffset = end
+      }
+      this.at = end + 1
+      return true
+    }
+    this.#beginChunk()
+    return false
+  }
+
+  read(): Uint8Array | null {
+    return this.next() ? this.view() : null
+  }
+
+  /** Forgets what was known of the last chunk. */
+  #beginChunk(): void {
+    this.#nextEsc = -1
+    this.#room = NOTHING
+    this.#used = 0
+  }
+
+  /** Returns whether there is an ESC in `chunk` from `at` to `end`. Searches each byte once. */
+  #escapeBefore(at: number, end: number): boolean {
+    if (this.#nextEsc < at) {
+      const found = this.chunk.indexOf(ESC, at)
+      this.#nextEsc = found === -1 ? this.chunk.length : found
+    }
+    return this.#nextEsc < end
+  }
+
+  /** Makes a frame of `chunk` from `at` to the END at `end`, without its escapes. */
+  #unstuff(at: number, end: number): void {
+    const { chunk } = this
+    // One room for all frames of a chunk: what is left of the chunk is enough for what is left.
+    if (this.#room.length - this.#used < end - at) {
+      this.#room = roomLike(chunk, chunk.length - at)
+      this.#used = 0
+    }
+    const room = this.#room
+    const used = this.#used
+    // The frame is copied as it is, then closed up: copyWithin() needs no views (measured).
+    this.copy(at, end, room, used)
+    const moved = used - at
+    let size = used
+    let from = at
+    let esc = this.#nextEsc
+    while (esc !== -1 && esc < end) {
+      if (size < from + moved) room.copyWithin(size, from + moved, esc + moved)
+      size += esc - from
+      const byte = chunk[esc + 1]! // END if the frame ends with ESC
+      const code = byte - ESC_END
+      if (code !== 0 && code !== 1) {
+        throw size - used > this.#maxFrameBytes ? this.#tooLarge() : this.#badEscape(byte)
+      }
+      room[size++] = END + code * (ESC - END) // no branch: which of the two is a coin toss
+      from = esc + 2
+      esc = chunk.indexOf(ESC, from)
+    }
+    this.#nextEsc = esc === -1 ? chunk.length : esc
+    room.copyWithin(size, from + moved, end + moved)
+    size += end - from
+    if (size - used > this.#maxFrameBytes) throw this.#tooLarge()
+    this.bytes = room
+    this.start = used
+    this.endOffset = this.#used = size
+  }
+
+  /** Adds `chunk` from `at` to `stop` to the pieces, without its escapes. */
+  #keep(stop: number): void {
+    const { chunk } = this
+    const pieces = this.#pieces
+    while (this.at < stop) {
+      if (this.#escaped) {
+        const byte = chunk[this.at++]!
+        if (byte !== ESC_END && byte !== ESC_ESC) throw this.#badEscape(byte)
+        pieces.addByte(chunk, byte === ESC_END ? END : ESC)
+        this.#escaped = false
+      } else {
+        const found = this.#escapeBefore(this.at, stop)
+        const end = found ? this.#nextEsc : stop
+        pieces.add(chunk, this.at, end)
+        this.at = found ? end + 1 : end
+        this.#escaped = found
+      }
+      if (pieces.length > this.#maxFrameBytes) throw this.#tooLarge()
+    }
+  }
+
+  #join(): void {
+    const size = this.#pieces.length
+    this.bytes = roomLike(this.chunk, size)
+    this.start = 0
+    this.endOffset = size
+    this.#pieces.copyTo(this.bytes, size)
+    this.#pieces.clear()
+  }
+
+  #tooLarge(): Error {
+    this.#pieces.clear()
+    return this.lost('ERR_FRAME_TOO_LARGE', `frame of more than ${this.#maxFrameBytes} bytes`)
+  }
+
+  #badEscape(byte: number): Error {
+    this.#pieces.clear()
+    const found = `0x${byte.toString(16).padStart(2, '0')}`
+    return this.lost('ERR_FRAME_MALFORMED', `${found} behind ESC: expected 0xdc or 0xdd`)
+  }
+
+  protected override unfinished(): string | null {
+    if (this.#pieces.length === 0 && !this.#escaped) return null
+    return `after ${this.#pieces.length} bytes of a frame without its END`
+  }
+}

@@ -1,0 +1,263 @@
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { execaNode } from 'execa'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { codecs, nearest } from '../../lib/cli/codec-catalogue.ts'
+import { copySources } from '../../lib/cli/codec-copy.ts'
+
+const root = fileURLToPath(new URL('../../', import.meta.url))
+const tsc = join(root, 'node_modules/typescript/bin/tsc')
+const names = codecs().map(({ name }) => name)
+
+let workshop: string
+let projects = 0
+
+beforeAll(async () => {
+  workshop = await mkdtemp(join(tmpdir(), 'codec-copy-'))
+})
+afterAll(() => rm(workshop, { recursive: true }))
+
+/** A project of somebody else: ESM, and nothing in it. */
+async function emptyProject(files: Record<string, string> = {}): Promise<string> {
+  const project = join(workshop, `${++projects}`)
+  await mkdir(join(project, 'src'), { recursive: true })
+  await writeFile(join(project, 'package.json'), '{ "type": "module" }')
+  for (const [file, text] of Object.entries(files)) await writeFile(join(project, file), text)
+  return project
+}
+
+interface Outcome {
+  exitCode: number | undefined
+  stdout: string
+  stderr: string
+}
+
+async function codec(...words: string[]): Promise<Outcome> {
+  const { exitCode, stdout, stderr } = await execaNode('lib/cli/codec.ts', words, {
+    cwd: root,
+    nodeOptions: ['--import', 'tsx'],
+    env: { npm_lifecycle_event: '' },
+    reject: false,
+  })
+  return { exitCode, stdout, stderr }
+}
+
+async function compile(project: string, options: object, files: string[]): Promise<string> {
+  const config = { compilerOptions: { strict: true, target: 'es2022', ...options }, files }
+  await writeFile(join(project, 'compile.json'), JSON.stringify(config))
+  const { stdout } = await execaNode(tsc, ['--project', 'compile.json'], {
+    cwd: project,
+    nodeOptions: [],
+    reject: false,
+  })
+  return stdout
+}
+
+async function run(project: string, file: string): Promise<Outcome> {
+  const { exitCode, stdout, stderr } = await execaNode(file, {
+    cwd: project,
+    nodeOptions: [],
+    reject: false,
+  })
+  return { exitCode, stdout, stderr }
+}
+
+/** The example that `copy` printed: everything after the line that ends with a colon. */
+function printedExample(stdout: string): string {
+  return stdout.slice(stdout.indexOf('for example:\n') + 'for example:\n'.length)
+}
+
+const passed = { exitCode: 0, stdout: '', stderr: '' }
+
+describe('codec copy', () => {
+  test.concurrent.each(names.filter(name => name !== 'stream'))(
+    'puts %s into an empty project, where it compiles strictly and its example runs',
+    async name => {
+      const project = await emptyProject()
+      const copied = await codec('copy', name, join(project, 'src'))
+      expect(copied).toMatchObject({ exitCode: 0, stderr: '' })
+      const files = await readdir(join(project, 'src'))
+      expect(files.toSorted()).toEqual([`${name}.ts`, 'frame.ts'].toSorted())
+      for (const file of files) expect(copied.stdout).toContain(join(project, 'src', file))
+
+      // A codec needs nothing, not even the types of Node.
+      const options = { module: 'nodenext', types: [], rootDir: 'src', outDir: 'out' }
+      expect(await compile(project, options, [`src/${name}.ts`])).toBe('')
+      await writeFile(join(project, 'out/example.js'), printedExample(copied.stdout))
+      expect(await run(project, 'out/example.js')).toEqual(passed)
+    },
+  )
+
+  test.concurrent('puts stream into an empty project, and its example runs beside a codec', async () => {
+    const project = await emptyProject()
+    const src = join(project, 'src')
+    const { stdout } = await codec('copy', 'stream', src)
+    expect(stdout).toContain(
+      `missing for the example: npm run codec -- copy length-prefix ${src}\n`,
+    )
+    await codec('copy', 'length-prefix', src)
+    await writeFile(join(src, 'example.ts'), printedExample(stdout))
+    const typeRoots = [join(root, 'node_modules/@types')]
+    const node = { module: 'nodenext', types: ['node'], typeRoots }
+    const options = { ...node, rootDir: 'src', outDir: 'out' }
+    expect(await compile(project, options, ['src/example.ts'])).toBe('')
+    expect(await run(project, 'out/example.js')).toEqual(passed)
+  })
+
+  test('gives what a bundler compiles too', async () => {
+    const project = await emptyProject()
+    await codec('copy', 'http1', join(project, 'src'))
+    const bundled = { module: 'esnext', moduleResolution: 'bundler', types: [], noEmit: true }
+    expect(await compile(project, bundled, ['src/http1.ts'])).toBe('')
+  })
+
+  test('keeps .ts imports where the tsconfig.json above allows them', async () => {
+    const project = await emptyProject({
+      'tsconfig.json': '{ "compilerOptions": { "allowImportingTsExtensions": true } }',
+    })
+    const { stdout } = await codec('copy', 'netstring', join(project, 'src'))
+    expect(await readFile(join(project, 'src/netstring.ts'), 'utf8')).toContain("'./frame.ts'")
+    expect(printedExample(stdout)).toContain("'./netstring.ts'")
+    const options = {
+      module: 'nodenext',
+      types: [],
+      noEmit: true,
+      allowImportingTsExtensions: true,
+    }
+    expect(await compile(project, options, ['src/netstring.ts'])).toBe('')
+  })
+
+  test('takes a commented-out option of tsconfig.json for what it is', async () => {
+    const project = await emptyProject({
+      'tsconfig.json': '{ "compilerOptions": {\n  // "allowImportingTsExtensions": true\n} }',
+    })
+    await codec('copy', 'netstring', join(project, 'src'))
+    expect(await readFile(join(project, 'src/netstring.ts'), 'utf8')).toContain("'./frame.js'")
+  })
+
+  test('obeys --imports', async () => {
+    const project = await emptyProject()
+    await codec('copy', 'netstring', join(project, 'src'), '--imports', 'ts')
+    expect(await readFile(join(project, 'src/netstring.ts'), 'utf8')).toContain("'./frame.ts'")
+  })
+
+  test('--js gives JavaScript that runs as it is, with declarations', async () => {
+    const project = await emptyProject()
+    const { stdout } = await codec('copy', 'length-prefix', join(project, 'src'), '--js')
+    expect((await readdir(join(project, 'src'))).toSorted()).toEqual([
+      'frame.d.ts',
+      'frame.js',
+      'length-prefix.d.ts',
+      'length-prefix.js',
+    ])
+    expect(await readFile(join(project, 'src/length-prefix.js'), 'utf8')).not.toContain('sourceMap')
+    await writeFile(join(project, 'src/example.js'), printedExample(stdout))
+    expect(await run(project, 'src/example.js')).toEqual(passed)
+  })
+
+  test('refuses to overwrite a file that is different, and copies nothing', async () => {
+    const project = await emptyProject()
+    const mine = join(project, 'src/frame.ts')
+    await writeFile(mine, 'mine')
+    expect(await codec('copy', 'lines', join(project, 'src'))).toEqual({
+      exitCode: 1,
+      stdout: '',
+      stderr: `codec: ${mine} is there and different; nothing copied (--force overwrites)`,
+    })
+    expect(await readdir(join(project, 'src'))).toEqual(['frame.ts'])
+    expect(await readFile(mine, 'utf8')).toBe('mine')
+  })
+
+  test('--force overwrites', async () => {
+    const project = await emptyProject()
+    await writeFile(join(project, 'src/frame.ts'), 'mine')
+    const { exitCode, stdout } = await codec('copy', 'lines', join(project, 'src'), '--force')
+    expect(exitCode).toBe(0)
+    expect(stdout).toContain(`copied  ${join(project, 'src/frame.ts')}`)
+    expect(await readFile(join(project, 'src/frame.ts'), 'utf8')).not.toBe('mine')
+  })
+
+  test('leaves a frame.ts that another copy brought', async () => {
+    const project = await emptyProject()
+    await codec('copy', 'lines', join(project, 'src'))
+    const { exitCode, stdout } = await codec('copy', 'netstring', join(project, 'src'))
+    expect(exitCode).toBe(0)
+    expect(stdout).toContain(`same    ${join(project, 'src/frame.ts')}`)
+  })
+
+  test('copies nothing when one of the places is taken by a folder', async () => {
+    const project = await emptyProject()
+    await mkdir(join(project, 'src/frame.ts'))
+    const { exitCode, stderr } = await codec('copy', 'lines', join(project, 'src'), '--force')
+    expect({ exitCode, stderr }).toEqual({
+      exitCode: 1,
+      stderr: `codec: ${join(project, 'src/frame.ts')} is not a file`,
+    })
+    expect(await readdir(join(project, 'src'))).toEqual(['frame.ts'])
+  })
+
+  test('leaves nothing when one of the files cannot be written', async () => {
+    const target = join(await emptyProject(), 'src')
+    const sources = ['first', 'no/such/second'].map(name => ({ name, text: 'x' }))
+    const [lines] = codecs()
+    const options = { target, shown: 'src', force: false, js: false, ending: 'js' as const }
+    expect(() => copySources(lines!, sources, options)).toThrow('cannot write to src: ENOENT')
+    expect(await readdir(target)).toEqual([])
+  })
+})
+
+describe('codec', () => {
+  const wrong: [string[], string][] = [
+    [[], 'list or copy? (npm run codec -- --help)'],
+    [['paste'], "no command 'paste', there is list and copy"],
+    [['list', 'all'], "list takes nothing more, not 'all'"],
+    [['copy'], 'copy which codec? (npm run codec -- list)'],
+    [['copy', 'lines'], 'copy lines where? npm run codec -- copy lines ../my-app/src'],
+    [
+      ['copy', 'lenght-prefix', '.'],
+      "no codec 'lenght-prefix'; did you mean length-prefix? (npm run codec -- list)",
+    ],
+    [['copy', 'websocket', '.'], "no codec 'websocket' (npm run codec -- list)"],
+    [['copy', 'lines', 'no/such/folder'], 'no folder no/such/folder: make it first'],
+    [['copy', 'lines', 'package.json'], 'package.json is a file, expected a folder'],
+    [['copy', 'lines', 'a', 'b'], "copy takes one codec and one folder, not also 'b'"],
+    [['copy', 'lines', '.', '--imports', 'cjs'], "--imports is 'cjs', expected ts or js"],
+    [['copy', 'lines', '.', '--fast'], "Unknown option '--fast'"],
+  ]
+  test.concurrent.each(wrong)('%j is one line and exit code 2', async (words, message) => {
+    expect(await codec(...words)).toEqual({ exitCode: 2, stdout: '', stderr: `codec: ${message}` })
+  })
+
+  test('list shows each codec with its format in a line of at most 100 columns', async () => {
+    const { exitCode, stdout } = await codec('list')
+    const lines = stdout.split('\n')
+    expect(exitCode).toBe(0)
+    expect(lines.map(line => line.split(' ')[0])).toEqual(names)
+    for (const line of lines) {
+      expect(line).toMatch(/^\S+ {2,}\S.{3,}/)
+      expect(line.length).toBeLessThanOrEqual(100)
+    }
+  })
+
+  test('--help shows the usage', async () => {
+    const { exitCode, stdout } = await codec('--help')
+    expect({ exitCode, first: stdout.split('\n')[0] }).toEqual({
+      exitCode: 0,
+      first: 'usage: npm run codec -- list',
+    })
+  })
+
+  test.each([
+    ['lenght-prefix', 'length-prefix'],
+    ['lengthPrefix', 'length-prefix'],
+    ['line', 'lines'],
+    ['http', 'http1'],
+    ['varint', 'varint-prefix'],
+    ['SLIP', null],
+    ['x', null],
+  ])('takes %s for %s', (typed, meant) => {
+    expect(nearest(typed, names)).toBe(meant)
+  })
+})

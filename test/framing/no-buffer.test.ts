@@ -1,0 +1,45 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { execaNode } from 'execa'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { framingFiles } from './support/examples.ts'
+
+const here = (path: string) => fileURLToPath(new URL(path, import.meta.url))
+let folder: string
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'framing-bare-'))
+})
+afterAll(() => rm(folder, { recursive: true }))
+
+test('codecs all run on plain Uint8Arrays in a context without Buffer', async () => {
+  const tsc = here('../../node_modules/typescript/bin/tsc')
+  const options = `--ignoreConfig --target es2023 --module nodenext --types node --strict
+    --skipLibCheck --rewriteRelativeImportExtensions`.split(/\s+/)
+  const places = ['--rootDir', here('../..'), '--outDir', folder]
+  await execaNode(tsc, [here('support/bare-checks.ts'), ...options, ...places])
+  const { stdout } = await execaNode(
+    here('support/bare-context.ts'),
+    [join(folder, 'test/framing/support/bare-checks.js')],
+    { nodeOptions: ['--import', 'tsx', '--experimental-vm-modules', '--no-warnings'] },
+  )
+  expect(stdout).toBe(
+    'byteStuffing delimiter fixedLength http1Request http1Response lengthPrefix lines netstring ' +
+      'varintPrefix',
+  )
+})
+
+test('codecs import nothing but each other; stream.ts alone imports node:stream', () => {
+  for (const [name, source] of framingFiles()) {
+    const code = source.replace(/^ *\*.*$/gm, '')
+    const imports = Array.from(code.matchAll(/ from '(.+?)'/g), ([, from]) => from!)
+    const foreign = imports.filter(from => from !== './frame.ts' && name !== 'index.ts')
+    expect({ name, foreign }).toEqual({
+      name,
+      foreign: name === 'stream.ts' ? ['node:stream'] : [],
+    })
+    expect(code).not.toMatch(/\bimport\(|\brequire\(/)
+  }
+})
