@@ -22,6 +22,7 @@ const ELSEWHERE: [pattern: RegExp, why: string][] = [
   [/^npm ci$/, 'this suite runs in its result'],
   [/^npm ci && npm start$/, 'test/cli runs npm start'],
   [/^npm test$/, 'this suite is a part of it'],
+  [/^(npm pack|cd \.\.\/my-app|npm install \.\.)/, 'test/framing/package.test.ts does all three'],
 ]
 
 /** Servers that were started for a client, on a free port each: script to port. */
