@@ -18,6 +18,8 @@ const closingLine: Reporter = {
 export default defineConfig({
   test: {
     reporters: ['default', closingLine],
+    // Most tests wait for programs: two files side by side, also where there are only two cores.
+    maxWorkers: 2,
     projects: [
       {
         test: {
