@@ -76,7 +76,7 @@ async function pinned(feeder: Feeder): Promise<Holding> {
   for (let i = 0; i < 8; i++) await feedOne()
   const before = held()
   for (let i = 0; i < chunks; i++) await feedOne()
-  const bytes = (held() - before) / chunks
+  const bytes = Math.max(0, held() - before) / chunks
   if (kept.some(frame => (frame as { length: number }).length < frameBytes)) {
     throw new Error(`${feeder.id} kept something else`)
   }
@@ -98,7 +98,7 @@ async function idle(feeder: Feeder): Promise<Holding> {
   const before = held()
   for (let i = 0; i < streams; i++) await openOne()
   await new Promise(resume => setImmediate(resume))
-  const bytes = (held() - before) / streams
+  const bytes = Math.max(0, held() - before) / streams
   if (open.length !== streams + 50) throw new Error('streams were lost')
   return { bytes, refusal: null }
 }

@@ -210,12 +210,13 @@ const METHODS = (
 ).split(' ')
 
 /** uri-host [ ":" port ], or nothing: RFC 9110 section 7.2, RFC 3986 section 3.2.2. */
-const HOST =
-  /^(?:\[[:0-9a-fv][0-9a-z\-._~!$&'()*+,;=:]*\]|(?:[0-9a-z\-._~!$&'()*+,;=]|%[0-9a-f]{2})*)(?::\d*)?$/i
+const REG_NAME = "(?:[0-9a-z\\-._~!$&'()*+,;=]|%[0-9a-f]{2})*"
+const IP_LITERAL = "\\[[:0-9a-fv][0-9a-z\\-._~!$&'()*+,;=:]*\\]"
+const HOST = new RegExp(`^(?:${IP_LITERAL}|${REG_NAME})(?::\\d*)?$`, 'i')
 /** Letters only, as in Node's parser: RFC 3986 section 3.1 has more. */
 const SCHEME = /^[a-z]+:\/\//i
 
-/** Returns the bytes as a string of the same length: RFC 9110 section 5.5 leaves UTF-8 to others. */
+/** Returns the bytes as a string of the same length: UTF-8 is for others (RFC 9110 section 5.5). */
 function text(bytes: Uint8Array, start: number, end: number): string {
   let string = ''
   // Up to this size Node's own way costs more than its work (measured).
@@ -230,6 +231,21 @@ function text(bytes: Uint8Array, start: number, end: number): string {
     string += String.fromCharCode.apply(null, part as unknown as number[])
   }
   return string
+}
+
+interface ViewClass {
+  new (buffer: ArrayBufferLike, byteOffset: number, length: number): Uint8Array
+}
+/** The class behind Node's `Buffer`: what its `subarray()` returns, after a detour. */
+const { Buffer: NodeBuffer } = globalThis as unknown as {
+  Buffer?: { [Symbol.species]: ViewClass }
+}
+const BufferView = NodeBuffer?.[Symbol.species]
+
+/** The same as `bytes.subarray()`, and faster for a `Buffer` (measured). */
+function view(bytes: Uint8Array, start: number, end: number): Uint8Array {
+  if (BufferView === undefined || !(bytes instanceof BufferView)) return bytes.subarray(start, end)
+  return new BufferView(bytes.buffer, bytes.byteOffset + start, end - start)
 }
 
 /** Tells whether the bytes spell `name`, in any case. */
@@ -251,6 +267,19 @@ function skip(set: Uint8Array, bytes: Uint8Array, start: number, stop: number): 
     if (set[bytes[at + 3]!] === 0) return at + 3
   }
   while (at < stop && set[bytes[at]!] === 1) at++
+  return at
+}
+
+/** The same for text, which is printable ASCII nearly always: a look at the table for the rest. */
+function skipText(bytes: Uint8Array, start: number, stop: number): number {
+  let at = start
+  for (const last = stop - 4; at <= last; at += 4) {
+    if ((bytes[at]! - 0x20) >>> 0 > 0x5e) break
+    if ((bytes[at + 1]! - 0x20) >>> 0 > 0x5e) break
+    if ((bytes[at + 2]! - 0x20) >>> 0 > 0x5e) break
+    if ((bytes[at + 3]! - 0x20) >>> 0 > 0x5e) break
+  }
+  while (at < stop && TEXT[bytes[at]!] === 1) at++
   return at
 }
 
@@ -641,7 +670,7 @@ abstract class MessageDecoder<Frame> extends ChunkReader implements Http1Decoder
     const bytes = this.lines
     const limit = this.section + this.#limits.maxHeaderBytes
     const stop = this.#stop()
-    const at = skip(TEXT, bytes, from, stop)
+    const at = skipText(bytes, from, stop)
     this.#scanned = at
     if (at === stop || (bytes[at] === CR && at + 1 === stop)) {
       if (stop < limit) return false
@@ -709,7 +738,7 @@ abstract class MessageDecoder<Frame> extends ChunkReader implements Http1Decoder
     for (;;) {
       const colon = skip(TOKEN, bytes, line, stop)
       if (colon === line || colon >= stop || bytes[colon] !== COLON) break
-      const end = skip(TEXT, bytes, colon + 1, stop)
+      const end = skipText(bytes, colon + 1, stop)
       if (end + 1 >= stop || bytes[end] !== CR || bytes[end + 1] !== LF) break
       if (mark === this.#marksLimit) {
         this.#marksEnd = mark
@@ -1105,7 +1134,7 @@ class RequestDecoder extends MessageDecoder<Http1Request> implements Http1Reques
   }
 
   frame(): Http1Request | null {
-    return this.found ? this.#message(this.bytes.subarray(this.start, this.endOffset)) : null
+    return this.found ? this.#message(view(this.bytes, this.start, this.endOffset)) : null
   }
 
   #message(body: Uint8Array): Http1Request {
@@ -1210,6 +1239,7 @@ class ResponseDecoder extends MessageDecoder<Http1Response> implements Http1Resp
   /** The methods of the requests that are not answered yet. */
   readonly #asked: string[] = []
   #lastReason = ''
+  #reasonBytes: Uint8Array = NOTHING
   protected readonly bodyEndsWithStream = true
 
   expect(method: string): void {
@@ -1223,7 +1253,7 @@ class ResponseDecoder extends MessageDecoder<Http1Response> implements Http1Resp
       status: this.status,
       reason: this.#reason(),
       headers: this.fieldLines(),
-      body: this.bytes.subarray(this.start, this.endOffset),
+      body: view(this.bytes, this.start, this.endOffset),
       trailers: this.trailers,
       keepAlive: this.keepAlive,
       requestMethod: this.requestMethod,
@@ -1234,11 +1264,14 @@ class ResponseDecoder extends MessageDecoder<Http1Response> implements Http1Resp
   #reason(): string {
     const bytes = this.headBytes
     const start = this.headStart + 13
-    const end = this.fieldsStart - 2
-    const last = this.#lastReason
-    let same = 0
-    while (same < last.length && bytes[start + same] === last.charCodeAt(same)) same++
-    if (same !== last.length || start + same !== end) this.#lastReason = text(bytes, start, end)
+    const end = Math.max(start, this.fieldsStart - 2)
+    const last = this.#reasonBytes
+    let same = end - start === last.length
+    for (let i = 0; same && i < last.length; i++) same = bytes[start + i] === last[i]
+    if (!same) {
+      this.#reasonBytes = Uint8Array.from(bytes.subarray(start, end))
+      this.#lastReason = text(bytes, start, end)
+    }
     return this.#lastReason
   }
 
@@ -1251,7 +1284,7 @@ class ResponseDecoder extends MessageDecoder<Http1Response> implements Http1Resp
     const tens = bytes[code + 1]! - 0x30
     const ones = bytes[code + 2]! - 0x30
     const whole = at + 1 < stop && isVersion(bytes, this.line) && bytes[code - 1] === SP
-    if (whole && bytes[at] === SP) at = skip(TEXT, bytes, at, stop)
+    if (whole && bytes[at] === SP) at = skipText(bytes, at, stop)
     const digits = hundreds > 0 && hundreds < 10 && isDigit(tens) && isDigit(ones)
     if (!whole || !digits || at + 1 >= stop || bytes[at] !== CR || bytes[at + 1] !== LF) {
       this.refuse('expected "HTTP/1.1 200 reason" (RFC 9112 section 4)')
@@ -1412,7 +1445,7 @@ function checkedLimits(options: Http1Options): Required<Http1Options> {
  *
  * @throws {RangeError} when an option is out of range.
  * @throws {FrameError} from the decoder: `ERR_FRAME_MALFORMED` (answer 400 and close),
- *   `ERR_FRAME_TOO_LARGE` (413 or 431), `ERR_FRAME_TRUNCATED` when the stream ends inside a request.
+ *   `ERR_FRAME_TOO_LARGE` (413 or 431), `ERR_FRAME_TRUNCATED` when the stream ends inside one.
  * @see RFC 9112 section 3 and 6, https://www.rfc-editor.org/rfc/rfc9112
  *
  * @example

@@ -135,7 +135,7 @@ export class NodeServer {
     await once(this.#server, 'close')
   }
 
-  /** Sends the bytes and FIN on a connection of their own, and says what the server made of them. */
+  /** Sends the bytes and FIN on a connection of their own; says what the server made of them. */
   async verdict(entry: CorpusEntry): Promise<Verdict> {
     const { port } = this.#server.address() as AddressInfo
     const client = net.connect({ port, host: '127.0.0.1', allowHalfOpen: true })

@@ -899,7 +899,7 @@ const responseBodies: CorpusEntry[] = [
       `${head('HTTP/1.1 407 No', ...NO_BODY)}sorry`,
       '407 No "sorry"',
     ),
-    why: "Node gives the socket to its 'connect' listener whatever the status, with the body unread",
+    why: "Node gives the socket to its 'connect' listener whatever the status, body unread",
   }),
   takes('9112 §6.3', '204 without body', head('HTTP/1.1 204 None'), '204 None ""'),
   takes('9112 §6.3', '204 with a length', head('HTTP/1.1 204 None', ...NO_BODY), '204 None ""'),
