@@ -21,7 +21,7 @@ function asText(data: Uint8Array, cut: boolean): string | undefined {
   try {
     const text = new TextDecoder('utf-8', { fatal: true }).decode(data, { stream: cut })
     // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are no text
-    return /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f]/.test(text) ? undefined : text
+    return /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]/.test(text) ? undefined : text
   } catch {
     return undefined
   }

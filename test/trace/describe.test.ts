@@ -18,6 +18,7 @@ describe('describeBytes writes', () => {
     ['a chunk that begins inside a character', bytes('éa').subarray(1), '2 bytes a9 61'],
     ['binary', Uint8Array.of(0, 0, 0, 5), '4 bytes 00 00 00 05'],
     ['a control character', bytes('a\u001b[31m'), '6 bytes 61 1b 5b 33 31 6d'],
+    ['a C1 control character', bytes('\u0080'), '2 bytes c2 80'],
     ['the beginning of long binary', new Uint8Array(9), '9 bytes 00 00 00 00 00 00 00 00 …'],
     ['binary after the preview', bytes(`${'x'.repeat(24)}\0`), `25 bytes "${'x'.repeat(24)}…"`],
     ['512 bytes of text', bytes('y'.repeat(512)), `512 bytes "${'y'.repeat(24)}…"`],
