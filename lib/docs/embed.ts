@@ -70,7 +70,9 @@ export async function renderEmbed(embed: Embed, sources: EmbedSources): Promise<
       return fenced('text', timelineText(await sources.run(entryOf(sources, name))))
     case 'output': {
       const events = await sources.run(entryOf(sources, name))
-      const lines = events.filter(event => event.event === 'print' && event.end === end)
+      const lines = events.filter(
+        event => event.lane === 'js' && event.event === 'print' && event.end === end,
+      )
       return fenced('text', lines.map(({ text }) => text).join('\n'))
     }
   }

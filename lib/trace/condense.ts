@@ -1,4 +1,4 @@
-import type { End, TraceEvent } from './recording.ts'
+import type { End, JsEvent, TraceEvent } from './recording.ts'
 
 /** How many events of one kind are shown before the rest is counted. */
 const SHOWN = 6
@@ -13,8 +13,8 @@ const LAST = new Set(['error', 'close', 'destroy()', 'resetAndDestroy()'])
 
 interface Counted {
   /** The first event that was not shown, and the last one. */
-  first: TraceEvent | undefined
-  last: TraceEvent
+  first: JsEvent | undefined
+  last: JsEvent
   count: number
   bytes: number
 }
@@ -34,6 +34,7 @@ export class Condenser {
   /** Takes the next event, and returns what is to be shown now, in order. */
   push(event: TraceEvent): TraceEvent[] {
     this.#lastNs = event.tNs
+    if (event.lane !== 'js') return [event]
     const kind = event.event
     if (kind === 'print' || kind === 'exit') return [...this.#summaries(event), event]
     if (kind === undefined) return [event]

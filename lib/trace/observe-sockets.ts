@@ -10,11 +10,11 @@ import http from 'node:http'
 import net from 'node:net'
 import { endpoint } from '../program/endpoint.ts'
 import { describeBytes } from './describe.ts'
-import type { TraceEvent } from './recording.ts'
+import type { JsEvent } from './recording.ts'
 
 let fd = -1
 
-type What = Pick<TraceEvent, 'text'> & Partial<Omit<TraceEvent, 'end' | 'lane'>>
+type What = Pick<JsEvent, 'text'> & Partial<Omit<JsEvent, 'end' | 'lane'>>
 
 function record(what: What): void {
   const line = `${JSON.stringify({ tNs: Number(process.hrtime.bigint()), lane: 'js', ...what })}\n`

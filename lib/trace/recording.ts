@@ -2,23 +2,96 @@
 export type End = 'server' | 'client'
 
 /** The level at which an event was seen. */
-export type Lane = 'js' | 'syscall' | 'state' | 'packet' | 'tcp'
+export const LANES = ['js', 'syscall', 'state', 'packet', 'tcp'] as const
+export type Lane = (typeof LANES)[number]
 
-/** What one observer saw at one moment. */
-export interface TraceEvent {
+interface Seen {
   /** Monotonic time in nanoseconds. In a recording: since its first event. */
   tNs: number
+  /** The program that saw it. Of a packet: the end that sent it. */
   end: End
-  lane: Lane
-  /** What a reader sees: `data 5 bytes "hello"`. */
+  /** What happened, in the notation of its level: `data 5 bytes "hello"`, `shutdown(20, SHUT_WR)`. */
   text: string
-  /** JavaScript lane: `listening`, `data`, `write()` …, or `print` for a line of output. */
+  /** What that means to a learner: `I have nothing more to send`. */
+  means?: string
+}
+
+/** An event of a `net`, `dgram` or `http` object, a call to one, or a line of output. */
+export interface JsEvent extends Seen {
+  lane: 'js'
+  /** `listening`, `data`, `write()` …, or `print` for a line of output. */
   event?: string
-  /** JavaScript lane: which socket of the program, counted from 1; missing for a server. */
+  /** Which socket of the program, counted from 1; missing for a server. */
   socket?: number
-  /** JavaScript lane: number of bytes of a `data`, `message`, `write()`, `end()` or `send()`. */
+  /** Number of bytes of a `data`, `message`, `write()`, `end()` or `send()`. */
   bytes?: number
 }
+
+/** A system call on a socket. The time is that of its entry into the kernel. */
+export interface SyscallEvent extends Seen {
+  lane: 'syscall'
+  /** `socket`, `connect`, `write` … */
+  call: string
+  /** The descriptor that the call is about; missing where it failed to make one. */
+  fd?: number
+  /** What it returned: bytes, a new descriptor, 0; `-1` on failure. Missing if it never returned. */
+  result?: number
+  /** `EINPROGRESS`, `EAGAIN`, `EPIPE` … when `result` is -1. */
+  error?: string
+  /** How long it took. */
+  tookNs?: number
+}
+
+/** One step of a socket's state machine in the kernel. */
+export interface StateEvent extends Seen {
+  lane: 'state'
+  /** States under the names of RFC 9293: `SYN-SENT`, `CLOSE-WAIT` … */
+  from: string
+  to: string
+  /** The socket's own address and its peer's: `127.0.0.1:7020`. */
+  local: string
+  remote: string
+}
+
+/** A segment or datagram on its way. The time is that of its capture. */
+export interface PacketEvent extends Seen {
+  lane: 'packet'
+  protocol: 'tcp' | 'udp'
+  source: string
+  destination: string
+  /** As tcpdump writes them: `S`, `S.`, `.`, `P.`, `F.`, `R`, `R.` … Empty for UDP. */
+  flags: string
+  /** Absolute numbers, 32 bits. Missing for UDP, and `ack` where the ACK flag is not set. */
+  seq?: number
+  ack?: number
+  /** Bytes of payload. */
+  len: number
+  /** The window field as sent: not yet scaled. */
+  window?: number
+  /** Options as tcpdump writes them: `mss 65495,sackOK,TS val …,wscale 10`. */
+  options?: string
+}
+
+/** The sender's variables when a segment arrived, or a segment that was sent again. */
+export interface TcpEvent extends Seen {
+  lane: 'tcp'
+  kind: 'probe' | 'retransmit'
+  local: string
+  remote: string
+  sndUna?: number
+  sndNxt?: number
+  /** Bytes. */
+  sndWnd?: number
+  rcvWnd?: number
+  /** Segments. */
+  cwnd?: number
+  ssthresh?: number
+  /** Microseconds. */
+  srttUs?: number
+}
+
+/** What one observer saw at one moment. */
+export type TraceEvent = JsEvent | SyscallEvent | StateEvent | PacketEvent | TcpEvent
 
 /** `live`, `sampled`, or why the lane is missing. */
 export type LaneStatus = 'live' | 'sampled' | `missing: ${string}`

@@ -1,13 +1,13 @@
 import fc from 'fast-check'
-import type { TraceEvent } from '../../lib/trace/recording.ts'
+import type { JsEvent, TraceEvent } from '../../lib/trace/recording.ts'
 
 /** An event of the JavaScript lane, with what a test does not care about filled in. */
 export function event(
   end: TraceEvent['end'],
   ms: number,
   text: string,
-  more: Partial<TraceEvent> = {},
-): TraceEvent {
+  more: Partial<Omit<JsEvent, 'lane'>> = {},
+): JsEvent {
   const [name = ''] = text.split(' ')
   return { tNs: ms * 1e6, end, lane: 'js', event: name, text, ...more }
 }
