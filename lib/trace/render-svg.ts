@@ -45,7 +45,7 @@ export function renderSvg({ meta, events }: Recording): string {
   for (const event of events) {
     y += LINE
     text(TIME, 'time', ((event.tNs - startNs) / 1e6).toFixed(1))
-    const isPrint = event.event === 'print'
+    const isPrint = event.lane === 'js' && event.event === 'print'
     const shown = `${isPrint ? '› ' : ''}${printable(event.text)}`
     for (const [index, line] of wrapped(shown, COLUMN).entries()) {
       if (index > 0) y += LINE

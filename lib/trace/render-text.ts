@@ -53,15 +53,17 @@ export class TextTimeline {
       .join('\n')
   }
 
-  #place({ end, event }: TraceEvent, line: string, index: number): string {
-    const text = event === 'print' ? line : this.#paint(end, line)
+  #place(event: TraceEvent, line: string, index: number): string {
+    const { end } = event
+    const text = isPrint(event) ? line : this.#paint(end, line)
     if (!this.#two) return `${this.#paint(end, index === 0 ? end.padEnd(7) : ' '.repeat(7))}${text}`
     return end === 'server' ? text : `${' '.repeat(this.#width + GAP)}${text}`
   }
 
-  #textOf({ event, end, socket, text: raw }: TraceEvent): string {
-    const text = printable(raw)
-    if (event === 'print') return `› ${text}`
+  #textOf(event: TraceEvent): string {
+    const text = printable(event.text)
+    if (isPrint(event)) return `› ${text}`
+    const { end, socket } = event.lane === 'js' ? event : { end: event.end }
     if (socket !== undefined) this.#seen[end].add(socket)
     // With one socket there is nothing to tell apart.
     return socket !== undefined && this.#seen[end].size > 1 ? `#${socket} ${text}` : text
@@ -71,6 +73,8 @@ export class TextTimeline {
     return end === 'server' ? this.#colors.cyan(text) : this.#colors.magenta(text)
   }
 }
+
+const isPrint = (event: TraceEvent) => event.lane === 'js' && event.event === 'print'
 
 /** The text in lines of at most `width` columns, all but the first indented. */
 export function wrapped(text: string, width: number): string[] {

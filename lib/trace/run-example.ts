@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
 import { type CatalogueEntry, type Program, ROOT } from '../catalogue/index.ts'
-import type { End, TraceEvent } from './recording.ts'
+import type { End, JsEvent } from './recording.ts'
 
 /** How one program of an example ended. */
 export interface Exit {
@@ -22,7 +22,7 @@ export interface RunResult {
 
 export interface RunOptions {
   /** Called for every event as it comes in: in order for each end, merged by the caller. */
-  onEvent: (event: TraceEvent) => void
+  onEvent: (event: JsEvent) => void
   /** Ends the run early: both programs are stopped, and `runExample` returns when they are gone. */
   signal?: AbortSignal
   /** How long the client may take. */
@@ -97,7 +97,7 @@ class Running {
   #lastError = ''
   #stopped = false
 
-  constructor(end: End, file: string, args: string[], onEvent: (event: TraceEvent) => void) {
+  constructor(end: End, file: string, args: string[], onEvent: (event: JsEvent) => void) {
     // A --import hook of our caller's (tsx) is not handed down in execArgv: name it.
     const nodeArgs = ['--import', 'tsx', '--import', HOOK, file, ...args]
     const child = spawn(process.execPath, nodeArgs, {

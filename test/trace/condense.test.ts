@@ -1,18 +1,19 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { Condenser } from '../../lib/trace/condense.ts'
-import type { TraceEvent } from '../../lib/trace/recording.ts'
+import type { JsEvent } from '../../lib/trace/recording.ts'
 import { event, eventsInOrder } from './events.ts'
 
-const condense = (events: readonly TraceEvent[]): TraceEvent[] => {
+const condense = (events: readonly JsEvent[]): JsEvent[] => {
   const condenser = new Condenser()
-  return [...events.flatMap(each => condenser.push(each)), ...condenser.flush()]
+  const shown = [...events.flatMap(each => condenser.push(each)), ...condenser.flush()]
+  return shown as JsEvent[]
 }
 
 const SUMMARY = /^… (\d+) more (\S+)(?: → false)?(?:, (\d+) bytes)?$/
 
 describe('Condenser, for any run,', () => {
-  const property = (check: (events: TraceEvent[], shown: TraceEvent[]) => void) =>
+  const property = (check: (events: JsEvent[], shown: JsEvent[]) => void) =>
     fc.assert(
       fc.property(eventsInOrder, events => {
         check(events, condense(events))
@@ -21,7 +22,7 @@ describe('Condenser, for any run,', () => {
     )
 
   test('shows each print, listening, error and exit', () => {
-    const always = ({ event: name = '' }: TraceEvent) =>
+    const always = ({ event: name = '' }: JsEvent) =>
       ['print', 'listening', 'error', 'exit'].includes(name)
     property((events, shown) => {
       expect(shown.filter(always)).toEqual(events.filter(always))
@@ -29,7 +30,7 @@ describe('Condenser, for any run,', () => {
   })
 
   test('counts every event of every kind', () => {
-    const counts = (events: TraceEvent[]) => {
+    const counts = (events: JsEvent[]) => {
       const sums: Record<string, number> = {}
       for (const { end, event: name, text } of events) {
         const key = `${end} ${name}`
@@ -43,7 +44,7 @@ describe('Condenser, for any run,', () => {
   })
 
   test('adds up the bytes, in numbers and in words', () => {
-    const sum = (events: TraceEvent[]) => {
+    const sum = (events: JsEvent[]) => {
       const sums: Record<string, number> = {}
       for (const { end, event: name, bytes = 0 } of events) {
         const key = `${end} ${name}`

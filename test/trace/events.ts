@@ -1,9 +1,9 @@
 import fc from 'fast-check'
-import type { JsEvent, TraceEvent } from '../../lib/trace/recording.ts'
+import type { End, JsEvent } from '../../lib/trace/recording.ts'
 
 /** An event of the JavaScript lane, with what a test does not care about filled in. */
 export function event(
-  end: TraceEvent['end'],
+  end: End,
   ms: number,
   text: string,
   more: Partial<Omit<JsEvent, 'lane'>> = {},
@@ -25,7 +25,7 @@ const KINDS = [
 ]
 
 /** Events in the order of time, as two programs make them. */
-export const eventsInOrder: fc.Arbitrary<TraceEvent[]> = fc
+export const eventsInOrder: fc.Arbitrary<JsEvent[]> = fc
   .array(
     fc.record({
       gapNs: fc.integer({ min: 0, max: 5e6 }),
@@ -39,7 +39,7 @@ export const eventsInOrder: fc.Arbitrary<TraceEvent[]> = fc
   )
   .map(events => {
     let tNs = 0
-    return events.map(({ gapNs, end, kind, socket, bytes }): TraceEvent => {
+    return events.map(({ gapNs, end, kind, socket, bytes }): JsEvent => {
       tNs += gapNs
       return {
         tNs,

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import { ROOT } from '../../lib/catalogue/index.ts'
-import type { TraceEvent } from '../../lib/trace/recording.ts'
+import type { JsEvent } from '../../lib/trace/recording.ts'
 
 const HOOK = new URL('../../lib/trace/js-hook.ts', import.meta.url).href
 
@@ -34,7 +34,7 @@ export interface Ran {
   code: number | null
   signal: NodeJS.Signals | null
   /** What the hook recorded; empty without it. */
-  events: TraceEvent[]
+  events: JsEvent[]
 }
 
 /** Starts a program, with the hook unless `plain`; the lifeline is on descriptor 4. */
@@ -63,7 +63,7 @@ export async function run(file: string, { plain = false, input = '' } = {}): Pro
 }
 
 /** The texts of one socket's events (of the servers', without a number), ports left out. */
-export function textsOf(events: readonly TraceEvent[], socket?: number): string[] {
+export function textsOf(events: readonly JsEvent[], socket?: number): string[] {
   return events
     .filter(event => event.socket === socket && event.event !== 'print')
     .map(({ text }) => text.replaceAll(/(127\.0\.0\.1|\[::1\]):\d+/g, '$1:PORT'))

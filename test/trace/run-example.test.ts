@@ -4,7 +4,7 @@ import { join, relative } from 'node:path'
 import { afterAll, describe, expect, test, vi } from 'vitest'
 import type { CatalogueEntry, Example } from '../../lib/catalogue/index.ts'
 import { ROOT } from '../../lib/catalogue/index.ts'
-import type { TraceEvent } from '../../lib/trace/recording.ts'
+import type { JsEvent } from '../../lib/trace/recording.ts'
 import { type RunOptions, type RunResult, runExample } from '../../lib/trace/run-example.ts'
 import { hasProc, processesWith, readerEnv } from '../cli/terminal.ts'
 import { Programs } from './programs.ts'
@@ -41,19 +41,19 @@ function entryOf(server: string, client: string, more: Partial<Example> = {}): C
 
 interface Seen {
   result: RunResult
-  events: TraceEvent[]
+  events: JsEvent[]
 }
 
 async function runSeen(entry: CatalogueEntry, options: Partial<RunOptions> = {}): Promise<Seen> {
-  const events: TraceEvent[] = []
-  const onEvent = (event: TraceEvent) => {
+  const events: JsEvent[] = []
+  const onEvent = (event: JsEvent) => {
     events.push(event)
     options.onEvent?.(event)
   }
   return { result: await runExample(entry, { ...options, onEvent }), events }
 }
 
-const printed = (events: readonly TraceEvent[], end: TraceEvent['end']): string[] =>
+const printed = (events: readonly JsEvent[], end: JsEvent['end']): string[] =>
   events.filter(each => each.end === end && each.event === 'print').map(({ text }) => text)
 
 describe('runExample', () => {
