@@ -1,7 +1,9 @@
-import type { End, JsEvent, TraceEvent } from './recording.ts'
+import type { Lane, TraceEvent } from './recording.ts'
 
 /** How many events of one kind are shown before the rest is counted. */
 const SHOWN = 6
+/** Below the JavaScript lane, so many more after each line of output. */
+const SHOWN_AGAIN = 2
 /** So many sockets of an end are counted one by one; those after them together. */
 const SOCKETS = 4
 /** How the text of a write ends that found no more room. */
@@ -9,12 +11,23 @@ const REFUSED = '→ false'
 /** These are always shown: each of them says something of its own. */
 const ALWAYS = new Set(['listening', 'error', 'destroy()', 'resetAndDestroy()'])
 /** After these, nothing more of their socket is to be counted. */
-const LAST = new Set(['error', 'close', 'destroy()', 'resetAndDestroy()'])
+const LAST: Record<Lane, ReadonlySet<string>> = {
+  js: new Set(['error', 'close', 'destroy()', 'resetAndDestroy()']),
+  syscall: new Set(['shutdown', 'close']),
+  state: new Set(),
+  packet: new Set(['FIN', 'data+FIN', 'RST']),
+  tcp: new Set(),
+}
 
 interface Counted {
   /** The first event that was not shown, and the last one. */
-  first: JsEvent | undefined
-  last: JsEvent
+  first: TraceEvent | undefined
+  last: TraceEvent
+  /** Which socket or connection, where it is counted on its own. */
+  subject: string | undefined
+  noun: string
+  shown: number
+  /** How many were not shown, and their bytes. */
   count: number
   bytes: number
 }
@@ -25,61 +38,144 @@ interface Counted {
  * socket does. A write that returned false is a kind of its own.
  */
 export class Condenser {
-  readonly #kinds = {
-    server: new Map<string, Counted>(),
-    client: new Map<string, Counted>(),
-  } satisfies Record<End, unknown>
+  readonly #kinds = new Map<string, Counted>()
+  /** Sockets and connections in the order of their appearance. */
+  readonly #subjects = new Map<string, number>()
   #lastNs = 0
 
-  /** Takes the next event, and returns what is to be shown now, in order. */
-  push(event: TraceEvent): TraceEvent[] {
+  /**
+   * Takes the next event, and returns what is to be shown now, in order.
+   *
+   * `kind`: what it is counted as, within its lane. `notable`: events that say something of their
+   * own are counted apart from the others.
+   */
+  push(event: TraceEvent, kind = kindOf(event), notable = false): TraceEvent[] {
     this.#lastNs = event.tNs
-    if (event.lane !== 'js') return [event]
-    const kind = event.event
-    if (kind === 'print' || kind === 'exit') return [...this.#summaries(event), event]
-    if (kind === undefined) return [event]
-    const own = event.socket !== undefined && event.socket <= SOCKETS
-    const suffix = own ? ` #${event.socket}` : ''
-    const last = own && LAST.has(kind) ? this.#summaries(event, suffix) : []
-    if (last.length > 0 || ALWAYS.has(kind)) return [...last, event]
-    const key = `${kind}${event.text.endsWith(REFUSED) ? ' false' : ''}${suffix}`
-    const kinds = this.#kinds[event.end]
-    const known = kinds.get(key) ?? { first: undefined, last: event, count: 0, bytes: 0 }
-    kinds.set(key, known)
-    known.count++
+    const { lane, end } = event
+    if (lane === 'js' && (kind === 'print' || kind === 'exit')) {
+      return [...this.#summaries(event, counted => counted.last.end === end), event]
+    }
+    if (kind === '') return [event]
+    const subject = this.#subjectOf(event)
+    const isLast = LAST[lane].has(kind) && subject !== undefined
+    const before = isLast
+      ? this.#summaries(event, counted => counted.subject === subject && counted.last.lane === lane)
+      : []
+    if (before.length > 0 || (lane === 'js' && ALWAYS.has(kind))) return [...before, event]
+    const key = [lane, end, kind, notable, event.text.endsWith(REFUSED), subject].join(' ')
+    const noun = nounOf(event, kind)
+    const known = this.#kinds.get(key) ?? {
+      ...{ first: undefined, last: event, subject, noun, shown: 0, count: 0, bytes: 0 },
+    }
+    this.#kinds.set(key, known)
     known.last = event
-    if (known.count <= SHOWN) return [event]
+    if (known.shown < SHOWN) {
+      known.shown++
+      return [event]
+    }
+    known.count++
     known.first ??= event
-    known.bytes += event.bytes ?? 0
+    known.bytes += bytesOf(event)
     return []
   }
 
   /** What is left to be said at the end. */
   flush(): TraceEvent[] {
-    const left = (['server', 'client'] as const).flatMap(end => this.#take(end, ''))
     // They stand at the end, and carry the time of the end: the timeline stays in order.
-    return left.sort((a, b) => a.tNs - b.tNs).map(event => ({ ...event, tNs: this.#lastNs }))
+    return this.#take(() => true).map(event => ({ ...event, tNs: this.#lastNs }))
   }
 
   /** What is to be said before an event: it takes that event's time, to stay in order. */
-  #summaries({ end, tNs }: TraceEvent, suffix = ''): TraceEvent[] {
-    return this.#take(end, suffix).map(summary => ({ ...summary, tNs }))
+  #summaries({ tNs }: TraceEvent, which: (counted: Counted) => boolean): TraceEvent[] {
+    return this.#take(which).map(summary => ({ ...summary, tNs }))
   }
 
-  #take(end: End, suffix: string): TraceEvent[] {
+  #take(which: (counted: Counted) => boolean): TraceEvent[] {
     const taken: TraceEvent[] = []
-    for (const [key, { first, last, count, bytes }] of this.#kinds[end]) {
-      if (!key.endsWith(suffix)) continue
-      this.#kinds[end].delete(key)
-      if (count === SHOWN + 1) taken.push(first!)
-      if (count <= SHOWN + 1) continue
-      const sum = bytes > 0 ? `, ${bytes} bytes` : ''
-      const { socket, bytes: _ofLast, ...rest } = last
-      const own = suffix !== '' || / #\d+$/.test(key) ? { socket } : {}
-      const result = last.text.endsWith(REFUSED) ? ` ${REFUSED}` : ''
-      const text = `… ${count - SHOWN} more ${last.event}${result}${sum}`
-      taken.push({ ...rest, ...own, ...(bytes > 0 ? { bytes } : {}), text } as TraceEvent)
+    for (const [key, counted] of this.#kinds) {
+      if (!which(counted)) continue
+      if (counted.count === 1) taken.push(counted.first!)
+      else if (counted.count > 1) taken.push(summaryOf(counted))
+      const { lane } = counted.last
+      if (lane === 'js') this.#kinds.delete(key)
+      else {
+        counted.shown = Math.min(counted.shown, SHOWN - SHOWN_AGAIN)
+        Object.assign(counted, { first: undefined, count: 0, bytes: 0 })
+      }
     }
     return taken.sort((a, b) => a.tNs - b.tNs)
+  }
+
+  /** The socket or connection that is counted on its own, or undefined after the first few. */
+  #subjectOf(event: TraceEvent): string | undefined {
+    if (event.lane === 'js') {
+      const { end, socket } = event
+      return socket !== undefined && socket <= SOCKETS ? `${end} #${socket}` : undefined
+    }
+    const subject = subjectName(event)
+    const group = event.lane === 'syscall' ? `${event.lane} ${event.end}` : event.lane
+    const key = `${group} ${subject}`
+    if (!this.#subjects.has(key)) {
+      const known = [...this.#subjects.keys()].filter(other => other.startsWith(`${group} `))
+      if (known.length >= SOCKETS) return undefined
+      this.#subjects.set(key, known.length)
+    }
+    return key
+  }
+}
+
+const kindOf = (event: TraceEvent): string =>
+  event.lane === 'js' ? (event.event ?? '') : event.lane === 'syscall' ? event.call : event.text
+
+function subjectName(event: Exclude<TraceEvent, { lane: 'js' }>): string {
+  if (event.lane === 'syscall') return String(event.fd)
+  const ends =
+    event.lane === 'packet' ? [event.source, event.destination] : [event.local, event.remote]
+  return ends.sort().join(' ')
+}
+
+function nounOf(event: TraceEvent, kind: string): string {
+  if (event.lane === 'js') return event.text.endsWith(REFUSED) ? `${kind} ${REFUSED}` : kind
+  if (event.lane === 'syscall') return event.error ? `${event.call} = ${event.error}` : event.call
+  if (event.lane === 'state') return `${event.from} → ${event.to}`
+  return kind
+}
+
+function bytesOf(event: TraceEvent): number {
+  if (event.lane === 'js') return event.bytes ?? 0
+  if (event.lane === 'packet') return event.len
+  const moves = event.lane === 'syscall' && /^(read|write|recv|send)/.test(event.call)
+  return moves ? Math.max(0, event.result ?? 0) : 0
+}
+
+/** The line that stands for several events: of their fields, those that hold for all of them. */
+function summaryOf({ last, subject, noun, count, bytes }: Counted): TraceEvent {
+  const text = `… ${count} more ${noun}${bytes > 0 ? `, ${bytes} bytes` : ''}`
+  const { tNs, end } = last
+  const common = { tNs, end, text, count }
+  switch (last.lane) {
+    case 'js': {
+      const { event, socket } = last
+      const own = subject === undefined || socket === undefined ? {} : { socket }
+      const sum = bytes > 0 ? { bytes } : {}
+      return { ...common, lane: 'js', ...(event === undefined ? {} : { event }), ...own, ...sum }
+    }
+    case 'syscall': {
+      const { call, fd, error } = last
+      const own = subject === undefined || fd === undefined ? {} : { fd }
+      return { ...common, lane: 'syscall', call, ...own, ...(error === undefined ? {} : { error }) }
+    }
+    case 'state': {
+      const { from, to, local, remote } = last
+      return { ...common, lane: 'state', from, to, local, remote }
+    }
+    case 'packet': {
+      const { protocol, source, destination, flags } = last
+      return { ...common, lane: 'packet', protocol, source, destination, flags, len: bytes }
+    }
+    case 'tcp': {
+      const { kind, local, remote } = last
+      return { ...common, lane: 'tcp', kind, local, remote }
+    }
   }
 }

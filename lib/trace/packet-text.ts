@@ -3,7 +3,7 @@ import type { PacketEvent } from './recording.ts'
 /** What of a packet its notation is made of. */
 export type PacketFacts = Pick<
   PacketEvent,
-  'protocol' | 'flags' | 'seq' | 'ack' | 'len' | 'window' | 'options'
+  'protocol' | 'flags' | 'seq' | 'ack' | 'isn' | 'len' | 'window' | 'options'
 >
 
 /**
@@ -14,13 +14,13 @@ export type PacketFacts = Pick<
  * (RFC 7323 §2.2), and where it is 0.
  */
 export function packetText(packet: PacketFacts): string {
-  const { protocol, flags, seq, ack, len, window, options = '' } = packet
+  const { protocol, flags, seq, ack, isn, len, window, options = '' } = packet
   if (protocol === 'udp') return `udp len ${len}`
   const isSyn = flags.includes('S')
   const mss = /\bmss (\d+)/.exec(options)?.[1]
   return [
     `[${flags}]`,
-    ...(seq === undefined ? [] : [`seq ${seq}`]),
+    ...(seq === undefined ? [] : [`seq ${seq}${isn === undefined ? '' : ` (${isn})`}`]),
     ...(ack === undefined ? [] : [`ack ${ack}`]),
     ...(len > 0 ? [`len ${len}`] : []),
     ...(window !== undefined && (isSyn || (window === 0 && !flags.includes('R')))

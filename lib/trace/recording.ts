@@ -14,6 +14,8 @@ interface Seen {
   text: string
   /** What that means to a learner: `I have nothing more to send`. */
   means?: string
+  /** It stands for so many events of its kind, which a shortened timeline leaves out. */
+  count?: number
 }
 
 /** An event of a `net`, `dgram` or `http` object, a call to one, or a line of output. */
@@ -64,6 +66,8 @@ export interface PacketEvent extends Seen {
   /** Absolute numbers, 32 bits. Missing for UDP, and `ack` where the ACK flag is not set. */
   seq?: number
   ack?: number
+  /** In a SYN whose numbers were made relative: the real one, for which 0 now stands. */
+  isn?: number
   /** Bytes of payload. */
   len: number
   /** The window field as sent: not yet scaled. */

@@ -74,7 +74,9 @@ export class TextTimeline {
   }
 }
 
-const isPrint = (event: TraceEvent) => event.lane === 'js' && event.event === 'print'
+/** Whether it is a line of output. */
+export const isPrint = (event: TraceEvent): boolean =>
+  event.lane === 'js' && event.event === 'print'
 
 /** The text in lines of at most `width` columns, all but the first indented. */
 export function wrapped(text: string, width: number): string[] {

@@ -100,7 +100,15 @@ test('Condenser says how many more there were, before the next line of output', 
     event('server', ms, 'data 10 bytes', { bytes: 10, socket: 1 }),
   )
   const print = event('server', 20, 'done', { event: 'print' })
-  const rest = { tNs: 20e6, end: 'server', lane: 'js', event: 'data', bytes: 30, socket: 1 }
+  const rest = {
+    tNs: 20e6,
+    end: 'server',
+    lane: 'js',
+    event: 'data',
+    bytes: 30,
+    socket: 1,
+    count: 3,
+  }
   expect(condense([...data, print])).toEqual([
     ...data.slice(0, 6),
     { ...rest, text: '… 3 more data, 30 bytes' },

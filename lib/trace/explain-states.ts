@@ -1,0 +1,38 @@
+/**
+ * What a step of the state machine means, told by the socket that takes it (RFC 9293 §3.3.2).
+ *
+ * The names are those of RFC 9293; where the same state is left for different reasons, the words
+ * say what can be known from the step alone.
+ */
+const STEPS: Record<string, string> = {
+  'CLOSED LISTEN': 'waits for connections',
+  'CLOSED SYN-SENT': 'I have asked for a connection and wait for the answer',
+  'LISTEN SYN-RECEIVED': 'a socket for the one who asked; the listening socket stays',
+  'SYN-SENT SYN-RECEIVED': 'both have asked at the same moment',
+  'SYN-SENT ESTABLISHED': 'the other side agreed: I may send and receive',
+  'SYN-RECEIVED ESTABLISHED': 'handshake complete, without any help of the program',
+  'ESTABLISHED FIN-WAIT-1': 'I have sent my FIN: nothing more to send from me',
+  'SYN-RECEIVED FIN-WAIT-1': 'I have sent my FIN: nothing more to send from me',
+  'FIN-WAIT-1 FIN-WAIT-2': 'my FIN was acknowledged; the peer may still send',
+  'FIN-WAIT-1 CLOSING': 'the FINs of both ends have crossed',
+  'FIN-WAIT-1 TIME-WAIT': 'my FIN was acknowledged, and the peer has sent its own',
+  'FIN-WAIT-2 TIME-WAIT': 'the peer has sent its FIN too; I wait for late segments',
+  'CLOSING TIME-WAIT': 'my FIN was acknowledged; I wait for late segments',
+  'ESTABLISHED CLOSE-WAIT': 'the peer has sent its FIN; I may still send',
+  'SYN-RECEIVED CLOSE-WAIT': 'the peer has sent its FIN; I may still send',
+  'CLOSE-WAIT LAST-ACK': 'I have sent my FIN too, and wait until it is acknowledged',
+  'LAST-ACK CLOSED': 'my FIN was acknowledged: both ends are done',
+  'TIME-WAIT CLOSED': 'the wait is over, the address is free',
+  'LISTEN CLOSED': 'takes no more connections',
+  'SYN-SENT CLOSED': 'refused or given up: there is no connection',
+  'SYN-RECEIVED CLOSED': 'given up before the handshake was complete',
+  'ESTABLISHED CLOSED': 'reset: over at once, with nothing more sent or received',
+  'CLOSE-WAIT CLOSED': 'reset: over at once, without a FIN of mine',
+  'FIN-WAIT-1 CLOSED': 'over: reset, or nobody was left to wait',
+  'FIN-WAIT-2 CLOSED': 'no longer a full socket: reset, or only TIME-WAIT is left of it',
+}
+
+/** What a step from one state to another means to the socket, as a sentence without a full stop. */
+export function explainState(from: string, to: string): string {
+  return STEPS[`${from} ${to}`] ?? `now ${to}`
+}

@@ -1,0 +1,94 @@
+import { CallExplainer } from './explain-calls.ts'
+import { PacketExplainer } from './explain-packets.ts'
+import { explainState } from './explain-states.ts'
+import type { JsEvent, TcpEvent, TraceEvent } from './recording.ts'
+
+/** An event with its meaning. */
+export interface Explained {
+  event: TraceEvent
+  /** What sort of an event it is within its lane; masses of one kind may be summed up. */
+  kind: string
+  /** It says something of its own, and must not be left out. */
+  notable: boolean
+}
+
+/** What the names of JavaScript events and calls mean. What a program prints speaks for itself. */
+const EVENTS: Record<string, string> = {
+  listening: 'the server can be reached',
+  connection: 'Node has accepted a client',
+  connect: 'the kernel at the other end has answered',
+  end: 'the peer has nothing more to send',
+  drain: 'Node’s own queue is empty again',
+  close: 'the socket is gone',
+  timeout: 'nothing was said for long; the socket stays open',
+  'listen()': 'become a server at this address',
+  'connect()': 'ask that server for a connection',
+  'end()': 'nothing more to send after this',
+  'destroy()': 'give the socket back now, whatever is left',
+  'resetAndDestroy()': 'tear the connection down with a RST',
+  'pause()': 'read no more for now',
+  'resume()': 'read again',
+}
+
+/**
+ * Says of each event what it means to a learner, in `means`.
+ *
+ * It is stateful: whether a segment is new or sent again, and whether an ACK completes a handshake,
+ * depends on what was seen before. So it takes the events of one run in the order of time. It reads
+ * no clock: the same events always get the same words.
+ */
+export class Explainer {
+  readonly #packets = new PacketExplainer()
+  readonly #calls = new CallExplainer()
+  readonly #cwnd = new Map<string, number>()
+
+  push(event: TraceEvent): Explained {
+    switch (event.lane) {
+      case 'js':
+        return this.#told(event, event.event ?? 'text', wordsOf(event))
+      case 'syscall': {
+        const failed = event.error !== undefined && event.error !== 'EAGAIN'
+        const kind = `${event.call}${event.error === undefined ? '' : ` ${event.error}`}`
+        return this.#told(event, kind, this.#calls.explain(event), failed)
+      }
+      case 'state':
+        return this.#told(event, event.to, explainState(event.from, event.to))
+      case 'packet': {
+        const { kind, words, notable } = this.#packets.explain(event)
+        return this.#told(event, kind, words, notable)
+      }
+      case 'tcp':
+        return this.#variables(event)
+    }
+  }
+
+  #told(event: TraceEvent, kind: string, means: string | undefined, notable = false): Explained {
+    return { event: means === undefined ? event : { ...event, means }, kind, notable }
+  }
+
+  #variables(event: TcpEvent): Explained {
+    if (event.kind === 'retransmit') {
+      const means = 'no acknowledgement came in time: the same bytes once more'
+      return this.#told(event, 'retransmit', means, true)
+    }
+    const { local, remote, cwnd, sndUna, sndNxt, sndWnd } = event
+    const before = this.#cwnd.get(`${local} ${remote}`)
+    if (cwnd !== undefined) this.#cwnd.set(`${local} ${remote}`, cwnd)
+    const flying =
+      sndUna === undefined || sndNxt === undefined
+        ? []
+        : [`${(sndNxt - sndUna + 2 ** 32) % 2 ** 32} bytes not acknowledged`]
+    const changed = before !== undefined && cwnd !== undefined && before !== cwnd
+    const may = [
+      ...(cwnd === undefined ? [] : [`${cwnd} segments${changed ? ` (was ${before})` : ''}`]),
+      ...(sndWnd === undefined ? [] : [`${sndWnd} bytes`]),
+    ]
+    const means = [...flying, ...(may.length > 0 ? [`may have out ${may.join(', ')}`] : [])]
+    return this.#told(event, 'probe', means.join('; ') || undefined, changed && cwnd < before)
+  }
+}
+
+function wordsOf({ event = '', text }: JsEvent): string | undefined {
+  if (event === 'end()' && text.includes('by Node')) return undefined
+  return EVENTS[event]
+}

@@ -1,0 +1,30 @@
+import { LANES, type Lane, type LaneStatus } from './recording.ts'
+
+/** What a lane is called on the command line and in what readers see. */
+export const LANE_NAMES: Record<Lane, string> = {
+  js: 'js',
+  syscall: 'syscalls',
+  state: 'states',
+  packet: 'packets',
+  tcp: 'tcp',
+}
+
+/** The lanes of `js,syscalls`, or the first name that is none. */
+export function parseLanes(list: string): { lanes: Lane[] } | { unknown: string } {
+  const names = list.split(',').map(name => name.trim())
+  const unknown = names.find(name => !Object.values(LANE_NAMES).includes(name))
+  if (unknown !== undefined) return { unknown }
+  return { lanes: LANES.filter(lane => names.includes(LANE_NAMES[lane])) }
+}
+
+/** What of the wanted lanes is not as it should be, each as one sentence. */
+export function shortcomings(lanes: Partial<Record<Lane, LaneStatus>>): string[] {
+  return LANES.flatMap(lane => {
+    const status = lanes[lane]
+    if (status === 'sampled') {
+      return [`${LANE_NAMES[lane]} are sampled: what lasted shorter than a sample was not seen`]
+    }
+    if (status === undefined || status === 'live') return []
+    return [`no ${LANE_NAMES[lane]}: ${status.replace(/^missing: /, '')}`]
+  })
+}

@@ -1,0 +1,147 @@
+import pc from 'picocolors'
+import { printable } from './describe.ts'
+import { shortcomings } from './lanes.ts'
+import type { End, Lane, LaneStatus, TraceEvent } from './recording.ts'
+import { isPrint, type TextStyle, wrapped } from './render-text.ts'
+
+const TIME_WIDTH = 9
+/** Columns between the two lifelines, and the width of the terminal from which it can be wide. */
+const RUNG = { wide: 11, narrow: 6, wideFrom: 72 }
+/** What stands on the lifeline of the end where it happened. */
+const MARKS: Record<Exclude<Lane, 'packet'> | 'print', string> = {
+  js: '●',
+  print: '›',
+  syscall: '▸',
+  state: '◆',
+  tcp: '~',
+}
+const LEGEND: Record<Lane, string> = {
+  js: '● event or call of Node   › printed',
+  syscall: '▸ system call',
+  state: '◆ TCP state',
+  packet: '──▸ segment',
+  tcp: '~ sender’s variables',
+}
+
+/**
+ * Turns the events of all levels into a ladder: time runs down, each end has a lifeline, what
+ * happens at an end stands on its lifeline, and what is sent goes from one to the other. The text,
+ * with the meaning after a colon, stands to the right.
+ */
+export class LadderTimeline {
+  readonly #colors
+  readonly #rung: number
+  readonly #width: number
+  readonly #left: number
+  readonly #sockets = { server: new Set<number>(), client: new Set<number>() }
+  readonly #connections = new Set<string>()
+  readonly #listening = new Set<string>()
+  readonly #columns: number
+  #startNs: number | undefined
+
+  constructor({ columns, color }: TextStyle) {
+    this.#colors = pc.createColors(color)
+    this.#columns = columns
+    this.#rung = columns >= RUNG.wideFrom ? RUNG.wide : RUNG.narrow
+    this.#left = TIME_WIDTH + 2 + this.#rung + 2 + 2
+    this.#width = Math.max(10, columns - this.#left)
+  }
+
+  /** What the marks mean, and what is missing and why; then the names of the two lifelines. */
+  header(lanes: Partial<Record<Lane, LaneStatus>>): string {
+    const { dim, yellow } = this.#colors
+    const there = (Object.keys(LEGEND) as Lane[]).filter(
+      lane => lanes[lane] !== undefined && !lanes[lane].startsWith('missing'),
+    )
+    const width = this.#columns
+    const legend = wrapped(there.map(lane => LEGEND[lane]).join('   '), width)
+    const missing = shortcomings(lanes).flatMap(line => wrapped(printable(line), width))
+    const server = 'server'.padEnd(this.#rung + 1)
+    return [
+      ...legend.map(dim),
+      ...missing.map(yellow),
+      '',
+      `${dim('ms'.padStart(TIME_WIDTH))}  ${this.#paint('server', server)}${this.#paint('client', 'client')}`,
+    ].join('\n')
+  }
+
+  /** One event, as one line or as several where its text is longer than the room for it. */
+  event(event: TraceEvent): string {
+    this.#startNs ??= event.tNs
+    const ms = ((event.tNs - this.#startNs) / 1e6).toFixed(1).padStart(TIME_WIDTH)
+    const { dim } = this.#colors
+    const { notation, meaning } = this.#textOf(event)
+    let painted = 0
+    return wrapped(`${notation}${meaning}`, this.#width)
+      .map((line, index) => {
+        const start = index === 0 ? dim(ms) : ' '.repeat(TIME_WIDTH)
+        const rung = index === 0 ? this.#first(event) : this.#between()
+        const text = this.#paintPart(event, line, notation.length - painted)
+        painted += line.trim().length + 1
+        return `${start}  ${rung}  ${text}`.trimEnd()
+      })
+      .join('\n')
+  }
+
+  /** The notation in the colour of its end; what it means, and what was printed, in none. */
+  #paintPart(event: TraceEvent, line: string, rest: number): string {
+    if (isPrint(event) || rest <= 0) return line
+    const indent = line.length - line.trimStart().length
+    const cut = Math.min(line.length, rest + indent)
+    return this.#paint(event.end, line.slice(0, cut)) + line.slice(cut)
+  }
+
+  #between(): string {
+    const bar = this.#colors.dim('│')
+    return `${bar}${' '.repeat(this.#rung)}${bar}`
+  }
+
+  #first(event: TraceEvent): string {
+    const { end } = event
+    const bar = this.#colors.dim('│')
+    if (event.lane === 'packet') {
+      const line = (event.count === undefined ? '─' : '┄').repeat(this.#rung - 1)
+      const arrow = end === 'server' ? `${line}▸` : `◂${line}`
+      return `${bar}${this.#paint(end, arrow)}${bar}`
+    }
+    const mark = this.#paint(end, MARKS[isPrint(event) ? 'print' : event.lane])
+    const gap = ' '.repeat(this.#rung)
+    return end === 'server' ? `${mark}${gap}${bar}` : `${bar}${gap}${mark}`
+  }
+
+  #textOf(event: TraceEvent): { notation: string; meaning: string } {
+    const text = printable(event.text)
+    const means = event.means === undefined ? '' : printable(event.means)
+    if (isPrint(event)) return { notation: text, meaning: '' }
+    const label = this.#labelOf(event)
+    // What a segment means names its flags and numbers too.
+    if (event.lane === 'packet' && means !== '')
+      return { notation: `${label}${means}`, meaning: '' }
+    return { notation: `${label}${text}`, meaning: means === '' ? '' : `: ${means}` }
+  }
+
+  /** Which socket or connection, as soon as there is a second one to tell it from. */
+  #labelOf(event: TraceEvent): string {
+    if (event.lane === 'syscall') return ''
+    if (event.lane === 'js') {
+      const { end, socket } = event
+      if (socket === undefined) return ''
+      this.#sockets[end].add(socket)
+      return this.#sockets[end].size > 1 ? `#${socket} ` : ''
+    }
+    const [from, to] =
+      event.lane === 'packet' ? [event.source, event.destination] : [event.local, event.remote]
+    if (event.lane === 'state' && (event.to === 'LISTEN' || event.from === 'LISTEN')) {
+      this.#listening.add(from)
+    }
+    if (event.lane === 'packet' && event.flags === 'S') this.#listening.add(to)
+    if (event.lane === 'state' && event.to === 'LISTEN') return ''
+    this.#connections.add([from, to].sort().join(' '))
+    const client = this.#listening.has(from) ? to : from
+    return this.#connections.size > 1 ? `${/:\d+$/.exec(client)?.[0] ?? client} ` : ''
+  }
+
+  #paint(end: End, text: string): string {
+    return end === 'server' ? this.#colors.cyan(text) : this.#colors.magenta(text)
+  }
+}
