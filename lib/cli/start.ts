@@ -8,8 +8,9 @@ import {
   findEntry,
   loadChapters,
 } from '../catalogue/index.ts'
+import { INTERRUPTED } from './follow-run.ts'
 import { renderList } from './list.ts'
-import { INTERRUPTED, showExample } from './show-example.ts'
+import { showExample } from './show-example.ts'
 import { letReaderGo, readerIsGone, terminalColumns, wantsColor } from './terminal.ts'
 
 const USAGE = `Runs an example of the kit: its server and its client together, as one timeline.

@@ -1,7 +1,7 @@
 import pc from 'picocolors'
 import { printable } from './describe.ts'
 import { shortcomings } from './lanes.ts'
-import type { End, Lane, LaneStatus, TraceEvent } from './recording.ts'
+import type { End, Lane, LaneStatus, Recording, TraceEvent } from './recording.ts'
 import { isPrint, type TextStyle, wrapped } from './render-text.ts'
 
 const TIME_WIDTH = 9
@@ -144,4 +144,15 @@ export class LadderTimeline {
   #paint(end: End, text: string): string {
     return end === 'server' ? this.#colors.cyan(text) : this.#colors.magenta(text)
   }
+}
+
+/** A whole recording as a ladder, with a head that says what was recorded, and on what. */
+export function renderLadder({ meta, events }: Recording, style: TextStyle): string {
+  const timeline = new LadderTimeline(style)
+  return [
+    `${meta.example}  recorded on ${meta.kernel}, Node ${meta.node}, ${meta.date}`,
+    timeline.header(meta.lanes),
+    ...events.map(event => timeline.event(event)),
+    '',
+  ].join('\n')
 }

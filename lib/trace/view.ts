@@ -1,0 +1,66 @@
+import { release, type } from 'node:os'
+import { Condenser } from './condense.ts'
+import { Explainer } from './explain.ts'
+import type { End, Recording, TraceEvent } from './recording.ts'
+import { RelativeNumbers } from './relative.ts'
+
+/** How a reader wants to see a run. */
+export interface ViewOptions {
+  /** Count sequence numbers from 0. */
+  relative?: boolean
+  /** As seen from one end: what happens there, and the packets in both directions. */
+  only?: End | undefined
+  /** Let one line stand for many events of a kind. */
+  condensed?: boolean
+}
+
+/** Prepares the events of a run for a reader: explained, and shortened where wanted. */
+export class View {
+  readonly #options: ViewOptions
+  readonly #relative = new RelativeNumbers()
+  readonly #explainer = new Explainer()
+  readonly #condenser = new Condenser()
+
+  constructor(options: ViewOptions = {}) {
+    this.#options = options
+  }
+
+  /** Takes the next event in the order of time, and returns what is to be shown now. */
+  push(next: TraceEvent): TraceEvent[] {
+    const { relative, only, condensed } = this.#options
+    const explained = this.#explainer.push(relative ? this.#relative.push(next) : next)
+    const { event, kind, notable } = explained
+    if (only !== undefined && event.end !== only && event.lane !== 'packet') return []
+    return condensed ? this.#condenser.push(event, kind, notable) : [event]
+  }
+
+  /** What is left to be said at the end. */
+  flush(): TraceEvent[] {
+    return this.#condenser.flush()
+  }
+}
+
+/** All events of a run, or of a recording, as a reader wants to see them. */
+export function viewOf(events: readonly TraceEvent[], options: ViewOptions): TraceEvent[] {
+  const view = new View(options)
+  return [...events.flatMap(event => view.push(event)), ...view.flush()]
+}
+
+/** A run as it is kept in a file: its times count from its first event. */
+export function recordingOf(
+  example: string,
+  lanes: Recording['meta']['lanes'],
+  events: readonly TraceEvent[],
+): Recording {
+  const startNs = events[0]?.tNs ?? 0
+  return {
+    meta: {
+      example,
+      kernel: `${type()} ${release().split('-')[0]}`,
+      node: process.version,
+      date: new Date().toISOString().slice(0, 10),
+      lanes,
+    },
+    events: events.map(event => ({ ...event, tNs: event.tNs - startNs })),
+  }
+}
