@@ -3,6 +3,7 @@ import { printable } from './describe.ts'
 import { shortcomings } from './lanes.ts'
 import type { End, Lane, LaneStatus, Recording, TraceEvent } from './recording.ts'
 import { isPrint, type TextStyle, wrapped } from './render-text.ts'
+import { Connections } from './sockets.ts'
 
 const TIME_WIDTH = 9
 /** Columns between the two lifelines, and the width of the terminal from which it can be wide. */
@@ -34,8 +35,8 @@ export class LadderTimeline {
   readonly #width: number
   readonly #left: number
   readonly #sockets = { server: new Set<number>(), client: new Set<number>() }
-  readonly #connections = new Set<string>()
-  readonly #listening = new Set<string>()
+  readonly #connections = new Connections()
+  readonly #seen = new Set<string>()
   readonly #columns: number
   #startNs: number | undefined
 
@@ -129,16 +130,10 @@ export class LadderTimeline {
       this.#sockets[end].add(socket)
       return this.#sockets[end].size > 1 ? `#${socket} ` : ''
     }
-    const [from, to] =
-      event.lane === 'packet' ? [event.source, event.destination] : [event.local, event.remote]
-    if (event.lane === 'state' && (event.to === 'LISTEN' || event.from === 'LISTEN')) {
-      this.#listening.add(from)
-    }
-    if (event.lane === 'packet' && event.flags === 'S') this.#listening.add(to)
-    if (event.lane === 'state' && event.to === 'LISTEN') return ''
-    this.#connections.add([from, to].sort().join(' '))
-    const client = this.#listening.has(from) ? to : from
-    return this.#connections.size > 1 ? `${/:\d+$/.exec(client)?.[0] ?? client} ` : ''
+    const connection = this.#connections.of(event)
+    if (connection === undefined) return ''
+    this.#seen.add(connection.key)
+    return this.#seen.size > 1 && connection.label !== '' ? `${connection.label} ` : ''
   }
 
   #paint(end: End, text: string): string {

@@ -1,0 +1,56 @@
+import type { End, PacketEvent, StateEvent, TcpEvent } from './recording.ts'
+
+/** Events that belong to a TCP socket or a connection. */
+export type SocketEvent = StateEvent | PacketEvent | TcpEvent
+
+/** The connection that an event belongs to; the same for both of its ends. */
+export interface Connection {
+  /** Both addresses, in an order of their own. */
+  key: string
+  /** Of its two ports, the one that tells it from others of that server: `:48286`. */
+  label: string
+}
+
+/**
+ * Tells which events belong to one connection, though a socket that has only asked for one has no
+ * port of its own yet, and a listening one belongs to none.
+ */
+export class Connections {
+  readonly #listening = new Set<string>()
+  /** Sockets in SYN-SENT whose port is not known yet: end and remote address to their keys. */
+  readonly #asking = new Map<string, string[]>()
+  #asked = 0
+  readonly #keys = new Map<string, string>()
+
+  /** The connection, or undefined for a socket that listens. Keep the order of time. */
+  of(event: SocketEvent): Connection | undefined {
+    const [from, to] =
+      event.lane === 'packet' ? [event.source, event.destination] : [event.local, event.remote]
+    if (
+      event.lane === 'state' &&
+      (event.to === 'LISTEN' || (event.from === 'LISTEN' && noPort(to)))
+    ) {
+      this.#listening.add(from)
+      return undefined
+    }
+    if (event.lane === 'packet' && event.flags === 'S') this.#listening.add(to)
+    const pair = [from, to].sort().join(' ')
+    const asking = this.#asking.get(`${event.end} ${to}`) ?? []
+    this.#asking.set(`${event.end} ${to}`, asking)
+    if (noPort(from)) {
+      const isNew = event.lane === 'state' && event.to === 'SYN-SENT'
+      if (isNew) asking.push(`${pair} ${++this.#asked}`)
+      return { key: (isNew ? asking.at(-1) : asking.shift()) ?? pair, label: '' }
+    }
+    // The first event with a port is of the socket that has asked for this connection.
+    if (!this.#keys.has(pair)) this.#keys.set(pair, asking.shift() ?? pair)
+    const client = this.#listening.has(from) ? to : from
+    return { key: this.#keys.get(pair)!, label: portOf(client) }
+  }
+}
+
+const portOf = (address: string): string => /:\d+$/.exec(address)?.[0] ?? ''
+const noPort = (address: string): boolean => portOf(address) === ':0' || portOf(address) === ''
+
+/** The other end. */
+export const peerOf = (end: End): End => (end === 'server' ? 'client' : 'server')

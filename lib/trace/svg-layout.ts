@@ -1,0 +1,182 @@
+import { printable } from './describe.ts'
+import type { End, PacketEvent, TraceEvent } from './recording.ts'
+import { isPrint, wrapped } from './render-text.ts'
+import { Connections, type SocketEvent } from './sockets.ts'
+
+/** Pixels. The picture is as wide as a column of text on a page. */
+export const WIDTH = 800
+export const CHARACTER = 7.23
+export const LINE = 17
+const PACKET = 27
+const PAUSE = 26
+const TIME = 62
+const MARGIN = 14
+/** From one bar to the next on the same lifeline; a bar is narrower by the gap. */
+export const SLOT = 13
+export const BAR = 8
+const SLOTS = 5
+/** A pause of this length is drawn as a break. */
+const PAUSE_NS = 50e6
+
+/** One line of the picture: an event, or a break of the time line. */
+export type Row = { y: number; height: number } & (
+  | { event: TraceEvent; lines: string[] }
+  | { pauseMs: number }
+)
+
+/** A socket's time in one state, as a bar on the lifeline of its end. */
+export interface Bar {
+  end: End
+  slot: number
+  state: string
+  from: number
+  to: number
+}
+
+/** Where everything stands. */
+export interface Layout {
+  rows: Row[]
+  bars: Bar[]
+  /** The innermost x of each lifeline, and of each slot outwards. */
+  x: (end: End, slot: number) => number
+  /** Where text begins, beyond all slots. */
+  textX: Record<End, number>
+  /** The slot of an event's socket. */
+  slotOf: (event: TraceEvent) => number
+  /** How many sockets share a lifeline at most. */
+  slots: Record<End, number>
+  labelOf: (event: TraceEvent) => string
+  bottom: number
+}
+
+/** Places the events of a recording, in their order, below `top`. */
+export function layOut(events: readonly TraceEvent[], top: number): Layout {
+  const { slotOf, slots, labelOf } = assignSlots(events)
+  const hasWire = events.some(({ lane }) => lane === 'packet')
+  const middle = hasWire ? 262 : 40
+  const center = TIME + (WIDTH - TIME) / 2
+  const inner = { server: center - middle / 2, client: center + middle / 2 }
+  const x = (end: End, slot: number) =>
+    end === 'server' ? inner.server - slot * SLOT : inner.client + slot * SLOT
+  const textX = {
+    server: x('server', slots.server - 1) - BAR / 2 - 7,
+    client: x('client', slots.client - 1) + BAR / 2 + 7,
+  }
+  const columns = {
+    server: Math.floor((textX.server - TIME - 6) / CHARACTER),
+    client: Math.floor((WIDTH - MARGIN - textX.client) / CHARACTER),
+  }
+  const rows: Row[] = []
+  let y = top
+  let lastNs = events[0]?.tNs ?? 0
+  for (const event of events) {
+    if (event.tNs - lastNs > PAUSE_NS) {
+      rows.push({ y, height: PAUSE, pauseMs: (event.tNs - lastNs) / 1e6 })
+      y += PAUSE
+    }
+    lastNs = event.tNs
+    const lines = event.lane === 'packet' ? [] : linesOf(event, columns[event.end], labelOf(event))
+    const height = event.lane === 'packet' ? PACKET : lines.length * LINE + 2
+    rows.push({ y, height, event, lines })
+    y += height
+  }
+  return { rows, bars: barsOf(rows, slotOf, y), x, textX, slotOf, slots, labelOf, bottom: y }
+}
+
+function linesOf(event: TraceEvent, columns: number, label: string): string[] {
+  if (event.lane === 'state') return ['']
+  const text = printable(event.text)
+  const lines = wrapped(`${isPrint(event) ? '› ' : label}${text}`, columns)
+  return event.end === 'server' ? lines.map(line => line.trimStart()) : lines
+}
+
+interface Slots {
+  slotOf: (event: TraceEvent) => number
+  slots: Record<End, number>
+  labelOf: (event: TraceEvent) => string
+}
+
+/** Gives each connection a place on both lifelines, from the inside; listeners are outermost. */
+function assignSlots(events: readonly TraceEvent[]): Slots {
+  const connections = new Connections()
+  const slotOf = new Map<TraceEvent, number>()
+  const labels = new Map<TraceEvent, string>()
+  const slotOfKey = new Map<string, number>()
+  const taken = new Set<number>()
+  const listeners: SocketEvent[] = []
+  const ends = { server: 1, client: 1 }
+  for (const event of events) {
+    if (event.lane === 'js' || event.lane === 'syscall') continue
+    const connection = connections.of(event)
+    if (connection === undefined) {
+      listeners.push(event)
+      continue
+    }
+    const { key, label } = connection
+    labels.set(event, label)
+    let slot = slotOfKey.get(key)
+    if (slot === undefined) {
+      slot = 0
+      while (taken.has(slot) && slot < SLOTS - 1) slot++
+      slotOfKey.set(key, slot)
+    }
+    taken.add(slot)
+    slotOf.set(event, slot)
+    ends[event.end] = Math.max(ends[event.end], slot + 1)
+    if (event.lane === 'state' && event.to === 'CLOSED') taken.delete(slot)
+  }
+  const slots = { ...ends }
+  for (const event of listeners) {
+    slotOf.set(event, ends[event.end])
+    slots[event.end] = ends[event.end] + 1
+  }
+  const several = slotOfKey.size > 1
+  return {
+    slotOf: event => slotOf.get(event) ?? 0,
+    slots,
+    labelOf: event => {
+      if (event.lane === 'js') return severalSockets(events, event)
+      const label = several ? (labels.get(event) ?? '') : ''
+      return label === '' ? '' : `${label} `
+    },
+  }
+}
+
+/** `#2 ` where the program has more than one socket. */
+function severalSockets(events: readonly TraceEvent[], event: TraceEvent): string {
+  if (event.lane !== 'js' || event.socket === undefined) return ''
+  const { end, socket } = event
+  const others = events.some(
+    each =>
+      each.lane === 'js' && each.end === end && each.socket !== undefined && each.socket !== socket,
+  )
+  return others ? `#${socket} ` : ''
+}
+
+/** The bars between the state events, each up to its socket's next one. */
+function barsOf(rows: readonly Row[], slotOf: (event: TraceEvent) => number, end: number): Bar[] {
+  const bars: Bar[] = []
+  const open = new Map<string, Bar>()
+  for (const row of rows) {
+    if (!('event' in row) || row.event.lane !== 'state' || row.event.count !== undefined) continue
+    const slot = slotOf(row.event)
+    const key = `${row.event.end} ${slot}`
+    const at = row.y + row.height / 2
+    const before = open.get(key)
+    if (before) before.to = at
+    open.delete(key)
+    if (row.event.to === 'CLOSED') continue
+    const bar = { end: row.event.end, slot, state: row.event.to, from: at, to: end }
+    open.set(key, bar)
+    bars.push(bar)
+  }
+  return bars
+}
+
+/** `SYN seq 0`, `data seq 1 ack 1 len 6`: the flags in words, and the numbers. */
+export function packetLabel(event: PacketEvent): string {
+  if (event.count !== undefined) return event.text
+  const kind = /^([\w+]+(?: again| probe)?):? /.exec(event.means ?? '')?.[1]
+  const rest = event.text.replace(/^\[.*?\] ?/, '').replace(/ (win [1-9]|mss )\d*/g, '')
+  return kind === undefined ? event.text : `${kind} ${rest}`
+}
