@@ -24,6 +24,8 @@ interface Direction {
   window: number | undefined
   /** Exponent of the window scale option in its SYN; undefined where it has none. */
   scale: number | undefined
+  /** Since its last segment, the other direction has sent one. */
+  heard: boolean
   /** A probe of the other direction waits for an answer. */
   probed: 'keepalive' | 'window' | undefined
 }
@@ -35,6 +37,7 @@ const silent = (): Direction => ({
   ack: undefined,
   window: undefined,
   scale: undefined,
+  heard: false,
   probed: undefined,
 })
 
@@ -67,12 +70,15 @@ export class PacketExplainer {
     const last = plus(seq, packet.len + (/[SF]/.test(flags) ? 1 : 0))
     if (flags.includes('S')) mine.isn = isn
     if (flags.includes('F')) mine.fin = plus(seq, packet.len)
-    if (!flags.includes('R') && meaning.kind !== 'probe') {
+    // tcpdump leaves the number out where the segment takes none.
+    if (packet.seq !== undefined && !flags.includes('R') && meaning.kind !== 'probe') {
       if (mine.next === undefined || distance(last, mine.next) > 0) mine.next = last
     }
     if (packet.ack !== undefined) mine.ack = packet.ack
     if (packet.window !== undefined) mine.window = packet.window
     mine.probed = undefined
+    mine.heard = false
+    theirs.heard = true
     if (meaning.kind === 'probe') theirs.probed = theirs.window === 0 ? 'window' : 'keepalive'
     return meaning
   }
@@ -164,11 +170,18 @@ class Segment {
     return fin !== undefined && this.#packet.ack === plus(fin, 1)
   }
 
-  /** Linux probes with a number that was acknowledged long ago, and without data. */
+  /**
+   * Linux probes with a number that was acknowledged long ago, and without data. tcpdump does not
+   * show the number of such a segment; then it is one that repeats itself with no reason to.
+   */
   #isProbe(): boolean {
-    const { seq } = this.#packet
-    if (seq === undefined || this.#mine.next === undefined) return false
-    return distance(seq, this.#mine.next) < 0 && seq === plus(this.#theirs.ack ?? seq, -1)
+    const { seq, ack, window } = this.#packet
+    const { next, heard } = this.#mine
+    if (next === undefined) return false
+    if (seq === undefined) {
+      return !heard && ack === this.#mine.ack && window === this.#mine.window
+    }
+    return distance(seq, next) < 0 && seq === plus(this.#theirs.ack ?? seq, -1)
   }
 
   #probe(): string {
