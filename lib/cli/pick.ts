@@ -10,19 +10,27 @@ const AROUND = 5
 /** How much of the list stands below a timeline, so that the timeline stays in sight. */
 const SMALL_LIST = 5
 
+/** What the reader has chosen: an example, and whether to see it at all four levels. */
+export interface Pick {
+  entry: CatalogueEntry
+  levels: boolean
+}
+
 /**
- * Lets the reader choose an example: arrow keys move, letters filter, Enter takes it.
+ * Lets the reader choose an example: arrow keys move, letters filter, Enter takes it, and Tab
+ * switches between the JavaScript events alone and all four levels.
  *
  * @param after the example that has just run: its successor is offered, in a short list that leaves
  * the timeline above in sight.
- * @returns the example, or undefined when the reader wants to leave (Esc, Ctrl-C).
+ * @returns the choice, or undefined when the reader wants to leave (Esc, Ctrl-C).
  */
 export async function pickExample(
   chapters: readonly CatalogueChapter[],
-  after?: CatalogueEntry,
-): Promise<CatalogueEntry | undefined> {
+  after?: Pick,
+): Promise<Pick | undefined> {
   const entries = entriesOf(chapters)
-  const at = entries.findIndex(({ id }) => id === after?.id) + 1
+  let levels = after?.levels ?? false
+  const at = entries.findIndex(({ id }) => id === after?.entry.id) + 1
   const first = entries[at] ?? entries[0]
   const prompt = new AutocompletePrompt({
     options: entries.map(({ id }) => ({ value: id })),
@@ -42,11 +50,16 @@ export async function pickExample(
         lines: after ? SMALL_LIST : Math.max(SMALL_LIST, (process.stdout.rows || 24) - AROUND),
         color: wantsColor(),
         question: after ? 'What next?' : 'Which example?',
+        levels,
       })
     },
   })
+  prompt.on('key', (_character, { name }) => {
+    if (name === 'tab') levels = !levels
+  })
   const choice = await prompt.prompt()
-  return isCancel(choice) ? undefined : entries.find(({ id }) => id === choice)
+  const entry = isCancel(choice) ? undefined : entries.find(({ id }) => id === choice)
+  return entry && { entry, levels }
 }
 
 /** A reader may type any part of the id, of the sentence, or of the chapter's title. */
@@ -64,6 +77,8 @@ interface PickerView {
   lines: number
   color: boolean
   question: string
+  /** Whether all four levels are switched on. */
+  levels: boolean
 }
 
 /** The picker as text: chapters with their examples, each with its sentence. */
@@ -95,13 +110,15 @@ export function renderPicker(view: PickerView): string {
     if (focused) to = lines.length
   }
   if (entries.length === 0) lines.push(yellow(`no example has "${typed}" in it`))
-  const hints = ['↑↓ choose', 'Enter run', 'Esc leave'].join('   ')
+  const switched = view.levels ? 'on' : 'off'
+  const hints = ['↑↓ choose', 'Enter run', `Tab 4 levels: ${switched}`, 'Esc leave']
+  const wide = hints.join('   ')
   return [
     `${bold(view.question)} ${typedText}`,
     '',
     ...windowOf(lines, { from, to, size: view.lines, starts }),
     '',
-    dim(hints),
+    dim(wide.length <= view.columns ? wide : hints.join(' ')),
   ].join('\n')
 }
 

@@ -2,7 +2,6 @@
 import { parseArgs } from 'node:util'
 import {
   type CatalogueChapter,
-  type CatalogueEntry,
   CatalogueError,
   entriesOf,
   findEntry,
@@ -10,12 +9,13 @@ import {
 } from '../catalogue/index.ts'
 import { INTERRUPTED } from './follow-run.ts'
 import { renderList } from './list.ts'
+import type { Pick } from './pick.ts'
 import { showExample } from './show-example.ts'
 import { letReaderGo, readerIsGone, terminalColumns, wantsColor } from './terminal.ts'
 
 const USAGE = `Runs an example of the kit: its server and its client together, as one timeline.
 
-usage: npm start                    choose in the terminal
+usage: npm start                    choose in the terminal; Tab there shows all four levels
        npm start 02                 run the first example of a chapter
        npm start 02/echo            run one example
        npm start -- --list          list chapters and examples
@@ -82,13 +82,17 @@ function readArguments(
 
 /** Lets the reader choose and run one example after the other, until Esc or Ctrl-C. */
 async function pickAndShow(chapters: readonly CatalogueChapter[]): Promise<number> {
-  // Loaded here, because only a terminal needs it.
-  const { pickExample } = await import('./pick.ts')
-  let entry: CatalogueEntry | undefined
+  // Loaded here, because only a terminal needs them.
+  const [{ pickExample }, { showTrace }] = await Promise.all([
+    import('./pick.ts'),
+    import('./show-trace.ts'),
+  ])
+  let picked: Pick | undefined
   for (;;) {
-    entry = await pickExample(chapters, entry)
-    if (!entry) return 0
-    const code = await showExample(entry)
+    picked = await pickExample(chapters, picked)
+    if (!picked) return 0
+    const { entry, levels } = picked
+    const code = await (levels ? showTrace(entry) : showExample(entry))
     if (code === INTERRUPTED) return code
     console.log()
   }

@@ -21,6 +21,7 @@ describe('renderPicker', () => {
     columns: fc.integer({ min: 48, max: 160 }),
     lines: fc.integer({ min: 5, max: 60 }),
     color: fc.boolean(),
+    levels: fc.boolean(),
   })
 
   test('fits into the terminal, and shows the example in focus with its whole sentence', () => {
@@ -69,8 +70,12 @@ describe('renderPicker', () => {
 
   test('says so when nothing fits', () => {
     const view = { columns: 80, lines: 9, color: false, question: 'Which?', focused: undefined }
-    expect(renderPicker({ ...view, entries: [], typed: 'zzz' })).toBe(
-      'Which? zzz█\n\nno example has "zzz" in it\n\n↑↓ choose   Enter run   Esc leave',
+    expect(renderPicker({ ...view, levels: false, entries: [], typed: 'zzz' })).toBe(
+      'Which? zzz█\n\nno example has "zzz" in it\n\n' +
+        '↑↓ choose   Enter run   Tab 4 levels: off   Esc leave',
+    )
+    expect(renderPicker({ ...view, levels: true, entries: [], typed: 'zzz' })).toContain(
+      'Tab 4 levels: on ',
     )
   })
 })

@@ -1,0 +1,67 @@
+import pc from 'picocolors'
+import wrapAnsi from 'wrap-ansi'
+import type { CatalogueEntry } from '../catalogue/index.ts'
+import { type End, LANES, type Lane, type LaneStatus, type TraceEvent } from '../trace/recording.ts'
+import { LadderTimeline } from '../trace/render-ladder.ts'
+import { traceExample } from '../trace/trace-example.ts'
+import { View } from '../trace/view.ts'
+import { followRun } from './follow-run.ts'
+import { exitCodeOf, saysCannotRun } from './show-example.ts'
+import { readerIsGone, terminalColumns, wantsColor } from './terminal.ts'
+
+/** What is shown where nothing else was asked for: the sender's variables are for chapter 09. */
+export const USUAL_LANES: readonly Lane[] = LANES.filter(lane => lane !== 'tcp')
+
+/** How late an event of any level may reach us and still be shown in its place. */
+export const HOLD_MS = 500
+
+/** What of a run a reader wants to see. */
+export interface TraceChoice {
+  lanes?: readonly Lane[]
+  relative?: boolean
+  only?: End | undefined
+}
+
+/** Runs an example, prints what all levels saw of it, and returns the exit code of the run. */
+export async function showTrace(
+  entry: CatalogueEntry,
+  { lanes = USUAL_LANES, relative = false, only }: TraceChoice = {},
+): Promise<number> {
+  if (saysCannotRun(entry)) return 0
+  const style = { columns: terminalColumns(), color: wantsColor() }
+  const { bold, dim } = pc.createColors(style.color)
+  console.log(wrapAnsi(`${bold(entry.id)}  ${entry.example.shows}`, style.columns))
+  if (readerIsGone()) return 0
+
+  const timeline = new LadderTimeline(style)
+  const view = new View({ relative, only, condensed: true })
+  const statuses: Partial<Record<Lane, LaneStatus>> = {}
+  let headerStands = false
+  let waiting: TraceEvent[] = []
+  const print = (events: TraceEvent[]) => {
+    // The head says which lanes are there, and that is known when the client is about to start.
+    if (!headerStands && Object.keys(statuses).length < lanes.length) {
+      waiting.push(...events)
+      return
+    }
+    if (!headerStands) console.log(timeline.header(statuses))
+    headerStands = true
+    for (const event of [...waiting, ...events]) console.log(timeline.event(event))
+    waiting = []
+  }
+  const ended = await followRun({
+    run: options =>
+      traceExample(entry, {
+        ...options,
+        lanes,
+        onLane: (lane, status) => {
+          statuses[lane] = status
+        },
+      }),
+    show: events => print(events.flatMap(event => view.push(event))),
+    holdMs: HOLD_MS,
+  })
+  for (const lane of lanes) statuses[lane] ??= 'missing: the run ended before it began'
+  print(view.flush())
+  return exitCodeOf(ended, dim(`The same without the kernel: npm start ${entry.id}`))
+}

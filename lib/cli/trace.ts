@@ -1,0 +1,188 @@
+/** `npm run trace -- 02/echo`: an example at four levels, in words, as JSON or as a picture. */
+import { accessSync, constants, statSync, writeFileSync } from 'node:fs'
+import { dirname, extname } from 'node:path'
+import { parseArgs } from 'node:util'
+import { type CatalogueEntry, CatalogueError, findEntry, loadChapters } from '../catalogue/index.ts'
+import { LANE_NAMES, parseLanes, shortcomings } from '../trace/lanes.ts'
+import type { End, Lane, LaneStatus, Recording, TraceEvent } from '../trace/recording.ts'
+import { renderLadder } from '../trace/render-ladder.ts'
+import { renderMermaid } from '../trace/render-mermaid.ts'
+import { renderSvg } from '../trace/render-svg.ts'
+import { traceExample } from '../trace/trace-example.ts'
+import { recordingOf, viewOf } from '../trace/view.ts'
+import { followRun, INTERRUPTED } from './follow-run.ts'
+import { saysCannotRun } from './show-example.ts'
+import { HOLD_MS, showTrace, USUAL_LANES } from './show-trace.ts'
+import { letReaderGo } from './terminal.ts'
+
+const USAGE = `Runs an example and shows what four levels see of it, on one clock: JavaScript events,
+system calls, the kernel's TCP states, and packets.
+
+usage: npm run trace -- 02/echo [options]
+
+  --lanes LIST     which levels: js, syscalls, states, packets, and tcp, the sender's
+                   variables (default: js,syscalls,states,packets)
+  --format FORMAT  text, json, svg or mermaid (default: what the name of FILE says, or text)
+  --out FILE       write into a file
+  --relative       count sequence numbers from 0; the SYN says where they really begin
+  --only END       client or server: what happens at that end, and all packets
+  --help
+
+npm start -- --list lists the examples. JSON on standard output: npm run -s trace -- …`
+
+const FORMATS = ['text', 'json', 'svg', 'mermaid'] as const
+type Format = (typeof FORMATS)[number]
+const ENDINGS: Record<string, Format> = {
+  '.txt': 'text',
+  '.json': 'json',
+  '.svg': 'svg',
+  '.mmd': 'mermaid',
+  '.mermaid': 'mermaid',
+}
+
+/** What was asked for on the command line. */
+interface Wish {
+  name: string
+  lanes: readonly Lane[]
+  format: Format
+  out: string | undefined
+  relative: boolean
+  only: End | undefined
+}
+
+letReaderGo()
+process.exitCode = await main().catch(error => {
+  if (!(error instanceof CatalogueError)) throw error
+  console.error(error.message)
+  return 1
+})
+
+async function main(): Promise<number> {
+  const wish = readArguments(process.argv.slice(2))
+  if (wish === 'help') {
+    console.log(USAGE)
+    return 0
+  }
+  if ('error' in wish) {
+    console.error(`${wish.error} (see npm run trace -- --help)`)
+    return 2
+  }
+  const chapters = await loadChapters()
+  const found = findEntry(chapters, wish.name)
+  if ('unknown' in found) {
+    const name = JSON.stringify(found.unknown)
+    console.error(`no example ${name}: did you mean ${found.nearest}? All: npm start -- --list`)
+    return 2
+  }
+  const trouble = wish.out === undefined ? undefined : cannotWrite(wish.out)
+  if (trouble !== undefined) {
+    console.error(trouble)
+    return 2
+  }
+  if (wish.format === 'text' && wish.out === undefined) return showTrace(found.entry, wish)
+  return saysCannotRun(found.entry) ? 0 : writeTrace(found.entry, wish)
+}
+
+function readArguments(args: string[]): Wish | 'help' | { error: string } {
+  try {
+    const { values, positionals } = parseArgs({
+      args,
+      options: {
+        lanes: { type: 'string' },
+        format: { type: 'string' },
+        out: { type: 'string' },
+        relative: { type: 'boolean', default: false },
+        only: { type: 'string' },
+        help: { type: 'boolean', short: 'h', default: false },
+      },
+      allowPositionals: true,
+    })
+    if (values.help) return 'help'
+    const { out, only, relative } = values
+    const [name, ...more] = positionals
+    if (name === undefined) return { error: 'which example? For instance npm run trace -- 02/echo' }
+    if (more.length > 0) return { error: `one example at a time, got ${positionals.join(' ')}` }
+    const lanes = values.lanes === undefined ? { lanes: USUAL_LANES } : parseLanes(values.lanes)
+    if ('unknown' in lanes) {
+      const known = Object.values(LANE_NAMES).join(', ')
+      return { error: `--lanes: no lane "${lanes.unknown}"; there are ${known}` }
+    }
+    const format = values.format ?? ENDINGS[extname(out ?? '')] ?? 'text'
+    if (!isOneOf(FORMATS, format)) {
+      return { error: `--format: no format "${format}"; there are ${FORMATS.join(', ')}` }
+    }
+    if (only !== undefined && !isOneOf(['client', 'server'] as const, only)) {
+      return { error: `--only: client or server, not "${only}"` }
+    }
+    return { name, lanes: lanes.lanes, format, out, relative, only }
+  } catch (error) {
+    return { error: (error as Error).message.split('. ')[0]! }
+  }
+}
+
+const isOneOf = <T extends string>(known: readonly T[], name: string): name is T =>
+  known.some(candidate => candidate === name)
+
+/** Why a file cannot be written, in one line; found out before the example runs. */
+function cannotWrite(file: string): string | undefined {
+  try {
+    const known = statSync(file, { throwIfNoEntry: false })
+    if (known?.isDirectory()) return `--out: ${file} is a folder; name a file in it`
+    accessSync(known === undefined ? dirname(file) : file, constants.W_OK)
+    return undefined
+  } catch (error) {
+    return `--out: cannot write ${file}: ${(error as NodeJS.ErrnoException).code}`
+  }
+}
+
+/** Runs the example to its end, and writes what was seen of it as a whole. */
+async function writeTrace(entry: CatalogueEntry, wish: Wish): Promise<number> {
+  const events: TraceEvent[] = []
+  const lanes: Partial<Record<Lane, LaneStatus>> = {}
+  const { result, stopped } = await followRun({
+    run: options =>
+      traceExample(entry, {
+        ...options,
+        lanes: wish.lanes,
+        onLane: (lane, status) => {
+          lanes[lane] = status
+        },
+      }),
+    show: ready => events.push(...ready),
+    holdMs: HOLD_MS,
+  })
+  if (stopped) return INTERRUPTED
+  if (result.trouble !== undefined) {
+    console.error(result.trouble)
+    return 1
+  }
+  for (const line of shortcomings(lanes)) console.error(line)
+  const recording = recordingOf(entry.id, lanes, viewOf(events, viewOptions(wish)))
+  const text = rendered(recording, wish.format)
+  if (wish.out === undefined) process.stdout.write(text)
+  else {
+    writeFileSync(wish.out, text)
+    console.log(`wrote ${wish.out}: ${recording.events.length} events`)
+  }
+  return result.client?.code === 0 ? 0 : 1
+}
+
+/** JSON is for programs, which want all of it. */
+const viewOptions = ({ relative, only, format }: Wish) => ({
+  relative,
+  only,
+  condensed: format !== 'json',
+})
+
+function rendered(recording: Recording, format: Format): string {
+  switch (format) {
+    case 'text':
+      return renderLadder(recording, { columns: 100, color: false })
+    case 'json':
+      return `${JSON.stringify(recording, null, 2)}\n`
+    case 'svg':
+      return renderSvg(recording)
+    case 'mermaid':
+      return renderMermaid(recording)
+  }
+}
