@@ -9,7 +9,7 @@ import { renderLadder } from '../trace/render-ladder.ts'
 import { renderMermaid } from '../trace/render-mermaid.ts'
 import { renderSvg } from '../trace/render-svg.ts'
 import { traceExample } from '../trace/trace-example.ts'
-import { recordingOf, viewOf } from '../trace/view.ts'
+import { recordingOf, type ViewOptions, viewOf } from '../trace/view.ts'
 import { followRun, INTERRUPTED } from './follow-run.ts'
 import { saysCannotRun } from './show-example.ts'
 import { HOLD_MS, showTrace, USUAL_LANES } from './show-trace.ts'
@@ -120,8 +120,9 @@ function readArguments(args: string[]): Wish | 'help' | { error: string } {
   }
 }
 
-const isOneOf = <T extends string>(known: readonly T[], name: string): name is T =>
-  known.some(candidate => candidate === name)
+function isOneOf<T extends string>(known: readonly T[], name: string): name is T {
+  return known.some(candidate => candidate === name)
+}
 
 /** Why a file cannot be written, in one line; found out before the example runs. */
 function cannotWrite(file: string): string | undefined {
@@ -168,11 +169,9 @@ async function writeTrace(entry: CatalogueEntry, wish: Wish): Promise<number> {
 }
 
 /** JSON is for programs, which want all of it. */
-const viewOptions = ({ relative, only, format }: Wish) => ({
-  relative,
-  only,
-  condensed: format !== 'json',
-})
+function viewOptions({ relative, only, format }: Wish): ViewOptions {
+  return { relative, only, condensed: format !== 'json' }
+}
 
 function rendered(recording: Recording, format: Format): string {
   switch (format) {
