@@ -1,0 +1,139 @@
+/**
+ * What a client sees when the accept queue is full: a server that listens with backlog 1 and then
+ * does not accept for a while, and five clients.
+ */
+import { connect } from 'node:net'
+import { changes } from '../../../lib/lab/counters.ts'
+import { monotonicMs } from '../../../lib/lab/lab.ts'
+import type { PeerProgram } from '../../../lib/lab/peer-process.ts'
+import { experiment } from '../../../lib/textbook/experiment.ts'
+
+interface Seen {
+  backlog: number
+  /** For each client: when it was connected, in milliseconds, or the code of its error. */
+  clients: { connectedMs?: number; error?: string }[]
+  /** States of the clients' sockets while the server did not accept. */
+  waiting: { established: number; synSent: number }
+  overflows: number
+  /** When the server began to accept. */
+  acceptMs: number
+  /** Connections in the order in which they were accepted, by the client's number. */
+  order: number[]
+}
+
+const BACKLOG = 1
+const CLIENTS = 5
+
+/** Listens, stops its event loop until the time given, and accepts from then on. */
+const server: PeerProgram<{ backlog: number; blockedMs: number }> = async (wire, args) => {
+  const { createServer } = await import('node:net')
+  const listener = createServer(socket => {
+    wire.send('accepted', socket.remotePort)
+    socket.resume()
+  })
+  listener.listen({ port: 0, host: '127.0.0.1', backlog: args.backlog }, () => {
+    const address = listener.address()
+    wire.send('listening', typeof address === 'object' && address?.port)
+    setImmediate(() => {
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, args.blockedMs)
+      wire.send('awake')
+    })
+  })
+}
+
+export default experiment<Seen>({
+  title: 'five clients, a backlog of 1, a server that does not accept for 2 s',
+  needs: ['linux'],
+  claims: [
+    {
+      id: '1.20',
+      star: true,
+      says: 'When the accept queue is full, the next client gets ECONNREFUSED.',
+      verdict: 'wrong',
+      truth:
+        'Linux ignores the SYN. The client asks again after a second, and is connected as soon as there is room: late, but without an error.',
+      source: 'listen(2); tcp(7), tcp_abort_on_overflow',
+      judge: ({ clients, waiting, overflows }) => {
+        const refused = clients.filter(({ error }) => error === 'ECONNREFUSED').length
+        const late = clients.map(({ connectedMs }) => connectedMs ?? 0).toSorted((a, b) => b - a)[0]
+        const connected = clients.filter(({ connectedMs }) => connectedMs !== undefined).length
+        const observed = `${waiting.established} connected at once, ${waiting.synSent} waited in SYN-SENT, ${overflows} SYNs ignored; ${refused} refused; ${connected} of ${clients.length} connected, the last after ${((late ?? 0) / 1000).toFixed(1)} s`
+        if (refused > 0) return { verdict: 'holds', observed }
+        const silent = waiting.synSent > 0 && connected === clients.length
+        return { verdict: silent ? 'wrong' : 'unclear', observed }
+      },
+      altered: seen => ({
+        ...seen,
+        clients: seen.clients.map((client, at) => (at < 2 ? client : { error: 'ECONNREFUSED' })),
+      }),
+    },
+    {
+      id: '1.19',
+      star: false,
+      says: 'Requests that arrive while one is being served wait in the queue, first in, first out.',
+      verdict: 'depends',
+      truth:
+        'What waits is a connection that nobody has accepted, not a request; and whoever found the queue full comes when its SYN is repeated.',
+      source: 'listen(2)',
+      judge: ({ order, backlog }) => {
+        const queued = order.slice(0, backlog + 1)
+        const inOrder = queued.every((client, at) => at === 0 || client > queued[at - 1]!)
+        const observed = `accepted in the order ${order.map(at => at + 1).join(' ')}`
+        if (order.length <= backlog || !inOrder) return { verdict: 'unclear', observed }
+        return { verdict: 'depends', observed }
+      },
+      altered: seen => ({ ...seen, order: seen.order.toReversed() }),
+    },
+  ],
+
+  async run(lab, observe) {
+    const before = lab.counters()
+    const peer = lab.start(server, { backlog: BACKLOG, blockedMs: 2000 })
+    const port = (await peer.message('listening')).value as number
+    observe(`a server listens with backlog ${BACKLOG}, and its event loop stands still for 2 s`)
+
+    const startMs = monotonicMs()
+    const sockets = Array.from({ length: CLIENTS }, () => connect({ port, host: '127.0.0.1' }))
+    const clients = sockets.map(
+      socket =>
+        new Promise<{ connectedMs?: number; error?: string }>(resolve => {
+          socket.once('connect', () =>
+            resolve({ connectedMs: Math.round(monotonicMs() - startMs) }),
+          )
+          socket.once('error', error => resolve({ error: (error as NodeJS.ErrnoException).code! }))
+        }),
+    )
+    const waiting = await lab.until('the clients ask for connections', () => {
+      const rows = lab.table(port).filter(row => row.remotePort === port)
+      const count = (state: string) => rows.filter(row => row.state === state).length
+      const seen = { established: count('ESTABLISHED'), synSent: count('SYN-SENT') }
+      return seen.established + seen.synSent === CLIENTS && seen
+    })
+    observe(
+      `${CLIENTS} clients connect: ${waiting.established} ESTABLISHED, ${waiting.synSent} SYN-SENT`,
+    )
+
+    const acceptMs = Math.round((await peer.message('awake')).tNs / 1e6 - startMs)
+    observe(`the server wakes up and accepts, after ${acceptMs} ms`)
+    const ends = await Promise.all(clients)
+    const late = ends.map(({ connectedMs, error }) => error ?? `${connectedMs} ms`)
+    observe(`clients connected: ${late.join(', ')}`)
+    // One that the kernel has dropped at the third segment is connected for its client alone.
+    await lab.until('the server has accepted all that the kernel holds', () => {
+      const rows = lab.table(port).filter(row => row.localPort === port)
+      const held = rows.filter(row => row.state === 'ESTABLISHED').length
+      return (
+        peer.messages('accepted').length === held &&
+        rows.some(row => row.state === 'LISTEN' && row.rxQueue === 0)
+      )
+    })
+    const accepted = peer.messages('accepted').map(({ value }) => value)
+    observe(`the server has accepted ${accepted.length} connections`)
+    const grown = changes(before, lab.counters())
+    const overflows = grown['TcpExt.ListenOverflows'] ?? 0
+    observe(`the kernel counted ${overflows} overflows of the queue`)
+    const order = accepted.map(from => sockets.findIndex(({ localPort }) => localPort === from))
+    for (const socket of sockets) socket.destroy()
+    return { backlog: BACKLOG, clients: ends, waiting, overflows, acceptMs, order }
+  },
+})

@@ -1,0 +1,114 @@
+import { execFileSync } from 'node:child_process'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import type { TimedPacket } from '../trace/tcpdump.ts'
+import { startTcpdump } from '../trace/tcpdump.ts'
+import { runC } from './c-program.ts'
+import { readCounters } from './counters.ts'
+import { type Drop, dropPackets } from './packet-drop.ts'
+import { Peer, type PeerProgram } from './peer-process.ts'
+import { buildRouted, type Routed } from './routed.ts'
+import { readSocketStatistics } from './socket-statistics.ts'
+import { readTcpTable, type TcpRow } from './tcp-table.ts'
+import { until } from './until.ts'
+
+/** Packets of a capture that runs. */
+export interface LabCapture {
+  readonly packets: readonly TimedPacket[]
+  /** Ends the capture and returns all packets that were sent before. */
+  stop(): Promise<readonly TimedPacket[]>
+}
+
+/** What an experiment stands on: tools that act inside its own namespace, or on the host. */
+export class Lab {
+  /** True in a network namespace of one's own: nothing in there is anybody else's. */
+  readonly isPrivate: boolean
+  readonly #peers: Peer[] = []
+
+  constructor(isPrivate: boolean) {
+    this.isPrivate = isPrivate
+    if (!isPrivate) return
+    execFileSync('ip', ['link', 'set', 'lo', 'up'])
+    // A table of namespaces of our own: `ip netns` keeps its names in /run.
+    execFileSync('mount', ['-t', 'tmpfs', 'none', '/run'])
+    mkdirSync('/run/netns')
+  }
+
+  /** Runs a program in a process of its own; `inside`: words of `routed().in`. */
+  start<Args>(program: PeerProgram<Args>, args: Args, inside: readonly string[] = []): Peer {
+    const peer = new Peer(program.toString(), args, inside)
+    this.#peers.push(peer)
+    return peer
+  }
+
+  /**
+   * Reads a kernel parameter, or sets it first: `lab.sysctl('net.ipv4.tcp_syn_retries', 2)`.
+   *
+   * @throws {Error} when asked to set one on the host.
+   */
+  sysctl(name: string, value?: number | string): string {
+    const file = `/proc/sys/${name.replaceAll('.', '/')}`
+    if (value !== undefined) {
+      this.#mustBePrivate(`set ${name}`)
+      writeFileSync(file, String(value))
+    }
+    return readFileSync(file, 'latin1').trim().replaceAll('\t', ' ')
+  }
+
+  /** Swallows packets on their way in: see `dropPackets`. */
+  drop(match: string, inside: readonly string[] = []): Promise<Drop> {
+    this.#mustBePrivate('drop packets')
+    return dropPackets(match, inside)
+  }
+
+  /** Captures packets on an interface (default: loopback): see `startTcpdump`. */
+  async capture(
+    filter: string,
+    on = { interface: 'lo', marker: '127.0.0.1' },
+  ): Promise<LabCapture> {
+    const packets: TimedPacket[] = []
+    const capture = await startTcpdump({ ...on, filter, onPacket: packet => packets.push(packet) })
+    return {
+      packets,
+      async stop() {
+        await capture.stop()
+        return packets
+      },
+    }
+  }
+
+  /** Rows of the kernel's TCP table that have that port at either end. */
+  table(port: number): TcpRow[] {
+    return readTcpTable().filter(row => row.localPort === port || row.remotePort === port)
+  }
+
+  /** The kernel's network counters. On a host, other programs count as well. */
+  counters = readCounters
+
+  /** What `ss` knows about sockets that match. */
+  statistics = readSocketStatistics
+
+  /** Looks until there is something to see: for what no event announces. */
+  until = until
+
+  /** Compiles and runs a C program. */
+  c = runC
+
+  /** Three hosts in a row: see `buildRouted`. */
+  routed(): Promise<Routed> {
+    this.#mustBePrivate('build a network')
+    return buildRouted()
+  }
+
+  /** Ends the programs that still run. */
+  async close(): Promise<void> {
+    await Promise.all(this.#peers.map(peer => peer.kill()))
+  }
+
+  #mustBePrivate(what: string): void {
+    if (!this.isPrivate)
+      throw new Error(`cannot ${what}: not in a private namespace (add 'namespace' to needs)`)
+  }
+}
+
+/** Milliseconds since the start of this process on the clock that all processes share. */
+export const monotonicMs = (): number => Number(process.hrtime.bigint()) / 1e6

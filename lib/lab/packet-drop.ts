@@ -1,0 +1,47 @@
+import { execFile } from 'node:child_process'
+import { promisify } from 'node:util'
+
+const run = promisify(execFile)
+
+/** A rule that swallows packets. */
+export interface Drop {
+  /** How many packets it has swallowed so far. */
+  count(): Promise<number>
+  /** From now on, everything passes again. */
+  lift(): Promise<void>
+}
+
+/**
+ * Swallows packets that match, as a broken line would: on their way in, after tcpdump saw them.
+ *
+ * `match` is nft's language: `tcp dport 7020 tcp flags & (syn|ack) == ack`. To lose only the first
+ * few, add `limit rate …` or a quota, or lift the rule when `count` is reached.
+ *
+ * Only in a private namespace: on a host it would cut real lines.
+ *
+ * @throws {Error} in nft's words, when the rule cannot be read.
+ * @see nft(8)
+ */
+export async function dropPackets(match: string, inside: readonly string[] = []): Promise<Drop> {
+  const nft = async (...words: string[]) => {
+    const [command = 'nft', ...args] = [...inside, 'nft', ...words]
+    const { stdout } = await run(command, args)
+    return stdout
+  }
+  await nft('add', 'table', 'inet', 'lab')
+  const hook = '{ type filter hook input priority 0 ; policy accept ; }'
+  await nft('add', 'chain', 'inet', 'lab', 'input', hook)
+  const added = await nft('--echo', '--handle', 'add', 'rule', 'inet', 'lab', 'input', match, 'counter', 'drop') // biome-ignore format: one command
+  const handle = /# handle (\d+)/.exec(added)?.[1]
+  if (handle === undefined) throw new Error(`nft did not name the rule: ${added.trim()}`)
+  return {
+    async count() {
+      const rules = (await nft('--handle', 'list', 'chain', 'inet', 'lab', 'input')).split('\n')
+      const rule = rules.find(line => line.endsWith(`# handle ${handle}`)) ?? ''
+      return Number(/counter packets (\d+)/.exec(rule)?.[1] ?? 0)
+    },
+    async lift() {
+      await nft('delete', 'rule', 'inet', 'lab', 'input', 'handle', handle)
+    },
+  }
+}

@@ -1,0 +1,69 @@
+import { execFile } from 'node:child_process'
+import { promisify } from 'node:util'
+
+const run = promisify(execFile)
+
+/**
+ * Three hosts in a row: A, where the experiment itself runs, a router R, and B.
+ *
+ * Losses and queues belong into R: a packet that its sender's own interface drops was never sent.
+ */
+export interface Routed {
+  /** A's address, `10.0.1.1`, and B's, `10.0.2.1`. */
+  readonly a: string
+  readonly b: string
+  /** The interface of A that leads to B. */
+  readonly interface: string
+  /** Words that run the rest of a command inside R or B. */
+  readonly in: { readonly router: readonly string[]; readonly b: readonly string[] }
+  /** Slows the way from A to B, in R: `tbf` at that rate, with a queue of that many bytes. */
+  slow(rate: string, queueBytes: number): Promise<void>
+}
+
+const NETS = [
+  { host: 'a', net: '10.0.1', other: '10.0.2.0/24' },
+  { host: 'b', net: '10.0.2', other: '10.0.1.0/24' },
+] as const
+
+/**
+ * Builds the three hosts inside the private namespace of the experiment.
+ *
+ * Every interface sends segments one by one (`gso_max_segs 1`), so that a capture shows what a real
+ * line would carry: 1448 bytes of payload, not 64 KiB.
+ *
+ * @see veth(4), ip-netns(8), tc-tbf(8)
+ */
+export async function buildRouted(): Promise<Routed> {
+  const ip = (...words: string[]) => run('ip', words)
+  const inside = (name: string) => ['ip', 'netns', 'exec', name]
+  for (const name of ['router', 'b']) {
+    await ip('netns', 'add', name)
+    await ip('-n', name, 'link', 'set', 'lo', 'up')
+  }
+  for (const { host, net, other } of NETS) {
+    const own = host === 'a' ? [] : ['-n', 'b']
+    const far = `r-${host}`
+    await ip('link', 'add', `to-r-${host}`, 'type', 'veth', 'peer', 'name', far)
+    await ip('link', 'set', far, 'netns', 'router')
+    if (host === 'b') await ip('link', 'set', 'to-r-b', 'netns', 'b')
+    for (const [where, link, address] of [
+      [own, `to-r-${host}`, `${net}.1/24`],
+      [['-n', 'router'], far, `${net}.2/24`],
+    ] as const) {
+      await ip(...where, 'address', 'add', address, 'dev', link)
+      await ip(...where, 'link', 'set', link, 'gso_max_segs', '1', 'up')
+    }
+    await ip(...own, 'route', 'add', other, 'via', `${net}.2`)
+  }
+  await run('ip', [...inside('router').slice(1), 'sysctl', '-qw', 'net.ipv4.ip_forward=1'])
+  return {
+    a: '10.0.1.1',
+    b: '10.0.2.1',
+    interface: 'to-r-a',
+    in: { router: inside('router'), b: inside('b') },
+    async slow(rate, queueBytes) {
+      const queue = ['tbf', 'rate', rate, 'burst', '3000', 'limit', String(queueBytes)]
+      await run('tc', ['-n', 'router', 'qdisc', 'replace', 'dev', 'r-b', 'root', ...queue])
+    },
+  }
+}

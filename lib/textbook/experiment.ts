@@ -1,0 +1,62 @@
+import type { Lab } from '../lab/lab.ts'
+import type { Need } from '../lab/needs.ts'
+
+/** What became of a textbook's statement. `depends`: true only under a condition it omits. */
+export type Verdict = 'holds' | 'depends' | 'outdated' | 'wrong'
+
+/** What an observation says about a claim. */
+export interface Judgement {
+  /** `unclear`: the observation fits none of the known answers. */
+  verdict: Verdict | 'unclear'
+  /** What was seen, with its numbers, in one line. */
+  observed: string
+}
+
+/** One statement of a textbook, and how an observation decides on it. */
+export interface Claim<Seen> {
+  /** Chapter and number: `1.20`. */
+  id: string
+  /** True for the claims that a chapter cannot do without. */
+  star: boolean
+  /** The statement as textbooks have it. */
+  says: string
+  /** What we expect to find. */
+  verdict: Verdict
+  /** How it really is, in one or two sentences. */
+  truth: string
+  /** RFC section or man page that decides. */
+  source: string
+  /** Pure: computes the verdict from what was seen, and from nothing else. */
+  judge(seen: Seen): Judgement
+  /** An observation of another world, for which `judge` must find something else. */
+  altered(seen: Seen): Seen
+}
+
+/** Notes a step: what was done, or what was seen. */
+export type Observe = (step: string) => void
+
+/** Claims, and the run that puts them to the test. */
+export interface Experiment<Seen> {
+  /** In a few words: what is done. */
+  title: string
+  claims: readonly Claim<Seen>[]
+  /** What it cannot do without. */
+  needs: readonly Need[]
+  /** True where it takes more than 20 seconds: it runs only when asked for. */
+  slow?: boolean
+  /**
+   * Does the thing with real sockets and returns what it saw, as plain data. It never assumes and
+   * never judges.
+   */
+  run(lab: Lab, observe: Observe): Promise<Seen>
+}
+
+/**
+ * Declares an experiment: the default export of `chapters/NN-…/experiments/<slug>.ts`.
+ *
+ * `run` happens in a process of its own, in a private network namespace where one can be had, so
+ * everything it makes is gone when that process is.
+ */
+export function experiment<Seen>(definition: Experiment<Seen>): Experiment<Seen> {
+  return definition
+}

@@ -1,0 +1,88 @@
+import { spawn } from 'node:child_process'
+import { createInterface } from 'node:readline'
+import type { Readable } from 'node:stream'
+import { fileURLToPath } from 'node:url'
+import { isolation } from '../lab/isolation.ts'
+import { missing } from '../lab/needs.ts'
+import type { ListedExperiment } from './load.ts'
+
+/** A line on the report channel of the process that runs an experiment. */
+export type Report = Step | { seen: unknown } | { failed: string }
+
+/** What was done or seen, and when, in milliseconds since the experiment began. */
+export interface Step {
+  step: string
+  atMs: number
+}
+
+/** How a run of an experiment went. */
+export type RunOutcome = { steps: Step[]; ms: number } & (
+  | { seen: unknown }
+  | { skipped: string }
+  | { failed: string }
+)
+
+const RUN_ONE = fileURLToPath(new URL('./run-one.ts', import.meta.url))
+const LIMIT_MS = 40_000
+const SLOW_LIMIT_MS = 240_000
+
+/**
+ * Runs an experiment in a process of its own, in a private network where one can be had.
+ *
+ * Never throws: what went wrong is part of the outcome. When the promise settles, everything that
+ * the experiment made is gone.
+ */
+export function runExperiment(
+  { file, experiment }: ListedExperiment,
+  signal?: AbortSignal,
+): Promise<RunOutcome> {
+  const lacks = experiment.needs.flatMap(need => missing(need) ?? [])
+  if (lacks.length > 0)
+    return Promise.resolve({ skipped: [...new Set(lacks)].join(', '), steps: [], ms: 0 })
+
+  const way = isolation()
+  const words = way ? [way.command, ...way.args, process.execPath] : [process.execPath]
+  const [command = '', ...args] = words
+  const steps: Step[] = []
+  const startMs = performance.now()
+  const child = spawn(
+    command,
+    [...args, '--import', 'tsx', RUN_ONE, file, way ? 'private' : 'host'],
+    // A group of its own: Ctrl-C is for us, and we end it.
+    { stdio: ['ignore', 'ignore', 'pipe', 'pipe', 'pipe'], detached: true },
+  )
+  let result: { seen: unknown } | { failed: string } | undefined
+  let errors = ''
+  child.stderr!.setEncoding('utf8').on('data', text => {
+    errors += text
+  })
+  createInterface({ input: child.stdio[3] as Readable }).on('line', line => {
+    const report = JSON.parse(line) as Report
+    if ('step' in report) steps.push(report)
+    else result = report
+  })
+  // Ours to hold open; the experiment's process ends when it closes.
+  child.stdio[4]!.on('error', () => {})
+
+  const end = (why: string) => {
+    result ??= { failed: why }
+    child.kill('SIGKILL')
+  }
+  const limitMs = experiment.slow ? SLOW_LIMIT_MS : LIMIT_MS
+  const timer = setTimeout(() => end(`still running after ${limitMs / 1000} s`), limitMs)
+  const stop = () => end('stopped')
+  signal?.addEventListener('abort', stop)
+  if (signal?.aborted) stop()
+  return new Promise(resolve => {
+    const settle = (how: string) => {
+      clearTimeout(timer)
+      signal?.removeEventListener('abort', stop)
+      const ms = Math.round(performance.now() - startMs)
+      resolve({ steps, ms, ...(result ?? { failed: firstError(errors) ?? how }) })
+    }
+    child.once('error', error => settle(error.message))
+    child.once('close', (code, why) => settle(why ? `ended by ${why}` : `exit code ${code}`))
+  })
+}
+
+const firstError = (text: string): string | undefined => /^\w*Error\b.*/m.exec(text)?.[0]

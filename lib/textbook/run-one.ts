@@ -1,0 +1,38 @@
+/** Runs one experiment in this process, and reports on descriptor 3: see `run-experiment.ts`. */
+import { writeSync } from 'node:fs'
+import { Socket } from 'node:net'
+import { pathToFileURL } from 'node:url'
+import { Lab } from '../lab/lab.ts'
+import type { Experiment } from './experiment.ts'
+import type { Report } from './run-experiment.ts'
+
+const REPORTS = 3
+const LIFELINE = 4
+
+const [file = '', where = 'host'] = process.argv.slice(2)
+const startMs = performance.now()
+const report = (what: Report): void => void writeSync(REPORTS, `${JSON.stringify(what)}\n`)
+
+// Our runner holds the other end. When it dies, so do we, and our namespace with us.
+new Socket({ fd: LIFELINE })
+  .on('close', () => process.kill(process.pid, 'SIGKILL'))
+  .resume()
+  .unref()
+
+try {
+  const { default: experiment } = (await import(pathToFileURL(file).href)) as {
+    default: Experiment<unknown>
+  }
+  const lab = new Lab(where === 'private')
+  try {
+    const seen = await experiment.run(lab, step => {
+      report({ step, atMs: Math.round(performance.now() - startMs) })
+    })
+    report({ seen })
+  } finally {
+    await lab.close()
+  }
+} catch (error) {
+  report({ failed: error instanceof Error ? error.message : String(error) })
+}
+process.exit(0)

@@ -1,0 +1,118 @@
+import { spawn } from 'node:child_process'
+import { createSocket } from 'node:dgram'
+import { once } from 'node:events'
+import { createInterface } from 'node:readline'
+import { endpoint } from '../program/endpoint.ts'
+import { realtimeToMonotonic } from './clock.ts'
+import { type CapturedPacket, parsePacket } from './parse-tcpdump.ts'
+
+/** A packet with the time of `process.hrtime`. */
+export type TimedPacket = Omit<CapturedPacket, 'realtimeNs'> & { tNs: number }
+
+export interface CaptureOptions {
+  /** Interface, as tcpdump's `-i` takes it. */
+  interface: string
+  /** Which packets, in tcpdump's language: `tcp port 7020`. See pcap-filter(7). */
+  filter: string
+  /** Called for each packet, in the order of capture. */
+  onPacket: (packet: TimedPacket) => void
+  /** An address behind the interface: a marker sent there is seen. Default `127.0.0.1`. */
+  marker?: string
+}
+
+export interface Capture {
+  /** Settles when every packet that was sent before the call has been delivered. */
+  stop(): Promise<void>
+}
+
+const PATIENCE_MS = 10_000
+const ARGS = ['-n', '-S', '-l', '-tt', '--immediate-mode', '--time-stamp-precision=nano']
+
+/**
+ * Captures packets with tcpdump. Settles when the capture really runs.
+ *
+ * tcpdump says when it starts, not when it sees, and loses at its end what it has not read. So a
+ * marker of our own, a datagram to a port that nobody else uses, is sent until tcpdump shows it;
+ * and another one at the end, after which all the others must have come.
+ *
+ * @throws {Error} in one line, when tcpdump cannot be run or may not capture.
+ * @see tcpdump(8)
+ */
+export async function startTcpdump(options: CaptureOptions): Promise<Capture> {
+  const { filter, onPacket, marker = '127.0.0.1' } = options
+  const socket = createSocket(marker.includes(':') ? 'udp6' : 'udp4')
+  // An answer that nobody listens is of no interest.
+  socket.on('error', () => {})
+  socket.bind(0)
+  await once(socket, 'listening')
+  const own = `udp and src port ${socket.address().port} and dst port ${socket.address().port}`
+  const where = ['-i', options.interface]
+  const child = spawn('tcpdump', [...ARGS, ...where, `(${filter}) or (${own})`], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  const errors: string[] = []
+  createInterface({ input: child.stderr }).on('line', line => errors.push(line))
+  const ended = new Promise<void>(resolve => {
+    child.once('error', error => {
+      errors.push(error.message)
+      resolve()
+    })
+    child.once('close', () => resolve())
+  })
+
+  const offset = realtimeToMonotonic()
+  const mine = endpoint(marker, socket.address().port)
+  let awaited: { length: number; seen: () => void } | undefined
+  createInterface({ input: child.stdout }).on('line', line => {
+    const packet = parsePacket(line)
+    if (!packet) return
+    if (packet.protocol === 'udp' && packet.destination === mine) {
+      if (packet.len === awaited?.length) awaited.seen()
+      return
+    }
+    const { realtimeNs, ...rest } = packet
+    onPacket({ ...rest, tNs: Number(realtimeNs + offset) })
+  })
+
+  /** Sends markers of that many bytes until one is seen. */
+  const mark = async (length: number): Promise<void> => {
+    const send = () => socket.send(Buffer.alloc(length), socket.address().port, marker)
+    const timer = setInterval(send, 20)
+    const seen = new Promise<void>(resolve => {
+      awaited = { length, seen: resolve }
+      send()
+    })
+    let patience: NodeJS.Timeout | undefined
+    const impatient = new Promise<void>((_, reject) => {
+      const say = () => reject(new Error('tcpdump shows nothing'))
+      patience = setTimeout(say, PATIENCE_MS)
+    })
+    const died = ended.then(() => {
+      throw new Error(`tcpdump ended: ${errors.at(-1) ?? 'it said nothing'}`)
+    })
+    try {
+      await Promise.race([seen, died, impatient])
+    } finally {
+      clearInterval(timer)
+      clearTimeout(patience)
+    }
+  }
+  const end = async () => {
+    socket.close()
+    child.kill('SIGTERM')
+    await ended
+  }
+
+  try {
+    await mark(1)
+  } catch (error) {
+    await end()
+    throw error
+  }
+  return {
+    async stop() {
+      // The interval of markers before: one of another length is a new one.
+      await mark(2).finally(end)
+    },
+  }
+}
