@@ -1,9 +1,9 @@
-import { spawn } from 'node:child_process'
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { endpoint } from '../program/endpoint.ts'
 import { realtimeToMonotonic } from './clock.ts'
+import { RUN, startGuard } from './guard.ts'
 import { type CapturedPacket, parsePacket } from './parse-tcpdump.ts'
 
 /** A packet with the time of `process.hrtime`. */
@@ -26,7 +26,11 @@ export interface Capture {
 }
 
 const PATIENCE_MS = 10_000
-const ARGS = ['-n', '-S', '-l', '-tt', '--immediate-mode', '--time-stamp-precision=nano']
+/** Numbers as they are, a line at once, nanoseconds; of each packet the headers; a roomy buffer. */
+const ARGS = [
+  ...['-n', '-S', '-l', '-tt', '--immediate-mode', '--time-stamp-precision=nano'],
+  ...['-s', '128', '-B', '8192'],
+]
 
 /**
  * Captures packets with tcpdump. Settles when the capture really runs.
@@ -47,18 +51,14 @@ export async function startTcpdump(options: CaptureOptions): Promise<Capture> {
   await once(socket, 'listening')
   const own = `udp and src port ${socket.address().port} and dst port ${socket.address().port}`
   const where = ['-i', options.interface]
-  const child = spawn('tcpdump', [...ARGS, ...where, `(${filter}) or (${own})`], {
-    stdio: ['ignore', 'pipe', 'pipe'],
+  const command = ['tcpdump', ...ARGS, ...where, `(${filter}) or (${own})`]
+  const { child, end } = startGuard(RUN, command)
+  let said = 'it said nothing'
+  createInterface({ input: child.stderr }).on('line', line => {
+    said = line
   })
-  const errors: string[] = []
-  createInterface({ input: child.stderr }).on('line', line => errors.push(line))
-  const ended = new Promise<void>(resolve => {
-    child.once('error', error => {
-      errors.push(error.message)
-      resolve()
-    })
-    child.once('close', () => resolve())
-  })
+  // The shell stays: that its output ends says that tcpdump has ended.
+  const ended = Promise.all([once(child.stdout, 'close'), once(child.stderr, 'close')])
 
   const offset = realtimeToMonotonic()
   const mine = endpoint(marker, socket.address().port)
@@ -88,7 +88,7 @@ export async function startTcpdump(options: CaptureOptions): Promise<Capture> {
       patience = setTimeout(say, PATIENCE_MS)
     })
     const died = ended.then(() => {
-      throw new Error(`tcpdump ended: ${errors.at(-1) ?? 'it said nothing'}`)
+      throw new Error(reasonOf(said))
     })
     try {
       await Promise.race([seen, died, impatient])
@@ -97,22 +97,28 @@ export async function startTcpdump(options: CaptureOptions): Promise<Capture> {
       clearTimeout(patience)
     }
   }
-  const end = async () => {
+  const close = async () => {
     socket.close()
-    child.kill('SIGTERM')
-    await ended
+    await end()
   }
 
   try {
     await mark(1)
   } catch (error) {
-    await end()
+    await close()
     throw error
   }
   return {
     async stop() {
       // The interval of markers before: one of another length is a new one.
-      await mark(2).finally(end)
+      await mark(2).finally(close)
     },
   }
+}
+
+/** Why there is no capture, and what would bring it. */
+function reasonOf(said: string): string {
+  if (/not found/.test(said)) return 'tcpdump is not installed (apt-get install tcpdump)'
+  if (/permission|not permitted/.test(said)) return 'tcpdump may not capture: it needs root (sudo)'
+  return `tcpdump ended: ${said.replace(/^tcpdump: /, '')}`
 }

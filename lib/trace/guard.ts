@@ -1,0 +1,82 @@
+import { type ChildProcessByStdio, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { createInterface } from 'node:readline'
+import type { Readable, Writable } from 'node:stream'
+
+/** A shell that runs beside this process, and outlives it by a moment to clean up. */
+export interface Guard {
+  child: ChildProcessByStdio<Writable, Readable, Readable>
+  /** Settles when the shell is gone; says the last line of its standard error. */
+  ended: Promise<string>
+  /** Closes the pipe that the shell waits on, as our own death would, and waits for its end. */
+  end(): Promise<void>
+}
+
+/**
+ * Starts a shell script that holds a pipe from this process as its standard input.
+ *
+ * The pipe closes when this process ends, however it dies: the script reads it, and cleans up when
+ * there is nothing more to be read. It has a session of its own, so Ctrl-C does not reach it.
+ */
+export function startGuard(
+  script: string,
+  args: readonly string[],
+  prefix: readonly string[] = [],
+): Guard {
+  const [command = 'sh', ...rest] = [...prefix, 'sh', '-c', script, 'sh', ...args]
+  const child = spawn(command, rest, { stdio: ['pipe', 'pipe', 'pipe'], detached: true })
+  child.stdin.on('error', () => {}) // it may have ended already
+  let said = ''
+  createInterface({ input: child.stderr }).on('line', line => {
+    if (line.trim() !== '') said = line.trim()
+  })
+  const ended = new Promise<string>(resolve => {
+    child.once('error', error => resolve(error.message))
+    child.once('close', () => resolve(said))
+  })
+  return {
+    child,
+    ended,
+    async end() {
+      child.stdin.end()
+      await ended
+    },
+  }
+}
+
+/**
+ * Runs a command until its guard ends: `startGuard(RUN, ['tcpdump', …])`.
+ *
+ * The shell lets go of the output, so that its end is the end of the command.
+ */
+export const RUN = `
+"$@" </dev/null &
+exec >/dev/null 2>&1
+read -r end
+kill $!
+wait $!`
+
+const FOLDER = `
+folder=$(mktemp -d "$1/$2XXXXXX") || exit 1
+echo "$folder"
+read -r end
+rm -rf -- "$folder"`
+
+/**
+ * Makes a folder for temporary files, which is gone when `end` has settled or this process has died.
+ *
+ * @throws {Error} in one line, when it cannot be made.
+ */
+export async function temporaryFolder(
+  parent: string,
+  prefix: string,
+): Promise<{ path: string; end(): Promise<void> }> {
+  const { child, ended, end } = startGuard(FOLDER, [parent, prefix])
+  const failed = ended.then(said => {
+    throw new Error(`cannot make a temporary folder: ${said}`)
+  })
+  failed.catch(() => {})
+  const lines = createInterface({ input: child.stdout })
+  const [path] = (await Promise.race([once(lines, 'line'), failed])) as [string]
+  return { path, end }
+}
