@@ -43,6 +43,8 @@ export class Explainer {
   readonly #cwnd = new Map<string, number>()
 
   push(event: TraceEvent): Explained {
+    // It stands for events that were left out, and says so.
+    if (event.count !== undefined) return { event, kind: '', notable: false }
     switch (event.lane) {
       case 'js':
         return this.#told(event, event.event ?? 'text', wordsOf(event))
