@@ -1,10 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
 import { type CatalogueEntry, type Program, ROOT } from '../catalogue/index.ts'
+import { temporaryFolder } from './guard.ts'
 import type { End, JsEvent } from './recording.ts'
 
 /** How one program of an example ended. */
@@ -27,7 +27,24 @@ export interface RunOptions {
   signal?: AbortSignal
   /** How long the client may take. */
   limitMs?: number
+  /** Watches the two programs from outside. */
+  observer?: Observer
 }
+
+/** Who watches a run from outside: at other levels than that of the programs. */
+export interface Observer {
+  /** The command to run in the place of a program's own; may write on descriptor `OBSERVER_FD`. */
+  wrap?: (command: readonly string[]) => readonly string[]
+  /** Called when a program has started; `output`: what comes from `OBSERVER_FD`. */
+  onStart?: (end: End, pid: number, output: Readable) => void
+  /** The client waits for this. It must not fail. */
+  ready?: () => Promise<void>
+  /** Where the programs of a Unix example will meet. */
+  onPath?: (path: string) => void
+}
+
+/** The descriptor of the programs, or of what runs them, that an observer reads from. */
+export const OBSERVER_FD = 5
 
 const HOOK = new URL('./js-hook.ts', import.meta.url).href
 const GRACE_MS = 2000
@@ -39,16 +56,30 @@ const GRACE_MS = 2000
  * client has ended. Whatever happens, both are gone when the promise settles.
  */
 export async function runExample(entry: CatalogueEntry, options: RunOptions): Promise<RunResult> {
-  const { chapter, example } = entry
-  const folder = example.transport === 'unix' ? mkdtempSync(join(tmpdir(), 'socket-kit-')) : ''
-  const start = (end: End, program: Program, args: string[]) =>
-    new Running(end, join(ROOT, 'chapters', chapter.folder, program.file), args, options.onEvent)
+  if (entry.example.transport !== 'unix') return runPrograms(entry, options)
+  const folder = await temporaryFolder(tmpdir(), 'socket-kit-')
+  const path = join(folder.path, 'example.sock')
+  options.observer?.onPath?.(path)
+  try {
+    return await runPrograms(entry, options, path)
+  } finally {
+    await folder.end()
+  }
+}
 
-  const unix = ['--path', join(folder, 'example.sock')]
-  const server = start('server', example.server, [
-    ...(folder ? unix : ['--port', '0']),
-    ...(example.server.args ?? []),
-  ])
+async function runPrograms(
+  { chapter, example }: CatalogueEntry,
+  options: RunOptions,
+  path?: string,
+): Promise<RunResult> {
+  const { signal, observer } = options
+  const start = (end: End, program: Program, port: string) => {
+    const where = path === undefined ? ['--port', port] : ['--path', path]
+    const file = join(ROOT, 'chapters', chapter.folder, program.file)
+    return new Running(end, file, [...where, ...(program.args ?? [])], options)
+  }
+
+  const server = start('server', example.server, '0')
   let client: Running | undefined
   const stop = () => {
     client?.stop()
@@ -60,18 +91,14 @@ export async function runExample(entry: CatalogueEntry, options: RunOptions): Pr
     timedOut = true
     stop()
   }, limitMs)
-  options.signal?.addEventListener('abort', stop)
-  if (options.signal?.aborted) stop()
+  signal?.addEventListener('abort', stop)
+  if (signal?.aborted) stop()
 
   try {
-    const where = await server.listening
-    if (where !== undefined && !options.signal?.aborted) {
+    const [where] = await Promise.all([server.listening, observer?.ready?.()])
+    if (where !== undefined && !signal?.aborted && !timedOut) {
       const port = /:(\d+)$/.exec(where)?.[1] ?? ''
-      const program = example.demo ?? example.client
-      client = start('client', program, [
-        ...(folder ? unix : ['--port', port]),
-        ...(program.args ?? []),
-      ])
+      client = start('client', example.demo ?? example.client, port)
       await client.ended
     }
     server.stop()
@@ -82,8 +109,7 @@ export async function runExample(entry: CatalogueEntry, options: RunOptions): Pr
     return result
   } finally {
     clearTimeout(limit)
-    options.signal?.removeEventListener('abort', stop)
-    if (folder) rmSync(folder, { recursive: true, force: true })
+    signal?.removeEventListener('abort', stop)
   }
 }
 
@@ -97,15 +123,20 @@ class Running {
   #lastError = ''
   #stopped = false
 
-  constructor(end: End, file: string, args: string[], onEvent: (event: JsEvent) => void) {
+  constructor(end: End, file: string, args: string[], { onEvent, observer }: RunOptions) {
     // A --import hook of our caller's (tsx) is not handed down in execArgv: name it.
-    const nodeArgs = ['--import', 'tsx', '--import', HOOK, file, ...args]
-    const child = spawn(process.execPath, nodeArgs, {
+    const own = [process.execPath, '--import', 'tsx', '--import', HOOK, file, ...args]
+    const [command = '', ...rest] = observer?.wrap?.(own) ?? own
+    const child = spawn(command, rest, {
       cwd: ROOT,
       env: { ...process.env, KIT_TRACE_FD: '3', KIT_LIFELINE_FD: '4' },
-      stdio: ['ignore', 'pipe', 'pipe', 'pipe', 'pipe'],
+      stdio: ['ignore', 'pipe', 'pipe', 'pipe', 'pipe', observer?.wrap ? 'pipe' : 'ignore'],
     })
     this.#child = child
+    if (observer?.wrap && child.pid !== undefined) {
+      const stdio: readonly unknown[] = child.stdio
+      observer.onStart?.(end, child.pid, stdio[OBSERVER_FD] as Readable)
+    }
 
     createInterface({ input: child.stdio[3] as Readable }).on('line', line => {
       onEvent({ end, ...JSON.parse(line) })

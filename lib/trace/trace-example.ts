@@ -1,24 +1,92 @@
+import { createInterface } from 'node:readline'
 import type { CatalogueEntry } from '../catalogue/index.ts'
+import { realtimeToMonotonic } from './clock.ts'
+import { Levels } from './levels.ts'
+import { StraceReader } from './parse-strace.ts'
 import type { Lane, LaneStatus, TraceEvent } from './recording.ts'
-import { type RunResult, runExample } from './run-example.ts'
+import { OBSERVER_FD, type Observer, type RunResult, runExample } from './run-example.ts'
+import { straceCommand, straceTrouble } from './strace.ts'
 
+/** What to see of a run, and where to send it. */
 export interface TraceOptions {
+  /** Which lanes are wanted. */
   lanes: readonly Lane[]
-  /** Called in order for each source; merge with Merger. */
-  onEvent(event: TraceEvent): void
-  /** Called once for each wanted lane before the client starts. */
-  onLane(lane: Lane, status: LaneStatus): void
+  /** Called for every event as it comes in: in order for each source, merged by the caller. */
+  onEvent: (event: TraceEvent) => void
+  /** Called once for each wanted lane, before the client starts: whether it is there, or why not. */
+  onLane: (lane: Lane, status: LaneStatus) => void
+  /** Ends the run early: both programs and all observers are stopped. */
   signal?: AbortSignal
+  /** How long the client may take. */
   limitMs?: number
 }
 
-/** Runs an example and observes it at the wanted levels. For now: the JavaScript lane. */
-export function traceExample(entry: CatalogueEntry, options: TraceOptions): Promise<RunResult> {
+/**
+ * Runs an example like `runExample`, watched at the wanted levels, all by the clock of
+ * `process.hrtime`.
+ *
+ * What is missing on this machine is told by `onLane`, and the run goes on without it. Whatever
+ * happens, the programs and all that watched them are gone when the promise settles, and also
+ * when this process is killed.
+ *
+ * @example
+ * ```ts
+ * await traceExample(entry, {
+ *   lanes: ['js', 'syscall', 'state', 'packet'],
+ *   onEvent: event => merger.push(event),
+ *   onLane: (lane, status) => console.log(lane, status),
+ * })
+ * ```
+ */
+export async function traceExample(
+  entry: CatalogueEntry,
+  options: TraceOptions,
+): Promise<RunResult> {
   const { lanes, onEvent, onLane, signal, limitMs } = options
-  for (const lane of lanes) onLane(lane, lane === 'js' ? 'live' : 'missing: not built yet')
-  return runExample(entry, {
-    onEvent,
-    ...(signal === undefined ? {} : { signal }),
-    ...(limitMs === undefined ? {} : { limitMs }),
-  })
+  const levels = new Levels(entry, { lanes, onEvent, onLane })
+  if (lanes.includes('js')) onLane('js', 'live')
+  const wantsCalls = lanes.includes('syscall')
+  const trouble = wantsCalls ? await straceTrouble() : undefined
+  if (wantsCalls) onLane('syscall', trouble === undefined ? 'live' : `missing: ${trouble}`)
+  const watching = levels.start()
+  const observer: Observer = {
+    ready: () => watching,
+    ...(wantsCalls && trouble === undefined ? straceObserver(onEvent) : {}),
+  }
+  try {
+    return await runExample(entry, {
+      observer,
+      onEvent(event) {
+        levels.learn(event)
+        if (lanes.includes('js')) onEvent(event)
+      },
+      ...(signal && { signal }),
+      ...(limitMs !== undefined && { limitMs }),
+    })
+  } finally {
+    await watching
+    await levels.stop()
+  }
+}
+
+/** Runs each program under strace, and reads what it says. */
+function straceObserver(onEvent: TraceOptions['onEvent']): Observer {
+  const offset = realtimeToMonotonic()
+  let path: string | undefined
+  return {
+    wrap: command => straceCommand(command, OBSERVER_FD),
+    onPath(where) {
+      path = where
+    },
+    onStart(end, pid, output) {
+      const reader = new StraceReader({
+        pid,
+        path,
+        onCall({ realtimeNs, pid: _, ...call }) {
+          onEvent({ ...call, lane: 'syscall', end, tNs: Number(realtimeNs + offset) })
+        },
+      })
+      createInterface({ input: output }).on('line', line => reader.push(line))
+    },
+  }
 }

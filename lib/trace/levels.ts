@@ -1,0 +1,168 @@
+import type { CatalogueEntry } from '../catalogue/index.ts'
+import { readTcpTable } from '../lab/tcp-table.ts'
+import { endpoint } from '../program/endpoint.ts'
+import { packetText } from './packet-text.ts'
+import { type TraceRecord, unmapped } from './parse-tracefs.ts'
+import { Ports } from './ports.ts'
+import type { End, JsEvent, Lane, LaneStatus, TcpEvent, TraceEvent } from './recording.ts'
+import { type SampledStep, startSampling } from './sample-states.ts'
+import { startTcpdump, type TimedPacket } from './tcpdump.ts'
+import { TimeWait } from './time-wait.ts'
+import { startTracefs, type Tracing } from './tracefs.ts'
+
+/** An event that nobody has claimed yet. */
+type Unclaimed = { own: string; peers: string; tNs: number; withEnd: (end: End) => TraceEvent }
+
+/** So many events of others, or of ports not yet known, are kept for the time they are known. */
+const UNCLAIMED = 20_000
+
+export interface LevelsOptions {
+  lanes: readonly Lane[]
+  onEvent: (event: TraceEvent) => void
+  onLane: (lane: Lane, status: LaneStatus) => void
+}
+
+/** Watches a run at the levels of the kernel: states, packets, and the sender's variables. */
+export class Levels {
+  readonly #entry: CatalogueEntry
+  readonly #options: LevelsOptions
+  readonly #ports = new Ports()
+  readonly #timeWait = new TimeWait<SampledStep>(stateInTable)
+  readonly #sources: { stop(): void | Promise<void> }[] = []
+  #unclaimed: Unclaimed[] = []
+
+  constructor(entry: CatalogueEntry, options: LevelsOptions) {
+    this.#entry = entry
+    this.#options = options
+  }
+
+  /** Starts what is wanted and possible. Settles when it runs; never fails. */
+  async start(): Promise<void> {
+    const wanted = (lane: Lane) => this.#options.lanes.includes(lane)
+    await Promise.all([
+      wanted('state') && this.#startStates(),
+      wanted('packet') && this.#startPackets(),
+      wanted('tcp') && this.#startVariables(),
+    ])
+  }
+
+  /** Tells which ports are whose. */
+  learn(event: JsEvent): void {
+    if (!this.#ports.learn(event)) return
+    const waiting = this.#unclaimed
+    this.#unclaimed = []
+    for (const each of waiting) this.#push(each)
+  }
+
+  /** Settles when everything that happened has been told. */
+  async stop(): Promise<void> {
+    // One that fails now has told what it could.
+    await Promise.allSettled(this.#sources.map(source => source.stop()))
+  }
+
+  async #startStates(): Promise<void> {
+    if (this.#cannotHave('state')) return
+    const onTrace = (record: TraceRecord) => {
+      if (record.kind === 'state') for (const step of this.#timeWait.push(record)) this.#step(step)
+    }
+    const trouble = await this.#startTracing(() =>
+      startTracefs({ events: ['sock/inet_sock_set_state'], onTrace }),
+    )
+    if (trouble === undefined) return this.#options.onLane('state', 'live')
+    try {
+      this.#sources.push(startSampling(step => this.#step(step)))
+      this.#options.onLane('state', 'sampled')
+    } catch {
+      this.#options.onLane('state', `missing: ${trouble}`)
+    }
+  }
+
+  async #startVariables(): Promise<void> {
+    if (this.#cannotHave('tcp')) return
+    const trouble = await this.#startTracing(() =>
+      startTracefs({
+        events: ['tcp/tcp_probe', 'tcp/tcp_retransmit_skb'],
+        onTrace: record => this.#variables(record),
+      }),
+    )
+    this.#options.onLane('tcp', trouble === undefined ? 'live' : `missing: ${trouble}`)
+  }
+
+  async #startPackets(): Promise<void> {
+    if (this.#cannotHave('packet')) return
+    const { transport } = this.#entry.example
+    const onPacket = (packet: TimedPacket) => this.#packet(packet)
+    const trouble = await this.#startTracing(() =>
+      startTcpdump({ interface: 'lo', filter: transport, onPacket }),
+    )
+    this.#options.onLane('packet', trouble === undefined ? 'live' : `missing: ${trouble}`)
+  }
+
+  /** Says so where the example has nothing for a lane to show. */
+  #cannotHave(lane: 'state' | 'packet' | 'tcp'): boolean {
+    const { transport } = this.#entry.example
+    if (transport === 'tcp' || (transport === 'udp' && lane === 'packet')) return false
+    const kind = transport === 'udp' ? 'UDP' : 'a Unix domain socket'
+    const what = { state: 'no TCP states', packet: 'no packets', tcp: 'no TCP variables' }[lane]
+    this.#options.onLane(lane, `missing: ${kind} has ${what}`)
+    return true
+  }
+
+  /** Why a source did not start, with the command that would bring it; undefined when it runs. */
+  async #startTracing(start: () => Promise<Tracing>): Promise<string | undefined> {
+    try {
+      if (process.platform !== 'linux') return 'needs Linux'
+      this.#sources.push(await start())
+      return undefined
+    } catch (error) {
+      const { message } = error as Error
+      return message.replace('(sudo)', `(sudo npm run trace -- ${this.#entry.id})`)
+    }
+  }
+
+  #step({ tNs, from, to, local, remote }: SampledStep): void {
+    const common = { tNs, lane: 'state' as const, from, to, local, remote }
+    const withEnd = (end: End) => ({ ...common, end, text: `${from} → ${to}` })
+    this.#push({ own: local, peers: remote, tNs, withEnd })
+  }
+
+  #packet(packet: TimedPacket): void {
+    const { source, destination, tNs } = packet
+    const text = packetText(packet)
+    const withEnd = (end: End) => ({ ...packet, lane: 'packet' as const, end, text })
+    this.#push({ own: source, peers: destination, tNs, withEnd })
+  }
+
+  #variables(record: TraceRecord): void {
+    if (record.kind !== 'probe' && record.kind !== 'retransmit') return
+    const { pid: _, ...event } = record
+    const text = variablesText(event)
+    const withEnd = (end: End) => ({ ...event, lane: 'tcp' as const, end, text })
+    this.#push({ own: event.local, peers: event.remote, tNs: event.tNs, withEnd })
+  }
+
+  #push(event: Unclaimed): void {
+    const end = this.#ports.endOf(event.own, event.peers, event.tNs)
+    if (end !== undefined) this.#options.onEvent(event.withEnd(end))
+    else if (this.#unclaimed.length < UNCLAIMED) this.#unclaimed.push(event)
+  }
+}
+
+/** The state of a connection in the kernel's table, TIME-WAIT included. */
+function stateInTable(local: string, remote: string): string | undefined {
+  return readTcpTable().find(
+    row =>
+      endpoint(unmapped(row.localAddress), row.localPort) === local &&
+      endpoint(unmapped(row.remoteAddress), row.remotePort) === remote,
+  )?.state
+}
+
+/** What the kernel has for "not limited yet". */
+const NO_SSTHRESH = 0x7fffffff
+
+function variablesText(event: Omit<TcpEvent, 'end' | 'lane' | 'text'>): string {
+  if (event.kind === 'retransmit') return 'segment sent again'
+  const { sndUna, sndNxt, sndWnd, cwnd, ssthresh, srttUs } = event
+  const limit = ssthresh === NO_SSTHRESH ? '' : ` ssthresh ${ssthresh}`
+  return `snd_una ${sndUna} snd_nxt ${sndNxt} snd_wnd ${sndWnd} cwnd ${cwnd}${limit} srtt ${srttUs} us`
+}

@@ -1,0 +1,56 @@
+import { readTcpTable, type TcpRow } from '../lab/tcp-table.ts'
+import { endpoint } from '../program/endpoint.ts'
+import { unmapped } from './parse-tracefs.ts'
+import type { StateEvent } from './recording.ts'
+
+/** A step between two samples: what came in between, and was shorter, is not in it. */
+export type SampledStep = Pick<StateEvent, 'tNs' | 'from' | 'to' | 'local' | 'remote'>
+
+/** Turns samples of the kernel's table of TCP sockets into the steps between them. */
+export class StateSampler {
+  #known = new Map<string, Omit<SampledStep, 'tNs' | 'from'>>()
+
+  /** Takes a sample and returns the steps since the one before. */
+  push(rows: readonly TcpRow[], tNs: number): SampledStep[] {
+    const now = new Map(
+      rows.map(row => {
+        const local = endpoint(unmapped(row.localAddress), row.localPort)
+        const remote = endpoint(unmapped(row.remoteAddress), row.remotePort)
+        return [`${local} ${remote}`, { to: row.state as string, local, remote }]
+      }),
+    )
+    const steps: SampledStep[] = []
+    for (const [key, socket] of now) {
+      const from = this.#known.get(key)?.to ?? 'CLOSED'
+      if (from !== socket.to) steps.push({ tNs, from, ...socket })
+    }
+    for (const [key, { to, ...socket }] of this.#known) {
+      if (!now.has(key)) steps.push({ tNs, from: to, to: 'CLOSED', ...socket })
+    }
+    this.#known = now
+    return steps
+  }
+}
+
+/** Between two samples. Reading the tables takes a small part of that. */
+const INTERVAL_MS = 3
+
+/**
+ * Watches the states of all TCP sockets of this machine without root, by looking again and again.
+ *
+ * Sockets that are there already are not told of, until they change.
+ *
+ * @throws {Error} `ENOENT` where there is no `/proc/net/tcp`, as on any system but Linux.
+ */
+export function startSampling(onStep: (step: SampledStep) => void): { stop(): void } {
+  const sampler = new StateSampler()
+  const look = () => sampler.push(readTcpTable(), Number(process.hrtime.bigint()))
+  look()
+  const timer = setInterval(() => look().forEach(onStep), INTERVAL_MS)
+  return {
+    stop() {
+      clearInterval(timer)
+      look().forEach(onStep)
+    },
+  }
+}
