@@ -1,0 +1,164 @@
+/** `npm run textbook`: puts the textbook's claims to the test on this kernel. */
+import { release } from 'node:os'
+import { parseArgs } from 'node:util'
+import { closest } from 'fastest-levenshtein'
+import { readRecordedMs, record } from '../textbook/document.ts'
+import { claimsOf, type ListedExperiment, loadExperiments } from '../textbook/load.ts'
+import { renderClaims, renderDetail, renderResults, renderSummary } from '../textbook/render.ts'
+import { judgeAll, resultAsJson } from '../textbook/results.ts'
+import { runAll } from '../textbook/run-all.ts'
+import { unusualSettings } from '../textbook/settings.ts'
+import { INTERRUPTED } from './follow-run.ts'
+import { letReaderGo, terminalColumns, wantsColor } from './terminal.ts'
+import { TextbookProgress } from './textbook-progress.ts'
+
+const USAGE = `Tests what textbooks say about sockets on your own kernel.
+
+usage: npm run textbook               every claim, side by side
+       npm run textbook -- 01         the claims of a chapter
+       npm run textbook -- 1.20       one claim, step by step
+       npm run textbook -- --list     the claims that can be tested
+
+  --slow    also those that take longer than 20 s
+  --json    results as JSON (npm run -s textbook -- --json)
+  --record  write docs/textbook-vs-kernel.md from what was seen (needs all claims)
+  --help
+
+Exit code: 0 when your kernel does what we expect, 1 when it does not, or an experiment failed.`
+
+interface Wish {
+  names: string[]
+  list: boolean
+  json: boolean
+  slow: boolean
+  record: boolean
+}
+
+letReaderGo()
+process.exitCode = await main()
+
+async function main(): Promise<number> {
+  const wish = readArguments(process.argv.slice(2))
+  if (wish === 'help') {
+    console.log(USAGE)
+    return 0
+  }
+  if (typeof wish === 'string') return refuse(wish)
+  const all = await loadExperiments()
+  const ids = claimsOf(all).map(({ claim }) => claim.id)
+  const chapters = new Set(ids.map(chapterOfId))
+  for (const name of wish.names) {
+    if (ids.includes(name) || chapters.has(chapterOfName(name))) continue
+    return refuse(`no claim ${JSON.stringify(name)}: did you mean ${closest(name, ids)}?`)
+  }
+  const wanted = (id: string) =>
+    wish.names.length === 0 ||
+    wish.names.some(name => name === id || chapterOfName(name) === chapterOfId(id))
+  const named = all.filter(({ experiment }) => experiment.claims.some(({ id }) => wanted(id)))
+  const style = { columns: terminalColumns(), color: wantsColor() }
+  if (wish.list) {
+    console.log(renderClaims(named, style))
+    return 0
+  }
+  // A claim that is asked for by its number runs, slow or not.
+  const chosen = named.filter(
+    ({ experiment }) =>
+      !experiment.slow || wish.slow || experiment.claims.some(({ id }) => wish.names.includes(id)),
+  )
+  return run(wish, chosen, wanted, style, named.length - chosen.length)
+}
+
+async function run(
+  wish: Wish,
+  chosen: readonly ListedExperiment[],
+  wanted: (id: string) => boolean,
+  style: { columns: number; color: boolean },
+  slow: number,
+): Promise<number> {
+  const abort = new AbortController()
+  const stop = () => abort.abort()
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, stop)
+  process.stdout.once('error', stop)
+  const progress = new TextbookProgress(chosen.length, wish.json)
+  const startMs = performance.now()
+  const outcomes = await runAll(chosen, {
+    onStart: one => progress.started(one),
+    onEnd: (one, outcome) => progress.ended(one, outcome),
+    signal: abort.signal,
+    lastMs: readRecordedMs(),
+  })
+  progress.close()
+  const tookMs = performance.now() - startMs
+  const results = judgeAll(outcomes).filter(({ claim }) => wanted(claim.id))
+  if (wish.json) console.log(JSON.stringify(results.map(resultAsJson), null, 2))
+  else if (results.length > 0) {
+    const ids = results.map(({ claim }) => claim.id)
+    const single = ids.length <= 3 && ids.every(id => wish.names.includes(id))
+    if (single) console.log(results.map(result => renderDetail(result, style)).join('\n\n'))
+    else console.log(`${renderResults(results, style)}\n\n${renderSummary(results, style)}`)
+    console.log(`\n${machine()}\n${duration(tookMs, outcomes)}${slowNote(slow)}`)
+  }
+  if (abort.signal.aborted) {
+    console.error(`stopped: ${outcomes.size} of ${chosen.length} experiments had finished`)
+    return INTERRUPTED
+  }
+  const good = results.every(result => 'skipped' in result || ('agrees' in result && result.agrees))
+  if (wish.record && good) for (const file of record(results)) console.log(`wrote ${file}`)
+  if (wish.record && !good) console.error('nothing recorded: see above')
+  return good ? 0 : 1
+}
+
+function readArguments(args: string[]): Wish | 'help' | string {
+  const flag = { type: 'boolean', default: false } as const
+  try {
+    const { values, positionals } = parseArgs({
+      args,
+      options: {
+        list: flag,
+        json: flag,
+        slow: flag,
+        record: flag,
+        help: { ...flag, short: 'h' },
+      },
+      allowPositionals: true,
+    })
+    const { help, ...wish } = values
+    if (help) return 'help'
+    if (wish.record && positionals.length > 0) return '--record needs all claims: give no number'
+    return { ...wish, names: positionals }
+  } catch (error) {
+    return (error as Error).message.split('. ')[0]!
+  }
+}
+
+function refuse(why: string): number {
+  console.error(`${why} (see npm run textbook -- --help)`)
+  return 2
+}
+
+/** The chapter of a claim: `1` for `1.20`. */
+function chapterOfId(id: string): string {
+  return id.split('.')[0]!
+}
+
+/** The chapter that a reader means by `01`, `1` or `01-socket`; empty where it is none. */
+function chapterOfName(name: string): string {
+  return /^0*(\d+)(-.*)?$/.exec(name)?.[1] ?? ''
+}
+
+function machine(): string {
+  const unusual = unusualSettings()
+  const where = `${process.platform === 'linux' ? 'Linux' : process.platform} ${release()}, Node ${process.version}`
+  return unusual.length === 0 ? `${where}.` : `${where}, with\n  ${unusual.join('\n  ')}`
+}
+
+function duration(tookMs: number, outcomes: ReadonlyMap<unknown, { ms: number }>): string {
+  const sum = [...outcomes.values()].reduce((total, { ms }) => total + ms, 0)
+  const seconds = (ms: number) => `${(ms / 1000).toFixed(1)} s`
+  if (outcomes.size < 2) return `It took ${seconds(tookMs)}.`
+  return `${outcomes.size} experiments side by side took ${seconds(tookMs)}; one after the other, ${seconds(sum)}.`
+}
+
+function slowNote(slow: number): string {
+  return slow === 0 ? '' : `\n${slow} slow experiment${slow === 1 ? '' : 's'} left out: add --slow.`
+}

@@ -1,0 +1,52 @@
+import type { Claim, Judgement } from './experiment.ts'
+import { claimsOf, type ListedExperiment } from './load.ts'
+import type { RunOutcome, Step } from './run-experiment.ts'
+
+/** What became of one claim. */
+export type ClaimResult = {
+  claim: Claim<unknown>
+  from: ListedExperiment
+} & (
+  | ({
+      /** Whether the verdict is the one that we expect. */
+      agrees: boolean
+      steps: readonly Step[]
+      seen: unknown
+      ms: number
+    } & Judgement)
+  | { skipped: string }
+  | { failed: string; steps: readonly Step[] }
+)
+
+/** Judges every claim of every experiment that has run, in the order of their numbers. */
+export function judgeAll(outcomes: ReadonlyMap<ListedExperiment, RunOutcome>): ClaimResult[] {
+  return claimsOf([...outcomes.keys()]).map(({ claim, from }) => {
+    const outcome = outcomes.get(from)!
+    if ('skipped' in outcome) return { claim, from, skipped: outcome.skipped }
+    const { steps, ms } = outcome
+    if ('failed' in outcome) return { claim, from, failed: outcome.failed, steps }
+    const { seen } = outcome
+    try {
+      return { claim, from, ...judgeOne(claim, seen), steps, seen, ms }
+    } catch (error) {
+      const failed = `cannot be judged: ${(error as Error).message}`
+      return { claim, from, failed, steps }
+    }
+  })
+}
+
+/** What an observation says about a claim, and whether that is what we expect. */
+export function judgeOne(claim: Claim<unknown>, seen: unknown): Judgement & { agrees: boolean } {
+  const judgement = claim.judge(seen)
+  return { ...judgement, agrees: judgement.verdict === claim.verdict }
+}
+
+/** A result as `--json` prints it. */
+export function resultAsJson(result: ClaimResult): Record<string, unknown> {
+  const { id, says } = result.claim
+  if ('skipped' in result) return { id, claim: says, skipped: result.skipped }
+  if ('failed' in result)
+    return { id, claim: says, failed: result.failed, evidence: { steps: result.steps } }
+  const { verdict, observed, agrees, steps, seen, ms } = result
+  return { id, claim: says, verdict, observed, agrees, evidence: { steps, seen }, ms }
+}
