@@ -1,13 +1,20 @@
 /**
- * `npm run docs:sync`: brings everything that is generated up to date: npm scripts, tables, and the
- * code and output in write-ups. What differs only in numbers from run to run is left as it is.
+ * `npm run docs:sync`: brings everything that is generated up to date: npm scripts, tables, the code
+ * and output in write-ups, and the pictures of recordings. What differs only in numbers from run to
+ * run is left as it is.
  */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type CatalogueEntry, loadChapters, ROOT, scriptsOf } from '../catalogue/index.ts'
 import { markdownFiles, recordExample } from '../docs/documents.ts'
-import { findEmbeds, normalise, renderEmbed, replaceEmbeds } from '../docs/embed.ts'
-import { syncRecordings } from '../docs/recordings.ts'
+import { embedNeeds, findEmbeds, normalise, renderEmbed, replaceEmbeds } from '../docs/embed.ts'
+import {
+  pictureOf,
+  readRecording,
+  recordedEntries,
+  recordingPath,
+  writeIfNew,
+} from '../docs/recordings.ts'
 import type { TraceEvent } from '../trace/recording.ts'
 
 const chapters = await loadChapters()
@@ -19,7 +26,7 @@ const run = (entry: CatalogueEntry): Promise<TraceEvent[]> => {
 }
 
 syncScripts()
-for (const name of await syncRecordings(chapters, run)) console.log(`wrote ${name}`)
+syncPictures()
 for (const file of markdownFiles()) await syncDocument(file)
 
 /** Scripts of the catalogue come last in package.json, in the catalogue's order. */
@@ -32,10 +39,25 @@ function syncScripts(): void {
   write('package.json', before, `${JSON.stringify(manifest, null, 2)}\n`)
 }
 
+/** Draws the recordings again. `npm run record` makes them. */
+function syncPictures(): void {
+  for (const entry of recordedEntries(chapters)) {
+    const name = `${recordingPath(entry)}.svg`
+    const recording = readRecording(recordingPath(entry))
+    if (recording && writeIfNew(name, pictureOf(recording))) console.log(`wrote ${name}`)
+  }
+}
+
 async function syncDocument(name: string): Promise<void> {
   const before = readFileSync(join(ROOT, name), 'utf8')
   const bodies: string[] = []
   for (const embed of findEmbeds(before)) {
+    const missing = embedNeeds(embed)
+    if (missing !== undefined) {
+      console.log(`${name}: ${embed.what} is left as it is (needs ${missing})`)
+      bodies.push(embed.body)
+      continue
+    }
     const body = await renderEmbed(embed, { chapters, run })
     const same = normalise({ ...embed, body }) === normalise(embed)
     bodies.push(same ? embed.body : body)

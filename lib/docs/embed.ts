@@ -9,6 +9,7 @@ import {
 } from '../catalogue/index.ts'
 import type { TraceEvent } from '../trace/recording.ts'
 import { TextTimeline } from '../trace/render-text.ts'
+import { runSession, sessionNeeds, sessionShape } from './session.ts'
 
 /**
  * Parts of a Markdown file that are generated. Each stands between a comment that says what it is
@@ -17,16 +18,17 @@ import { TextTimeline } from '../trace/render-text.ts'
  *     <!-- source: chapters/02-tcp-echo/echo/server.ts#server -->   a region of a source file
  *     <!-- timeline: 02/echo -->                                    a run of an example
  *     <!-- output: 02/in-flight client -->                          what one program printed in a run
+ *     <!-- session: tcpdump -->                                     a tool watching 02/echo, by hand
  *     <!-- table: chapters -->                                      the catalogue
  *     <!-- table: examples 02 -->                                   one chapter's examples
  *     …
  *     <!-- end -->
  */
-const EMBED = /<!-- (source|timeline|output|table): (.+?) -->\n([\s\S]*?)<!-- end -->/g
+const EMBED = /<!-- (source|timeline|output|session|table): (.+?) -->\n([\s\S]*?)<!-- end -->/g
 
 /** One generated part of a Markdown file. */
 export interface Embed {
-  kind: 'source' | 'timeline' | 'output' | 'table'
+  kind: 'source' | 'timeline' | 'output' | 'session' | 'table'
   /** What follows the colon. */
   what: string
   /** What stands in the file now. */
@@ -66,6 +68,8 @@ export async function renderEmbed(embed: Embed, sources: EmbedSources): Promise<
       return name === 'chapters'
         ? chapterTable(sources.chapters)
         : exampleTable(sources.chapters, end ?? '')
+    case 'session':
+      return fenced('console', await runSession(name))
     case 'timeline':
       return fenced('text', timelineText(await sources.run(entryOf(sources, name))))
     case 'output': {
@@ -78,6 +82,11 @@ export async function renderEmbed(embed: Embed, sources: EmbedSources): Promise<
   }
 }
 
+/** What this machine lacks to make an embed's body, or undefined. */
+export function embedNeeds({ kind, what }: Pick<Embed, 'kind' | 'what'>): string | undefined {
+  return kind === 'session' ? sessionNeeds(what) : undefined
+}
+
 /**
  * What must be equal for a generated part to be up to date. Source and tables: everything. Runs:
  * everything but numbers, which differ from run to run, and for a timeline each column on its own,
@@ -85,6 +94,7 @@ export async function renderEmbed(embed: Embed, sources: EmbedSources): Promise<
  */
 export function normalise({ kind, body }: Pick<Embed, 'kind' | 'body'>): string {
   if (kind === 'source' || kind === 'table') return body
+  if (kind === 'session') return sessionShape(body).join('\n')
   const text = body
     .replaceAll(/\/\S+\/example\.sock/g, 'PATH')
     .replaceAll(/localhost is .+ here/g, 'localhost is ADDRESSES here')

@@ -1,12 +1,19 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { release, type } from 'node:os'
 import { dirname, join } from 'node:path'
 import { type CatalogueChapter, type CatalogueEntry, entriesOf, ROOT } from '../catalogue/index.ts'
-import type { Recording, TraceEvent } from '../trace/recording.ts'
+import {
+  LANES,
+  type Lane,
+  type LaneStatus,
+  type Recording,
+  type TraceEvent,
+} from '../trace/recording.ts'
 import { renderSvg } from '../trace/render-svg.ts'
+import { traceExample } from '../trace/trace-example.ts'
+import { recordingOf, viewOf } from '../trace/view.ts'
 
-/** The examples whose timeline is kept beside the chapter, as JSON and as a picture. */
-export const RECORDED = ['02/echo']
+/** The examples whose run is kept beside the chapter, as JSON and as a picture. */
+export const RECORDED = ['01/tcp', '01/close-listener', '02/echo', '02/write-after-fin']
 
 /** Where an example's recording is kept, relative to the root: `…/recordings/echo`, no ending. */
 export function recordingPath({ chapter, example }: CatalogueEntry): string {
@@ -17,41 +24,27 @@ export function recordedEntries(chapters: readonly CatalogueChapter[]): Catalogu
   return entriesOf(chapters).filter(({ id }) => RECORDED.includes(id))
 }
 
-/** What a run looks like apart from times and ports: the events of each end, in order. */
-export function shapeOf(events: readonly TraceEvent[]): Record<'server' | 'client', string[]> {
-  const of = (end: string) =>
-    events
-      .filter(event => event.end === end)
-      .map(({ lane, text }) => `${lane} ${text.replaceAll(/:\d+/g, ':PORT')}`)
-  return { server: of('server'), client: of('client') }
-}
-
-/** Records what has changed its shape, draws what differs from its recording; returns the files. */
-export async function syncRecordings(
-  chapters: readonly CatalogueChapter[],
-  run: (entry: CatalogueEntry) => Promise<TraceEvent[]>,
-): Promise<string[]> {
-  const written: string[] = []
-  const write = (name: string, text: string) => {
-    const file = join(ROOT, name)
-    if (existsSync(file) && readFileSync(file, 'utf8') === text) return
-    mkdirSync(dirname(file), { recursive: true })
-    writeFileSync(file, text)
-    written.push(name)
-  }
-  for (const entry of recordedEntries(chapters)) {
-    const path = recordingPath(entry)
-    const events = await run(entry)
-    let recording = readRecording(path)
-    if (
-      JSON.stringify(recording && shapeOf(recording.events)) !== JSON.stringify(shapeOf(events))
-    ) {
-      recording = makeRecording(entry, events)
-      write(`${path}.json`, `${JSON.stringify(recording, null, 2)}\n`)
-    }
-    write(`${path}.svg`, renderSvg(recording!))
-  }
-  return written
+/**
+ * Runs an example and records it at all levels that this machine can see, explained and shortened.
+ *
+ * @throws {Error} in one line, when the run did not go well.
+ */
+export async function record(
+  entry: CatalogueEntry,
+  lanes: readonly Lane[] = LANES,
+): Promise<Recording> {
+  const events: TraceEvent[] = []
+  const statuses: Partial<Record<Lane, LaneStatus>> = {}
+  const { trouble } = await traceExample(entry, {
+    lanes,
+    onEvent: event => events.push(event),
+    onLane: (lane, status) => {
+      statuses[lane] = status
+    },
+  })
+  if (trouble !== undefined) throw new Error(`${entry.id}: ${trouble}`)
+  events.sort((a, b) => a.tNs - b.tNs)
+  return recordingOf(entry.id, statuses, viewOf(events, { condensed: true }))
 }
 
 export function readRecording(path: string): Recording | undefined {
@@ -59,16 +52,21 @@ export function readRecording(path: string): Recording | undefined {
   return existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : undefined
 }
 
-function makeRecording(entry: CatalogueEntry, events: readonly TraceEvent[]): Recording {
-  const startNs = events[0]?.tNs ?? 0
-  return {
-    meta: {
-      example: entry.id,
-      kernel: `${type()} ${release().split('-')[0]}`,
-      node: process.version,
-      date: new Date().toISOString().slice(0, 10),
-      lanes: { js: 'live' },
-    },
-    events: events.map(event => ({ ...event, tNs: event.tNs - startNs })),
-  }
+/**
+ * The picture of a recording as it stands in a write-up: sequence numbers from 0, and without the
+ * sender's variables, which chapters about them show.
+ */
+export function pictureOf({ meta, events }: Recording): string {
+  const { tcp: _tcp, ...lanes } = meta.lanes
+  const shown = viewOf(events, { relative: true }).filter(({ lane }) => lane !== 'tcp')
+  return renderSvg({ meta: { ...meta, lanes }, events: shown })
+}
+
+/** Writes a file below the root if that changes it; says whether it did. */
+export function writeIfNew(name: string, text: string): boolean {
+  const file = join(ROOT, name)
+  if (existsSync(file) && readFileSync(file, 'utf8') === text) return false
+  mkdirSync(dirname(file), { recursive: true })
+  writeFileSync(file, text)
+  return true
 }

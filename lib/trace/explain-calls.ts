@@ -24,7 +24,7 @@ const FAILURES: Record<string, string> = {
 }
 
 const OPTIONS: Record<string, string> = {
-  SO_REUSEADDR: 'old connections that linger on this address shall not matter',
+  SO_REUSEADDR: 'may reuse the address',
   SO_REUSEPORT: 'others may listen on the same port',
   SO_KEEPALIVE: 'probes the peer when nothing was said for long',
   SO_LINGER: 'what close() does with bytes that are not sent yet',
@@ -83,16 +83,16 @@ function succeeded(event: SyscallEvent, { kind, listening }: Descriptor): string
   if (/^(write|send)/.test(call)) return sent(event, kind)
   switch (call) {
     case 'socket':
-      return `a new socket; file descriptor ${result} is its name from now on`
+      return socketText(text)
     case 'bind':
       return /[:(]0\)?[,)]/.test(text) || /htons\(0\)/.test(text)
-        ? 'takes this address; the kernel picks a free port'
+        ? 'takes this address; the kernel picks a port'
         : 'takes this address'
     case 'listen':
       return 'from now on the kernel answers handshakes by itself'
     case 'accept':
     case 'accept4':
-      return `takes a finished connection from the queue: descriptor ${result}`
+      return 'takes a finished connection off the queue'
     case 'connect':
       return kind === 'UDP' ? 'remembers the peer; nothing is sent' : 'connected at once'
     case 'shutdown':
@@ -115,6 +115,11 @@ function succeeded(event: SyscallEvent, { kind, listening }: Descriptor): string
   }
 }
 
+function socketText(text: string): string {
+  if (text.includes('AF_UNIX')) return 'a new socket for paths'
+  return `a new ${text.includes('SOCK_DGRAM') ? 'UDP' : 'TCP'} socket`
+}
+
 function received(result: number, kind: Descriptor['kind']): string {
   if (result > 0) return `takes ${bytes(result)} out of the receive buffer`
   return kind === 'UDP' ? 'a datagram without payload' : 'nothing more will come: the peer is done'
@@ -124,13 +129,13 @@ function sent({ text, result = 0 }: SyscallEvent, kind: Descriptor['kind']): str
   if (kind === 'UDP') return `one datagram of ${bytes(result)} leaves`
   const asked = Number(/, (\d+)(?:, [\w|]+)*\) = \d+/.exec(text)?.[1] ?? result)
   if (asked > result) return `the kernel has room for ${result} of ${asked} bytes`
-  return `the kernel has taken ${bytes(result)}; the peer need not have them yet`
+  return `the kernel has ${bytes(result)}; the peer may not yet`
 }
 
 function option(text: string): string | undefined {
   if (/SO_ERROR/.test(text)) {
     const error = /\b(E[A-Z]{3,})\b/.exec(text.replace('SO_ERROR', ''))?.[1]
-    if (error === undefined) return 'how did connect go? Well: connected'
+    if (error === undefined) return 'how did connect go? Well'
     return `how did connect go? ${FAILURES[error] ?? error}`
   }
   const name = Object.keys(OPTIONS).find(candidate => new RegExp(`\\b${candidate}\\b`).test(text))

@@ -125,7 +125,7 @@ class Segment {
     const words =
       kind === 'SYN'
         ? `${end} asks for a connection, sequence number ${number}`
-        : `${end} agrees, own sequence number ${number}, expects ${ack} next`
+        : `${end} agrees, sequence number ${number}, expects ${ack}`
     return { kind, words: `${kind}: ${words}`, notable: false }
   }
 

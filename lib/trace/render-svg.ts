@@ -141,7 +141,7 @@ function drawn(
 
 /** What joins a text to its lifeline: a dot for JavaScript, a triangle for the kernel's door. */
 function tick(isCall: boolean, end: 'server' | 'client', y: number, { x, slots }: Layout): string {
-  const at = round(x(end, slots[end] - 1) + (end === 'server' ? -1 : 1) * (BAR / 2 + 1))
+  const at = round(x(end, slots[end] - 1) + (end === 'server' ? -1 : 1) * (BAR / 2 + 4.5))
   const middle = y + LINE / 2
   if (!isCall) return `<circle class="${end}" cx="${at}" cy="${middle}" r="2.4"/>`
   const tip = end === 'server' ? 6 : -6
@@ -174,7 +174,7 @@ function arrow(event: PacketEvent, y: number, { x, slotOf, labelOf }: Layout): s
   const start = y + 9
   const more = event.count === undefined ? '' : ' more'
   const line = `<path class="wire from-${css}${more}" d="M${from} ${start}L${to} ${start + SLOPE}" marker-end="url(#to-${css})"/>`
-  const label = `${labelOf(event)}${packetLabel(event)}`
+  const label = packetLabel(event, labelOf(event))
   const middle = (x('server', 0) + x('client', 0)) / 2
   return `${line}\n${onLine(middle, start + SLOPE / 2, `${css} label`, label)}`
 }

@@ -59,8 +59,8 @@ export function layOut(events: readonly TraceEvent[], top: number): Layout {
   const x = (end: End, slot: number) =>
     end === 'server' ? inner.server - slot * SLOT : inner.client + slot * SLOT
   const textX = {
-    server: x('server', slots.server - 1) - BAR / 2 - 7,
-    client: x('client', slots.client - 1) + BAR / 2 + 7,
+    server: x('server', slots.server - 1) - BAR / 2 - 10,
+    client: x('client', slots.client - 1) + BAR / 2 + 10,
   }
   const columns = {
     server: Math.floor((textX.server - TIME - 6) / CHARACTER),
@@ -85,9 +85,18 @@ export function layOut(events: readonly TraceEvent[], top: number): Layout {
 
 function linesOf(event: TraceEvent, columns: number, label: string): string[] {
   if (event.lane === 'state') return ['']
-  const text = printable(event.text)
+  const text = printable(event.lane === 'syscall' ? shortCall(event.text) : event.text)
   const lines = wrapped(`${isPrint(event) ? '› ' : label}${text}`, columns)
   return event.end === 'server' ? lines.map(line => line.trimStart()) : lines
+}
+
+/** A call without what says little: flags that Node always sets, levels, sizes, success. */
+function shortCall(text: string): string {
+  return text
+    .replace(/\|SOCK_NONBLOCK|, SOCK_NONBLOCK|SOL_\w+, /g, '')
+    .replace(/^(socket\(.*), 0\)/, '$1)')
+    .replace(/^((?:read|write|recv|send)\w*\(.*), \d+\) =/, '$1) =')
+    .replace(/^((?!read|write|recv|send).*) = 0$/, '$1')
 }
 
 interface Slots {
@@ -173,10 +182,17 @@ function barsOf(rows: readonly Row[], slotOf: (event: TraceEvent) => number, end
   return bars
 }
 
+/** How many characters fit on an arrow. */
+const ON_ARROW = 34
+
 /** `SYN seq 0`, `data seq 1 ack 1 len 6`: the flags in words, and the numbers. */
-export function packetLabel(event: PacketEvent): string {
-  if (event.count !== undefined) return event.text
+export function packetLabel(event: PacketEvent, connection: string): string {
+  if (event.count !== undefined) return `${connection}${event.text}`
   const kind = /^([\w+]+(?: again| probe)?):? /.exec(event.means ?? '')?.[1]
   const rest = event.text.replace(/^\[.*?\] ?/, '').replace(/ (win [1-9]|mss )\d*/g, '')
-  return kind === undefined ? event.text : `${kind} ${rest}`
+  const label = `${connection}${kind === undefined ? event.text : `${kind} ${rest}`}`
+  // The number for which 0 stands is the first thing that can be spared, then whose it is.
+  if (label.length <= ON_ARROW) return label
+  const shorter = label.replace(/ \(\d+\)/, '')
+  return shorter.length <= ON_ARROW ? shorter : shorter.slice(connection.length)
 }

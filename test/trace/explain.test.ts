@@ -22,7 +22,7 @@ describe('Explainer says of a segment', () => {
   test('what each of a handshake does', () => {
     expect(told(HANDSHAKE)).toEqual([
       'SYN: client asks for a connection, sequence number 3001070229',
-      'SYN+ACK: server agrees, own sequence number 500, expects 3001070230 next',
+      'SYN+ACK: server agrees, sequence number 500, expects 3001070230',
       'ACK: client confirms, the handshake is complete',
     ])
   })
@@ -187,29 +187,26 @@ describe('Explainer says of a segment', () => {
 })
 
 test.each<[string, string]>([
-  [
-    'socket(AF_INET, SOCK_STREAM|SOCK_NONBLOCK) = 19',
-    'a new socket; file descriptor 19 is its name from now on',
-  ],
-  ['bind(19, 127.0.0.1:0) = 0', 'takes this address; the kernel picks a free port'],
+  ['socket(AF_INET, SOCK_STREAM|SOCK_NONBLOCK) = 19', 'a new TCP socket'],
+  ['bind(19, 127.0.0.1:0) = 0', 'takes this address; the kernel picks a port'],
   ['bind(19, 127.0.0.1:7020) = 0', 'takes this address'],
   ['bind(19, 127.0.0.1:7020) = -1 EADDRINUSE', 'somebody has this address already'],
   ['listen(19, 511) = 0', 'from now on the kernel answers handshakes by itself'],
   ['connect(19, 127.0.0.1:7020) = -1 EINPROGRESS', 'on its way; the answer comes later'],
   ['connect(19, 127.0.0.1:7020) = 0', 'connected at once'],
   ['connect(19, "/tmp/x.sock") = -1 ENOENT', 'there is nothing at that path'],
-  ['getsockopt(19, SOL_SOCKET, SO_ERROR, [0]) = 0', 'how did connect go? Well: connected'],
+  ['getsockopt(19, SOL_SOCKET, SO_ERROR, [0]) = 0', 'how did connect go? Well'],
   [
     'getsockopt(19, SOL_SOCKET, SO_ERROR, [ECONNREFUSED]) = 0',
     'how did connect go? nobody listens there',
   ],
-  ['accept4(19) = 20', 'takes a finished connection from the queue: descriptor 20'],
+  ['accept4(19) = 20', 'takes a finished connection off the queue'],
   ['accept4(19) = -1 EAGAIN', 'nothing more for now'],
   ['read(20, "hello", 65536) = 5', 'takes 5 bytes out of the receive buffer'],
   ['read(20, "", 65536) = 0', 'nothing more will come: the peer is done'],
   ['read(20, 65536) = -1 EAGAIN', 'nothing more for now'],
   ['read(20, 65536) = -1 ECONNRESET', 'the peer has reset the connection'],
-  ['write(20, "hello", 5) = 5', 'the kernel has taken 5 bytes; the peer need not have them yet'],
+  ['write(20, "hello", 5) = 5', 'the kernel has 5 bytes; the peer may not yet'],
   ['write(20, "…", 65536) = 44032', 'the kernel has room for 44032 of 65536 bytes'],
   [
     'write(20, "…", 65536) = -1 EAGAIN',
@@ -245,7 +242,7 @@ test('Explainer knows which descriptor listens, which is UDP, and that numbers a
     'gives the descriptor back; the kernel finishes alone',
     'stops listening',
     'gives the descriptor back; the kernel finishes alone',
-    'a new socket; file descriptor 19 is its name from now on',
+    'a new UDP socket',
     'remembers the peer; nothing is sent',
     'one datagram of 1 byte leaves',
     'a datagram without payload',
@@ -255,7 +252,7 @@ test('Explainer knows which descriptor listens, which is UDP, and that numbers a
 test.each([
   ['FIN-WAIT-1', 'FIN-WAIT-2', 'my FIN was acknowledged; the peer may still send'],
   ['ESTABLISHED', 'CLOSE-WAIT', 'the peer has sent its FIN; I may still send'],
-  ['SYN-RECEIVED', 'ESTABLISHED', 'handshake complete, without any help of the program'],
+  ['SYN-RECEIVED', 'ESTABLISHED', 'handshake complete; the program did nothing'],
   ['CLOSED', 'TIME-WAIT', 'now TIME-WAIT'],
 ])('Explainer says of %s → %s: %s', (from, to, means) => {
   expect(told([state('server', 0, from, to)])).toEqual([means])

@@ -36,7 +36,7 @@ describe('LadderTimeline shows what each end and each lane saw', () => {
       '           │           │    later',
       '      1.3  │           ◆  CLOSED → SYN-SENT: I have asked for a connection and wait for the answer',
       '      1.4  │◂──────────│  SYN: client asks for a connection, sequence number 3001070229',
-      '      1.5  │──────────▸│  SYN+ACK: server agrees, own sequence number 1, expects 3001070230 next',
+      '      1.5  │──────────▸│  SYN+ACK: server agrees, sequence number 1, expects 3001070230',
       '      2.0  ▸           │  shutdown(20, SHUT_WR) = 0: "I have nothing more to send"',
     ])
   })
@@ -45,8 +45,8 @@ describe('LadderTimeline shows what each end and each lane saw', () => {
     expect(ladder(some.slice(3, 5), 80)).toEqual([
       '      0.0  │◂──────────│  SYN: client asks for a connection, sequence number',
       '           │           │    3001070229',
-      '      0.1  │──────────▸│  SYN+ACK: server agrees, own sequence number 1, expects',
-      '           │           │    3001070230 next',
+      '      0.1  │──────────▸│  SYN+ACK: server agrees, sequence number 1, expects',
+      '           │           │    3001070230',
     ])
     expect(ladder(some.slice(5), 50)).toEqual([
       '      0.0  ▸      │  shutdown(20, SHUT_WR) = 0: "I',

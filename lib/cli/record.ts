@@ -1,0 +1,41 @@
+/**
+ * `npm run record`: makes the recordings of the chapters anew, at all levels; with names of
+ * examples, only those. `npm run docs:sync` draws their pictures.
+ */
+import { findEntry, loadChapters } from '../catalogue/index.ts'
+import { pictureOf, RECORDED, record, recordingPath, writeIfNew } from '../docs/recordings.ts'
+import { shortcomings } from '../trace/lanes.ts'
+
+const USAGE = `Records examples at all levels, for the write-ups: a JSON file and a picture each.
+
+usage: sudo npm run record               all that are recorded: ${RECORDED.join(', ')}
+       sudo npm run record -- 02/echo    only these`
+
+process.exitCode = await main(process.argv.slice(2))
+
+async function main(names: string[]): Promise<number> {
+  if (names.includes('--help') || names.includes('-h')) {
+    console.log(USAGE)
+    return 0
+  }
+  const chapters = await loadChapters()
+  for (const name of names.length > 0 ? names : RECORDED) {
+    const found = findEntry(chapters, name)
+    if ('unknown' in found || !RECORDED.includes(found.entry.id)) {
+      console.error(`no recording of ${JSON.stringify(name)}; there are ${RECORDED.join(', ')}`)
+      return 2
+    }
+    const path = recordingPath(found.entry)
+    const recording = await record(found.entry)
+    const missing = shortcomings(recording.meta.lanes)
+    if (missing.length > 0) {
+      // A recording that shows less than the one it replaces would be a loss.
+      console.error(`${found.entry.id} is not recorded: ${missing.join('; ')}`)
+      return 1
+    }
+    writeIfNew(`${path}.json`, `${JSON.stringify(recording, null, 2)}\n`)
+    writeIfNew(`${path}.svg`, pictureOf(recording))
+    console.log(`wrote ${path}.json and .svg: ${recording.events.length} events`)
+  }
+  return 0
+}
