@@ -35,6 +35,7 @@ const SLOW_LIMIT_MS = 240_000
 export function runExperiment(
   { file, experiment }: ListedExperiment,
   signal?: AbortSignal,
+  onStep?: (step: Step) => void,
 ): Promise<RunOutcome> {
   const lacks = experiment.needs.flatMap(need => missing(need) ?? [])
   if (lacks.length > 0)
@@ -58,8 +59,10 @@ export function runExperiment(
   })
   createInterface({ input: child.stdio[3] as Readable }).on('line', line => {
     const report = JSON.parse(line) as Report
-    if ('step' in report) steps.push(report)
-    else result = report
+    if ('step' in report) {
+      steps.push(report)
+      onStep?.(report)
+    } else result = report
   })
   // Ours to hold open; the experiment's process ends when it closes.
   child.stdio[4]!.on('error', () => {})

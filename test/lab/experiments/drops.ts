@@ -1,0 +1,38 @@
+/** Loses chosen segments on a private loopback, counts them, and lets them pass again. */
+import { once } from 'node:events'
+import { type AddressInfo, connect, createServer } from 'node:net'
+import { changes } from '../../../lib/lab/counters.ts'
+import { experiment } from '../../../lib/textbook/experiment.ts'
+
+export default experiment({
+  title: 'drop SYNs',
+  needs: ['namespace', 'nft', 'tcpdump', 'ss'],
+  claims: [],
+  async run(lab) {
+    const before = lab.counters()
+    const wrong = await lab.drop('nonsense').catch((error: Error) => error.message)
+    const server = createServer(socket => socket.resume()).listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const { port } = server.address() as AddressInfo
+    const capture = await lab.capture(`tcp port ${port}`)
+    const drop = await lab.drop(`tcp dport ${port} tcp flags & (syn | ack) == syn`)
+    const client = connect({ port, host: '127.0.0.1' })
+    const dropped = await lab.until('the SYN is dropped', async () => (await drop.count()) || false)
+    const states = lab.table(port).map(({ state }) => state)
+    await drop.lift()
+    await once(client, 'connect')
+    const [statistics] = await lab.statistics(['sport', '=', `:${client.localPort}`])
+    client.destroy()
+    server.close()
+    const packets = await capture.stop()
+    return {
+      wrong,
+      dropped,
+      states,
+      syns: packets.filter(({ flags }) => flags === 'S').length,
+      retries: [lab.sysctl('net.ipv4.tcp_syn_retries'), lab.sysctl('net.ipv4.tcp_syn_retries', 3)],
+      statistics,
+      grown: changes(before, lab.counters()),
+    }
+  },
+})

@@ -1,0 +1,35 @@
+/** Sends 100000 bytes from A through R to B, over real segments. */
+import { connect } from 'node:net'
+import { experiment } from '../../../lib/textbook/experiment.ts'
+
+export default experiment({
+  title: 'three hosts in a row',
+  needs: ['namespace', 'tcpdump'],
+  claims: [],
+  async run(lab) {
+    const net = await lab.routed()
+    const server = lab.start(
+      async (wire, { host }: { host: string }) => {
+        const { createServer } = await import('node:net')
+        const listener = createServer(socket => {
+          let bytes = 0
+          socket.on('data', chunk => {
+            bytes += chunk.length
+          })
+          socket.on('end', () => wire.send('end', { bytes, from: socket.remoteAddress }))
+        })
+        listener.listen(7000, host, () => wire.send('listening'))
+      },
+      { host: net.b },
+      net.in.b,
+    )
+    await server.message('listening')
+    const capture = await lab.capture('tcp port 7000', { interface: net.interface, marker: net.b })
+    await net.slow('20mbit', 100_000)
+    const client = connect({ port: 7000, host: net.b })
+    client.end(Buffer.alloc(100_000))
+    const end = (await server.message('end')).value
+    const packets = await capture.stop()
+    return { end, longest: Math.max(...packets.map(({ len }) => len)) }
+  },
+})

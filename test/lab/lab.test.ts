@@ -1,0 +1,183 @@
+import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { readdirSync, readFileSync } from 'node:fs'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+import { describe, expect, test, vi } from 'vitest'
+import { runC } from '../../lib/lab/c-program.ts'
+import { changes, parseCounters } from '../../lib/lab/counters.ts'
+import { isolation } from '../../lib/lab/isolation.ts'
+import { Lab } from '../../lib/lab/lab.ts'
+import { missing, type Need } from '../../lib/lab/needs.ts'
+import { parseSocketStatistics } from '../../lib/lab/socket-statistics.ts'
+import { until } from '../../lib/lab/until.ts'
+import type { Experiment } from '../../lib/textbook/experiment.ts'
+import { type RunOutcome, runExperiment } from '../../lib/textbook/run-experiment.ts'
+
+const lacks = (...needs: Need[]) => needs.some(need => missing(need) !== undefined)
+
+async function run(name: string, signal?: AbortSignal): Promise<RunOutcome> {
+  const file = fileURLToPath(new URL(`./experiments/${name}.ts`, import.meta.url))
+  const { default: experiment } = (await import(file)) as { default: Experiment<unknown> }
+  return runExperiment({ name, file, experiment }, signal)
+}
+
+async function seen(name: string): Promise<Record<string, unknown>> {
+  const outcome = await run(name)
+  if (!('seen' in outcome)) throw new Error(JSON.stringify(outcome))
+  return outcome.seen as Record<string, unknown>
+}
+
+test('parseCounters reads pairs of lines', () => {
+  const text = 'Tcp: ActiveOpens RetransSegs\nTcp: 12 3\nUdp: InDatagrams\nUdp: 9\n'
+  expect(parseCounters(text)).toEqual({
+    'Tcp.ActiveOpens': 12,
+    'Tcp.RetransSegs': 3,
+    'Udp.InDatagrams': 9,
+  })
+})
+
+test('changes leaves out what stood still, and counts what is new from 0', () => {
+  expect(changes({ a: 1, b: 2 }, { a: 1, b: 5, c: 4 })).toEqual({ b: 3, c: 4 })
+})
+
+test('parseSocketStatistics reads a line of ss', () => {
+  const line =
+    'ESTAB 0 12 127.0.0.1:7020 127.0.0.1:40238 timer:(on,200ms,0) ino:1917704 sk:3a <-> skmem:(r0,rb131072,t0,tb2626560,f4096,w0,o0,bl0,d0) ts sack bbr wscale:10,7 rto:201 rtt:0.02/0.01 cwnd:10'
+  expect(parseSocketStatistics(line)).toMatchObject({
+    state: 'ESTAB',
+    recvQ: 0,
+    sendQ: 12,
+    local: '127.0.0.1:7020',
+    remote: '127.0.0.1:40238',
+    memory: { r: 0, rb: 131072, t: 0, tb: 2626560 },
+    info: { timer: '(on,200ms,0)', wscale: '10,7', rto: '201', rtt: '0.02/0.01', cwnd: '10' },
+    flags: ['<->', 'ts', 'sack', 'bbr'],
+  })
+})
+
+test('until returns what it sees first, and says what it waited for in vain', async () => {
+  let looks = 0
+  expect(await until('three', () => ++looks === 3 && looks)).toBe(3)
+  await expect(until('a thing', () => undefined, 20)).rejects.toThrow(
+    'waited 0.02 s in vain: a thing',
+  )
+})
+
+test('missing names the package that brings a tool', async () => {
+  vi.stubEnv('PATH', '')
+  try {
+    // The folders of the administrator are looked into as well: gcc is in none of them.
+    expect(missing('cc')).toBe('needs cc (apt-get install gcc libc6-dev)')
+  } finally {
+    vi.unstubAllEnvs()
+  }
+})
+
+test('Lab refuses on the host what would touch the host', async () => {
+  const lab = new Lab(false)
+  expect(() => lab.sysctl('net.ipv4.tcp_syn_retries', 1)).toThrow('not in a private namespace')
+  expect(() => lab.drop('tcp')).toThrow('not in a private namespace')
+  expect(() => lab.routed()).toThrow('not in a private namespace')
+})
+
+describe.skipIf(lacks('cc'))('runC (needs cc)', () => {
+  test('returns what a C program prints', async () => {
+    const source = '#include <stdio.h>\nint main(int c, char **v) { printf("%s!\\n", v[1]); }'
+    expect(await runC(source, ['hello'])).toBe('hello!\n')
+  })
+
+  test('says where a program does not compile', async () => {
+    await expect(runC('int main() { return x; }')).rejects.toThrow(/does not compile: error: .*x/)
+  })
+})
+
+test('Lab.start runs a function in a process of its own, and tells how it crashed', async () => {
+  const { isPrivate, pid, ...rest } = await seen('peers')
+  expect(rest).toEqual({
+    hello: 'hi',
+    sameClock: true,
+    echoes: [1, 2],
+    said: 'the other program ended before it said anything: TypeError: broken on purpose',
+  })
+  expect(isPrivate).toBe(isolation() !== undefined)
+  if (isPrivate) expect(pid).toBe(1)
+})
+
+test.skipIf(lacks('namespace', 'nft', 'tcpdump', 'ss'))(
+  'Lab.drop swallows what matches, until it is lifted (needs root, nft, tcpdump, ss)',
+  async () => {
+    const was = readFileSync('/proc/sys/net/ipv4/tcp_syn_retries', 'utf8').trim()
+    const found = await seen('drops')
+    expect(found.wrong).toContain('nonsense')
+    expect(found.dropped).toBe(1)
+    expect(found.states).toEqual(expect.arrayContaining(['LISTEN', 'SYN-SENT']))
+    expect(found.syns).toBe(2)
+    expect(found.retries).toEqual([was, '3'])
+    expect(found.statistics).toMatchObject({ state: 'ESTAB', memory: { r: 0 } })
+    expect(found.grown).toMatchObject({ 'Tcp.ActiveOpens': 1, 'Tcp.PassiveOpens': 1 })
+    // What the experiment set was its own.
+    expect(readFileSync('/proc/sys/net/ipv4/tcp_syn_retries', 'utf8').trim()).toBe(was)
+  },
+)
+
+test.skipIf(lacks('namespace', 'tcpdump'))(
+  'Lab.routed carries real segments from A to B (needs root, tcpdump)',
+  async () => {
+    const found = await seen('routed')
+    expect(found.end).toEqual({ bytes: 100_000, from: '10.0.1.1' })
+    expect(found.longest).toBe(1448)
+  },
+)
+
+/** Everything on this machine that an experiment could leave behind. */
+function leftovers(): string[] {
+  const processes = readdirSync('/proc')
+    .filter(name => /^\d+$/.test(name))
+    .flatMap(pid => {
+      try {
+        const words = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').join(' ')
+        return words.includes('experiments/forever.ts') ? [words] : []
+      } catch {
+        return [] // it has just ended
+      }
+    })
+  const lines = (command: string, ...args: string[]) =>
+    spawnSync(command, args, { encoding: 'utf8' }).stdout.split('\n').filter(Boolean)
+  return [
+    ...processes,
+    ...lines('ip', 'netns', 'list'),
+    ...lines('ip', '-o', 'link').filter(line => /to-r-|r-a|r-b/.test(line)),
+    ...lines('nft', 'list', 'tables').filter(line => line.includes('lab')),
+  ]
+}
+
+describe.skipIf(lacks('namespace', 'nft', 'tcpdump'))('An experiment (needs root, nft)', () => {
+  const MOMENTS = ['', 'network', 'rule', 'capture', 'everything']
+
+  test('leaves nothing behind when it is stopped', async () => {
+    const abort = new AbortController()
+    const outcome = run('forever', abort.signal)
+    await vi.waitFor(() => expect(leftovers()).not.toEqual([]), 10_000)
+    abort.abort()
+    expect(await outcome).toMatchObject({ failed: 'stopped' })
+    await vi.waitFor(() => expect(leftovers()).toEqual([]), 10_000)
+  })
+
+  test.each(
+    MOMENTS.flatMap(moment => (['SIGKILL', 'SIGTERM'] as const).map(how => ({ how, moment }))),
+  )('leaves nothing behind when its runner gets $how after "$moment"', async ({ how, moment }) => {
+    const runner = spawn(
+      process.execPath,
+      ['--import', 'tsx', fileURLToPath(new URL('./run-forever.ts', import.meta.url))],
+      { stdio: ['ignore', 'pipe', 'inherit'] },
+    )
+    const ended = once(runner, 'exit')
+    for await (const line of createInterface({ input: runner.stdout })) {
+      if (line === moment || moment === '') break
+    }
+    runner.kill(how)
+    await ended
+    await vi.waitFor(() => expect(leftovers()).toEqual([]), 10_000)
+  })
+})

@@ -1,0 +1,163 @@
+import {
+  chmodSync,
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { execa } from 'execa'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { ROOT } from '../../lib/catalogue/index.ts'
+import { missing } from '../../lib/lab/needs.ts'
+
+/** A kit of its own: the same programs, other experiments. */
+let kit = ''
+
+const EXPERIMENT = (id: string, run: string, more = '') => `
+import { experiment } from '../../../lib/textbook/experiment.ts'
+export default experiment({
+  title: 'a test', needs: [], ${more}
+  claims: [{ id: '${id}', star: true, says: 'It is one.', verdict: 'holds', truth: 'It is.',
+    source: 'socket(2)', altered: () => ({ value: 2 }),
+    judge: ({ value }) => ({ verdict: value === 1 ? 'holds' : 'wrong', observed: 'it is ' + value }) }],
+  async run(lab, observe) { observe('look at it'); ${run} },
+})`
+
+beforeAll(() => {
+  kit = mkdtempSync(join(tmpdir(), 'socket-kit-textbook-'))
+  chmodSync(kit, 0o755) // for a reader who is not root
+  cpSync(join(ROOT, 'lib'), join(kit, 'lib'), { recursive: true })
+  cpSync(join(ROOT, 'package.json'), join(kit, 'package.json'))
+  cpSync(join(ROOT, 'tsconfig.json'), join(kit, 'tsconfig.json'))
+  symlinkSync(join(ROOT, 'node_modules'), join(kit, 'node_modules'))
+  const folder = (chapter: string) => join(kit, 'chapters', chapter, 'experiments')
+  mkdirSync(folder('01-good'), { recursive: true })
+  mkdirSync(folder('02-odd'), { recursive: true })
+  const good = join(folder('01-good'), 'good.ts')
+  writeFileSync(good, EXPERIMENT('1.1', 'return { value: 1 }'))
+  writeFileSync(
+    join(folder('01-good'), 'needy.ts'),
+    EXPERIMENT('1.2', 'return { value: 1 }').replace('needs: []', "needs: ['nft', 'root']"),
+  )
+  const odd = (name: string, text: string) => writeFileSync(join(folder('02-odd'), name), text)
+  odd('other.ts', EXPERIMENT('2.1', 'return { value: 2 }'))
+  odd('broken.ts', EXPERIMENT('2.2', "throw new Error('no such thing')"))
+  odd('crash.ts', EXPERIMENT('2.3', 'process.kill(process.pid, 9); process.exit(9)'))
+  odd('waits.ts', EXPERIMENT('2.10', 'await new Promise(() => setInterval(() => {}, 1e6))'))
+})
+afterAll(() => rmSync(kit, { recursive: true, force: true }))
+
+const textbook = (
+  args: string[],
+  options: { uid?: number; gid?: number; env?: Record<string, string> } = {},
+) =>
+  execa(process.execPath, ['--import', 'tsx', 'lib/cli/textbook.ts', ...args], {
+    cwd: kit,
+    reject: false,
+    ...options,
+    env: { NO_COLOR: '1', COLUMNS: '100', ...options.env },
+  })
+
+describe('npm run textbook', () => {
+  test('exits with 0 when the kernel does what is expected', async () => {
+    const { stdout, exitCode } = await textbook(['1.1', '01'])
+    expect(stdout).toMatch(/^1\.1★ +It is one\. +it is 1 +holds$/m)
+    expect(stdout).toMatch(/^\d claims? tested: \d holds\.$/m)
+    expect(exitCode).toBe(0)
+  })
+
+  test('shows one claim step by step', async () => {
+    const { stdout } = await textbook(['1.1'])
+    expect(stdout).toMatch(/ms {2}look at it$/m)
+    for (const part of ['It is one.', 'it is 1', 'It is.', 'socket(2)', 'chapters/01-good/'])
+      expect(stdout).toContain(`  ${part}`)
+  })
+
+  test('reports what the kernel does otherwise, and exits with 1', async () => {
+    const { stdout, exitCode } = await textbook(['2.1'])
+    expect(stdout).toContain('2.1★ wrong !')
+    expect(exitCode).toBe(1)
+  })
+
+  test('reports an experiment that fails in one line, and goes on with the others', async () => {
+    const { stdout, exitCode } = await textbook(['1.1', '2.1', '2.2', '2.3'])
+    expect(stdout).toMatch(/^2\.1: expected holds, your kernel says wrong$/m)
+    expect(stdout).toMatch(/^2\.2 failed: no such thing$/m)
+    expect(stdout).toMatch(/^2\.3 failed: (exit code 9|ended by SIGKILL)$/m)
+    expect(stdout).toMatch(/^1\.1★ .* holds$/m)
+    expect(stdout).not.toMatch(/^ +at /m)
+    expect(exitCode).toBe(1)
+  })
+
+  test('prints JSON and nothing else with --json', async () => {
+    const { stdout, stderr } = await textbook(['--json', '1.1', '2.2'])
+    const [good, broken] = JSON.parse(stdout)
+    expect(good).toMatchObject({
+      id: '1.1',
+      claim: 'It is one.',
+      verdict: 'holds',
+      observed: 'it is 1',
+      agrees: true,
+      evidence: { steps: [{ step: 'look at it' }], seen: { value: 1 } },
+      ms: expect.any(Number),
+    })
+    expect(broken).toMatchObject({ id: '2.2', failed: 'no such thing' })
+    expect(stderr).toMatch(/1\/2 [\d.]+: \w+ in \d+\.\d s/)
+  })
+
+  test('lists the claims, with what they need', async () => {
+    const { stdout } = await textbook(['--list'])
+    expect(stdout.split('\n')).toEqual([
+      '1.1★    It is one.',
+      '1.2★    It is one. (nft, root)',
+      '2.1★    It is one.',
+      '2.2★    It is one.',
+      '2.3★    It is one.',
+      '2.10★   It is one.',
+    ])
+  })
+
+  test.each([
+    [['1.9'], 'no claim "1.9": did you mean 1.1? (see npm run textbook -- --help)'],
+    [['07'], 'no claim "07": did you mean 1.1? (see npm run textbook -- --help)'],
+    [['--verbose'], "Unknown option '--verbose' (see npm run textbook -- --help)"],
+    [
+      ['--record', '01'],
+      '--record needs all claims: give no number (see npm run textbook -- --help)',
+    ],
+  ])('answers %j with one line and exit code 2', async (args, line) => {
+    const { stdout, stderr, exitCode } = await textbook(args)
+    expect([stdout, stderr, exitCode]).toEqual(['', line, 2])
+  })
+
+  test('fits a narrow terminal', async () => {
+    const { stdout } = await textbook(['01', '2.1'], { env: { COLUMNS: '40' } })
+    const table = stdout.slice(0, stdout.indexOf('tested:'))
+    expect(Math.max(...table.split('\n').map(line => line.length))).toBeLessThanOrEqual(40)
+  })
+
+  test.each(['SIGINT', 'SIGTERM'] as const)('ends at once with 130 on %s', async signal => {
+    const child = textbook(['1.1', '2.10'])
+    child.stdout!.on('data', chunk => {
+      if (String(chunk).includes('1.1: done')) child.kill(signal)
+    })
+    const { stdout, stderr, exitCode } = await child
+    expect(stderr).toContain('stopped: 1 of 2 experiments had finished')
+    expect(stdout).toContain('it is 1')
+    expect(exitCode).toBe(130)
+  })
+
+  test.skipIf(missing('root') !== undefined)(
+    'says what is missing without root, and runs the rest (needs root)',
+    async () => {
+      const { stdout, exitCode } = await textbook(['01'], { uid: 65_534, gid: 65_534 })
+      expect(stdout).toContain('not run: 1.2: needs root (sudo npm run textbook)')
+      expect(stdout).toMatch(/^1\.1★ .* holds$/m)
+      expect(exitCode).toBe(0)
+    },
+  )
+})

@@ -1,0 +1,87 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { execa } from 'execa'
+import { describe, expect, test } from 'vitest'
+import { ROOT } from '../../lib/catalogue/index.ts'
+import { missing } from '../../lib/lab/needs.ts'
+import { readRecorded, renderDocument } from '../../lib/textbook/document.ts'
+import { byId, claimIds, claimsOf, loadExperiments } from '../../lib/textbook/load.ts'
+import { judgeOne } from '../../lib/textbook/results.ts'
+
+interface Result {
+  id: string
+  verdict?: string
+  observed?: string
+  agrees?: boolean
+  failed?: string
+  skipped?: string
+  evidence?: { steps: unknown[]; seen: unknown }
+  ms?: number
+}
+
+const all = await loadExperiments()
+const claims = claimsOf(all)
+
+/** One run of the very command that a reader types, for all tests below. */
+const { stdout, exitCode } = await execa(
+  'npm',
+  ['run', '--silent', 'textbook', '--', '--json', '--slow'],
+  { cwd: ROOT, reject: false, stderr: 'ignore' },
+)
+const results: Result[] = JSON.parse(stdout)
+
+test('npm run textbook -- --json has a result for every claim, in the order of their numbers', () => {
+  expect(results.map(({ id }) => id)).toEqual(claims.map(({ claim }) => claim.id))
+  expect(results.map(({ id }) => id)).toEqual(results.map(({ id }) => id).toSorted(byId))
+  expect(exitCode).toBe(0)
+})
+
+describe.each(claims)('claim $claim.id', ({ claim, from }) => {
+  const result = results.find(({ id }) => id === claim.id)!
+  const lacks = from.experiment.needs.flatMap(need => missing(need) ?? [])
+
+  test.skipIf(lacks.length > 0)(
+    `comes out as ${claim.verdict} on this kernel${lacks.length > 0 ? ` (${lacks[0]})` : ''}`,
+    () => {
+      expect(result).toMatchObject({ verdict: claim.verdict, agrees: true })
+      expect(result.observed).toMatch(/\S/)
+      expect(result.observed).not.toMatch(/undefined|NaN|null|\[object/)
+      expect(result.evidence!.steps.length).toBeGreaterThan(0)
+    },
+  )
+
+  test('is judged by what was seen: another observation gets another verdict', () => {
+    const { seen } = readRecorded().experiments[from.name]!
+    expect(judgeOne(claim, seen)).toMatchObject({ verdict: claim.verdict, agrees: true })
+    const altered = claim.altered(structuredClone(seen))
+    expect(judgeOne(claim, altered).agrees).toBe(false)
+  })
+
+  test('says what a reader needs', () => {
+    for (const text of [claim.says, claim.truth]) expect(text).toMatch(/^[A-Z0-9"].*[.?!]"?$/s)
+    expect(claim.source).toMatch(/RFC \d+|\w\(\d\w?\)|kernel/)
+    expect(from.name).toMatch(new RegExp(`^chapters/0?${claim.id.split('.')[0]}-`))
+  })
+})
+
+test('no claim is tested by two experiments', () => {
+  const ids = claims.map(({ claim }) => claim.id)
+  expect(ids).toEqual([...new Set(ids)])
+})
+
+describe('docs/textbook-vs-kernel.md', () => {
+  test('is what the recorded observations say (npm run textbook -- --record)', () => {
+    const text = readFileSync(join(ROOT, 'docs/textbook-vs-kernel.md'), 'utf8')
+    expect(text).toBe(renderDocument(all, readRecorded()))
+  })
+
+  test('has every experiment, and no other', () => {
+    const recorded = Object.keys(readRecorded().experiments)
+    expect(recorded.toSorted()).toEqual(all.map(({ name }) => name).toSorted())
+  })
+})
+
+test('claimIds names the claims of an experiment', () => {
+  const one = all.find(({ name }) => name.endsWith('/sequence-numbers.ts'))!
+  expect(claimIds(one)).toBe('2.2 2.3 2.4 2.5')
+})
