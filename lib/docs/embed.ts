@@ -7,6 +7,8 @@ import {
   ROOT,
   scriptName,
 } from '../catalogue/index.ts'
+import { claimTable, readRecorded } from '../textbook/document.ts'
+import { loadExperiments } from '../textbook/load.ts'
 import type { TraceEvent } from '../trace/recording.ts'
 import { TextTimeline } from '../trace/render-text.ts'
 import { runSession, sessionNeeds, sessionShape } from './session.ts'
@@ -21,6 +23,7 @@ import { runSession, sessionNeeds, sessionShape } from './session.ts'
  *     <!-- session: tcpdump -->                                     a tool watching 02/echo, by hand
  *     <!-- table: chapters -->                                      the catalogue
  *     <!-- table: examples 02 -->                                   one chapter's examples
+ *     <!-- table: claims 02 -->                                     what textbooks say, and the kernel
  *     …
  *     <!-- end -->
  */
@@ -65,9 +68,10 @@ export async function renderEmbed(embed: Embed, sources: EmbedSources): Promise<
     case 'source':
       return fenced('ts', sourceRegion(embed.what))
     case 'table':
-      return name === 'chapters'
-        ? chapterTable(sources.chapters)
-        : exampleTable(sources.chapters, end ?? '')
+      if (name === 'chapters') return chapterTable(sources.chapters)
+      if (name === 'claims')
+        return `\n${claimTable(await loadExperiments(), readRecorded(), end ?? '')}\n\n`
+      return exampleTable(sources.chapters, end ?? '')
     case 'session':
       return fenced('console', await runSession(name))
     case 'timeline':

@@ -3,6 +3,7 @@ import { cpus, release, type } from 'node:os'
 import { join } from 'node:path'
 import wrapAnsi from 'wrap-ansi'
 import { ROOT } from '../catalogue/index.ts'
+import type { Claim } from './experiment.ts'
 import { claimsOf, groupBy, type ListedExperiment } from './load.ts'
 import { type ClaimResult, judgeOne } from './results.ts'
 import { unusualSettings } from './settings.ts'
@@ -95,7 +96,7 @@ export function renderDocument(
       judgement: judgeOne(claim, experiments[from.name]!.seen),
     }))
     const heading = ({ claim, judgement }: (typeof judged)[number]) =>
-      `${claim.id}${claim.star ? '★' : ''} ${judgement.verdict}`
+      headingOf(claim, judgement.verdict)
     const rows = judged.map(
       one =>
         `| [${one.claim.id}](#${anchor(heading(one))}) | ${one.claim.says} | ${one.judgement.verdict} |`,
@@ -118,6 +119,27 @@ export function renderDocument(
   }
   return `${parts.join('\n\n')}\n`
 }
+
+/** The claims of a chapter as a Markdown table for its write-up, with links into the document. */
+export function claimTable(
+  all: readonly ListedExperiment[],
+  { experiments }: RecordedObservations,
+  chapter: string,
+): string {
+  const rows = claimsOf(all)
+    .filter(({ claim, from }) => chapterOf(claim.id) === chapter && from.name in experiments)
+    .map(({ claim, from }) => {
+      const { verdict } = judgeOne(claim, experiments[from.name]!.seen)
+      const example = claim.example === undefined ? '' : `\`${claim.example}\``
+      const link = `../../docs/textbook-vs-kernel.md#${anchor(headingOf(claim, verdict))}`
+      return `| [${claim.id}](${link}) | ${claim.says} | ${claim.truth} | ${verdict} | ${example} |`
+    })
+  const head = '| claim | textbooks say | this kernel does | verdict | example |'
+  return [head, '| --- | --- | --- | --- | --- |', ...rows].join('\n')
+}
+
+const headingOf = ({ id, star }: Claim<unknown>, verdict: string): string =>
+  `${id}${star ? '★' : ''} ${verdict}`
 
 const chapterOf = (id: string): string => id.split('.')[0]!.padStart(2, '0')
 

@@ -26,6 +26,8 @@ export interface Claim<Seen> {
   truth: string
   /** RFC section or man page that decides. */
   source: string
+  /** The example of the catalogue that shows the same in a program to play with: `01/backlog`. */
+  example?: string
   /** Pure: computes the verdict from what was seen, and from nothing else. */
   judge(seen: Seen): Judgement
   /** An observation of another world, for which `judge` must find something else. */

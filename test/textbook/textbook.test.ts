@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { execa } from 'execa'
 import { describe, expect, test } from 'vitest'
-import { ROOT } from '../../lib/catalogue/index.ts'
+import { entriesOf, loadChapters, ROOT } from '../../lib/catalogue/index.ts'
 import { missing } from '../../lib/lab/needs.ts'
 import { readRecorded, renderDocument } from '../../lib/textbook/document.ts'
 import { byId, claimIds, claimsOf, loadExperiments } from '../../lib/textbook/load.ts'
@@ -21,6 +21,7 @@ interface Result {
 
 const all = await loadExperiments()
 const claims = claimsOf(all)
+const chapters = await loadChapters()
 
 /** One run of the very command that a reader types, for all tests below. */
 const { stdout, exitCode } = await execa(
@@ -60,6 +61,8 @@ describe.each(claims)('claim $claim.id', ({ claim, from }) => {
   test('says what a reader needs', () => {
     for (const text of [claim.says, claim.truth]) expect(text).toMatch(/^[A-Z0-9"].*[.?!]"?$/s)
     expect(claim.source).toMatch(/RFC \d+|\w\(\d\w?\)|kernel/)
+    const examples = entriesOf(chapters).map(({ id }) => id)
+    expect([undefined, ...examples]).toContain(claim.example)
     expect(from.name).toMatch(new RegExp(`^chapters/0?${claim.id.split('.')[0]}-`))
   })
 })
