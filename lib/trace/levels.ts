@@ -1,11 +1,9 @@
 import type { CatalogueEntry } from '../catalogue/index.ts'
-import { readTcpTable } from '../lab/tcp-table.ts'
-import { endpoint } from '../program/endpoint.ts'
 import { packetText } from './packet-text.ts'
-import { type TraceRecord, unmapped } from './parse-tracefs.ts'
+import type { TraceRecord } from './parse-tracefs.ts'
 import { Ports } from './ports.ts'
 import type { End, JsEvent, Lane, LaneStatus, TcpEvent, TraceEvent } from './recording.ts'
-import { type SampledStep, startSampling } from './sample-states.ts'
+import { type SampledStep, startSampling, tableLookup } from './sample-states.ts'
 import { startTcpdump, type TimedPacket } from './tcpdump.ts'
 import { TimeWait } from './time-wait.ts'
 import { startTracefs, type Tracing } from './tracefs.ts'
@@ -27,7 +25,7 @@ export class Levels {
   readonly #entry: CatalogueEntry
   readonly #options: LevelsOptions
   readonly #ports = new Ports()
-  readonly #timeWait = new TimeWait<SampledStep>(stateInTable)
+  readonly #timeWait = new TimeWait<SampledStep>(tableLookup())
   readonly #sources: { stop(): void | Promise<void> }[] = []
   #unclaimed: Unclaimed[] = []
 
@@ -146,15 +144,6 @@ export class Levels {
     if (end !== undefined) this.#options.onEvent(event.withEnd(end))
     else if (this.#unclaimed.length < UNCLAIMED) this.#unclaimed.push(event)
   }
-}
-
-/** The state of a connection in the kernel's table, TIME-WAIT included. */
-function stateInTable(local: string, remote: string): string | undefined {
-  return readTcpTable().find(
-    row =>
-      endpoint(unmapped(row.localAddress), row.localPort) === local &&
-      endpoint(unmapped(row.remoteAddress), row.remotePort) === remote,
-  )?.state
 }
 
 /** What the kernel has for "not limited yet". */

@@ -1,4 +1,10 @@
-import type { TraceEvent } from './recording.ts'
+import { LANES, type TraceEvent } from './recording.ts'
+
+/** Cause before effect, where the clock cannot tell: the order of the lanes is that of causes. */
+function isLater(event: TraceEvent, than: TraceEvent): boolean {
+  if (event.tNs !== than.tNs) return event.tNs > than.tNs
+  return LANES.indexOf(event.lane) > LANES.indexOf(than.lane)
+}
 
 /**
  * Puts the events of several processes into the order of time.
@@ -18,7 +24,7 @@ export class Merger {
   push(event: TraceEvent): void {
     // Events mostly come in order: look for the place from the end.
     let at = this.#held.length
-    while (at > 0 && this.#held[at - 1]!.tNs > event.tNs) at--
+    while (at > 0 && isLater(this.#held[at - 1]!, event)) at--
     this.#held.splice(at, 0, event)
   }
 

@@ -2,9 +2,22 @@ import { readTcpTable, type TcpRow } from '../lab/tcp-table.ts'
 import { endpoint } from '../program/endpoint.ts'
 import { unmapped } from './parse-tracefs.ts'
 import type { StateEvent } from './recording.ts'
+import type { StateOf } from './time-wait.ts'
 
 /** A step between two samples: what came in between, and was shorter, is not in it. */
 export type SampledStep = Pick<StateEvent, 'tNs' | 'from' | 'to' | 'local' | 'remote'>
+
+function endpointsOf(row: TcpRow): { local: string; remote: string } {
+  return {
+    local: endpoint(unmapped(row.localAddress), row.localPort),
+    remote: endpoint(unmapped(row.remoteAddress), row.remotePort),
+  }
+}
+
+function keyOf(row: TcpRow): string {
+  const { local, remote } = endpointsOf(row)
+  return `${local} ${remote}`
+}
 
 /** Turns samples of the kernel's table of TCP sockets into the steps between them. */
 export class StateSampler {
@@ -13,11 +26,7 @@ export class StateSampler {
   /** Takes a sample and returns the steps since the one before. */
   push(rows: readonly TcpRow[], tNs: number): SampledStep[] {
     const now = new Map(
-      rows.map(row => {
-        const local = endpoint(unmapped(row.localAddress), row.localPort)
-        const remote = endpoint(unmapped(row.remoteAddress), row.remotePort)
-        return [`${local} ${remote}`, { to: row.state as string, local, remote }]
-      }),
+      rows.map(row => [keyOf(row), { to: row.state as string, ...endpointsOf(row) }]),
     )
     const steps: SampledStep[] = []
     for (const [key, socket] of now) {
@@ -46,11 +55,31 @@ export function startSampling(onStep: (step: SampledStep) => void): { stop(): vo
   const sampler = new StateSampler()
   const look = () => sampler.push(readTcpTable(), Number(process.hrtime.bigint()))
   look()
-  const timer = setInterval(() => look().forEach(onStep), INTERVAL_MS)
+  const again = () => {
+    look().forEach(onStep)
+    timer = setTimeout(again, INTERVAL_MS)
+  }
+  let timer = setTimeout(again, INTERVAL_MS)
   return {
     stop() {
-      clearInterval(timer)
+      clearTimeout(timer)
       look().forEach(onStep)
     },
+  }
+}
+
+/**
+ * Looks single sockets up in the kernel's table, TIME-WAIT included. One reading of the table
+ * serves for all that happened before it.
+ */
+export function tableLookup(): StateOf {
+  let states = new Map<string, string>()
+  let readNs = 0
+  return (local, remote, tNs) => {
+    if (tNs > readNs) {
+      readNs = Number(process.hrtime.bigint())
+      states = new Map(readTcpTable().map(row => [keyOf(row), row.state]))
+    }
+    return states.get(`${local} ${remote}`)
   }
 }

@@ -7,6 +7,9 @@ export interface Step {
   remote: string
 }
 
+/** The state of a socket in the kernel's table at that time or later; undefined: not listed. */
+export type StateOf = (local: string, remote: string, tNs: number) => string | undefined
+
 /**
  * Completes the steps that tracefs shows by those that it does not: the ones into TIME-WAIT.
  *
@@ -15,14 +18,13 @@ export interface Step {
  * them it is can be read from the table of sockets.
  */
 export class TimeWait<S extends Step> {
-  readonly #stateOf: (local: string, remote: string) => string | undefined
+  readonly #stateOf: StateOf
   /** Closed by their programs in FIN-WAIT-2: they wait for the FIN of the peer. */
   readonly #waiting = new Map<string, S>()
   /** Sockets that have sent their FIN, by `local remote`. */
   readonly #finished = new Set<string>()
 
-  /** `stateOf`: the state of a socket in the kernel's table; undefined where it is not listed. */
-  constructor(stateOf: (local: string, remote: string) => string | undefined) {
+  constructor(stateOf: StateOf) {
     this.#stateOf = stateOf
   }
 
@@ -39,12 +41,12 @@ export class TimeWait<S extends Step> {
     this.#waiting.delete(peer)
     const last: S[] = []
     if (waiting) {
-      const state = this.#stateOf(waiting.local, waiting.remote) ?? 'CLOSED'
+      const state = this.#stateOf(waiting.local, waiting.remote, step.tNs) ?? 'CLOSED'
       if (state !== 'FIN-WAIT-2') last.push({ ...waiting, tNs: step.tNs, to: state })
     }
 
     if (from !== 'FIN-WAIT-2' && from !== 'CLOSING') return [...last, step]
-    const state = this.#stateOf(local, remote)
+    const state = this.#stateOf(local, remote, step.tNs)
     if (state === undefined) return [...last, step]
     if (from === 'FIN-WAIT-2' && !this.#finished.has(peer)) {
       this.#waiting.set(own, step)

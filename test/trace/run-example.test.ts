@@ -7,6 +7,7 @@ import { ROOT } from '../../lib/catalogue/index.ts'
 import type { JsEvent } from '../../lib/trace/recording.ts'
 import { type RunOptions, type RunResult, runExample } from '../../lib/trace/run-example.ts'
 import { hasProc, processesWith, readerEnv } from '../cli/terminal.ts'
+import { entryOf as madeEntry } from './entries.ts'
 import { Programs } from './programs.ts'
 
 const programs = new Programs()
@@ -23,21 +24,8 @@ import { connect } from 'node:net'
 connect(Number(process.argv[3]), '127.0.0.1').on('data', data => console.log(String(data)))
 `
 
-/** An example made of two programs that exist only here. */
-function entryOf(server: string, client: string, more: Partial<Example> = {}): CatalogueEntry {
-  const example: Example = {
-    name: 'test',
-    shows: 'A test.',
-    transport: 'tcp',
-    port: 0,
-    server: { file: relative(programs.folder, programs.write(server)) },
-    client: { file: relative(programs.folder, programs.write(client)) },
-    ...more,
-  }
-  const folder = relative(join(ROOT, 'chapters'), programs.folder)
-  const chapter = { id: '00', folder, title: 'Test', promise: 'Test.', examples: [example] }
-  return { id: '00/test', chapter, example }
-}
+const entryOf = (server: string, client: string, more: Partial<Example> = {}): CatalogueEntry =>
+  madeEntry(programs, server, client, more)
 
 interface Seen {
   result: RunResult
