@@ -86,7 +86,9 @@ export function layOut(events: readonly TraceEvent[], top: number): Layout {
 function linesOf(event: TraceEvent, columns: number, label: string): string[] {
   if (event.lane === 'state') return ['']
   const text = printable(event.lane === 'syscall' ? shortCall(event.text) : event.text)
-  const lines = wrapped(`${isPrint(event) ? '› ' : label}${text}`, columns)
+  // What a call returned stays with its sign.
+  const whole = event.lane === 'syscall' ? text.replace(/ = (\S[^=]*)$/, ' =\u00a0$1') : text
+  const lines = wrapped(`${isPrint(event) ? '› ' : label}${whole}`, columns)
   return event.end === 'server' ? lines.map(line => line.trimStart()) : lines
 }
 
