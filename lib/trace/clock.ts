@@ -1,4 +1,11 @@
 /**
+ * Events of different sources may stand in the wrong order when they are closer to each other than
+ * this. It is the error of the offset between the clocks, and of the kernel's own rounding, as it
+ * can be on a busy machine; on a quiet one it is about a microsecond.
+ */
+export const CLOCK_TOLERANCE_NS = 50_000
+
+/**
  * Nanoseconds to add to a time of day (`CLOCK_REALTIME`, as strace and tcpdump print it) to get the
  * time of `process.hrtime` (`CLOCK_MONOTONIC`, as programs and tracefs record it).
  *

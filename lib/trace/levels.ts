@@ -61,7 +61,9 @@ export class Levels {
   async #startStates(): Promise<void> {
     if (this.#cannotHave('state')) return
     const onTrace = (record: TraceRecord) => {
-      if (record.kind === 'state') for (const step of this.#timeWait.push(record)) this.#step(step)
+      // A socket in FIN-WAIT-1 that is closed as well "goes" to FIN-WAIT-1: that is no step.
+      if (record.kind !== 'state' || record.from === record.to) return
+      for (const step of this.#timeWait.push(record)) this.#step(step)
     }
     const trouble = await this.#startTracing(() =>
       startTracefs({ events: ['sock/inet_sock_set_state'], onTrace }),

@@ -1,0 +1,38 @@
+import { execFileSync, spawnSync } from 'node:child_process'
+import { chmodSync, mkdirSync, symlinkSync } from 'node:fs'
+import { join } from 'node:path'
+import { INSTANCE_PREFIX } from '../../lib/trace/tracefs.ts'
+
+const isRoot = process.platform === 'linux' && process.getuid?.() === 0
+const works = (command: string, ...args: string[]): boolean =>
+  spawnSync(command, args, { stdio: 'ignore' }).status === 0
+
+const MOUNT = 'mount -t tracefs nodev /sys/kernel/tracing'
+
+/** What this machine does not have. */
+export const lacks = {
+  python: !works('python3', '--version'),
+  strace: !works('strace', '-f', 'true'),
+  tcpdump: !isRoot || !works('tcpdump', '--version'),
+  tracefs: !isRoot || !works('unshare', '--mount', 'sh', '-c', MOUNT),
+  root: !isRoot,
+}
+
+/** The trace instances that a process has made, as long as they are there. */
+export function traceInstances(pid: number): string[] {
+  const list = `${MOUNT} && ls /sys/kernel/tracing/instances`
+  const names = execFileSync('unshare', ['--mount', 'sh', '-c', list], { encoding: 'utf8' })
+  return names.split('\n').filter(name => name.startsWith(`${INSTANCE_PREFIX}${pid}-`))
+}
+
+/** A folder in which there are these commands only: a PATH for a machine without the others. */
+export function pathWith(folder: string, commands: readonly string[]): string {
+  const bin = join(folder, 'bin')
+  mkdirSync(bin)
+  for (const command of commands) {
+    const file = execFileSync('sh', ['-c', `command -v ${command}`], { encoding: 'utf8' }).trim()
+    symlinkSync(file, join(bin, command))
+  }
+  chmodSync(folder, 0o755)
+  return bin
+}
