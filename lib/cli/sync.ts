@@ -7,7 +7,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type CatalogueEntry, loadChapters, ROOT, scriptsOf } from '../catalogue/index.ts'
 import { markdownFiles, recordExample } from '../docs/documents.ts'
-import { embedNeeds, findEmbeds, normalise, renderEmbed, replaceEmbeds } from '../docs/embed.ts'
+import { findEmbeds, needsOf, normalise, renderEmbed, replaceEmbeds } from '../docs/embed.ts'
 import {
   pictureOf,
   readRecording,
@@ -52,9 +52,9 @@ async function syncDocument(name: string): Promise<void> {
   const before = readFileSync(join(ROOT, name), 'utf8')
   const bodies: string[] = []
   for (const embed of findEmbeds(before)) {
-    const missing = embedNeeds(embed)
-    if (missing !== undefined) {
-      console.log(`${name}: ${embed.what} is left as it is (needs ${missing})`)
+    const { lacks } = needsOf(embed)
+    if (lacks !== undefined) {
+      console.log(`${name}: ${embed.what} is left as it is (needs ${lacks})`)
       bodies.push(embed.body)
       continue
     }

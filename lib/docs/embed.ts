@@ -11,7 +11,7 @@ import { claimTable, readRecorded } from '../textbook/document.ts'
 import { loadExperiments } from '../textbook/load.ts'
 import type { TraceEvent } from '../trace/recording.ts'
 import { TextTimeline } from '../trace/render-text.ts'
-import { runSession, sessionNeeds, sessionShape } from './session.ts'
+import { runSession, sessionLacks, sessionNeeds, sessionShape } from './session.ts'
 
 /**
  * Parts of a Markdown file that are generated. Each stands between a comment that says what it is
@@ -86,9 +86,14 @@ export async function renderEmbed(embed: Embed, sources: EmbedSources): Promise<
   }
 }
 
-/** What this machine lacks to make an embed's body, or undefined. */
-export function embedNeeds({ kind, what }: Pick<Embed, 'kind' | 'what'>): string | undefined {
-  return kind === 'session' ? sessionNeeds(what) : undefined
+/** What is needed to make an embed's body, and what of that this machine lacks, if anything. */
+export function needsOf({ kind, what }: Pick<Embed, 'kind' | 'what'>): {
+  needs: string[]
+  lacks: string | undefined
+} {
+  return kind === 'session'
+    ? { needs: sessionNeeds(what), lacks: sessionLacks(what) }
+    : { needs: [], lacks: undefined }
 }
 
 /**

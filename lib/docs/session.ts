@@ -36,7 +36,7 @@ const SESSIONS: Record<string, Session> = {
     root: false,
     run: async at => {
       const calls = '-e trace=%network,read,write,close'
-      const command = `strace -f -ttt -yy ${calls} ${CLIENT} --message hello 2>&1 | grep 'AF_INET\\|TCP:'`
+      const command = `strace -ttt -yy ${calls} ${CLIENT} --message hello 2>&1 | grep 'AF_INET\\|TCP:'`
       return at.shown(command, await at.shell(command))
     },
   },
@@ -96,14 +96,20 @@ const SESSIONS: Record<string, Session> = {
   },
 }
 
-/** Why a session cannot be run on this machine, or undefined. */
-export function sessionNeeds(name: string): string | undefined {
+/** What a session needs on any machine: `Linux`, `tcpdump`, `root`. */
+export function sessionNeeds(name: string): string[] {
   const session = SESSIONS[name]
   if (!session) throw new Error(`no session "${name}": correct the comment`)
-  if (process.platform !== 'linux') return 'Linux'
-  const missing = session.tools.find(tool => spawnSync('which', [tool]).status !== 0)
-  if (missing !== undefined) return missing
-  return session.root && process.getuid?.() !== 0 ? 'root' : undefined
+  return ['Linux', ...session.tools, ...(session.root ? ['root'] : [])]
+}
+
+/** Which of its needs this machine does not meet, or undefined. */
+export function sessionLacks(name: string): string | undefined {
+  return sessionNeeds(name).find(need => {
+    if (need === 'Linux') return process.platform !== 'linux'
+    if (need === 'root') return process.getuid?.() !== 0
+    return spawnSync('which', [need]).status !== 0
+  })
 }
 
 /**

@@ -2,8 +2,8 @@ import { describe, expect, test } from 'vitest'
 import { type CatalogueEntry, loadChapters } from '../../lib/catalogue/index.ts'
 import { recordExample } from '../../lib/docs/documents.ts'
 import {
-  embedNeeds,
   findEmbeds,
+  needsOf,
   normalise,
   renderEmbed,
   replaceEmbeds,
@@ -39,10 +39,10 @@ for (const { name, text } of documents) {
       )
     })
     for (const embed of embeds) {
-      const needs = embedNeeds(embed)
-      const where = embed.kind === 'session' ? ` (needs ${embed.what}, root)` : ''
-      test.skipIf(needs !== undefined)(
-        `shows ${embed.kind} ${embed.what} as it is, or npm run docs:sync mends it${where}`,
+      const { needs, lacks } = needsOf(embed)
+      const where = needs.length > 0 ? ` (needs ${needs.join(', ')})` : ''
+      test.skipIf(lacks !== undefined)(
+        `shows ${embed.kind} ${embed.what} as it is (npm run docs:sync mends it)${where}`,
         async () => {
           const body = await renderEmbed(embed, { chapters, run })
           expect(normalise(embed)).toBe(normalise({ ...embed, body }))
@@ -92,7 +92,7 @@ describe('generated parts', () => {
   })
 
   test('name a session that does not exist', () => {
-    expect(() => embedNeeds({ kind: 'session', what: 'nothing' })).toThrow(
+    expect(() => needsOf({ kind: 'session', what: 'nothing' })).toThrow(
       'no session "nothing": correct the comment',
     )
   })
