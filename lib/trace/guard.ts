@@ -23,7 +23,9 @@ export function startGuard(
   args: readonly string[],
   prefix: readonly string[] = [],
 ): Guard {
-  const [command = 'sh', ...rest] = [...prefix, 'sh', '-c', script, 'sh', ...args]
+  // With us its output has gone: a word on it (`Terminated`) must not end the shell before its time.
+  const robust = `trap '' PIPE\n${script}`
+  const [command = 'sh', ...rest] = [...prefix, 'sh', '-c', robust, 'sh', ...args]
   const child = spawn(command, rest, { stdio: ['pipe', 'pipe', 'pipe'], detached: true })
   child.stdin.on('error', () => {}) // it may have ended already
   let said = ''

@@ -1,0 +1,171 @@
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { chmodSync, mkdirSync, readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
+import { afterAll, describe, expect, test, vi } from 'vitest'
+import { type CatalogueEntry, ROOT } from '../../lib/catalogue/index.ts'
+import type { TraceEvent } from '../../lib/trace/recording.ts'
+import { hasProc, processesWith, readerEnv } from '../cli/terminal.ts'
+import { entryOf } from './entries.ts'
+import { Programs } from './programs.ts'
+import { lacks, pathWith, traceInstances } from './tools.ts'
+
+const programs = new Programs()
+afterAll(() => programs.remove())
+
+const MODULE = new URL('../../lib/trace/trace-example.ts', import.meta.url).href
+
+/** A program that traces an example, and prints what it gets, a line of JSON each. */
+const tracer = (entry: CatalogueEntry): string =>
+  programs.write(`
+import { LANES } from ${JSON.stringify(new URL('recording.ts', MODULE).href)}
+import { traceExample } from ${JSON.stringify(MODULE)}
+const print = what => console.log(JSON.stringify(what))
+print(await traceExample(${JSON.stringify(entry)}, {
+  lanes: LANES, onEvent: print, onLane: (lane, status) => print({ [lane]: status }) }))`)
+
+const nodeArgs = (file: string): string[] => ['--import', 'tsx', file]
+
+/** Talks without an end, until it is killed. */
+const [server, client] = [
+  `
+import { createServer } from 'node:net'
+const [flag, where] = process.argv.slice(2)
+const server = createServer(peer => peer.on('error', () => {}).on('data', data => peer.write(data)))
+server.listen(flag === '--path' ? where : Number(where), () => console.log('listening ' + (server.address().port ? '127.0.0.1:' + server.address().port : where)))`,
+  `
+import { connect } from 'node:net'
+const [flag, where] = process.argv.slice(2)
+const socket = connect(flag === '--path' ? where : Number(where)).on('error', () => {}).resume()
+setInterval(() => socket.write('tick'), 10)`,
+]
+
+/** A generator of numbers in 0..1: the same ones in each run of the test. */
+function seeded(seed: number): () => number {
+  let state = seed
+  return () => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0
+    return state / 2 ** 32
+  }
+}
+
+const SIGNALS = ['SIGKILL', 'SIGTERM', 'SIGINT'] as const
+/** The latest moment: by then the programs have been talking for a while. */
+const LATEST_MS = 1800
+
+describe.skipIf(!hasProc || lacks.strace || lacks.tcpdump || lacks.tracefs)('traceExample', () => {
+  test('leaves no process, trace instance or file when it is killed at any moment (needs root, strace, tcpdump)', async () => {
+    const random = seeded(7)
+    const files = [
+      tracer(entryOf(programs, server, client)),
+      tracer(entryOf(programs, server, client, { transport: 'unix', port: null })),
+    ]
+    const attempts = Array.from({ length: 12 }, (_, at) => ({
+      file: files[at % 3 === 2 ? 1 : 0]!,
+      signal: SIGNALS[at % SIGNALS.length]!,
+      // Early moments are short of events: the last ones are sure to find all running.
+      ms: at >= 10 ? LATEST_MS : random() * LATEST_MS,
+    }))
+    const most = { processes: 0, instances: 0, files: 0 }
+    for (let at = 0; at < attempts.length; at += 2) {
+      const pair = attempts.slice(at, at + 2).map(async ({ file, signal, ms }, one) => {
+        const folder = join(programs.folder, `tmp-${at + one}`)
+        mkdirSync(folder)
+        const env = readerEnv({ TMPDIR: folder })
+        const child = spawn(process.execPath, nodeArgs(file), { cwd: ROOT, env, stdio: 'ignore' })
+        // The moment is what is tested: here the time is not waited for, but chosen.
+        await new Promise(resolve => setTimeout(resolve, ms))
+        const ours = () => readdirSync(folder).filter(name => name.startsWith('socket-kit-'))
+        most.processes = Math.max(most.processes, processesWith(env.KIT_MARK).length)
+        most.instances = Math.max(most.instances, traceInstances(child.pid!).length)
+        most.files = Math.max(most.files, ours().length)
+        const exit = once(child, 'exit')
+        child.kill(signal)
+        await exit
+        const what = `${signal} after ${Math.round(ms)} ms`
+        await vi.waitFor(() => expect(processesWith(env.KIT_MARK), what).toEqual([]), 30_000)
+        expect(traceInstances(child.pid!), what).toEqual([])
+        expect(ours(), what).toEqual([])
+      })
+      await Promise.all(pair)
+    }
+    // There was something to be left behind.
+    expect(most.processes).toBeGreaterThan(8)
+    expect(most.instances).toBe(2)
+    expect(most.files).toBe(1)
+  })
+})
+
+/** An unprivileged user, where that one can run Node here. */
+const NOBODY = { uid: 65534, gid: 65534 }
+const canBeNobody =
+  !lacks.root &&
+  spawnSync(process.execPath, ['--import', 'tsx', '-e', '0'], { cwd: ROOT, ...NOBODY }).status === 0
+
+/** What a tracer printed, each line read. */
+async function printed(child: ChildProcess): Promise<Record<string, unknown>[]> {
+  const [out, errors] = await Promise.all([text(child.stdout!), text(child.stderr!)])
+  expect(errors).toBe('')
+  return out
+    .trim()
+    .split('\n')
+    .map(line => JSON.parse(line))
+}
+
+describe('traceExample without the tools', () => {
+  const entry = entryOf(
+    programs,
+    server,
+    client.replace(
+      /setInterval.*/,
+      `socket.on('connect', () => setTimeout(() => socket.end('bye'), 50))`,
+    ),
+  )
+
+  test.skipIf(!canBeNobody)(
+    'runs the example, samples the states, and says what would bring the rest (needs root, to do without it)',
+    async () => {
+      const folder = join(programs.folder, 'nobody')
+      mkdirSync(folder)
+      chmodSync(programs.folder, 0o755)
+      const PATH = pathWith(folder, ['sh', 'cat', 'mktemp', 'rm'])
+      const env = { ...readerEnv({ PATH }), TMPDIR: '/tmp' }
+      const child = spawn(process.execPath, nodeArgs(tracer(entry)), { cwd: ROOT, env, ...NOBODY })
+      const lines = await printed(child)
+      const lanes = Object.assign({}, ...lines.filter(line => !('lane' in line)))
+      expect(lanes).toMatchObject({
+        js: 'live',
+        syscall: 'missing: strace is not installed (apt-get install strace)',
+        packet: 'missing: tcpdump is not installed (apt-get install tcpdump)',
+        state: 'sampled',
+        tcp: 'missing: needs root (sudo npm run trace -- 00/test)',
+        client: { code: 0, signal: null },
+      })
+      const steps = (lines as unknown as TraceEvent[]).filter(event => event.lane === 'state')
+      const told = steps.map(({ end, from, to }) => `${end} ${from} ${to}`)
+      expect(told).toContain('server CLOSED LISTEN')
+      expect(told).toContain('client CLOSED ESTABLISHED')
+    },
+  )
+
+  test.skipIf(!canBeNobody || lacks.strace || lacks.tcpdump)(
+    'has system calls without root, and says that packets need it (needs root, to do without it)',
+    async () => {
+      const child = spawn(process.execPath, nodeArgs(tracer(entry)), {
+        ...{ cwd: ROOT, ...NOBODY },
+        env: { ...readerEnv(), TMPDIR: '/tmp' },
+      })
+      const lines = await printed(child)
+      const lanes = Object.assign({}, ...lines.filter(line => !('lane' in line)))
+      expect(lanes).toMatchObject({
+        syscall: 'live',
+        packet: 'missing: tcpdump may not capture: it needs root (sudo npm run trace -- 00/test)',
+      })
+      const calls = (lines as unknown as TraceEvent[]).filter(({ lane }) => lane === 'syscall')
+      expect(calls.map(({ text }) => text)).toContainEqual(
+        expect.stringMatching(/^read\(\d+, "bye", 65536\) = 3$/),
+      )
+    },
+  )
+})
