@@ -31,16 +31,14 @@ export interface RunOptions {
   observer?: Observer
 }
 
-/** Who watches a run from outside: at other levels than that of the programs. */
+/** Who watches the programs from outside, by running them in another command. */
 export interface Observer {
   /** The command to run in the place of a program's own; may write on descriptor `OBSERVER_FD`. */
-  wrap?: (command: readonly string[]) => readonly string[]
+  wrap: (command: readonly string[]) => readonly string[]
   /** Called when a program has started; `output`: what comes from `OBSERVER_FD`. */
-  onStart?: (end: End, pid: number, output: Readable) => void
-  /** The client waits for this. It must not fail. */
-  ready?: () => Promise<void>
+  onStart: (end: End, pid: number, output: Readable) => void
   /** Where the programs of a Unix example will meet. */
-  onPath?: (path: string) => void
+  onPath: (path: string) => void
 }
 
 /** The descriptor of the programs, or of what runs them, that an observer reads from. */
@@ -59,7 +57,7 @@ export async function runExample(entry: CatalogueEntry, options: RunOptions): Pr
   if (entry.example.transport !== 'unix') return runPrograms(entry, options)
   const folder = await temporaryFolder(tmpdir(), 'socket-kit-')
   const path = join(folder.path, 'example.sock')
-  options.observer?.onPath?.(path)
+  options.observer?.onPath(path)
   try {
     return await runPrograms(entry, options, path)
   } finally {
@@ -72,7 +70,7 @@ async function runPrograms(
   options: RunOptions,
   path?: string,
 ): Promise<RunResult> {
-  const { signal, observer } = options
+  const { signal } = options
   const start = (end: End, program: Program, port: string) => {
     const where = path === undefined ? ['--port', port] : ['--path', path]
     const file = join(ROOT, 'chapters', chapter.folder, program.file)
@@ -95,8 +93,8 @@ async function runPrograms(
   if (signal?.aborted) stop()
 
   try {
-    const [where] = await Promise.all([server.listening, observer?.ready?.()])
-    if (where !== undefined && !signal?.aborted && !timedOut) {
+    const where = await server.listening
+    if (where !== undefined && !signal?.aborted) {
       const port = /:(\d+)$/.exec(where)?.[1] ?? ''
       client = start('client', example.demo ?? example.client, port)
       await client.ended
@@ -126,16 +124,16 @@ class Running {
   constructor(end: End, file: string, args: string[], { onEvent, observer }: RunOptions) {
     // A --import hook of our caller's (tsx) is not handed down in execArgv: name it.
     const own = [process.execPath, '--import', 'tsx', '--import', HOOK, file, ...args]
-    const [command = '', ...rest] = observer?.wrap?.(own) ?? own
-    const child = spawn(command, rest, {
+    const [command = '', ...rest] = observer?.wrap(own) ?? own
+    const child: ChildProcess = spawn(command, rest, {
       cwd: ROOT,
       env: { ...process.env, KIT_TRACE_FD: '3', KIT_LIFELINE_FD: '4' },
-      stdio: ['ignore', 'pipe', 'pipe', 'pipe', 'pipe', observer?.wrap ? 'pipe' : 'ignore'],
+      stdio: ['ignore', 'pipe', 'pipe', 'pipe', 'pipe', ...(observer ? ['pipe' as const] : [])],
     })
     this.#child = child
-    if (observer?.wrap && child.pid !== undefined) {
+    if (observer && child.pid !== undefined) {
       const stdio: readonly unknown[] = child.stdio
-      observer.onStart?.(end, child.pid, stdio[OBSERVER_FD] as Readable)
+      observer.onStart(end, child.pid, stdio[OBSERVER_FD] as Readable)
     }
 
     createInterface({ input: child.stdio[3] as Readable }).on('line', line => {

@@ -13,7 +13,7 @@ export interface TraceOptions {
   lanes: readonly Lane[]
   /** Called for every event as it comes in: in order for each source, merged by the caller. */
   onEvent: (event: TraceEvent) => void
-  /** Called once for each wanted lane, before the client starts: whether it is there, or why not. */
+  /** Called once for each wanted lane, before the programs start: whether it is there, or why not. */
   onLane: (lane: Lane, status: LaneStatus) => void
   /** Ends the run early: both programs and all observers are stopped. */
   signal?: AbortSignal
@@ -45,28 +45,30 @@ export async function traceExample(
   const { lanes, onEvent, onLane, signal, limitMs } = options
   const levels = new Levels(entry, { lanes, onEvent, onLane })
   if (lanes.includes('js')) onLane('js', 'live')
-  const wantsCalls = lanes.includes('syscall')
-  const trouble = wantsCalls ? await straceTrouble() : undefined
-  if (wantsCalls) onLane('syscall', trouble === undefined ? 'live' : `missing: ${trouble}`)
-  const watching = levels.start()
-  const observer: Observer = {
-    ready: () => watching,
-    ...(wantsCalls && trouble === undefined ? straceObserver(onEvent) : {}),
-  }
+  const [hasCalls] = await Promise.all([
+    lanes.includes('syscall') && checkCalls(onLane),
+    levels.start(),
+  ])
   try {
     return await runExample(entry, {
-      observer,
       onEvent(event) {
         levels.learn(event)
         if (lanes.includes('js')) onEvent(event)
       },
+      ...(hasCalls && { observer: straceObserver(onEvent) }),
       ...(signal && { signal }),
       ...(limitMs !== undefined && { limitMs }),
     })
   } finally {
-    await watching
     await levels.stop()
   }
+}
+
+/** Whether there can be system calls; says so. */
+async function checkCalls(onLane: TraceOptions['onLane']): Promise<boolean> {
+  const trouble = await straceTrouble()
+  onLane('syscall', trouble === undefined ? 'live' : `missing: ${trouble}`)
+  return trouble === undefined
 }
 
 /** Runs each program under strace, and reads what it says. */
