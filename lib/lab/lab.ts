@@ -76,6 +76,13 @@ export class Lab {
     }
   }
 
+  /** The most bytes that one packet may have on an interface. */
+  mtu(name: string): number {
+    // Of this namespace, unlike what is mounted at /sys.
+    const text = execFileSync('ip', ['-o', 'link', 'show', 'dev', name], { encoding: 'utf8' })
+    return Number(/ mtu (\d+)/.exec(text)?.[1])
+  }
+
   /** Rows of the kernel's TCP table that have that port at either end. */
   table(port: number): TcpRow[] {
     return readTcpTable().filter(row => row.localPort === port || row.remotePort === port)

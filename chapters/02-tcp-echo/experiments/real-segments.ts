@@ -1,0 +1,92 @@
+/**
+ * What segments look like on a line with a real MTU: 400000 bytes from one host through a router to
+ * another, sent with `end()`, so that the FIN stands in the same queue.
+ */
+import { once } from 'node:events'
+import { connect } from 'node:net'
+import type { PeerProgram } from '../../../lib/lab/peer-process.ts'
+import { experiment } from '../../../lib/textbook/experiment.ts'
+
+interface Seen {
+  /** The option in the client's SYN: bytes. */
+  mss: number
+  /** Payload of the longest segment, and of the one with the FIN: bytes. */
+  longest: number
+  withFin: number
+  /** Bytes of a full packet on this line: its MTU. */
+  mtu: number
+  /** Payload of the SYN and of the SYN+ACK. */
+  handshake: number[]
+}
+
+const BYTES = 400_000
+const IP_HEADER = 20
+
+const server: PeerProgram<{ host: string }> = async (wire, { host }) => {
+  const { createServer } = await import('node:net')
+  createServer(socket => {
+    socket.on('error', () => {})
+    socket.resume().on('end', () => wire.send('end', socket.bytesRead))
+  }).listen(7000, host, () => wire.send('listening'))
+}
+
+export default experiment<Seen>({
+  title: '400000 bytes and a FIN over a line with an MTU of 1500, at 20 Mbit/s',
+  needs: ['namespace', 'tcpdump'],
+  claims: [
+    {
+      id: '2.6',
+      star: false,
+      says: 'The segments that set up and take down a connection are headers only.',
+      verdict: 'depends',
+      truth:
+        'They may carry data. A FIN that waits in the queue behind the last bytes goes out with them, in one segment.',
+      source: 'RFC 9293 section 3.5',
+      judge: ({ withFin, handshake }) => {
+        const observed = `SYN ${handshake[0]} bytes, SYN+ACK ${handshake[1]} bytes, FIN in a segment with ${withFin} bytes`
+        return { verdict: withFin > 0 ? 'depends' : 'holds', observed }
+      },
+      altered: seen => ({ ...seen, withFin: 0 }),
+    },
+    {
+      id: '2.9',
+      star: false,
+      says: 'The MSS is the maximum length of a segment.',
+      verdict: 'wrong',
+      truth:
+        'It counts payload, not the header: what the MTU leaves after 20 bytes of IP and 20 of TCP. Options, such as the time stamps, are taken from the payload.',
+      source: 'RFC 9293 section 3.7.1, RFC 6691',
+      judge: ({ mss, longest, mtu }) => {
+        const segment = mtu - IP_HEADER
+        const observed = `MTU ${mtu}, MSS ${mss}; the longest segment is ${segment} bytes long, ${longest} of them payload`
+        if (longest > mss) return { verdict: 'unclear', observed }
+        return { verdict: segment > mss ? 'wrong' : 'holds', observed }
+      },
+      altered: seen => ({ ...seen, mss: seen.mtu - IP_HEADER }),
+    },
+  ],
+
+  async run(lab, observe) {
+    const net = await lab.routed()
+    await net.slow('20mbit', 200_000)
+    observe(`a host, a router that forwards at 20 Mbit/s, and a second host at ${net.b}`)
+    const peer = lab.start(server, { host: net.b }, net.in.b)
+    await peer.message('listening')
+    const capture = await lab.capture('tcp port 7000', { interface: net.interface, marker: net.b })
+    const client = connect({ port: 7000, host: net.b })
+    client.on('error', () => {})
+    client.end(Buffer.alloc(BYTES))
+    observe(`the client sends ${(await peer.message('end')).value} bytes and a FIN`)
+    await once(client.resume(), 'close')
+    const packets = await capture.stop()
+
+    const mine = packets.filter(({ destination }) => destination === `${net.b}:7000`)
+    const fin = mine.find(({ flags }) => flags.includes('F'))
+    const longest = Math.max(...mine.map(({ len }) => len))
+    const mss = Number(/mss (\d+)/.exec(mine[0]?.options ?? '')?.[1])
+    const mtu = lab.mtu(net.interface)
+    const handshake = packets.filter(({ flags }) => flags.includes('S')).map(({ len }) => len)
+    observe(`${mine.length} segments; the last is [${fin?.flags}] with ${fin?.len} bytes`)
+    return { mss, longest, withFin: fin?.len ?? 0, mtu, handshake }
+  },
+})
