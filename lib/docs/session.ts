@@ -214,7 +214,9 @@ export function sessionShape(body: string): string[] {
     .map(line =>
       line
         .replace(/^\S+-\d+ +\[\d+\] \S+/, 'TASK')
-        .replaceAll(/\b[0-9A-F]{8}(:[0-9A-F]{4,8})?\b|\d+(\.\d+)*/g, 'N')
+        // Addresses in hex, times, and what is joined by a colon: ports, ranges of numbers.
+        .replaceAll(/\b[0-9A-F]{8}:[0-9A-F]{4,8}\b|\d+(\.\d+)*/g, 'N')
+        .replaceAll(/N(:N)+/g, 'N')
         .replaceAll(/ +/g, ' ')
         .trim(),
     )

@@ -84,6 +84,8 @@ describe('generated parts', () => {
     const fin = '1795234160.02 IP 127.0.0.1.43624 > 127.0.0.1.7020: Flags [F.], seq 11, ack 7'
     expect(session(ack, fin, ack)).toBe(session(fin.replaceAll('43624', '5'), ack))
     expect(session(ack, fin)).not.toBe(session(ack))
+    const data = (range: string) => session(`1795234160.03 IP Flags [P.], seq ${range}, ack 7`)
+    expect(data('12345678:12345684')).toBe(data('123:129'))
     const call = (result: string) => `[pid 1] 1.2 read(18<TCP:[1->2]>, "${result}`
     expect(session(call('hi", 65536) = 2'), call('", 65536) = 0'))).toBe(
       session(call('hi", 65536) = 2')),
