@@ -1,0 +1,118 @@
+/** A client connects and writes while the server's program stands still: who does the handshake? */
+import { once } from 'node:events'
+import { connect } from 'node:net'
+import { monotonicMs } from '../../../lib/lab/lab.ts'
+import type { PeerProgram } from '../../../lib/lab/peer-process.ts'
+import { experiment } from '../../../lib/textbook/experiment.ts'
+
+/** All times in milliseconds since the client called connect. */
+interface Seen {
+  connectedMs: number
+  writtenMs: number
+  acceptedMs: number
+  readMs: number
+  /** The server's side of the connection before accept: what the kernel's table says. */
+  before: { state: string; owned: boolean; bytes: number; waiting: number }
+}
+
+const BYTES = 5
+
+const server: PeerProgram<{ blockedMs: number }> = async (wire, { blockedMs }) => {
+  const { createServer } = await import('node:net')
+  const listener = createServer(socket => {
+    wire.send('accepted')
+    socket.on('error', () => {})
+    socket.once('data', () => wire.send('read'))
+  })
+  listener.listen(0, '127.0.0.1', () => {
+    const address = listener.address()
+    wire.send('listening', typeof address === 'object' && address?.port)
+    setImmediate(() => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, blockedMs))
+  })
+}
+
+const ms = (value: number) => `${Math.round(value)} ms`
+
+export default experiment<Seen>({
+  title: 'a client connects and writes 5 bytes; the server does not accept for a second',
+  needs: ['linux'],
+  claims: [
+    {
+      id: '1.13',
+      star: true,
+      says: 'The server calls accept; accept receives the SYN, sends the SYN+ACK and waits for the ACK.',
+      verdict: 'wrong',
+      truth:
+        'The kernel does the whole handshake, as soon as the program has called listen. accept only fetches a connection that is complete already.',
+      source: 'listen(2), accept(2)',
+      example: '01/accept-queue',
+      judge: ({ connectedMs, acceptedMs, before }) => {
+        const observed = `connected after ${ms(connectedMs)}; ${before.waiting} in the queue, ${before.state}, owned by ${before.owned ? 'a' : 'no'} process; accepted after ${ms(acceptedMs)}`
+        if (connectedMs >= acceptedMs) return { verdict: 'holds', observed }
+        const complete = before.state === 'ESTABLISHED' && !before.owned
+        return { verdict: complete ? 'wrong' : 'unclear', observed }
+      },
+      altered: seen => ({ ...seen, connectedMs: seen.acceptedMs + 1 }),
+    },
+    {
+      id: '1.14',
+      star: true,
+      says: 'accept returns when the third segment of the handshake arrives.',
+      verdict: 'depends',
+      truth:
+        'Not before it, but possibly much later: when the program gets round to it. The connection waits in the queue meanwhile.',
+      source: 'accept(2)',
+      example: '01/accept-queue',
+      judge: ({ connectedMs, acceptedMs }) => {
+        const observed = `accepted ${ms(acceptedMs - connectedMs)} after the handshake`
+        // Within a few milliseconds would be "when it arrives".
+        return { verdict: acceptedMs - connectedMs > 100 ? 'depends' : 'holds', observed }
+      },
+      altered: seen => ({ ...seen, acceptedMs: seen.connectedMs + 1 }),
+    },
+    {
+      id: '2.11',
+      star: true,
+      says: 'write returns when the kernel has taken the bytes, not when they have arrived.',
+      verdict: 'holds',
+      truth:
+        'The success of a write says that the bytes lie in the send buffer. Whether the other program will ever read them, only that program can tell.',
+      source: 'send(2), RFC 9293 section 3.9.1',
+      example: '02/buffers',
+      judge: ({ writtenMs, readMs, before }) => ({
+        verdict: writtenMs < readMs && before.bytes > 0 ? 'holds' : 'wrong',
+        observed: `written after ${ms(writtenMs)}, ${before.bytes} bytes wait in the peer's kernel, read after ${ms(readMs)}`,
+      }),
+      altered: seen => ({ ...seen, writtenMs: seen.readMs + 1 }),
+    },
+  ],
+
+  async run(lab, observe) {
+    const peer = lab.start(server, { blockedMs: 1000 })
+    const port = (await peer.message('listening')).value as number
+    observe('the server listens; then its program stands still for 1 s')
+    const startMs = monotonicMs()
+    const client = connect({ port, host: '127.0.0.1' })
+    client.on('error', () => {})
+    await once(client, 'connect')
+    const connectedMs = monotonicMs() - startMs
+    observe(`the client is connected after ${ms(connectedMs)}`)
+    await new Promise(resolve => client.write(Buffer.alloc(BYTES), resolve))
+    const writtenMs = monotonicMs() - startMs
+    const before = await lab.until('the bytes are in the server’s kernel', () => {
+      const rows = lab.table(port).filter(row => row.localPort === port)
+      const listener = rows.find(({ state }) => state === 'LISTEN')
+      const accepted = rows.find(({ rxQueue, state }) => rxQueue === BYTES && state !== 'LISTEN')
+      if (!listener || !accepted) return undefined
+      const { state, inode, rxQueue } = accepted
+      return { state, owned: inode !== 0, bytes: rxQueue, waiting: listener.rxQueue }
+    })
+    observe(`${BYTES} bytes are written after ${ms(writtenMs)}, and wait at the other side`)
+    const since = ({ tNs }: { tNs: number }) => tNs / 1e6 - startMs
+    const acceptedMs = since(await peer.message('accepted'))
+    const readMs = since(await peer.message('read'))
+    observe(`the server accepts after ${ms(acceptedMs)} and reads after ${ms(readMs)}`)
+    client.destroy()
+    return { connectedMs, writtenMs, acceptedMs, readMs, before }
+  },
+})

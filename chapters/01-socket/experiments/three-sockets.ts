@@ -1,0 +1,158 @@
+/** What one server and its clients look like from the kernel: sockets, descriptors, ports. */
+import { once } from 'node:events'
+import { readlinkSync } from 'node:fs'
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
+import { experiment } from '../../../lib/textbook/experiment.ts'
+
+interface Seen {
+  /** With one client: the states of all sockets of that port, and how many are different. */
+  states: string[]
+  inodes: number
+  /** Descriptors, and what the file system says they are. */
+  fds: { listening: number; accepted: number; client: number }
+  link: string
+  listeningInode: number
+  /** With many clients: how many of each port. */
+  clients: number
+  serverPorts: number
+  clientPorts: number
+  clientPortRange: { least: number; most: number; allowed: string }
+}
+
+const MANY = 200
+
+/** The descriptor of a socket or server. Node keeps it to itself: for curious people only. */
+const fdOf = (socket: unknown): number => (socket as { _handle: { fd: number } })._handle.fd
+
+export default experiment<Seen>({
+  title: `one client, then ${MANY}, all in one process`,
+  needs: ['linux'],
+  claims: [
+    {
+      id: '1.1',
+      star: true,
+      says: 'A socket is a file: a small integer that one can open, read, write and close.',
+      verdict: 'holds',
+      truth:
+        'The integer is a descriptor like that of a file, and in /proc/self/fd it stands beside them. Behind it is no path but a number, the same as in the table of sockets.',
+      source: 'socket(2), socket(7)',
+      example: '01/three-sockets',
+      judge: ({ fds, link, listeningInode }) => ({
+        verdict: link === `socket:[${listeningInode}]` ? 'holds' : 'wrong',
+        observed: `descriptor ${fds.listening} is ${link}, in the table of sockets ${listeningInode}`,
+      }),
+      altered: seen => ({ ...seen, link: '/dev/null' }),
+    },
+    {
+      id: '1.2',
+      star: true,
+      says: 'When one client talks to one server, three sockets are involved.',
+      verdict: 'holds',
+      truth: 'One that listens, and one at each end of the connection.',
+      source: 'accept(2)',
+      example: '01/three-sockets',
+      judge: ({ states, inodes }) => ({
+        verdict: states.length === 3 && inodes === 3 ? 'holds' : 'wrong',
+        observed: `${inodes} sockets: ${states.join(', ')}`,
+      }),
+      altered: seen => ({ ...seen, states: seen.states.slice(1), inodes: 2 }),
+    },
+    {
+      id: '1.3',
+      star: true,
+      says: 'accept returns a new descriptor; the listening one stays as it is and carries no data.',
+      verdict: 'holds',
+      truth:
+        'The listening socket only hands out connections. Each of them has its own descriptor.',
+      source: 'accept(2)',
+      example: '01/three-sockets',
+      judge: ({ fds, states }) => ({
+        verdict: fds.accepted !== fds.listening && states.includes('LISTEN') ? 'holds' : 'wrong',
+        observed: `descriptor ${fds.listening} listens, ${fds.accepted} was accepted, ${fds.client} is the client's`,
+      }),
+      altered: seen => ({ ...seen, fds: { ...seen.fds, accepted: seen.fds.listening } }),
+    },
+    {
+      id: '1.4',
+      star: true,
+      says: 'An accepted socket has the same port as the listening one.',
+      verdict: 'holds',
+      truth:
+        'A connection is named by both of its ends. So a server needs one port only, for as many clients as it likes.',
+      source: 'RFC 9293 section 3.3',
+      example: '01/three-sockets',
+      judge: ({ clients, serverPorts, clientPorts }) => ({
+        verdict: serverPorts === 1 ? 'holds' : 'wrong',
+        observed: `${clients} clients: ${serverPorts} port at the server's end, ${clientPorts} at the clients'`,
+      }),
+      altered: seen => ({ ...seen, serverPorts: seen.clients }),
+    },
+    {
+      id: '1.6',
+      star: true,
+      says: 'A client need not bind: the kernel picks a port for it when it connects.',
+      verdict: 'holds',
+      truth: 'It takes a free one of the ephemeral range, which is a kernel parameter.',
+      source: 'connect(2); ip(7), ip_local_port_range',
+      example: '01/addresses',
+      judge: ({ clientPorts, clients, clientPortRange: { least, most, allowed } }) => {
+        const [from = 0, to = 0] = allowed.split(/\s+/).map(Number)
+        const inRange = least >= from && most <= to
+        return {
+          verdict: clientPorts === clients && inRange ? 'holds' : 'wrong',
+          observed: `${clientPorts} ports for ${clients} clients, all between ${least} and ${most}; allowed ${allowed}`,
+        }
+      },
+      altered: seen => ({ ...seen, clientPortRange: { ...seen.clientPortRange, most: 65_535 } }),
+    },
+  ],
+
+  async run(lab, observe) {
+    const server = createServer().listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const { port } = server.address() as AddressInfo
+    const sockets: Socket[] = []
+    const meet = async () => {
+      const accepting = once(server, 'connection')
+      const client = connect({ port, host: '127.0.0.1' })
+      const [accepted] = (await accepting) as [Socket]
+      if (client.connecting) await once(client, 'connect')
+      for (const socket of [client, accepted]) socket.on('error', () => {})
+      sockets.push(client, accepted)
+      return { client, accepted }
+    }
+
+    const { client, accepted } = await meet()
+    const rows = lab.table(port)
+    const fds = { listening: fdOf(server), accepted: fdOf(accepted), client: fdOf(client) }
+    const link = readlinkSync(`/proc/self/fd/${fds.listening}`)
+    const listeningInode = rows.find(({ state }) => state === 'LISTEN')?.inode ?? 0
+    const states = rows.map(({ state }) => state).sort()
+    observe(`one client: ${states.join(', ')}; descriptors ${Object.values(fds).join(', ')}`)
+
+    while (sockets.length < 2 * MANY) await meet()
+    const clients = sockets.filter((_, at) => at % 2 === 0)
+    const ports = clients.map(({ localPort }) => localPort!)
+    const serverPorts = new Set(sockets.filter((_, at) => at % 2).map(s => s.localPort)).size
+    observe(
+      `${MANY} clients: ${serverPorts} port at the server, ${new Set(ports).size} at the clients`,
+    )
+    for (const socket of sockets) socket.destroy()
+    server.close()
+    return {
+      states,
+      inodes: new Set(rows.map(({ inode }) => inode)).size,
+      fds,
+      link,
+      listeningInode,
+      clients: MANY,
+      serverPorts,
+      clientPorts: new Set(ports).size,
+      clientPortRange: {
+        least: Math.min(...ports),
+        most: Math.max(...ports),
+        allowed: lab.sysctl('net.ipv4.ip_local_port_range'),
+      },
+    }
+  },
+})
