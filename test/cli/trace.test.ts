@@ -1,0 +1,181 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { execa } from 'execa'
+import { afterAll, describe, expect, test } from 'vitest'
+import { ROOT } from '../../lib/catalogue/index.ts'
+import type { Recording } from '../../lib/trace/recording.ts'
+import { hasTerminal, kitProcesses, processesWith, readerEnv, Terminal } from './terminal.ts'
+
+const folder = mkdtempSync(join(tmpdir(), 'kit-trace-'))
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+const { scripts }: { scripts: Record<string, string> } = JSON.parse(
+  readFileSync(join(ROOT, 'package.json'), 'utf8'),
+)
+const commandOf = (script: string, args: readonly string[]): [string, string[]] => [
+  process.execPath,
+  [...scripts[script]!.split(' ').slice(1), ...args],
+]
+
+/** Runs what `npm run trace -- args` runs. */
+async function trace(args: readonly string[], script = 'trace', more: NodeJS.ProcessEnv = {}) {
+  const env = readerEnv(more)
+  const [program, rest] = commandOf(script, args)
+  const ran = await execa(program, rest, {
+    cwd: ROOT,
+    env,
+    extendEnv: false,
+    reject: false,
+    stdin: 'ignore',
+  })
+  expect(processesWith(env.KIT_MARK)).toEqual([])
+  return ran
+}
+
+const isRoot = process.getuid?.() === 0
+
+describe('npm run trace', () => {
+  test('prints the timeline of all levels, within 100 columns, each line in words', async () => {
+    const { stdout, exitCode, stderr } = await trace(['02/echo', '--relative'])
+    expect([exitCode, stderr]).toEqual([0, ''])
+    const lines = stdout.split('\n')
+    expect(lines[0]).toMatch(/^02\/echo {2}Every byte comes back/)
+    for (const line of lines) expect(line.length).toBeLessThanOrEqual(100)
+    for (const pattern of [
+      /^ {6}0\.0 {2}● {11}│ {2}listen\(127\.0\.0\.1:0\): become a server at this address$/m,
+      / {2}│ {11}● {2}connect 127\.0\.0\.1:\d+: the kernel at the other end has answered$/m,
+      / {2}│ {11}› {2}hello$/m,
+    ]) {
+      expect(stdout).toMatch(pattern)
+    }
+    const times = [...stdout.matchAll(/^ {0,8}(\d+\.\d) {2}/gm)].map(([, ms]) => Number(ms))
+    expect(times).toEqual(times.toSorted((a, b) => a - b))
+    if (!isRoot) return
+    for (const pattern of [
+      / SYN: client asks for a connection, sequence number 0 \(really \d+\)$/m,
+      / FIN-WAIT-1 → FIN-WAIT-2: my FIN was acknowledged; the peer may still send$/m,
+      / shutdown\(\d+, SHUT_WR\) = 0: "I have nothing more to send"$/m,
+      / = -1 EINPROGRESS: on its way; the/m,
+    ]) {
+      expect(stdout).toMatch(pattern)
+    }
+  })
+
+  test('writes JSON that is a recording, with every event, on standard output', async () => {
+    const { stdout, exitCode } = await trace(['02/echo', '--lanes', 'js', '--format', 'json'])
+    expect(exitCode).toBe(0)
+    const { meta, events }: Recording = JSON.parse(stdout)
+    expect(meta).toMatchObject({ example: '02/echo', node: process.version, lanes: { js: 'live' } })
+    expect(events[0]).toMatchObject({ tNs: 0, end: 'server', lane: 'js', event: 'listen()' })
+    expect(new Set(events.map(({ lane }) => lane))).toEqual(new Set(['js']))
+    const times = events.map(({ tNs }) => tNs)
+    expect(times).toEqual(times.toSorted((a, b) => a - b))
+  })
+
+  test.each([
+    ['picture.svg', /^<svg xmlns=/],
+    ['diagram.mmd', /^sequenceDiagram\n/],
+    ['timeline.txt', /^01\/unix {2}recorded on /],
+  ])('writes %s as its ending says, of one end', async (name, begins) => {
+    const out = join(folder, name)
+    const args = ['01/unix', '--lanes', 'js,syscalls', '--only', 'client', '--out', out]
+    const { stdout, exitCode } = await trace(args)
+    expect(exitCode).toBe(0)
+    expect(stdout).toMatch(new RegExp(`^wrote ${out}: \\d+ events$`))
+    const text = readFileSync(out, 'utf8')
+    expect(text).toMatch(begins)
+    expect(text).toContain('connect')
+    expect(text).not.toContain('accept')
+  })
+
+  test('says once what is missing, and why, where nothing but Node is at hand', async () => {
+    const { stdout, exitCode } = await trace(['02/echo', '--lanes', 'js,syscalls'], 'trace', {
+      PATH: folder,
+    })
+    expect(exitCode).toBe(0)
+    expect(stdout.match(/^no syscalls: .+$/gm)).toHaveLength(1)
+    expect(stdout).toContain('strace')
+    expect(stdout).toContain('›  hello')
+  })
+
+  test.each<[string[], string]>([
+    [[], 'which example? For instance npm run trace -- 02/echo (see npm run trace -- --help)'],
+    [['02/eco'], 'no example "02/eco": did you mean 02/echo? All: npm start -- --list'],
+    [['02', '01'], 'one example at a time, got 02 01 (see npm run trace -- --help)'],
+    [
+      ['02', '--lanes', 'js,packet'],
+      '--lanes: no lane "packet"; there are js, syscalls, states, packets, tcp (see npm run trace -- --help)',
+    ],
+    [
+      ['02', '--format', 'xml'],
+      '--format: no format "xml"; there are text, json, svg, mermaid (see npm run trace -- --help)',
+    ],
+    [
+      ['02', '--only', 'both'],
+      '--only: client or server, not "both" (see npm run trace -- --help)',
+    ],
+    [['02', '--nothing'], "Unknown option '--nothing' (see npm run trace -- --help)"],
+    [['02', '--out', folder], `--out: ${folder} is a folder; name a file in it`],
+    [['02', '--out', '/nowhere/x'], '--out: cannot write /nowhere/x: ENOENT'],
+  ])('refuses %j in one line, with exit code 2', async (args, message) => {
+    const { stdout, stderr, exitCode } = await trace(args)
+    expect([exitCode, stdout, stderr]).toEqual([2, '', message])
+  })
+
+  test('prints its usage', async () => {
+    const { stdout, exitCode } = await trace(['--help'])
+    expect(exitCode).toBe(0)
+    for (const option of ['--lanes', '--format', '--out', '--relative', '--only']) {
+      expect(stdout).toContain(`  ${option} `)
+    }
+    for (const line of stdout.split('\n')) expect(line.length).toBeLessThanOrEqual(100)
+  })
+})
+
+test('npm run record refuses what is not recorded, in one line', async () => {
+  const { stderr, exitCode } = await trace(['02/chat'], 'record')
+  expect(exitCode).toBe(2)
+  expect(stderr).toMatch(/^no recording of "02\/chat"; there are 01\/tcp, .*02\/echo/)
+})
+
+describe.skipIf(!hasTerminal)('in a terminal (needs python3 and its pty module)', () => {
+  test('Ctrl-C ends npm run trace with 130, and leaves nothing', async () => {
+    const terminal = new Terminal(commandOf('trace', ['01/accept-queue']))
+    try {
+      await terminal.until(() => kitProcesses(terminal.mark).length > 0, 'a program ran')
+      await terminal.shows('blocked 2000 ms')
+      terminal.type('\u0003')
+      expect(await terminal.ended).toBe(130)
+      expect(terminal.text).toContain('stopped; both programs have ended')
+      expect(processesWith(terminal.mark)).toEqual([])
+    } finally {
+      terminal.kill()
+    }
+  })
+
+  test('Tab in the picker of npm start switches the four levels on, and off again', async () => {
+    const terminal = new Terminal(commandOf('start', []))
+    try {
+      await terminal.shows('Tab 4 levels: off')
+      terminal.type('02/echo')
+      await terminal.shows('02/echo█')
+      terminal.type('\t')
+      await terminal.shows('Tab 4 levels: on')
+      const before = terminal.text.length
+      terminal.type('\r')
+      await terminal.shows('● event or call of Node')
+      await terminal.shows('The same without the kernel: npm start 02/echo')
+      await terminal.shows('What next?')
+      // What was switched on stays so.
+      await terminal.shows('Tab 4 levels: on', before)
+      terminal.type('\t')
+      await terminal.shows('Tab 4 levels: off', before)
+      terminal.type('\u001b')
+      expect(await terminal.ended).toBe(0)
+      expect(terminal.raw).toContain('\u001b[36m')
+    } finally {
+      terminal.kill()
+    }
+  })
+})
