@@ -119,7 +119,8 @@ class Running {
   readonly ended: Promise<Exit>
   readonly #child: ChildProcess
   #lastError = ''
-  #stopped = false
+  /** What we have sent it. */
+  readonly #signals = new Set<NodeJS.Signals>()
 
   constructor(end: End, file: string, args: string[], { onEvent, observer }: RunOptions) {
     // A --import hook of our caller's (tsx) is not handed down in execArgv: name it.
@@ -155,7 +156,9 @@ class Running {
         resolve({ code: null, signal: null })
       })
       child.once('close', (code, signal) => {
-        if (code !== 0 && !this.#stopped) {
+        // One that dies at the moment at which we ask it to end has not died of that.
+        const isOurs = signal === null ? this.#signals.size > 0 : this.#signals.has(signal)
+        if (code !== 0 && !isOurs) {
           const how = signal ? `ended by ${signal}` : `exit code ${code}`
           const text = `${how}: ${this.said()}`
           onEvent({ tNs: Number(process.hrtime.bigint()), end, lane: 'js', event: 'exit', text })
@@ -173,9 +176,13 @@ class Running {
   /** Asks the program to end, and makes it end when it does not. */
   stop(): void {
     if (this.#child.exitCode !== null || this.#child.signalCode !== null) return
-    this.#stopped = true
-    this.#child.kill('SIGTERM')
-    const timer = setTimeout(() => this.#child.kill('SIGKILL'), GRACE_MS)
+    this.#signal('SIGTERM')
+    const timer = setTimeout(() => this.#signal('SIGKILL'), GRACE_MS)
     this.#child.once('close', () => clearTimeout(timer))
+  }
+
+  #signal(signal: NodeJS.Signals): void {
+    this.#signals.add(signal)
+    this.#child.kill(signal)
   }
 }

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { Merger } from '../../lib/trace/merge.ts'
-import type { TraceEvent } from '../../lib/trace/recording.ts'
+import { LANES, type TraceEvent } from '../../lib/trace/recording.ts'
 import { event } from './events.ts'
 
 const HOLD_MS = 100
@@ -65,4 +65,11 @@ test('Merger with an endless hold gives everything at the end', () => {
   merger.push(first)
   expect(merger.ready(Number.MAX_SAFE_INTEGER)).toEqual([])
   expect(merger.flush()).toEqual([first, second])
+})
+
+test('Merger puts causes before effects where both have the same time', () => {
+  const merger = new Merger(0)
+  const lanes = LANES.map(lane => ({ ...event('server', 1, lane), lane }) as TraceEvent)
+  for (const each of [...lanes].reverse()) merger.push(each)
+  expect(merger.ready(1e6).map(({ lane }) => lane)).toEqual(LANES)
 })
