@@ -60,13 +60,14 @@ export class Lab {
     return dropPackets(match, inside)
   }
 
-  /** Captures packets on an interface (default: loopback): see `startTcpdump`. */
+  /** Captures packets on an interface (default: loopback), with their bytes: see `startTcpdump`. */
   async capture(
     filter: string,
     on = { interface: 'lo', marker: '127.0.0.1' },
   ): Promise<LabCapture> {
     const packets: TimedPacket[] = []
-    const capture = await startTcpdump({ ...on, filter, onPacket: packet => packets.push(packet) })
+    const onPacket = (packet: TimedPacket) => packets.push(packet)
+    const capture = await startTcpdump({ ...on, filter, onPacket, bytes: true })
     return {
       packets,
       async stop() {

@@ -55,3 +55,8 @@ function parseEndpoint(text: string): string | undefined {
   if (at < 0 || (!address.includes(':') && address.split('.').length !== 4)) return undefined
   return endpoint(address, Number(text.slice(at + 1)))
 }
+
+/** The bytes of one line of `tcpdump -x`: `\t0x0010:  7f00 0001 1b6c`. */
+export function parseHex(line: string): Buffer {
+  return Buffer.from(line.slice(line.indexOf(':') + 1).replaceAll(/\s/g, ''), 'hex')
+}

@@ -4,10 +4,14 @@ import { createInterface } from 'node:readline'
 import { endpoint } from '../program/endpoint.ts'
 import { realtimeToMonotonic } from './clock.ts'
 import { RUN, startGuard } from './guard.ts'
-import { type CapturedPacket, parsePacket } from './parse-tcpdump.ts'
+import { type CapturedPacket, parseHex, parsePacket } from './parse-tcpdump.ts'
 
 /** A packet with the time of `process.hrtime`. */
-export type TimedPacket = Omit<CapturedPacket, 'realtimeNs'> & { tNs: number }
+export type TimedPacket = Omit<CapturedPacket, 'realtimeNs'> & {
+  tNs: number
+  /** With the option `bytes`: the first 100 or so, from the IP header on. */
+  bytes?: Buffer
+}
 
 export interface CaptureOptions {
   /** Interface, as tcpdump's `-i` takes it. */
@@ -18,6 +22,8 @@ export interface CaptureOptions {
   onPacket: (packet: TimedPacket) => void
   /** An address behind the interface: a marker sent there is seen. Default `127.0.0.1`. */
   marker?: string
+  /** Also deliver the packets' first bytes. They are complete when `stop` has settled. */
+  bytes?: boolean
 }
 
 export interface Capture {
@@ -43,7 +49,7 @@ const ARGS = [
  * @see tcpdump(8)
  */
 export async function startTcpdump(options: CaptureOptions): Promise<Capture> {
-  const { filter, onPacket, marker = '127.0.0.1' } = options
+  const { filter, onPacket, marker = '127.0.0.1', bytes = false } = options
   const socket = createSocket(marker.includes(':') ? 'udp6' : 'udp4')
   // An answer that nobody listens is of no interest.
   socket.on('error', () => {})
@@ -51,7 +57,8 @@ export async function startTcpdump(options: CaptureOptions): Promise<Capture> {
   await once(socket, 'listening')
   const own = `udp and src port ${socket.address().port} and dst port ${socket.address().port}`
   const where = ['-i', options.interface]
-  const command = ['tcpdump', ...ARGS, ...where, `(${filter}) or (${own})`]
+  const hex = bytes ? ['-x'] : []
+  const command = ['tcpdump', ...ARGS, ...hex, ...where, `(${filter}) or (${own})`]
   const { child, end } = startGuard(RUN, command)
   let said = 'it said nothing'
   createInterface({ input: child.stderr }).on('line', line => {
@@ -62,8 +69,14 @@ export async function startTcpdump(options: CaptureOptions): Promise<Capture> {
 
   const offset = realtimeToMonotonic()
   const mine = endpoint(marker, socket.address().port)
+  let latest: TimedPacket | undefined
   let awaited: { length: number; seen: () => void } | undefined
   createInterface({ input: child.stdout }).on('line', line => {
+    if (line.startsWith('\t0x')) {
+      if (latest) latest.bytes = Buffer.concat([latest.bytes ?? Buffer.alloc(0), parseHex(line)])
+      return
+    }
+    latest = undefined
     const packet = parsePacket(line)
     if (!packet) return
     if (packet.protocol === 'udp' && packet.destination === mine) {
@@ -71,7 +84,8 @@ export async function startTcpdump(options: CaptureOptions): Promise<Capture> {
       return
     }
     const { realtimeNs, ...rest } = packet
-    onPacket({ ...rest, tNs: Number(realtimeNs + offset) })
+    latest = { ...rest, tNs: Number(realtimeNs + offset) }
+    onPacket(latest)
   })
 
   /** Sends markers of that many bytes until one is seen. */

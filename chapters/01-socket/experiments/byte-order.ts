@@ -1,0 +1,80 @@
+/** How a number of two bytes is written in memory, in a buffer, and on the wire. */
+import { once } from 'node:events'
+import { connect, createServer, isIPv6 } from 'node:net'
+import { endianness } from 'node:os'
+import { experiment } from '../../../lib/textbook/experiment.ts'
+
+interface Seen {
+  cpu: string
+  /** 8080 in hexadecimal: big-endian, little-endian, and in the SYN that goes to that port. */
+  big: string
+  little: string
+  wire: string
+  /** What the little-endian bytes mean to a reader who takes them as big-endian. */
+  misread: number
+  isIPv6: boolean
+}
+
+const PORT = 8080
+const ADDRESS = '1030:C9B4:FF12:48AA:1A2B'
+
+export default experiment<Seen>({
+  title: 'port 8080 in a buffer and in a segment',
+  needs: ['namespace', 'tcpdump'],
+  claims: [
+    {
+      id: '1.10',
+      star: true,
+      says: 'Networks are big-endian: convert numbers, and never rely on the order of your CPU.',
+      verdict: 'holds',
+      truth:
+        'The most significant byte comes first on the wire, on every machine. Node leaves no choice to luck: writeUInt16BE and writeUInt16LE say which one you mean.',
+      source: 'RFC 791 appendix B, byteorder(3)',
+      example: '01/addresses',
+      judge: ({ cpu, big, little, wire, misread }) => {
+        const observed = `8080 on the wire ${wire}, big-endian ${big}, little-endian ${little} (misread: ${misread}), CPU ${cpu}`
+        return { verdict: wire === big && wire !== little ? 'holds' : 'wrong', observed }
+      },
+      altered: seen => ({ ...seen, wire: seen.little }),
+    },
+    {
+      id: '1.11',
+      star: false,
+      says: `"${ADDRESS}" is an IPv6 address.`,
+      verdict: 'wrong',
+      truth:
+        'An IPv6 address has eight groups. Fewer can be written only with "::", which stands for as many zeros as are missing.',
+      source: 'RFC 4291 section 2.2',
+      judge: ({ isIPv6 }) => ({
+        verdict: isIPv6 ? 'holds' : 'wrong',
+        observed: `net.isIPv6("${ADDRESS}") is ${isIPv6}; it has ${ADDRESS.split(':').length} groups`,
+      }),
+      altered: seen => ({ ...seen, isIPv6: true }),
+    },
+  ],
+
+  async run(lab, observe) {
+    const buffer = Buffer.alloc(2)
+    buffer.writeUInt16BE(PORT)
+    const big = buffer.toString('hex')
+    buffer.writeUInt16LE(PORT)
+    const little = buffer.toString('hex')
+    const misread = buffer.readUInt16BE()
+    observe(`${PORT} as big-endian ${big}, as little-endian ${little}`)
+
+    const server = createServer(socket => socket.on('error', () => {})).listen(PORT, '127.0.0.1')
+    await once(server, 'listening')
+    const capture = await lab.capture(`tcp dst port ${PORT}`)
+    const client = connect({ port: PORT, host: '127.0.0.1' })
+    await once(client, 'connect')
+    client.destroy()
+    server.close()
+    const [syn] = await capture.stop()
+    const bytes = syn?.bytes ?? Buffer.alloc(40)
+    // Behind the header of IP stand the source port and the destination port: two bytes each.
+    const tcp = (bytes.readUInt8(0) & 0x0f) * 4
+    const wire = bytes.subarray(tcp + 2, tcp + 4).toString('hex')
+    observe(`the SYN names its destination port with the bytes ${wire}`)
+    return { cpu: endianness(), big, little, wire, misread, isIPv6: isIPv6(ADDRESS) }
+  },
+})

@@ -1,0 +1,114 @@
+/** What becomes of connections when the listening socket goes: accepted ones, and queued ones. */
+import { once } from 'node:events'
+import { connect } from 'node:net'
+import type { PeerProgram } from '../../../lib/lab/peer-process.ts'
+import { experiment } from '../../../lib/textbook/experiment.ts'
+
+interface Seen {
+  /** After server.close(): sockets in LISTEN and in ESTABLISHED at the server's end. */
+  listening: number
+  established: number
+  /** What came back through the old connection, and what a new client got. */
+  echoed: string
+  newClient: string
+  /** What a client gets whose connection nobody had accepted when the listener went. */
+  queued: string
+}
+
+const server: PeerProgram<{ blocks: boolean }> = async (wire, { blocks }) => {
+  const { createServer } = await import('node:net')
+  const listener = createServer(socket => {
+    wire.send('accepted')
+    socket.on('error', () => {})
+    socket.pipe(socket)
+  })
+  listener.listen(0, '127.0.0.1', () => {
+    const address = listener.address()
+    wire.send('listening', typeof address === 'object' && address?.port)
+    if (blocks) setImmediate(() => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0))
+  })
+  await wire.receive('close')
+  listener.close()
+  wire.send('closed')
+}
+
+const codeOf = (socket: ReturnType<typeof connect>): Promise<string> =>
+  new Promise(resolve => {
+    socket.on('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? ''))
+    socket.on('close', () => resolve('closed without an error'))
+  })
+
+export default experiment<Seen>({
+  title: 'server.close() with a client connected; SIGKILL with a client in the queue',
+  needs: ['linux'],
+  claims: [
+    {
+      id: '1.23',
+      star: true,
+      says: 'Closing the listening socket leaves the established connections alone.',
+      verdict: 'holds',
+      truth:
+        'No segment is sent. Clients that are connected go on, new ones are refused: that is how a server stops without hurting anybody.',
+      source: 'close(2), RFC 9293 section 3.10.4',
+      example: '01/close-listener',
+      judge: ({ listening, established, echoed, newClient }) => ({
+        verdict: listening === 0 && established === 1 && echoed === 'hi' ? 'holds' : 'wrong',
+        observed: `${listening} in LISTEN, ${established} in ESTABLISHED, echo "${echoed}"; a new client: ${newClient}`,
+      }),
+      altered: seen => ({ ...seen, established: 0, echoed: '' }),
+    },
+    {
+      id: '1.24',
+      star: false,
+      says: 'Connections that wait in the accept queue die with the listening socket.',
+      verdict: 'holds',
+      truth:
+        'Nobody will ever accept them. The kernel resets them, though their clients had been told that they were connected.',
+      source: 'listen(2)',
+      judge: ({ queued }) => ({
+        verdict: queued === 'ECONNRESET' ? 'holds' : 'wrong',
+        observed: `a client in the queue: ${queued}`,
+      }),
+      altered: seen => ({ ...seen, queued: 'closed without an error' }),
+    },
+  ],
+
+  async run(lab, observe) {
+    const peer = lab.start(server, { blocks: false })
+    const port = (await peer.message('listening')).value as number
+    const client = connect({ port, host: '127.0.0.1' })
+    client.on('error', () => {})
+    await peer.message('accepted')
+    peer.tell('close')
+    await peer.message('closed')
+    const rows = await lab.until('the listener is gone', () => {
+      const own = lab.table(port).filter(row => row.localPort === port)
+      return own.every(({ state }) => state !== 'LISTEN') && own
+    })
+    observe(`server.close(): ${rows.map(({ state }) => state).join(', ')}`)
+    client.write('hi')
+    const [echoed] = await once(client, 'data')
+    observe(`the client still gets its echo: "${echoed}"`)
+    const newClient = await codeOf(connect({ port, host: '127.0.0.1' }))
+    observe(`a new client: ${newClient}`)
+    client.destroy()
+
+    const blocked = lab.start(server, { blocks: true })
+    const other = (await blocked.message('listening')).value as number
+    const waiting = connect({ port: other, host: '127.0.0.1' })
+    const end = codeOf(waiting)
+    await once(waiting, 'connect')
+    observe('a second server accepts nobody; its client is connected all the same')
+    await blocked.kill('SIGKILL')
+    const queued = await end
+    observe(`that server is killed; its client: ${queued}`)
+    const count = (state: string) => rows.filter(row => row.state === state).length
+    return {
+      listening: count('LISTEN'),
+      established: count('ESTABLISHED'),
+      echoed: String(echoed),
+      newClient,
+      queued,
+    }
+  },
+})

@@ -1,0 +1,84 @@
+/** The ways in which connect can fail at once, and who says so. */
+import { once } from 'node:events'
+import { type AddressInfo, connect, createServer, type NetConnectOpts } from 'node:net'
+import { experiment } from '../../../lib/textbook/experiment.ts'
+
+interface Seen {
+  /** Code of the error for each attempt. */
+  codes: Record<string, string>
+  /** The answer to the SYN for a port where nobody listens, and how long it took: microseconds. */
+  answer: string
+  answerUs: number
+}
+
+export default experiment<Seen>({
+  title: 'connect to where nobody is',
+  needs: ['namespace', 'tcpdump'],
+  claims: [
+    {
+      id: '1.25',
+      star: true,
+      says: 'A client that connects to a port where nobody listens gets ECONNREFUSED.',
+      verdict: 'holds',
+      truth:
+        'The kernel of that host answers with a RST, at once. It is good news: the host is there, and packets go both ways.',
+      source: 'RFC 9293 section 3.10.7.1',
+      example: '01/errors',
+      judge: ({ codes, answer, answerUs }) => ({
+        verdict: codes['a closed port'] === 'ECONNREFUSED' ? 'holds' : 'wrong',
+        observed: `[${answer}] ${answerUs} µs after the SYN; ${codes['a closed port']}`,
+      }),
+      altered: seen => ({ ...seen, codes: { ...seen.codes, 'a closed port': 'ETIMEDOUT' } }),
+    },
+    {
+      id: '1.27',
+      star: false,
+      says: 'When connect fails, the server is down.',
+      verdict: 'depends',
+      truth:
+        'Most failures come from one’s own side: no route, no neighbour, an address that is not ours, a port that is no port. The code of the error says which.',
+      source: 'connect(2)',
+      example: '01/errors',
+      judge: ({ codes }) => {
+        const observed = Object.entries(codes)
+          .map(([what, code]) => `${what}: ${code}`)
+          .join('; ')
+        return { verdict: new Set(Object.values(codes)).size > 1 ? 'depends' : 'holds', observed }
+      },
+      altered: ({ codes, ...rest }) => ({
+        ...rest,
+        codes: Object.fromEntries(Object.keys(codes).map(what => [what, 'ECONNREFUSED'])),
+      }),
+    },
+  ],
+
+  async run(lab, observe) {
+    const server = createServer().listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const { port } = server.address() as AddressInfo
+    server.close()
+    await once(server, 'close')
+    const capture = await lab.capture(`tcp port ${port}`)
+    const codes: Record<string, string> = {}
+    const attempt = async (what: string, options: NetConnectOpts) => {
+      codes[what] = await new Promise<string>(resolve => {
+        const code = (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message)
+        try {
+          connect({ port, host: '127.0.0.1', ...options }).on('error', code)
+        } catch (error) {
+          code(error as NodeJS.ErrnoException)
+        }
+      })
+      observe(`${what}: ${codes[what]}`)
+    }
+    await attempt('a closed port', { port })
+    await attempt('no route', { port, host: '192.0.2.1' })
+    await attempt('a foreign local address', { port, localAddress: '192.0.2.1' })
+    await attempt('port 70000', { port: 70_000 })
+    const packets = await capture.stop()
+    const syn = packets.find(({ flags }) => flags === 'S')
+    const answer = packets.find(({ flags }) => flags.includes('R'))
+    const answerUs = Math.round(((answer?.tNs ?? 0) - (syn?.tNs ?? 0)) / 1000)
+    return { codes, answer: answer?.flags ?? 'nothing', answerUs }
+  },
+})
