@@ -166,16 +166,24 @@ function summaryOf({ last, subject, noun, count, bytes }: Counted): TraceEvent {
       return { ...common, lane: 'syscall', call, ...own, ...(error === undefined ? {} : { error }) }
     }
     case 'state': {
-      const { from, to, local, remote } = last
-      return { ...common, lane: 'state', from, to, local, remote }
+      const { from, to } = last
+      return { ...common, lane: 'state', from, to, ...addresses(last, subject) }
     }
     case 'packet': {
-      const { protocol, source, destination, flags } = last
+      const { protocol, flags } = last
+      const one = subject !== undefined
+      const [source, destination] = one ? [last.source, last.destination] : ['', '']
       return { ...common, lane: 'packet', protocol, source, destination, flags, len: bytes }
     }
-    case 'tcp': {
-      const { kind, local, remote } = last
-      return { ...common, lane: 'tcp', kind, local, remote }
-    }
+    case 'tcp':
+      return { ...common, lane: 'tcp', kind: last.kind, ...addresses(last, subject) }
   }
+}
+
+/** The addresses of one connection; those of several have none in common. */
+function addresses(
+  { local, remote }: { local: string; remote: string },
+  subject: string | undefined,
+): { local: string; remote: string } {
+  return subject === undefined ? { local: '', remote: '' } : { local, remote }
 }

@@ -22,10 +22,14 @@ export class Connections {
   #asked = 0
   readonly #keys = new Map<string, string>()
 
-  /** The connection, or undefined for a socket that listens. Keep the order of time. */
+  /**
+   * The connection, or undefined for a socket that listens and for what stands for several. Keep
+   * the order of time.
+   */
   of(event: SocketEvent): Connection | undefined {
     const [from, to] =
       event.lane === 'packet' ? [event.source, event.destination] : [event.local, event.remote]
+    if (from === '') return undefined
     if (
       event.lane === 'state' &&
       (event.to === 'LISTEN' || (event.from === 'LISTEN' && noPort(to)))

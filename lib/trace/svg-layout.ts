@@ -84,7 +84,7 @@ export function layOut(events: readonly TraceEvent[], top: number): Layout {
 }
 
 function linesOf(event: TraceEvent, columns: number, label: string): string[] {
-  if (event.lane === 'state') return ['']
+  if (event.lane === 'state' && event.count === undefined) return ['']
   const text = printable(event.lane === 'syscall' ? shortCall(event.text) : event.text)
   // What a call returned stays with its sign.
   const whole = event.lane === 'syscall' ? text.replace(/ = (\S[^=]*)$/, ' =\u00a0$1') : text
@@ -120,7 +120,7 @@ function assignSlots(events: readonly TraceEvent[]): Slots {
     if (event.lane === 'js' || event.lane === 'syscall') continue
     const connection = connections.of(event)
     if (connection === undefined) {
-      listeners.push(event)
+      if (event.lane === 'state' && event.count === undefined) listeners.push(event)
       continue
     }
     const { key, label } = connection

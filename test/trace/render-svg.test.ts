@@ -99,7 +99,7 @@ describe('renderSvg', () => {
     const svg = renderSvg(echo)
     const states = ECHO.filter(({ lane }) => lane === 'state')
     const open = states.filter(each => each.lane === 'state' && each.to !== 'CLOSED')
-    expect(svg.match(/<rect class="s-\w+" [^>]*width="8"/g)).toHaveLength(open.length)
+    expect(svg.match(/<rect class="s-\w+" [^>]*rx="2"/g)).toHaveLength(open.length)
     expect(svg.match(/class="on flag"/g)).toHaveLength(states.length)
     expect(svg.match(/marker-end=/g)).toHaveLength(
       ECHO.filter(({ lane }) => lane === 'packet').length,

@@ -2,6 +2,8 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { PacketEvent, TraceEvent } from '../../lib/trace/recording.ts'
 import { RelativeNumbers } from '../../lib/trace/relative.ts'
+import { LadderTimeline } from '../../lib/trace/render-ladder.ts'
+import { renderSvg } from '../../lib/trace/render-svg.ts'
 import { distance, plus } from '../../lib/trace/sequence.ts'
 import { recordingOf, viewOf } from '../../lib/trace/view.ts'
 import { event } from './events.ts'
@@ -122,11 +124,26 @@ describe('viewOf', () => {
     expect(texts).toContain('… 995 more write, 995000 bytes')
     expect(texts).toContain('… 994 more data, 994000 bytes')
     expect(texts.filter(text => /^… \d+ more LISTEN → SYN-RECEIVED$/.test(text))).toHaveLength(1)
+    const svg = renderSvg(recordingOf('02/echo', {}, shown))
+    for (const text of texts.filter(each => each.startsWith('…'))) expect(svg).toContain(text)
     expect(shown.filter(({ means }) => means?.startsWith('data again'))).toHaveLength(1)
     const fin = shown.findIndex(({ means }) => means?.startsWith('FIN:'))
     expect(fin).toBeGreaterThan(texts.indexOf('… 994 more data, 994000 bytes'))
     const times = shown.map(({ tNs }) => tNs)
     expect(times).toEqual(times.toSorted((a, b) => a - b))
+  })
+
+  test('sums up many connections without naming one of them', () => {
+    const many = Array.from({ length: 40 }, (_, index) =>
+      segment('client', index, '[S] seq 7 win 1', { source: `127.0.0.1:${40_000 + index}` }),
+    )
+    const last = viewOf(many, { condensed: true }).at(-1)
+    expect(last).toMatchObject({ text: '… 30 more SYN', count: 30, source: '', destination: '' })
+    const ladder = new LadderTimeline({ columns: 100, color: false })
+    const [line] = viewOf(many, { condensed: true })
+      .map(each => ladder.event(each))
+      .slice(-1)
+    expect(line).toMatch(/│ {2}… 30 more SYN$/)
   })
 
   test('shortens nothing unless asked', () => {
