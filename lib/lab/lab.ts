@@ -84,9 +84,12 @@ export class Lab {
     return Number(/ mtu (\d+)/.exec(text)?.[1])
   }
 
-  /** Rows of the kernel's TCP table that have that port at either end. */
-  table(port: number): TcpRow[] {
-    return readTcpTable().filter(row => row.localPort === port || row.remotePort === port)
+  /**
+   * Rows of the kernel's TCP table that have that port at either end. `pid`: of the host on which
+   * that process runs.
+   */
+  table(port: number, pid: number | 'self' = 'self'): TcpRow[] {
+    return readTcpTable(pid).filter(row => row.localPort === port || row.remotePort === port)
   }
 
   /** The kernel's network counters. On a host, other programs count as well. */

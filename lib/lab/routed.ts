@@ -16,8 +16,11 @@ export interface Routed {
   readonly interface: string
   /** Words that run the rest of a command inside R or B. */
   readonly in: { readonly router: readonly string[]; readonly b: readonly string[] }
-  /** Slows the way from A to B, in R: `tbf` at that rate, with a queue of that many bytes. */
-  slow(rate: string, queueBytes: number): Promise<void>
+  /**
+   * Slows the way from A to B, in R: `tbf` at that rate, with a queue of that many bytes. So many
+   * bytes pass at once, and no packet that is longer (default 3000).
+   */
+  slow(rate: string, queueBytes: number, burstBytes?: number): Promise<void>
 }
 
 const NETS = [
@@ -61,8 +64,8 @@ export async function buildRouted(): Promise<Routed> {
     b: '10.0.2.1',
     interface: 'to-r-a',
     in: { router: inside('router'), b: inside('b') },
-    async slow(rate, queueBytes) {
-      const queue = ['tbf', 'rate', rate, 'burst', '3000', 'limit', String(queueBytes)]
+    async slow(rate, queueBytes, burstBytes = 3000) {
+      const queue = ['tbf', 'rate', rate, 'burst', String(burstBytes), 'limit', String(queueBytes)]
       await run('tc', ['-n', 'router', 'qdisc', 'replace', 'dev', 'r-b', 'root', ...queue])
     },
   }

@@ -36,7 +36,8 @@ export interface TcpRow {
 }
 
 /**
- * Reads the kernel's TCP sockets, IPv4 and IPv6, without root.
+ * Reads the kernel's TCP sockets, IPv4 and IPv6, without root: those of our own network namespace,
+ * or of the one that a process lives in.
  *
  * @throws {Error} `ENOENT` where there is no `/proc/net/tcp`, as on any system but Linux.
  * @see proc_net_tcp in the kernel's documentation
@@ -47,9 +48,9 @@ export interface TcpRow {
  * const listening = readTcpTable().filter(row => row.state === 'LISTEN')
  * ```
  */
-export function readTcpTable(): TcpRow[] {
+export function readTcpTable(pid: number | 'self' = 'self'): TcpRow[] {
   // Without IPv6 in the kernel there is no second table.
-  const tables = ['/proc/net/tcp', '/proc/net/tcp6'].filter(
+  const tables = [`/proc/${pid}/net/tcp`, `/proc/${pid}/net/tcp6`].filter(
     (file, at) => at === 0 || existsSync(file),
   )
   return tables.flatMap(file => parseTcpTable(readFileSync(file, 'latin1')))

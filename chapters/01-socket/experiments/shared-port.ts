@@ -1,0 +1,98 @@
+/** One port, several processes; and one port, several addresses. */
+import { once } from 'node:events'
+import { type AddressInfo, connect, createServer } from 'node:net'
+import type { PeerProgram } from '../../../lib/lab/peer-process.ts'
+import { experiment } from '../../../lib/textbook/experiment.ts'
+
+interface Seen {
+  /** How many connections each of the processes has accepted that share one listening socket. */
+  served: number[]
+  listening: number
+  /** Whether a second server could listen on the same port of another address. */
+  otherAddress: boolean
+}
+
+const PROCESSES = 3
+const CLIENTS = 60
+
+/** A worker says when it has accepted, and is busy for a moment, so that others get their turn. */
+const WORKER = `
+import { createServer } from 'node:net'
+createServer(socket => {
+  socket.on('error', () => {}).end()
+  process.send('accepted')
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5)
+}).listen(0, '127.0.0.1')`
+
+/** A primary and its workers, which share the listening socket itself. */
+const primary: PeerProgram<{ processes: number; worker: string }> = async (wire, args) => {
+  const { default: cluster } = await import('node:cluster')
+  cluster.schedulingPolicy = cluster.SCHED_NONE
+  cluster.setupPrimary({ exec: 'worker', execArgv: ['--input-type=module', '-e', args.worker] })
+  let listening = 0
+  for (let index = 0; index < args.processes; index++) {
+    const worker = cluster.fork()
+    worker.on('message', () => wire.send('accepted', index))
+    worker.on('listening', ({ port }) => {
+      if (++listening === args.processes) wire.send('listening', port)
+    })
+  }
+  await wire.receive('stop')
+  cluster.disconnect(() => wire.send('stopped'))
+}
+
+export default experiment<Seen>({
+  title: `${PROCESSES} processes that share one listening socket, ${CLIENTS} clients`,
+  needs: ['linux'],
+  claims: [
+    {
+      id: '1.8',
+      star: false,
+      says: 'Address, protocol and port together identify a process.',
+      verdict: 'depends',
+      truth:
+        'They identify a socket. Processes may share one, and then whoever accepts first gets the connection. The port alone says even less: it may be used once for each address.',
+      source: 'fork(2), socket(7)',
+      judge: ({ served, listening, otherAddress }) => {
+        const busy = served.filter(count => count > 0).length
+        const observed = `${listening} listening socket, ${served.length} processes, which accepted ${served.join(', ')}; same port on 127.0.0.2: ${otherAddress ? 'yes' : 'no'}`
+        return { verdict: listening === 1 && busy > 1 ? 'depends' : 'holds', observed }
+      },
+      altered: seen => ({ ...seen, served: [CLIENTS, 0, 0] }),
+    },
+  ],
+
+  async run(lab, observe) {
+    const peer = lab.start(primary, { processes: PROCESSES, worker: WORKER })
+    const port = (await peer.message('listening')).value as number
+    const listening = lab.table(port).filter(({ state }) => state === 'LISTEN').length
+    observe(`${PROCESSES} processes listen on port ${port}, with ${listening} socket`)
+    const served = Array.from({ length: PROCESSES }, () => 0)
+    const clients = Array.from({ length: CLIENTS }, () => {
+      const socket = connect({ port, host: '127.0.0.1' }).on('error', () => {})
+      return once(socket.resume(), 'close')
+    })
+    for (let client = 0; client < CLIENTS; client++) {
+      const by = (await peer.message('accepted')).value as number
+      served[by] = (served[by] ?? 0) + 1
+    }
+    await Promise.all(clients)
+    observe(`they accepted ${served.join(', ')} of ${CLIENTS} clients`)
+    peer.tell('stop')
+    await peer.message('stopped')
+
+    const one = createServer().listen(0, '127.0.0.1')
+    await once(one, 'listening')
+    const other = createServer().listen((one.address() as AddressInfo).port, '127.0.0.2')
+    const otherAddress = await new Promise<boolean>(resolve => {
+      other.once('listening', () => resolve(true))
+      other.once('error', () => resolve(false))
+    })
+    observe(
+      `a second server on the same port of 127.0.0.2: ${otherAddress ? 'listens' : 'refused'}`,
+    )
+    one.close()
+    other.close()
+    return { served, listening, otherAddress }
+  },
+})
