@@ -19,6 +19,8 @@ export class Connections {
   readonly #listening = new Set<string>()
   /** Sockets in SYN-SENT whose port is not known yet: end and remote address to their keys. */
   readonly #asking = new Map<string, string[]>()
+  /** Connections that were seen before anybody had asked for them. */
+  readonly #unasked = new Map<string, string[]>()
   #asked = 0
   readonly #keys = new Map<string, string>()
 
@@ -39,19 +41,34 @@ export class Connections {
     }
     if (event.lane === 'packet' && event.flags === 'S') this.#listening.add(to)
     const pair = [from, to].sort().join(' ')
-    const asking = this.#asking.get(`${event.end} ${to}`) ?? []
-    this.#asking.set(`${event.end} ${to}`, asking)
+    const mine = `${event.end} ${to}`
     if (noPort(from)) {
       const isNew = event.lane === 'state' && event.to === 'SYN-SENT'
-      if (isNew) asking.push(`${pair} ${++this.#asked}`)
-      return { key: (isNew ? asking.at(-1) : asking.shift()) ?? pair, label: '' }
+      const key = isNew
+        ? (take(this.#unasked, mine) ?? `${pair} ${++this.#asked}`)
+        : take(this.#asking, mine)
+      if (isNew && key?.startsWith(pair)) put(this.#asking, mine, key)
+      return { key: key ?? pair, label: '' }
     }
-    // The first event with a port is of the socket that has asked for this connection.
-    if (!this.#keys.has(pair)) this.#keys.set(pair, asking.shift() ?? pair)
+    // The first event with a port is of the socket that has asked for this connection. Lanes have
+    // clocks of their own: the segment may stand before the state.
+    if (!this.#keys.has(pair)) {
+      const theirs = `${peerOf(event.end)} ${from}`
+      const asked = take(this.#asking, mine) ?? take(this.#asking, theirs)
+      this.#keys.set(pair, asked ?? pair)
+      if (asked === undefined) for (const who of [mine, theirs]) put(this.#unasked, who, pair)
+    }
     const client = this.#listening.has(from) ? to : from
     return { key: this.#keys.get(pair)!, label: portOf(client) }
   }
 }
+
+function put(lists: Map<string, string[]>, name: string, key: string): void {
+  lists.set(name, [...(lists.get(name) ?? []), key])
+}
+
+const take = (lists: Map<string, string[]>, name: string): string | undefined =>
+  lists.get(name)?.shift()
 
 const portOf = (address: string): string => /:\d+$/.exec(address)?.[0] ?? ''
 const noPort = (address: string): boolean => portOf(address) === ':0' || portOf(address) === ''

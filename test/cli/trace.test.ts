@@ -99,6 +99,14 @@ describe('npm run trace', () => {
     expect(stdout).toContain('›  hello')
   })
 
+  test('says on standard error what the file it writes does not have', async () => {
+    const args = ['01/unix', '--lanes', 'js,packets', '--format', 'json']
+    const { stdout, stderr, exitCode } = await trace(args)
+    expect([exitCode, stderr]).toEqual([0, 'no packets: a Unix domain socket has no packets'])
+    const { meta }: Recording = JSON.parse(stdout)
+    expect(meta.lanes.packet).toBe('missing: a Unix domain socket has no packets')
+  })
+
   test.each<[string[], string]>([
     [[], 'which example? For instance npm run trace -- 02/echo (see npm run trace -- --help)'],
     [['02/eco'], 'no example "02/eco": did you mean 02/echo? All: npm start -- --list'],

@@ -27,7 +27,19 @@ const hostile: Recording[] = [
     fc.oneof(fc.string({ unit: 'binary' }), fc.string({ unit: fc.constantFrom(...'<>&"\'-]!') })),
     { numRuns: 60, seed: 1 },
   ),
-  ...['</text>', '<!--', ']]>', '&amp;', '&#0;', '\u0000\u001b[31m', '\ud800', '\uffff', '-->'],
+  ...[
+    '</text>',
+    '<!--',
+    ']]>',
+    '&amp;',
+    '&#0;',
+    '\u0000\u001b[31m',
+    '\ud800',
+    '\uffff',
+    '-->',
+    'the end',
+    'END',
+  ],
 ].map(text =>
   recording(
     [
