@@ -11,7 +11,7 @@ import type { TraceRecord } from '../../lib/trace/parse-tracefs.ts'
 import { straceTrouble } from '../../lib/trace/strace.ts'
 import { startTcpdump, type TimedPacket } from '../../lib/trace/tcpdump.ts'
 import { startTracefs } from '../../lib/trace/tracefs.ts'
-import { lacks, pathWith, traceInstances } from './tools.ts'
+import { lacks, pathWith, processesNaming, traceInstances } from './tools.ts'
 
 const now = (): number => Number(process.hrtime.bigint())
 
@@ -50,7 +50,9 @@ describe('startTcpdump', () => {
         await new Promise(sent => sender.send(Buffer.alloc(length), port, '127.0.0.1', sent))
       }
       const endNs = now()
+      expect(processesNaming(filter)).not.toEqual([])
       await capture.stop()
+      expect(processesNaming(filter)).toEqual([])
       expect(packets.map(({ len }) => len)).toEqual(Array.from({ length: 200 }, (_, at) => at + 1))
       expect(new Set(packets.map(({ destination }) => destination))).toEqual(
         new Set([`127.0.0.1:${port}`]),
@@ -113,6 +115,32 @@ describe('startTracefs', () => {
       expect(listener[0]!.tNs).toBeGreaterThan(startNs)
       expect(listener[1]!.tNs).toBeLessThan(endNs + 1000)
       expect(listener[0]!.pid).toBe(process.pid)
+    },
+  )
+
+  test.skipIf(lacks.tracefs)(
+    'loses nothing of what happened just before stop (needs root)',
+    async () => {
+      const listening: string[] = []
+      const tracing = await startTracefs({
+        events: ['sock/inet_sock_set_state'],
+        onTrace: record =>
+          record.kind === 'state' && record.to === 'LISTEN' && listening.push(record.local),
+      })
+      // Without a host, listen() is a system call at once.
+      const servers = Array.from({ length: 100 }, () => createServer().listen(0))
+      const ports = servers.map(server => (server.address() as AddressInfo).port)
+      // One that did not wait for its reader would lose this now: the reader has stopped.
+      const [instance = ''] = traceInstances(process.pid)
+      const reader = processesNaming(`${instance}/trace_pipe`)[0]!.pid
+      process.kill(reader, 'SIGSTOP')
+      const late = createServer().listen(0)
+      ports.push((late.address() as AddressInfo).port)
+      const stopped = tracing.stop()
+      setTimeout(() => process.kill(reader, 'SIGCONT'), 50)
+      await stopped
+      for (const server of [...servers, late]) server.close()
+      expect(listening).toEqual(expect.arrayContaining(ports.map(port => `[::]:${port}`)))
     },
   )
 

@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process'
-import { chmodSync, mkdirSync, symlinkSync } from 'node:fs'
+import { chmodSync, mkdirSync, readdirSync, readFileSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { INSTANCE_PREFIX } from '../../lib/trace/tracefs.ts'
 
@@ -35,4 +35,18 @@ export function pathWith(folder: string, commands: readonly string[]): string {
   }
   chmodSync(folder, 0o755)
   return bin
+}
+
+/** The processes that have this in their command line. */
+export function processesNaming(text: string): { pid: number; command: string }[] {
+  return readdirSync('/proc')
+    .filter(name => /^\d+$/.test(name))
+    .flatMap(pid => {
+      try {
+        const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ')
+        return command.includes(text) ? [{ pid: Number(pid), command }] : []
+      } catch {
+        return [] // ended meanwhile
+      }
+    })
 }
