@@ -1,0 +1,84 @@
+/** Initial sequence numbers: of different connections, and of the same five-tuple again and again. */
+import { once } from 'node:events'
+import { type AddressInfo, connect, createServer } from 'node:net'
+import { experiment } from '../../../lib/textbook/experiment.ts'
+
+interface Seen {
+  /** First numbers of connections from different ports, one right after the other. */
+  different: number[]
+  /** First numbers of the same five-tuple, and when each was sent: milliseconds. */
+  same: { isn: number; atMs: number }[]
+}
+
+const TIMES = 4
+
+/** How far a number is ahead of another, in 32 bits. */
+const ahead = (later: number, earlier: number): number => (later - earlier) >>> 0
+
+export default experiment<Seen>({
+  title: 'the first numbers of 4 ports, and of one port used 4 times',
+  needs: ['namespace', 'tcpdump'],
+  claims: [
+    {
+      id: '2.1',
+      star: true,
+      says: 'The initial sequence number is random.',
+      verdict: 'depends',
+      truth:
+        'For an outsider it is. It is a secret hash of the five-tuple plus a clock: unrelated between connections, but the same five-tuple counts on, so that an old segment does not fit into a new connection.',
+      source: 'RFC 9293 section 3.4.1, RFC 6528',
+      judge: ({ different, same }) => {
+        const steps = same.slice(1).map(({ isn, atMs }, at) => ({
+          step: ahead(isn, same[at]!.isn),
+          ms: atMs - same[at]!.atMs,
+        }))
+        const rates = steps.map(({ step, ms }) => step / ms)
+        const rate = Math.round(rates.reduce((sum, each) => sum + each, 0) / rates.length)
+        const observed = `one tuple: ${same.map(({ isn }) => isn).join(', ')}, about ${rate} a millisecond; other ports: ${different.slice(1).join(', ')}`
+        // A clock: all steps have the same rate, within a fifth. Random numbers would not.
+        const isClock = rates.every(each => Math.abs(each / rate - 1) < 0.2)
+        const gaps = different.slice(1).map((isn, at) => ahead(isn, different[at]!))
+        const isUnrelated = gaps.some(gap => gap > 2 ** 26 && gap < 2 ** 32 - 2 ** 26)
+        if (!isUnrelated) return { verdict: 'wrong', observed }
+        return { verdict: isClock ? 'depends' : 'holds', observed }
+      },
+      altered: seen => ({
+        ...seen,
+        same: seen.same.map(({ atMs }, at) => ({ atMs, isn: (at * 2_654_435_761) >>> 0 })),
+      }),
+    },
+  ],
+
+  async run(lab, observe) {
+    const server = createServer(socket => {
+      // A reset leaves no TIME-WAIT, so the client may use its port again at once.
+      socket.on('error', () => {})
+    }).listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const { port } = server.address() as AddressInfo
+    const capture = await lab.capture(`tcp dst port ${port} and tcp[tcpflags] == tcp-syn`)
+    const meet = async (localPort?: number): Promise<number> => {
+      const accepting = once(server, 'connection')
+      const client = connect({ port, host: '127.0.0.1', ...(localPort ? { localPort } : {}) })
+      client.on('error', () => {})
+      await Promise.all([once(client, 'connect'), accepting])
+      const used = client.localPort!
+      client.resetAndDestroy()
+      await lab.until('the port is free again', () =>
+        lab.table(used).every(({ state }) => state === 'LISTEN'),
+      )
+      return used
+    }
+    for (let time = 0; time < TIMES; time++) await meet()
+    const own = 20_001
+    for (let time = 0; time < TIMES; time++) await meet(own)
+    server.close()
+    const syns = await capture.stop()
+    const mine = ({ source }: { source: string }) => source.endsWith(`:${own}`)
+    const different = syns.filter(syn => !mine(syn)).map(({ seq = 0 }) => seq)
+    const same = syns.filter(mine).map(({ seq = 0, tNs }) => ({ isn: seq, atMs: tNs / 1e6 }))
+    observe(`${TIMES} ports: ${different.join(', ')}`)
+    observe(`port ${own}, ${TIMES} times: ${same.map(({ isn }) => isn).join(', ')}`)
+    return { different, same }
+  },
+})
