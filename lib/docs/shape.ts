@@ -15,6 +15,7 @@ import { Connections, type SocketEvent } from '../trace/sockets.ts'
  *   and segments in a row count as one, with the sum of their bytes;
  * - pure ACKs after the handshake, and FIN apart from the last data: the kernel delays an ACK to
  *   send it along with data, and puts the FIN on the last segment when that has not left yet;
+ * - how many RSTs come in a row: a closed socket answers each segment, late ACKs included;
  * - FIN-WAIT-2 and CLOSING: whether the peer's ACK comes before its FIN or with it;
  * - calls that found nothing (EAGAIN), and those that only ask for an address: how often Node tries
  *   is its own affair, and differs from version to version; and the read that returns 0, which
@@ -108,7 +109,7 @@ class Descriptors {
   }
 }
 
-/** `data +3, data +4` is `data +7`. */
+/** `data +3, data +4` is `data +7`; `RST, RST` is `RST`. */
 function merged(list: readonly string[]): string[] {
   const result: string[] = []
   for (const what of list) {
@@ -116,7 +117,7 @@ function merged(list: readonly string[]): string[] {
     const [, lastKind, lastBytes] = /^(.+) \+(\d+)$/.exec(result.at(-1) ?? '') ?? []
     if (kind !== undefined && kind === lastKind) {
       result.splice(-1, 1, `${kind} +${Number(bytes) + Number(lastBytes)}`)
-    } else result.push(what)
+    } else if (what !== 'RST' || result.at(-1) !== 'RST') result.push(what)
   }
   return result
 }

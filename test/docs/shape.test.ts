@@ -77,6 +77,12 @@ describe('shapeOf ignores', () => {
     same([...ECHO, fin])
   })
 
+  test('how many RSTs came in a row', () => {
+    const rst = segment('server', 150, '[R] seq 5008')
+    expect(shape([...ECHO, rst, rst])).toEqual(shape([...ECHO, rst]))
+    different([...ECHO, rst])
+  })
+
   test('whether FIN-WAIT-2 was passed', () => {
     const straight = ECHO.filter(each => each.lane !== 'state' || each.to !== 'FIN-WAIT-2')
     same(straight)
