@@ -1,4 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { until } from './until.ts'
 
 /** What a program in another process is given to talk with. */
 export interface Wire {
@@ -96,6 +98,21 @@ export class Peer {
   /** Tells the program something: it reads it with `wire.receive(name)`. */
   tell(name: string, value: unknown = true): void {
     this.#child.send({ name, value })
+  }
+
+  /**
+   * Makes the program stand still, wherever it is, until `resume`: as one that is busy, but not by
+   * the clock. The kernel goes on doing its part. Linux only.
+   */
+  async pause(): Promise<void> {
+    this.#child.kill('SIGSTOP')
+    await until('the other program stands still', () =>
+      / T /.test(readFileSync(`/proc/${this.pid}/stat`, 'latin1').replace(/^.*\)/, '')),
+    )
+  }
+
+  resume(): void {
+    this.#child.kill('SIGCONT')
   }
 
   /** Ends the program with a signal, and waits until it is gone. */
