@@ -130,9 +130,9 @@ export function claimTable(
     .filter(({ claim, from }) => chapterOf(claim.id) === chapter && from.name in experiments)
     .map(({ claim, from }) => {
       const { verdict } = judgeOne(claim, experiments[from.name]!.seen)
-      const example = claim.example === undefined ? '' : `\`${claim.example}\``
+      const example = claim.example === undefined ? '' : `\`${claim.example}\` `
       const link = `../../docs/textbook-vs-kernel.md#${anchor(headingOf(claim, verdict))}`
-      return `| [${claim.id}](${link}) | ${claim.says} | ${claim.truth} | ${verdict} | ${example} |`
+      return `| [${claim.id}](${link}) | ${claim.says} | ${claim.truth} | ${verdict} | ${example}|`
     })
   const head = '| claim | textbooks say | this kernel does | verdict | example |'
   return [head, '| --- | --- | --- | --- | --- |', ...rows].join('\n')
