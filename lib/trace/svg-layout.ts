@@ -97,6 +97,7 @@ function shortCall(text: string): string {
   return text
     .replace(/\|SOCK_NONBLOCK|, SOCK_NONBLOCK|SOL_\w+, /g, '')
     .replace(/^(socket\(.*), 0\)/, '$1)')
+    .replace(/^(setsockopt\(.*), \[1\]\)/, '$1)')
     .replace(/^((?:read|write|recv|send)\w*\(.*), \d+\) =/, '$1) =')
     .replace(/^((?!read|write|recv|send).*) = 0$/, '$1')
 }
