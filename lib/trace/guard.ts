@@ -46,6 +46,27 @@ export function startGuard(
   }
 }
 
+const PATIENCE_MS = 10_000
+
+/**
+ * Waits for what a source is bound to show.
+ *
+ * @throws {Error} when `died` settles first, with the reason it gives, or nothing comes for long.
+ */
+export async function shown(
+  source: string,
+  seen: Promise<void>,
+  died: Promise<string>,
+): Promise<void> {
+  let patience: NodeJS.Timeout | undefined
+  const impatient = new Promise<string>(resolve => {
+    patience = setTimeout(() => resolve(`${source} shows nothing`), PATIENCE_MS)
+  })
+  const trouble = await Promise.race([seen, died, impatient])
+  clearTimeout(patience)
+  if (trouble !== undefined) throw new Error(trouble)
+}
+
 /**
  * Runs a command until its guard ends: `startGuard(RUN, ['tcpdump', …])`.
  *

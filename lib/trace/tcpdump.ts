@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { endpoint } from '../program/endpoint.ts'
 import { realtimeToMonotonic } from './clock.ts'
-import { RUN, startGuard } from './guard.ts'
+import { RUN, shown, startGuard } from './guard.ts'
 import { type CapturedPacket, parseHex, parsePacket } from './parse-tcpdump.ts'
 
 /** A packet with the time of `process.hrtime`. */
@@ -31,7 +31,6 @@ export interface Capture {
   stop(): Promise<void>
 }
 
-const PATIENCE_MS = 10_000
 /** Numbers as they are, a line at once, nanoseconds; of each packet the headers; a roomy buffer. */
 const ARGS = [
   ...['-n', '-S', '-l', '-tt', '--immediate-mode', '--time-stamp-precision=nano'],
@@ -65,7 +64,8 @@ export async function startTcpdump(options: CaptureOptions): Promise<Capture> {
     said = line
   })
   // The shell stays: that its output ends says that tcpdump has ended.
-  const ended = Promise.all([once(child.stdout, 'close'), once(child.stderr, 'close')])
+  const closed = Promise.all([once(child.stdout, 'close'), once(child.stderr, 'close')])
+  const died = closed.then(() => reasonOf(said))
 
   const offset = realtimeToMonotonic()
   const mine = endpoint(marker, socket.address().port)
@@ -96,20 +96,7 @@ export async function startTcpdump(options: CaptureOptions): Promise<Capture> {
       awaited = { length, seen: resolve }
       send()
     })
-    let patience: NodeJS.Timeout | undefined
-    const impatient = new Promise<void>((_, reject) => {
-      const say = () => reject(new Error('tcpdump shows nothing'))
-      patience = setTimeout(say, PATIENCE_MS)
-    })
-    const died = ended.then(() => {
-      throw new Error(reasonOf(said))
-    })
-    try {
-      await Promise.race([seen, died, impatient])
-    } finally {
-      clearInterval(timer)
-      clearTimeout(patience)
-    }
+    await shown('tcpdump', seen, died).finally(() => clearInterval(timer))
   }
   const close = async () => {
     socket.close()

@@ -1,5 +1,5 @@
 import { createInterface } from 'node:readline'
-import { startGuard } from './guard.ts'
+import { shown, startGuard } from './guard.ts'
 import { parseTrace, type TraceRecord } from './parse-tracefs.ts'
 
 /** Trace events of the kernel that `startTracefs` can read. */
@@ -15,8 +15,6 @@ export interface Tracing {
   /** Settles when everything that happened before the call has been delivered. */
   stop(): Promise<void>
 }
-
-const PATIENCE_MS = 10_000
 
 /** Instances of this program are called so, with the process and a number behind it. */
 export const INSTANCE_PREFIX = 'socket-kit-'
@@ -68,24 +66,12 @@ export async function startTracefs({ events, onTrace }: TracefsOptions): Promise
   })
 
   /** Writes a marker and waits until it comes back. */
-  const mark = async (text: string): Promise<void> => {
-    let patience: NodeJS.Timeout | undefined
-    const impatient = new Promise<void>((_, reject) => {
-      const say = () => reject(new Error('tracefs shows nothing'))
-      patience = setTimeout(say, PATIENCE_MS)
-    })
+  const mark = (text: string): Promise<void> => {
     const seen = new Promise<void>(resolve => {
       awaited = { text, seen: resolve }
       child.stdin.write(`${text}\n`)
     })
-    const died = ended.then(said => {
-      throw new Error(reasonOf(said))
-    })
-    try {
-      await Promise.race([seen, died, impatient])
-    } finally {
-      clearTimeout(patience)
-    }
+    return shown('tracefs', seen, ended.then(reasonOf))
   }
 
   try {
