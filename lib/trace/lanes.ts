@@ -22,7 +22,8 @@ export function shortcomings(lanes: Partial<Record<Lane, LaneStatus>>): string[]
   return LANES.flatMap(lane => {
     const status = lanes[lane]
     if (status === 'sampled') {
-      return [`${LANE_NAMES[lane]} are sampled: what lasted shorter than a sample was not seen`]
+      const name = LANE_NAMES[lane]
+      return [`${name} are sampled: short ones were not seen; all of them: sudo npm run trace`]
     }
     if (status === undefined || status === 'live') return []
     return [`no ${LANE_NAMES[lane]}: ${status.replace(/^missing: /, '')}`]

@@ -138,7 +138,7 @@ describe('LadderTimeline', () => {
     expect(timeline.header(lanes).split('\n')).toEqual([
       '● event or call of Node   › printed   ◆ TCP state',
       'no syscalls: strace is not installed; apt-get install strace',
-      'states are sampled: what lasted shorter than a sample was not seen',
+      'states are sampled: short ones were not seen; all of them: sudo npm run trace',
       '',
       '       ms  server      client',
     ])
