@@ -17,7 +17,6 @@ export type Need =
 /** The Debian package of each tool, which most other systems call the same. */
 const PACKAGES = {
   nft: 'nftables',
-  tcpdump: 'tcpdump',
   strace: 'strace',
   ss: 'iproute2',
   cc: 'gcc libc6-dev',
@@ -46,6 +45,10 @@ export function missing(need: Need): string | undefined {
       if (process.platform !== 'linux') return 'needs Linux'
       if (process.getuid?.() !== 0) return 'needs root (sudo npm run textbook)'
       return existsSync('/sys/kernel/tracing') ? undefined : 'needs a kernel with tracefs'
+    case 'tcpdump':
+      if (!onPath('tcpdump')) return 'needs tcpdump (apt-get install tcpdump)'
+      // In a user namespace it may capture, but many builds of it insist on changing their user.
+      return process.getuid?.() === 0 ? undefined : 'needs root (sudo npm run textbook)'
     default:
       if (process.platform !== 'linux' && need !== 'cc') return 'needs Linux'
       return onPath(need) ? undefined : `needs ${need} (apt-get install ${PACKAGES[need]})`
