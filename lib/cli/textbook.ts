@@ -7,6 +7,7 @@ import { claimsOf, type ListedExperiment, loadExperiments } from '../textbook/lo
 import { renderClaims, renderDetail, renderResults, renderSummary } from '../textbook/render.ts'
 import { judgeAll, resultAsJson } from '../textbook/results.ts'
 import { runAll } from '../textbook/run-all.ts'
+import type { RunOutcome } from '../textbook/run-experiment.ts'
 import { unusualSettings } from '../textbook/settings.ts'
 import { INTERRUPTED } from './follow-run.ts'
 import { letReaderGo, terminalColumns, wantsColor } from './terminal.ts'
@@ -152,11 +153,12 @@ function machine(): string {
   return unusual.length === 0 ? `${where}.` : `${where}, with\n  ${unusual.join('\n  ')}`
 }
 
-function duration(tookMs: number, outcomes: ReadonlyMap<unknown, { ms: number }>): string {
-  const sum = [...outcomes.values()].reduce((total, { ms }) => total + ms, 0)
+function duration(tookMs: number, outcomes: ReadonlyMap<unknown, RunOutcome>): string {
+  const ran = [...outcomes.values()].filter(outcome => !('skipped' in outcome))
+  const sum = ran.reduce((total, { ms }) => total + ms, 0)
   const seconds = (ms: number) => `${(ms / 1000).toFixed(1)} s`
-  if (outcomes.size < 2) return `It took ${seconds(tookMs)}.`
-  return `${outcomes.size} experiments side by side took ${seconds(tookMs)}; one after the other, ${seconds(sum)}.`
+  if (ran.length < 2) return `It took ${seconds(tookMs)}.`
+  return `${ran.length} experiments side by side took ${seconds(tookMs)}; one after the other, ${seconds(sum)}.`
 }
 
 function slowNote(slow: number): string {

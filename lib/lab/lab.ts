@@ -4,6 +4,7 @@ import type { TimedPacket } from '../trace/tcpdump.ts'
 import { startTcpdump } from '../trace/tcpdump.ts'
 import { runC } from './c-program.ts'
 import { readCounters } from './counters.ts'
+import { missing } from './needs.ts'
 import { type Drop, dropPackets } from './packet-drop.ts'
 import { Peer, type PeerProgram } from './peer-process.ts'
 import { buildRouted, type Routed } from './routed.ts'
@@ -59,6 +60,9 @@ export class Lab {
     this.#mustBePrivate('drop packets')
     return dropPackets(match, inside)
   }
+
+  /** Whether packets can be captured: for experiments that can do without, but say more with. */
+  readonly canCapture = missing('tcpdump') === undefined
 
   /** Captures packets on an interface (default: loopback), with their bytes: see `startTcpdump`. */
   async capture(

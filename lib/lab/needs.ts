@@ -1,4 +1,4 @@
-import { accessSync, constants, existsSync } from 'node:fs'
+import { accessSync, constants, existsSync, readFileSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { isolation } from './isolation.ts'
 
@@ -40,18 +40,29 @@ export function missing(need: Need): string | undefined {
       if (process.platform !== 'linux') return 'needs Linux'
       return isolation() ? undefined : 'needs root (sudo npm run textbook)'
     case 'root':
-      return process.getuid?.() === 0 ? undefined : 'needs root (sudo npm run textbook)'
+      return isRoot() ? undefined : 'needs root (sudo npm run textbook)'
     case 'tracefs':
       if (process.platform !== 'linux') return 'needs Linux'
-      if (process.getuid?.() !== 0) return 'needs root (sudo npm run textbook)'
+      if (!isRoot()) return 'needs root (sudo npm run textbook)'
       return existsSync('/sys/kernel/tracing') ? undefined : 'needs a kernel with tracefs'
     case 'tcpdump':
       if (!onPath('tcpdump')) return 'needs tcpdump (apt-get install tcpdump)'
       // In a user namespace it may capture, but many builds of it insist on changing their user.
-      return process.getuid?.() === 0 ? undefined : 'needs root (sudo npm run textbook)'
+      return isRoot() ? undefined : 'needs root (sudo npm run textbook)'
     default:
       if (process.platform !== 'linux' && need !== 'cc') return 'needs Linux'
       return onPath(need) ? undefined : `needs ${need} (apt-get install ${PACKAGES[need]})`
+  }
+}
+
+/** True for the real root. In a user namespace, our 0 stands for somebody else. */
+function isRoot(): boolean {
+  if (process.getuid?.() !== 0) return false
+  try {
+    const [inside, outside] = readFileSync('/proc/self/uid_map', 'latin1').trim().split(/\s+/)
+    return inside === '0' && outside === '0'
+  } catch {
+    return true // no user namespaces here
   }
 }
 

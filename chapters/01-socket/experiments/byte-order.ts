@@ -1,6 +1,6 @@
 /** How a number of two bytes is written in memory, in a buffer, and on the wire. */
 import { once } from 'node:events'
-import { connect, createServer, isIPv6 } from 'node:net'
+import { connect, createServer } from 'node:net'
 import { endianness } from 'node:os'
 import { experiment } from '../../../lib/textbook/experiment.ts'
 
@@ -12,11 +12,9 @@ interface Seen {
   wire: string
   /** What the little-endian bytes mean to a reader who takes them as big-endian. */
   misread: number
-  isIPv6: boolean
 }
 
 const PORT = 8080
-const ADDRESS = '1030:C9B4:FF12:48AA:1A2B'
 
 export default experiment<Seen>({
   title: 'port 8080 in a buffer and in a segment',
@@ -36,20 +34,6 @@ export default experiment<Seen>({
         return { verdict: wire === big && wire !== little ? 'holds' : 'wrong', observed }
       },
       altered: seen => ({ ...seen, wire: seen.little }),
-    },
-    {
-      id: '1.11',
-      star: false,
-      says: `"${ADDRESS}" is an IPv6 address.`,
-      verdict: 'wrong',
-      truth:
-        'An IPv6 address has eight groups. Fewer can be written only with "::", which stands for as many zeros as are missing.',
-      source: 'RFC 4291 section 2.2',
-      judge: ({ isIPv6 }) => ({
-        verdict: isIPv6 ? 'holds' : 'wrong',
-        observed: `net.isIPv6("${ADDRESS}") is ${isIPv6}; it has ${ADDRESS.split(':').length} groups`,
-      }),
-      altered: seen => ({ ...seen, isIPv6: true }),
     },
   ],
 
@@ -75,6 +59,6 @@ export default experiment<Seen>({
     const tcp = (bytes.readUInt8(0) & 0x0f) * 4
     const wire = bytes.subarray(tcp + 2, tcp + 4).toString('hex')
     observe(`the SYN names its destination port with the bytes ${wire}`)
-    return { cpu: endianness(), big, little, wire, misread, isIPv6: isIPv6(ADDRESS) }
+    return { cpu: endianness(), big, little, wire, misread }
   },
 })
