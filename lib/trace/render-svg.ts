@@ -3,14 +3,22 @@ import { LANE_NAMES } from './lanes.ts'
 import { LANES, type PacketEvent, type Recording, type StateEvent } from './recording.ts'
 import { isPrint } from './render-text.ts'
 import { peerOf } from './sockets.ts'
-import { BAR, type Layout, LINE, layOut, packetLabel, type Row, WIDTH } from './svg-layout.ts'
+import {
+  BAR,
+  LABEL,
+  type Layout,
+  LINE,
+  layOut,
+  packetLabel,
+  type Row,
+  WIDTH,
+} from './svg-layout.ts'
 import { STYLE, stateClass } from './svg-style.ts'
 
 const HEAD = 58
 const TOP = HEAD + 30
-/** Width of a character of a flag and of a label. */
+/** Width of a character of a flag. */
 const FLAG = 6.55
-const LABEL = 6.93
 /** How far a segment has come down when it arrives. */
 const SLOPE = 9
 

@@ -23,6 +23,7 @@ export class Connections {
   readonly #unasked = new Map<string, string[]>()
   #asked = 0
   readonly #keys = new Map<string, string>()
+  readonly #labels = new Map<string, string>()
 
   /**
    * The connection, or undefined for a socket that listens and for what stands for several. Keep
@@ -58,8 +59,12 @@ export class Connections {
       this.#keys.set(pair, asked ?? pair)
       if (asked === undefined) for (const who of [mine, theirs]) put(this.#unasked, who, pair)
     }
+    const key = this.#keys.get(pair)!
     const client = this.#listening.has(from) ? to : from
-    return { key: this.#keys.get(pair)!, label: portOf(client) }
+    // What it was called first stays: an address may listen later, or have listened before.
+    const label = this.#labels.get(pair) ?? portOf(client)
+    this.#labels.set(pair, label)
+    return { key, label }
   }
 }
 

@@ -6,6 +6,8 @@ import { Connections, type SocketEvent } from './sockets.ts'
 /** Pixels. The picture is as wide as a column of text on a page. */
 export const WIDTH = 800
 export const CHARACTER = 7.23
+/** The same, of the text on an arrow. */
+export const LABEL = 6.93
 export const LINE = 17
 const PACKET = 27
 const PAUSE = 26
@@ -52,8 +54,11 @@ export interface Layout {
 /** Places the events of a recording, in their order, below `top`. */
 export function layOut(events: readonly TraceEvent[], top: number): Layout {
   const { slotOf, slots, labelOf } = assignSlots(events)
-  const hasWire = events.some(({ lane }) => lane === 'packet')
-  const middle = hasWire ? 262 : 40
+  const labels = events.map(event =>
+    event.lane === 'packet' ? packetLabel(event, labelOf(event)).length : 0,
+  )
+  const longest = Math.max(0, ...labels)
+  const middle = longest === 0 ? 40 : Math.max(262, longest * LABEL + 44)
   const center = TIME + (WIDTH - TIME) / 2
   const inner = { server: center - middle / 2, client: center + middle / 2 }
   const x = (end: End, slot: number) =>
@@ -185,7 +190,7 @@ function barsOf(rows: readonly Row[], slotOf: (event: TraceEvent) => number, end
   return bars
 }
 
-/** How many characters fit on an arrow. */
+/** How many characters fit on an arrow where arrows need not be longer for it. */
 const ON_ARROW = 34
 
 /** `SYN seq 0`, `data seq 1 ack 1 len 6`: the flags in words, and the numbers. */

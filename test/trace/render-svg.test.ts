@@ -140,8 +140,10 @@ describe('renderSvg', () => {
   })
 
   test('keeps all text within 800 pixels', () => {
+    const big = { seq: 4_000_000_001, ack: 4_100_000_001, len: 65_495 }
     const long = recording([
       ...ECHO,
+      { ...segment('client', 800, '[P.] ack 1', big), means: 'data: much' },
       event('client', 900, 'word '.repeat(40)),
       event('server', 901, 'x'.repeat(200), { event: 'print' }),
     ])
@@ -156,6 +158,12 @@ describe('renderSvg', () => {
       expect(from, content).toBeGreaterThanOrEqual(0)
       expect(from + width, content).toBeLessThanOrEqual(800)
     }
+    // Labels of arrows leave something of them to be seen.
+    const [, x1 = '', x2 = ''] =
+      /class="wire[^>]*d="M([\d.]+) [\d.]+L([\d.]+)/.exec(renderSvg(long)) ?? []
+    const text = segment('client', 0, '[P.] ack 1', big).text.replace('[P.]', 'data')
+    expect(renderSvg(long)).toContain(`>${text}<`)
+    expect(Math.abs(Number(x1) - Number(x2))).toBeGreaterThan(text.length * 6.93 + 20)
   })
 
   test('has colours for light and for dark', () => {

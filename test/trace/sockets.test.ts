@@ -46,4 +46,14 @@ describe('Connections', () => {
     const labels = ECHO.filter(isOfSocket).map(event => connections.of(event)?.label)
     expect(new Set(labels)).toEqual(new Set([undefined, '', ':48286']))
   })
+
+  test('keep their name where the client’s address has listened too', () => {
+    const connections = new Connections()
+    const before = { ...state('client', 0, 'CLOSED', 'LISTEN'), local: '127.0.0.1:48286' }
+    const labels = [before, ...ECHO]
+      .filter(isOfSocket)
+      .map(event => connections.of(event)?.label)
+      .filter(Boolean)
+    expect(new Set(labels).size).toBe(1)
+  })
 })
