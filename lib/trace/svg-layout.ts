@@ -58,7 +58,7 @@ export function layOut(events: readonly TraceEvent[], top: number): Layout {
     event.lane === 'packet' ? packetLabel(event, labelOf(event)).length : 0,
   )
   const longest = Math.max(0, ...labels)
-  const middle = longest === 0 ? 40 : Math.max(262, longest * LABEL + 44)
+  const middle = longest === 0 ? 40 : Math.max(262, longest * LABEL + 32)
   const center = TIME + (WIDTH - TIME) / 2
   const inner = { server: center - middle / 2, client: center + middle / 2 }
   const x = (end: End, slot: number) =>
