@@ -22,7 +22,6 @@ const server: PeerProgram<{ host: string }> = async (wire, { host }) => {
   const { createServer } = await import('node:net')
   createServer(() => {}).listen({ port: 7000, host, backlog: 1 }, () => {
     wire.send('listening')
-    setImmediate(() => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0))
   })
 }
 
@@ -53,6 +52,7 @@ export default experiment<Seen>({
     await net.slow('16kbit', 10_000, 120)
     const peer = lab.start(server, { host: net.b }, net.in.b)
     await peer.message('listening')
+    await peer.pause()
     observe('a server with a backlog of 1 stands still, behind a line of 16 kbit/s')
     const sockets = Array.from({ length: CLIENTS }, () => connect({ port: 7000, host: net.b }))
     for (const socket of sockets) socket.on('error', () => {})

@@ -44,7 +44,8 @@ export default experiment<Seen>({
       },
       altered: seen => ({
         ...seen,
-        same: seen.same.map(({ atMs }, at) => ({ atMs, isn: (at * 2_654_435_761) >>> 0 })),
+        // No clock: forwards, backwards, forwards.
+        same: seen.same.map(({ atMs }, at) => ({ atMs, isn: [7, 3e9, 5, 1e9][at] ?? 0 })),
       }),
     },
   ],

@@ -31,7 +31,7 @@ const server: PeerProgram<{ host: string }> = async (wire, { host }) => {
 }
 
 export default experiment<Seen>({
-  title: '400000 bytes and a FIN over a line with an MTU of 1500, at 20 Mbit/s',
+  title: '400000 bytes and a FIN over a line with an MTU of 1500, at 5 Mbit/s',
   needs: ['namespace', 'tcpdump'],
   claims: [
     {
@@ -68,8 +68,8 @@ export default experiment<Seen>({
 
   async run(lab, observe) {
     const net = await lab.routed()
-    await net.slow('20mbit', 200_000)
-    observe(`a host, a router that forwards at 20 Mbit/s, and a second host at ${net.b}`)
+    await net.slow('5mbit', 200_000)
+    observe(`a host, a router that forwards at 5 Mbit/s, and a second host at ${net.b}`)
     const peer = lab.start(server, { host: net.b }, net.in.b)
     await peer.message('listening')
     const capture = await lab.capture('tcp port 7000', { interface: net.interface, marker: net.b })
