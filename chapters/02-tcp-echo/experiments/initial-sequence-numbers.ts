@@ -45,7 +45,7 @@ export default experiment<Seen>({
       altered: seen => ({
         ...seen,
         // No clock: forwards, backwards, forwards.
-        same: seen.same.map(({ atMs }, at) => ({ atMs, isn: [7, 3e9, 5, 1e9][at] ?? 0 })),
+        same: [7, 3e9, 5, 1e9].map((isn, at) => ({ isn, atMs: at * 100 })),
       }),
     },
   ],
