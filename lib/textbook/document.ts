@@ -26,7 +26,7 @@ export interface RecordedObservations {
 /** Writes what was seen, and the document made of it; returns the names of both files. */
 export function record(results: readonly ClaimResult[]): string[] {
   const experiments: RecordedObservations['experiments'] = {}
-  for (const result of results)
+  for (const result of results.toSorted((a, b) => a.from.name.localeCompare(b.from.name)))
     if ('seen' in result) experiments[result.from.name] = { seen: result.seen, ms: result.ms }
   const observations: RecordedObservations = {
     kernel: `${type()} ${release().split('-')[0]}`,

@@ -80,9 +80,9 @@ test('npm run textbook tests on the host’s loopback what needs no network of i
       env: { PATH: `${folder}:${process.env.PATH}` },
     })
     const found: Result[] = JSON.parse(run.stdout)
-    const private_ = claims.filter(({ from }) => from.experiment.needs.includes('namespace'))
+    const inPrivate = claims.filter(({ from }) => from.experiment.needs.includes('namespace'))
     const skipped = found.filter(one => one.skipped !== undefined).map(({ id }) => id)
-    expect(skipped).toEqual(expect.arrayContaining(private_.map(({ claim }) => claim.id)))
+    expect(skipped).toEqual(expect.arrayContaining(inPrivate.map(({ claim }) => claim.id)))
     const others = found.filter(one => one.skipped === undefined)
     expect(others.filter(one => !one.agrees)).toEqual([])
     expect(others.length).toBeGreaterThan(0)
