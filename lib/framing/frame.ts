@@ -142,7 +142,7 @@ interface ViewKind {
  * Where it is `Buffer` itself, whose constructor is deprecated, there is none.
  */
 const species = (NodeBuffer as { [Symbol.species]?: ViewKind } | undefined)?.[Symbol.species]
-const BufferView = (species as unknown) === NodeBuffer ? undefined : species
+export const BufferView = (species as unknown) === NodeBuffer ? undefined : species
 
 /** Returns a `Buffer` over memory that is there. */
 export function bufferOver(memory: ArrayBufferLike, offset: number, bytes: number): Uint8Array {
@@ -159,6 +159,17 @@ export function roomLike(like: Uint8Array, bytes: number): Uint8Array {
   return isBuffer(like) ? NodeBuffer!.allocUnsafe(bytes) : new Uint8Array(bytes)
 }
 
+interface NodeProcess {
+  getBuiltinModule?(name: string): { markAsUntransferable?(memory: ArrayBufferLike): void }
+}
+/**
+ * Forbids to transfer memory to a worker, as Node does for its own slabs: the frames of others lie
+ * there. Node has this since 20.16; nothing is imported, for runtimes that have no such module.
+ */
+const pin = (globalThis as unknown as { process?: NodeProcess }).process?.getBuiltinModule?.(
+  'node:worker_threads',
+).markAsUntransferable
+
 /** Wire frames up to the second size are cut from slabs of the first one. */
 const SLAB_BYTES = 32 * 1024
 const LARGEST_IN_SLAB_BYTES = 4 * 1024
@@ -173,10 +184,11 @@ let slabUsed = 0
  */
 export function wireRoom(like: Uint8Array, bytes: number): Uint8Array {
   if (bytes > LARGEST_IN_SLAB_BYTES || !isBuffer(like)) return roomLike(like, bytes)
-  // A slab that somebody transferred to a worker has no bytes any more.
+  // Where slabs cannot be protected: one that was transferred to a worker has no bytes any more.
   if (slabUsed + bytes > slab.byteLength) {
     slab = NodeBuffer!.allocUnsafe(SLAB_BYTES).buffer
     slabUsed = 0
+    pin?.(slab)
   }
   const room = bufferOver(slab, slabUsed, bytes)
   slabUsed += (bytes + 7) & ~7
@@ -322,9 +334,12 @@ export abstract class ChunkReader {
   readonly #chunkPlace = new Place()
   readonly #roomPlace = new Place()
   #bytes: Uint8Array = NOTHING
-  /** Where in `chunk` the end of the current frame lies if nobody has looked at it yet, or -1. */
-  #restAt = -1
-  /** How much of that frame came before. */
+  /**
+   * A frame that spans chunks and is not put together yet: `#headBytes` of it in `#head`, the rest
+   * in `chunk` up to `#restEnd`. It is the current one while `at` is `#restEnd`; -1 = none.
+   */
+  #restEnd = -1
+  #head: Uint8Array = NOTHING
   #headBytes = 0
   /** Room that nobody looks at any more, for the next frame that spans chunks. */
   #spare: Uint8Array = NOTHING
@@ -339,13 +354,12 @@ export abstract class ChunkReader {
 
   /** The memory of the current frame. One that spans chunks is put together on the first look. */
   get bytes(): Uint8Array {
-    if (this.#restAt !== -1) this.#join()
-    return this.#bytes
+    return this.#restEnd === this.at ? this.#joined() : this.#bytes
   }
 
   protected set bytes(bytes: Uint8Array) {
     this.#bytes = bytes
-    this.#restAt = -1
+    this.#restEnd = -1
   }
 
   push(chunk: Uint8Array): void {
@@ -360,7 +374,7 @@ export abstract class ChunkReader {
       this.chunk = chunk
       this.at = 0
       this.limit = 0
-      this.#restAt = -1
+      this.#restEnd = -1
       return
     }
     const waiting = { chunk, next: null }
@@ -383,12 +397,12 @@ export abstract class ChunkReader {
     this.limit = 0
     if (first !== null) {
       this.chunk = first.chunk
-      this.#restAt = -1
+      this.#restEnd = -1
       this.#first = first.next
       if (first.next === null) this.#last = null
       return true
     }
-    this.chunk = this.bytes = NOTHING
+    this.chunk = this.bytes = this.#head = NOTHING
     this.#chunkPlace.forget()
     this.#roomPlace.forget()
     if (!this.#ended) return false
@@ -450,11 +464,12 @@ export abstract class ChunkReader {
 
   /** Makes a frame of the held bytes and the next ones; those are copied by who looks at `bytes`. */
   #putOff(size: number): void {
-    this.bytes = this.held
-    this.#headBytes = this.heldBytes
-    this.#restAt = this.at
     this.at += size - this.heldBytes
-    this.limit = 0
+    this.#bytes = this.chunk
+    this.#restEnd = this.at
+    this.#head = this.held
+    this.#headBytes = this.heldBytes
+    this.limit = this.chunk.length
     this.start = 0
     this.endOffset = size
     this.#keepSpare(this.held)
@@ -462,19 +477,20 @@ export abstract class ChunkReader {
     this.heldBytes = 0
   }
 
-  /** Puts the frame together that was put off. */
-  #join(): void {
-    const head = this.#headBytes
-    const restAt = this.#restAt
+  /** Returns the frame that was put off, in one piece. */
+  #joined(): Uint8Array {
+    const have = this.#headBytes
     const size = this.endOffset
-    let room = this.#bytes
-    if (size > room.length) {
-      room = roomLike(room, size)
-      room.set(this.#bytes.subarray(0, head))
+    if (have === size) return this.#head
+    if (size > this.#head.length) {
+      const room = roomLike(this.#head, size)
+      room.set(this.#head.subarray(0, have))
+      this.#head = room
       this.#keepSpare(room)
     }
-    this.copy(restAt, restAt + size - head, room, head)
-    this.bytes = room
+    this.copy(this.at - size + have, this.at, this.#head, have)
+    this.#headBytes = size
+    return this.#head
   }
 
   #keepSpare(room: Uint8Array): void {
@@ -542,7 +558,7 @@ export abstract class ChunkReader {
   protected lost(code: FrameErrorCode, message: string): FrameError {
     this.#failure = new FrameError(code, message)
     this.#first = this.#last = null
-    this.chunk = this.bytes = this.held = this.#spare = NOTHING
+    this.chunk = this.bytes = this.held = this.#head = this.#spare = NOTHING
     this.at = this.limit = this.start = this.endOffset = this.heldBytes = 0
     this.#chunkPlace.forget()
     this.#roomPlace.forget()

@@ -143,13 +143,18 @@ class LengthPrefixDecoder extends ChunkReader implements ByteFrameDecoder {
     const payload = at + 4
     if (payload <= this.limit) {
       const length =
-        (bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!
+        (bytes[at]! << 24) | (bytes[at + 1]! << 16) | ((bytes[at + 2]! << 8) | bytes[at + 3]!)
       const end = payload + length
-      if (length >>> 0 <= this.#quick && end <= this.limit) {
-        this.start = payload
-        this.endOffset = end
-        this.at = end
-        return true
+      if (length >>> 0 <= this.#quick) {
+        if (end <= this.limit) {
+          this.start = payload
+          this.endOffset = end
+          this.at = end
+          return true
+        }
+        this.#counted = 4
+        this.#length = length
+        this.at = payload
       }
     }
     return this.#slow(reuse)
