@@ -13,10 +13,12 @@ import {
   type ByteFrameCodec,
   type ByteFrameDecoder,
   ChunkReader,
+  checkBytes,
   DEFAULT_MAX_FRAME_BYTES,
   Pieces,
   roomLike,
   wholeNumber,
+  wireRoom,
 } from './frame.ts'
 
 /** RFC 1055, "Protocol": 300, 333, 334 and 335 in octal. */
@@ -26,6 +28,8 @@ const ESC_END = 0xdc
 const ESC_ESC = 0xdd
 
 const NOTHING = new Uint8Array(0)
+/** Where the next END is, if nobody has looked; -1 = it is not in this chunk. */
+const UNKNOWN = -2
 
 export interface ByteStuffingOptions {
   /** Largest payload in bytes, before it is escaped. Default 1 MiB. */
@@ -78,7 +82,7 @@ export function byteStuffing(options: ByteStuffingOptions = {}): ByteFrameCodec 
   return {
     encode(frame) {
       const wireBytes = stuffedBytes(frame, maxFrameBytes)
-      const target = roomLike(frame, wireBytes)
+      const target = wireRoom(frame, wireBytes)
       stuff(frame, target, 0, wireBytes)
       return target
     },
@@ -89,6 +93,7 @@ export function byteStuffing(options: ByteStuffingOptions = {}): ByteFrameCodec 
 
 /** Returns how many bytes `frame` takes on the wire. */
 function stuffedBytes(frame: Uint8Array, maxFrameBytes: number): number {
+  checkBytes(frame)
   if (frame.length === 0) throw new RangeError('frame is empty: a reader would skip it')
   if (frame.length > maxFrameBytes) {
     throw new RangeError(`frame is ${frame.length} bytes, limit ${maxFrameBytes}`)
@@ -138,11 +143,30 @@ class ByteStuffingDecoder extends ChunkReader implements ByteFrameDecoder {
   }
 
   next(): boolean {
+    const { chunk, at } = this
+    if (at >= this.limit) return this.#slow(UNKNOWN)
+    const end = chunk.indexOf(END, at)
+    const size = end - at
+    if (size <= 0 || size > this.#maxFrameBytes) return this.#slow(end)
+    if (this.#escapeBefore(at, end)) this.#unstuff(at, end)
+    else {
+      this.bytes = chunk
+      this.start = at
+      this.endOffset = end
+    }
+    this.at = end + 1
+    return true
+  }
+
+  /** Goes on to the next frame or the last chunk; `found` is the next END. */
+  #slow(found: number): boolean {
     this.check()
+    let next = found
     while (this.ready()) {
       const { chunk, at } = this
       if (at === 0) this.#beginChunk()
-      const end = chunk.indexOf(END, at)
+      const end = next === UNKNOWN ? chunk.indexOf(END, at) : next
+      next = UNKNOWN
       const stop = end === -1 ? chunk.length : end
       if (end === -1 || this.#pieces.length > 0 || this.#escaped) {
         this.#keep(stop)
@@ -163,6 +187,7 @@ class ByteStuffingDecoder extends ChunkReader implements ByteFrameDecoder {
         this.endOffset = end
       }
       this.at = end + 1
+      this.limit = chunk.length
       return true
     }
     this.#beginChunk()
@@ -249,10 +274,11 @@ class ByteStuffingDecoder extends ChunkReader implements ByteFrameDecoder {
 
   #join(): void {
     const size = this.#pieces.length
-    this.bytes = roomLike(this.chunk, size)
+    const frame = roomLike(this.chunk, size)
+    this.#pieces.copyTo(frame, size)
+    this.bytes = frame
     this.start = 0
     this.endOffset = size
-    this.#pieces.copyTo(this.bytes, size)
     this.#pieces.clear()
   }
 

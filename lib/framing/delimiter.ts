@@ -12,10 +12,12 @@ import {
   type ByteFrameCodec,
   type ByteFrameDecoder,
   ChunkReader,
+  checkBytes,
   DEFAULT_MAX_FRAME_BYTES,
   Pieces,
   roomLike,
   wholeNumber,
+  wireRoom,
 } from './frame.ts'
 
 export interface DelimiterOptions {
@@ -65,6 +67,7 @@ export function delimiter(options: DelimiterOptions): ByteFrameCodec {
   const search = new Search(mark)
 
   function check(frame: Uint8Array): void {
+    checkBytes(frame)
     if (frame.length > maxFrameBytes) {
       throw new RangeError(`frame is ${frame.length} bytes, limit ${maxFrameBytes}`)
     }
@@ -76,11 +79,8 @@ export function delimiter(options: DelimiterOptions): ByteFrameCodec {
     }
   }
 
-  function encodeInto(frame: Uint8Array, target: Uint8Array, offset: number): number {
-    check(frame)
-    wholeNumber('offset', offset, 0, target.length)
+  function write(frame: Uint8Array, target: Uint8Array, offset: number): number {
     const end = offset + frame.length
-    if (end + mark.length > target.length) return -1
     target.set(frame, offset)
     target.set(mark, end)
     return end + mark.length
@@ -88,11 +88,17 @@ export function delimiter(options: DelimiterOptions): ByteFrameCodec {
 
   return {
     encode(frame) {
-      const target = roomLike(frame, frame.length + mark.length)
-      encodeInto(frame, target, 0)
+      check(frame)
+      const target = wireRoom(frame, frame.length + mark.length)
+      write(frame, target, 0)
       return target
     },
-    encodeInto,
+    encodeInto(frame, target, offset) {
+      check(frame)
+      wholeNumber('offset', offset, 0, target.length)
+      if (offset + frame.length + mark.length > target.length) return -1
+      return write(frame, target, offset)
+    },
     decoder: () => new DelimiterDecoder(mark, maxFrameBytes),
   }
 }
@@ -162,7 +168,7 @@ class DelimiterDecoder extends ChunkReader implements ByteFrameDecoder {
   }
 
   next(): boolean {
-    const { bytes, at } = this
+    const { chunk: bytes, at } = this
     if (at >= this.limit) return this.#slow(at)
     const end = bytes.indexOf(this.#firstByte, at)
     if (end === -1) return this.#slow(this.limit)

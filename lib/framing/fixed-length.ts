@@ -14,8 +14,9 @@ import {
   type ByteFrameCodec,
   type ByteFrameDecoder,
   ChunkReader,
-  roomLike,
+  checkBytes,
   wholeNumber,
+  wireRoom,
 } from './frame.ts'
 
 export interface FixedLengthOptions {
@@ -53,10 +54,15 @@ export interface FixedLengthOptions {
 export function fixedLength(options: FixedLengthOptions): ByteFrameCodec {
   const frameBytes = wholeNumber('frameBytes', options.frameBytes, 1)
 
-  function encodeInto(frame: Uint8Array, target: Uint8Array, offset: number): number {
+  function check(frame: Uint8Array): void {
+    checkBytes(frame)
     if (frame.length !== frameBytes) {
       throw new RangeError(`frame is ${frame.length} bytes, expected ${frameBytes}`)
     }
+  }
+
+  function encodeInto(frame: Uint8Array, target: Uint8Array, offset: number): number {
+    check(frame)
     wholeNumber('offset', offset, 0, target.length)
     if (offset + frameBytes > target.length) return -1
     target.set(frame, offset)
@@ -65,8 +71,9 @@ export function fixedLength(options: FixedLengthOptions): ByteFrameCodec {
 
   return {
     encode(frame) {
-      const target = roomLike(frame, frame.length)
-      encodeInto(frame, target, 0)
+      check(frame)
+      const target = wireRoom(frame, frameBytes)
+      target.set(frame)
       return target
     },
     encodeInto,

@@ -18,6 +18,7 @@
  * bytes: that is how requests are smuggled (sections 11.1 and 11.2).
  */
 import {
+  BufferView,
   ChunkReader,
   type FrameCodec,
   type FrameDecoder,
@@ -128,6 +129,7 @@ export interface Http1Decoder<Frame> extends FrameDecoder<Frame> {
   /**
    * Stops decoding and returns the bytes after the last frame: another protocol begins there, as
    * after `101 Switching Protocols` or CONNECT.
+   * `read()` keeps `maxBodyBytes` of them at most, if nobody asks.
    *
    * @throws {RangeError} inside a message.
    */
@@ -232,15 +234,6 @@ function text(bytes: Uint8Array, start: number, end: number): string {
   }
   return string
 }
-
-interface ViewClass {
-  new (buffer: ArrayBufferLike, byteOffset: number, length: number): Uint8Array
-}
-/** The class behind Node's `Buffer`: what its `subarray()` returns, after a detour. */
-const { Buffer: NodeBuffer } = globalThis as unknown as {
-  Buffer?: { [Symbol.species]: ViewClass }
-}
-const BufferView = NodeBuffer?.[Symbol.species]
 
 /** The same as `bytes.subarray()`, and faster for a `Buffer` (measured). */
 function view(bytes: Uint8Array, start: number, end: number): Uint8Array {
@@ -548,7 +541,9 @@ abstract class MessageDecoder<Frame> extends ChunkReader implements Http1Decoder
       throw new RangeError('rest() inside a message: read until null first')
     }
     this.phase = TUNNEL
-    const parts: Uint8Array[] = []
+    const parts = this.heldBytes > 0 ? [this.held.subarray(0, this.heldBytes)] : []
+    this.held = NOTHING
+    this.heldBytes = 0
     while (this.ready()) {
       parts.push(this.chunk.subarray(this.at))
       this.at = this.chunk.length
@@ -614,6 +609,8 @@ abstract class MessageDecoder<Frame> extends ChunkReader implements Http1Decoder
         return this.#takeChunkEnd()
       case CLOSED:
         return this.#skipAfterLast()
+      case TUNNEL:
+        return this.#keepForRest()
       default:
         return false
     }
@@ -979,6 +976,20 @@ abstract class MessageDecoder<Frame> extends ChunkReader implements Http1Decoder
     return false
   }
 
+  /** Keeps what belongs to the other protocol, and no more than a body: nobody may ask for it. */
+  #keepForRest(): boolean {
+    while (this.ready()) {
+      const size = this.heldBytes + this.chunk.length - this.at
+      const limit = this.#limits.maxBodyBytes
+      if (size > limit) {
+        throw this.lost('ERR_FRAME_TOO_LARGE', `more than ${limit} bytes wait for rest()`)
+      }
+      if (size > this.held.length) this.grow(Math.max(size, 2 * this.held.length))
+      this.hold(this.chunk.length)
+    }
+    return false
+  }
+
   // Chunked bodies: RFC 9112 section 7.1
 
   #hasByte(): boolean {
@@ -1331,11 +1342,15 @@ function fieldList(init: Http1HeadersInit | undefined): (readonly [string, strin
     if (!consistsOf(TOKEN, name)) {
       throw new RangeError(`field name ${JSON.stringify(name)} is not a token`)
     }
-    if (!consistsOf(TEXT, value) || value !== value.replace(/^[ \t]+|[ \t]+$/g, '')) {
+    if (!consistsOf(TEXT, value) || isBlank(value[0]) || isBlank(value.at(-1))) {
       throw new RangeError(`${name}: ${JSON.stringify(value)} is not a field value`)
     }
   }
   return pairs
+}
+
+function isBlank(character: string | undefined): boolean {
+  return character === ' ' || character === '\t'
 }
 
 function consistsOf(set: Uint8Array, string: string): boolean {

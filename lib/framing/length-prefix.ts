@@ -14,9 +14,10 @@ import {
   type ByteFrameCodec,
   type ByteFrameDecoder,
   ChunkReader,
+  checkBytes,
   DEFAULT_MAX_FRAME_BYTES,
-  roomLike,
   wholeNumber,
+  wireRoom,
 } from './frame.ts'
 
 export interface LengthPrefixOptions {
@@ -70,12 +71,15 @@ export function lengthPrefix(options: LengthPrefixOptions = {}): ByteFrameCodec 
   const largest = Math.min(maxFrameBytes, 256 ** prefixBytes - 1)
   const little = endian === 'little'
 
-  function encodeInto(frame: Uint8Array, target: Uint8Array, offset: number): number {
-    const length = frame.length
+  function check(frame: Uint8Array): void {
+    checkBytes(frame)
+    const { length } = frame
     if (length > largest) throw new RangeError(`frame is ${length} bytes, limit ${largest}`)
+  }
+
+  function write(frame: Uint8Array, target: Uint8Array, offset: number): number {
+    const length = frame.length
     const payload = offset + prefixBytes
-    wholeNumber('offset', offset, 0, target.length)
-    if (payload + length > target.length) return -1
     if (prefixBytes === 4 && !little) {
       target[offset] = length >>> 24
       target[offset + 1] = length >>> 16
@@ -92,11 +96,17 @@ export function lengthPrefix(options: LengthPrefixOptions = {}): ByteFrameCodec 
 
   return {
     encode(frame) {
-      const target = roomLike(frame, prefixBytes + frame.length)
-      encodeInto(frame, target, 0)
+      check(frame)
+      const target = wireRoom(frame, prefixBytes + frame.length)
+      write(frame, target, 0)
       return target
     },
-    encodeInto,
+    encodeInto(frame, target, offset) {
+      check(frame)
+      wholeNumber('offset', offset, 0, target.length)
+      if (offset + prefixBytes + frame.length > target.length) return -1
+      return write(frame, target, offset)
+    },
     decoder: () => new LengthPrefixDecoder(prefixBytes, little, largest),
   }
 }
@@ -129,17 +139,22 @@ class LengthPrefixDecoder extends ChunkReader implements ByteFrameDecoder {
 
   /** Moves to the next frame; with `reuse` nobody keeps it when it is put together from chunks. */
   #move(reuse: boolean): boolean {
-    const { bytes, at } = this
+    const { chunk: bytes, at } = this
     const payload = at + 4
     if (payload <= this.limit) {
       const length =
-        (bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!
+        (bytes[at]! << 24) | (bytes[at + 1]! << 16) | ((bytes[at + 2]! << 8) | bytes[at + 3]!)
       const end = payload + length
-      if (length >>> 0 <= this.#quick && end <= this.limit) {
-        this.start = payload
-        this.endOffset = end
-        this.at = end
-        return true
+      if (length >>> 0 <= this.#quick) {
+        if (end <= this.limit) {
+          this.start = payload
+          this.endOffset = end
+          this.at = end
+          return true
+        }
+        this.#counted = 4
+        this.#length = length
+        this.at = payload
       }
     }
     return this.#slow(reuse)

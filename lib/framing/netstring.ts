@@ -13,9 +13,10 @@ import {
   type ByteFrameCodec,
   type ByteFrameDecoder,
   ChunkReader,
+  checkBytes,
   DEFAULT_MAX_FRAME_BYTES,
-  roomLike,
   wholeNumber,
+  wireRoom,
 } from './frame.ts'
 
 const COLON = 0x3a
@@ -60,12 +61,18 @@ export function netstring(options: NetstringOptions = {}): ByteFrameCodec {
   const { maxFrameBytes = DEFAULT_MAX_FRAME_BYTES } = options
   wholeNumber('maxFrameBytes', maxFrameBytes, 0)
 
-  function encodeInto(frame: Uint8Array, target: Uint8Array, offset: number): number {
-    const length = frame.length
+  function check(frame: Uint8Array): void {
+    checkBytes(frame)
+    const { length } = frame
     if (length > maxFrameBytes) {
       throw new RangeError(`frame is ${length} bytes, limit ${maxFrameBytes}`)
     }
+  }
+
+  function encodeInto(frame: Uint8Array, target: Uint8Array, offset: number): number {
+    check(frame)
     wholeNumber('offset', offset, 0, target.length)
+    const { length } = frame
     const colon = offset + digits(length)
     const comma = colon + 1 + length
     if (comma >= target.length) return -1
@@ -80,7 +87,8 @@ export function netstring(options: NetstringOptions = {}): ByteFrameCodec {
 
   return {
     encode(frame) {
-      const target = roomLike(frame, digits(frame.length) + frame.length + 2)
+      check(frame)
+      const target = wireRoom(frame, digits(frame.length) + frame.length + 2)
       encodeInto(frame, target, 0)
       return target
     },
@@ -109,7 +117,7 @@ class NetstringDecoder extends ChunkReader implements ByteFrameDecoder {
   }
 
   next(): boolean {
-    const { bytes, limit } = this
+    const { chunk: bytes, limit } = this
     let at = this.at
     if (at < limit) {
       let length = bytes[at++]! - DIGIT_0

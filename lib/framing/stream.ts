@@ -183,10 +183,12 @@ export function framed<Frame>(socket: Duplex, codec: FrameCodec<Frame>): Framed<
   let failure: Error | null = null
   const waiting: { resolve(): void; reject(error: Error): void }[] = []
   let ending: Promise<void> | null = null
+  let failEnd: ((error: Error) => void) | null = null
 
   const lost = (error: Error): void => {
     failure ??= error
     for (const { reject } of waiting.splice(0)) reject(failure)
+    failEnd?.(failure)
   }
   socket.on('error', lost)
   socket.on('close', () => lost(failure ?? closed()))
@@ -209,8 +211,15 @@ export function framed<Frame>(socket: Duplex, codec: FrameCodec<Frame>): Framed<
     },
     end() {
       ending ??= new Promise((resolve, reject) => {
-        if (failure !== null || socket.destroyed) reject(failure ?? closed())
-        else socket.end((error?: Error | null) => (error ? reject(failure ?? error) : resolve()))
+        if (socket.writableFinished) resolve()
+        else if (failure !== null || socket.destroyed) reject(failure ?? closed())
+        else {
+          // Node does not always call back when the socket is destroyed before its end.
+          failEnd = reject
+          socket.end((error?: Error | null) => {
+            if (!error) resolve()
+          })
+        }
       })
       return ending
     },

@@ -14,9 +14,10 @@ import {
   type ByteFrameCodec,
   type ByteFrameDecoder,
   ChunkReader,
+  checkBytes,
   DEFAULT_MAX_FRAME_BYTES,
-  roomLike,
   wholeNumber,
+  wireRoom,
 } from './frame.ts'
 
 /** 64 bits of 7 each. Protocol Buffers, "Base 128 Varints": one to ten bytes. */
@@ -60,12 +61,18 @@ export function varintPrefix(options: VarintPrefixOptions = {}): ByteFrameCodec 
   const { maxFrameBytes = DEFAULT_MAX_FRAME_BYTES } = options
   wholeNumber('maxFrameBytes', maxFrameBytes, 0)
 
-  function encodeInto(frame: Uint8Array, target: Uint8Array, offset: number): number {
-    const length = frame.length
+  function check(frame: Uint8Array): void {
+    checkBytes(frame)
+    const { length } = frame
     if (length > maxFrameBytes) {
       throw new RangeError(`frame is ${length} bytes, limit ${maxFrameBytes}`)
     }
+  }
+
+  function encodeInto(frame: Uint8Array, target: Uint8Array, offset: number): number {
+    check(frame)
     wholeNumber('offset', offset, 0, target.length)
+    const { length } = frame
     const payload = offset + countBytes(length)
     if (payload + length > target.length) return -1
     let rest = length
@@ -80,7 +87,8 @@ export function varintPrefix(options: VarintPrefixOptions = {}): ByteFrameCodec 
 
   return {
     encode(frame) {
-      const target = roomLike(frame, countBytes(frame.length) + frame.length)
+      check(frame)
+      const target = wireRoom(frame, countBytes(frame.length) + frame.length)
       encodeInto(frame, target, 0)
       return target
     },
@@ -109,7 +117,7 @@ class VarintPrefixDecoder extends ChunkReader implements ByteFrameDecoder {
   }
 
   next(): boolean {
-    const { bytes, at, limit } = this
+    const { chunk: bytes, at, limit } = this
     if (at + 2 <= limit) {
       // A count of one or two bytes is a frame below 16 KiB; all others take the slow way.
       let length = bytes[at]!

@@ -77,6 +77,32 @@ describe.each(codecs)('%s', (_, codec) => {
     )
   })
 
+  test('decoder shows a frame of next() as often as it is looked at, and skips what is not', () => {
+    const many = Array.from({ length: 40 }, (_, i) => bytes(`${1000 + i}`))
+    const wire = bytes(...many.map(frame => codec.encode(frame)))
+    for (const size of [1, 3, 5, 7, 11]) {
+      for (const every of [1, 2, 3]) {
+        const decoder = codec.decoder()
+        const memory = Buffer.alloc(size)
+        let found = 0
+        for (let at = 0; at < wire.length; at += size) {
+          const used = wire.copy(memory, 0, at)
+          decoder.push(memory.subarray(0, used))
+          for (; decoder.next(); found++) {
+            expect(decoder.endOffset - decoder.start).toBe(4)
+            if (found % every !== 0) continue
+            for (const look of [decoder.bytes, decoder.bytes]) {
+              expect(bytes(look.subarray(decoder.start, decoder.endOffset))).toEqual(many[found])
+            }
+          }
+          memory.fill(0x55)
+        }
+        decoder.end()
+        expect(found).toBe(many.length)
+      }
+    }
+  })
+
   test('decoder keeps frames apart that span chunks: none is written over later', () => {
     const many = Array.from({ length: 50 }, (_, i) => bytes(`${1000 + i}`))
     const wire = bytes(...many.map(frame => codec.encode(frame)))
@@ -132,7 +158,9 @@ describe.each(codecs)('%s', (_, codec) => {
 
   test('decoder takes nothing after end(), and no text', () => {
     const decoder = codec.decoder()
-    expect(() => decoder.push('text' as unknown as Uint8Array)).toThrow(TypeError)
+    for (const wrong of ['text', null, [1], new DataView(stream.buffer), new Uint16Array(2)]) {
+      expect(() => decoder.push(wrong as unknown as Uint8Array)).toThrow(TypeError)
+    }
     decoder.end()
     decoder.end()
     expect(decoder.read()).toBeNull()
@@ -147,6 +175,25 @@ describe.each(codecs)('%s', (_, codec) => {
     expect(two.read()).toEqual(frames[0])
     one.push(stream.subarray(3))
     expect(one.read()).toEqual(frames[0])
+  })
+
+  test('encode and encodeInto take no text, whose length is not that of its bytes', () => {
+    for (const wrong of ['left', new Uint16Array(4), [1, 2, 3, 4]] as unknown as Uint8Array[]) {
+      expect(() => codec.encode(wrong)).toThrow(TypeError)
+      expect(() => codec.encodeInto(wrong, new Uint8Array(40), 0)).toThrow(TypeError)
+    }
+  })
+
+  test('encode gives out memory that no other frame loses when one is sent to a worker', () => {
+    const [first, second] = [codec.encode(frames[0]!), codec.encode(frames[0]!)]
+    const memory = first.buffer as ArrayBuffer
+    try {
+      structuredClone(memory, { transfer: [memory] })
+    } catch (error) {
+      expect(error).toMatchObject({ name: 'DataCloneError' })
+    }
+    expect(bytes(second)).toEqual(bytes(wires[0]!))
+    expect(bytes(codec.encode(frames[0]!))).toEqual(bytes(wires[0]!))
   })
 
   test('encodeInto writes what encode() returns, one frame behind the other', () => {
@@ -185,6 +232,51 @@ describe.each(codecs)('%s', (_, codec) => {
     frame.fill(0)
     expect(bytes(wire)).toEqual(bytes(wires[0]!))
   })
+})
+
+test('encode gives every frame bytes of its own, however many share a slab', () => {
+  const codec = lengthPrefix()
+  const payloads = Array.from({ length: 300 }, (_, i) => Buffer.alloc((i * 37) % 5000, i))
+  const wires = payloads.map(payload => codec.encode(payload))
+  expect(wires.map(wire => bytes(wire))).toEqual(
+    payloads.map(payload => {
+      const prefix = Buffer.alloc(4)
+      prefix.writeUInt32BE(payload.length)
+      return bytes(prefix, payload)
+    }),
+  )
+})
+
+test.each([1, 100, 1024, 1025, 5000, 16_384, 16_385, 100_000])(
+  'lengthPrefix next() joins frames of %i bytes whose end is looked at late, or never',
+  size => {
+    const codec = lengthPrefix()
+    const payloads = Array.from({ length: 6 }, (_, i) => Buffer.alloc(size, i + 1))
+    const wire = bytes(...payloads.map(payload => codec.encode(payload)))
+    for (const first of [1, 3, 4, 5, 6, size, size + 3].filter(place => place < size + 4)) {
+      const decoder = codec.decoder()
+      let found = 0
+      const places = payloads.map((_, i) => i * (size + 4) + first)
+      for (const chunk of cutAt(wire, places)) {
+        decoder.push(Buffer.from(chunk))
+        for (; decoder.next(); found++) {
+          if (found === 2) continue
+          const { start, endOffset } = decoder
+          const frame = decoder.bytes.subarray(start, endOffset)
+          expect(Buffer.compare(frame, payloads[found]!)).toBe(0)
+        }
+      }
+      expect(found).toBe(payloads.length)
+    }
+  },
+)
+
+test('lengthPrefix returns a view of a chunk that waited, when the frame lies in it whole', () => {
+  const decoder = lengthPrefix().decoder()
+  const payload = Buffer.alloc(20_000, 7)
+  decoder.push(Buffer.of(0, 0, 0x4e, 0x20))
+  decoder.push(payload)
+  expect(decoder.read()?.buffer).toBe(payload.buffer)
 })
 
 test.each([

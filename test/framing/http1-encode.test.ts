@@ -460,3 +460,13 @@ test.each([
     { numRuns: 3000 },
   )
 })
+
+test('http1Response encode takes linear time for a value with spaces inside', () => {
+  // A search for white space at the end that starts at each space would take minutes.
+  const value = `a${' '.repeat(2_000_000)}b`
+  const codec = http1Response({ maxHeaderBytes: 4_000_000 })
+  expect(codec.encode({ status: 200, headers: { X: value } }).length).toBeGreaterThan(2_000_000)
+  for (const wrong of [' a', 'a ', '\ta', 'a\t', ' ', '\t']) {
+    expect(() => codec.encode({ status: 200, headers: { X: wrong } })).toThrow(RangeError)
+  }
+})

@@ -328,6 +328,34 @@ describe('http1Request', () => {
     decoder.end()
   })
 
+  test('keeps no more bytes of a tunnel than of a body while nobody asks for them', () => {
+    const connect = head('CONNECT a:443 HTTP/1.1', 'Host: a:443')
+    for (const size of [1, 3, 10, 11]) {
+      const decoder = http1Request({ maxBodyBytes: 10 }).decoder()
+      decoder.push(latin1(connect))
+      expect(decoder.read()?.method).toBe('CONNECT')
+      const memory = new Uint8Array(size)
+      const pushed = Math.floor(10 / size)
+      for (let i = 0; i < pushed; i++) {
+        decoder.push(memory.fill(i))
+        expect(decoder.read()).toBeNull()
+      }
+      decoder.push(new Uint8Array(11 - pushed * size))
+      expect(() => decoder.read()).toThrow(expect.objectContaining({ code: 'ERR_FRAME_TOO_LARGE' }))
+      expect(() => decoder.rest()).toThrow(expect.objectContaining({ code: 'ERR_FRAME_TOO_LARGE' }))
+    }
+    const decoder = http1Request({ maxBodyBytes: 10 }).decoder()
+    const memory = latin1(`${connect}abc`)
+    decoder.push(memory)
+    decoder.read()
+    expect(decoder.read()).toBeNull()
+    memory.fill(0)
+    decoder.push(latin1('defghij'))
+    expect(decoder.read()).toBeNull()
+    decoder.push(latin1('klm'))
+    expect(decoder.rest()).toEqual(latin1('abcdefghijklm'))
+  })
+
   test('gives the rest after any request to a protocol that the server switches to', () => {
     const decoder = http1Request().decoder()
     decoder.push(latin1(`${get('Connection: upgrade', 'Upgrade: x')}\0other`))

@@ -316,6 +316,24 @@ test('framed rejects a send() that waits when the socket is destroyed without an
   await expect(peer.end()).rejects.toMatchObject({ code: 'ERR_STREAM_PREMATURE_CLOSE' })
 })
 
+test('framed rejects an end() that waits when the socket is destroyed without an error', async () => {
+  const { duplex } = slowDuplex()
+  const peer = framed(duplex, lines())
+  const sending = peer.send('too much for the buffer')
+  const ending = peer.end()
+  duplex.destroy()
+  for (const each of [sending, ending]) {
+    await expect(each).rejects.toMatchObject({ code: 'ERR_STREAM_PREMATURE_CLOSE' })
+  }
+})
+
+test('framed has nothing to do in end() when the socket has sent its FIN already', async () => {
+  const [client] = await socketPair()
+  client.end()
+  await once(client, 'finish')
+  await framed(client, lines()).end()
+})
+
 test('framed survives a peer that resets the connection while send() waits', async () => {
   const [client, peer] = await socketPair()
   client.removeAllListeners('error')
