@@ -10,6 +10,7 @@ import { Peer, type PeerProgram } from './peer-process.ts'
 import { buildRouted, type Routed } from './routed.ts'
 import { readSocketStatistics } from './socket-statistics.ts'
 import { readTcpTable, type TcpRow } from './tcp-table.ts'
+import { readUdpTable, type UdpRow } from './udp-table.ts'
 import { until } from './until.ts'
 
 /** Packets of a capture that runs. */
@@ -94,6 +95,11 @@ export class Lab {
    */
   table(port: number, pid: number | 'self' = 'self'): TcpRow[] {
     return readTcpTable(pid).filter(row => row.localPort === port || row.remotePort === port)
+  }
+
+  /** UDP sockets that have that port at either end, of the host on which that process runs. */
+  udpTable(port: number, pid: number | 'self' = 'self'): UdpRow[] {
+    return readUdpTable(pid).filter(row => row.localPort === port || row.remotePort === port)
   }
 
   /** The kernel's network counters. On a host, other programs count as well. */

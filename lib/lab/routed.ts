@@ -21,6 +21,11 @@ export interface Routed {
    * bytes pass at once, and no packet that is longer (default 3000).
    */
   slow(rate: string, queueBytes: number, burstBytes?: number): Promise<void>
+  /**
+   * Sets attributes of A's route to B, which connections take over when they are made:
+   * `route('initcwnd 1 quickack 1')`. See ip-route(8).
+   */
+  route(attributes: string): Promise<void>
 }
 
 const NETS = [
@@ -64,6 +69,16 @@ export async function buildRouted(): Promise<Routed> {
     b: '10.0.2.1',
     interface: 'to-r-a',
     in: { router: inside('router'), b: inside('b') },
+    async route(attributes) {
+      await ip(
+        'route',
+        'replace',
+        NETS[0].other,
+        'via',
+        `${NETS[0].net}.2`,
+        ...attributes.split(' '),
+      )
+    },
     async slow(rate, queueBytes, burstBytes = 3000) {
       const queue = ['tbf', 'rate', rate, 'burst', String(burstBytes), 'limit', String(queueBytes)]
       await run('tc', ['-n', 'router', 'qdisc', 'replace', 'dev', 'r-b', 'root', ...queue])

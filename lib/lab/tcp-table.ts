@@ -82,8 +82,11 @@ function parseRow(line: string): TcpRow {
 
 const LITTLE_ENDIAN = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1
 
-/** The kernel prints an address in words of the machine's byte order, a port as a number. */
-function parseEndpoint(text: string): [address: string, port: number] {
+/**
+ * Reads an endpoint of a kernel table. An address is printed in words of the machine's byte order, a
+ * port as a number.
+ */
+export function parseEndpoint(text: string): [address: string, port: number] {
   const [words = '', port = ''] = text.split(':')
   const bytes = (words.match(/.{8}/g) ?? []).flatMap(word => {
     const inOrder = [0, 2, 4, 6].map(at => Number.parseInt(word.slice(at, at + 2), 16))

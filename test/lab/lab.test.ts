@@ -121,12 +121,14 @@ test.skipIf(lacks('namespace', 'nft', 'tcpdump', 'ss'))(
   },
 )
 
-test.skipIf(lacks('namespace', 'tcpdump'))(
-  'Lab.routed carries real segments from A to B (needs root, tcpdump)',
+test.skipIf(lacks('namespace', 'tcpdump', 'ss'))(
+  'Lab.routed carries real segments from A to B (needs root, tcpdump, ss)',
   async () => {
     const found = await seen('routed')
     expect(found.end).toEqual({ bytes: 100_000, from: '10.0.1.1' })
     expect(found.longest).toBe(1448)
+    // A route's attribute is in force: without it, cwnd begins at 10.
+    expect(found.cwnd).toBe('3')
   },
 )
 

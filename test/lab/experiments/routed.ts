@@ -1,10 +1,11 @@
 /** Sends 100000 bytes from A through R to B, over real segments. */
+import { once } from 'node:events'
 import { connect } from 'node:net'
 import { experiment } from '../../../lib/textbook/experiment.ts'
 
 export default experiment({
   title: 'three hosts in a row',
-  needs: ['namespace', 'tcpdump'],
+  needs: ['namespace', 'tcpdump', 'ss'],
   claims: [],
   async run(lab) {
     const net = await lab.routed()
@@ -26,10 +27,13 @@ export default experiment({
     await server.message('listening')
     const capture = await lab.capture('tcp port 7000', { interface: net.interface, marker: net.b })
     await net.slow('20mbit', 100_000)
+    await net.route('initcwnd 3')
     const client = connect({ port: 7000, host: net.b })
+    await once(client, 'connect')
+    const [before] = await lab.statistics(['dport', '=', ':7000'])
     client.end(Buffer.alloc(100_000))
     const end = (await server.message('end')).value
     const packets = await capture.stop()
-    return { end, longest: Math.max(...packets.map(({ len }) => len)) }
+    return { cwnd: before?.info.cwnd, end, longest: Math.max(...packets.map(({ len }) => len)) }
   },
 })
