@@ -11,6 +11,12 @@ import { startTracefs, type Tracing } from './tracefs.ts'
 /** An event that nobody has claimed yet. */
 type Unclaimed = { own: string; peers: string; tNs: number; withEnd: (end: End) => TraceEvent }
 
+/**
+ * What the programs say of their ports comes through pipes, and may be later than tcpdump. So an
+ * event waits for that long before it is asked whose it is; the views wait longer than this.
+ */
+const SETTLE_MS = 200
+
 /** So many events of others, or of ports not yet known, are kept for the time they are known. */
 const UNCLAIMED = 20_000
 
@@ -28,6 +34,9 @@ export class Levels {
   readonly #timeWait = new TimeWait<SampledStep>(tableLookup())
   readonly #sources: { stop(): void | Promise<void> }[] = []
   #unclaimed: Unclaimed[] = []
+  /** Events that have come in lately, in that order. */
+  #fresh: { sinceMs: number; event: Unclaimed }[] = []
+  readonly #timer = setInterval(() => this.#settle(performance.now() - SETTLE_MS), SETTLE_MS / 4)
 
   constructor(entry: CatalogueEntry, options: LevelsOptions) {
     this.#entry = entry
@@ -49,13 +58,15 @@ export class Levels {
     if (!this.#ports.learn(event)) return
     const waiting = this.#unclaimed
     this.#unclaimed = []
-    for (const each of waiting) this.#push(each)
+    for (const each of waiting) this.#assign(each)
   }
 
   /** Settles when everything that happened has been told. */
   async stop(): Promise<void> {
     // One that fails now has told what it could.
     await Promise.allSettled(this.#sources.map(source => source.stop()))
+    clearInterval(this.#timer)
+    this.#settle(Number.POSITIVE_INFINITY)
   }
 
   async #startStates(): Promise<void> {
@@ -142,6 +153,17 @@ export class Levels {
   }
 
   #push(event: Unclaimed): void {
+    this.#fresh.push({ sinceMs: performance.now(), event })
+  }
+
+  /** Assigns what came in before that time. */
+  #settle(untilMs: number): void {
+    const count = this.#fresh.findIndex(({ sinceMs }) => sinceMs > untilMs)
+    const settled = this.#fresh.splice(0, count < 0 ? this.#fresh.length : count)
+    for (const { event } of settled) this.#assign(event)
+  }
+
+  #assign(event: Unclaimed): void {
     const end = this.#ports.endOf(event.own, event.peers, event.tNs)
     if (end !== undefined) this.#options.onEvent(event.withEnd(end))
     else if (this.#unclaimed.length < UNCLAIMED) this.#unclaimed.push(event)

@@ -53,7 +53,15 @@ const INTERVAL_MS = 3
  */
 export function startSampling(onStep: (step: SampledStep) => void): { stop(): void } {
   const sampler = new StateSampler()
-  const look = () => sampler.push(readTcpTable(), Number(process.hrtime.bigint()))
+  const look = () => {
+    // A process that had to wait for a processor in between cannot tell when it looked.
+    for (let attempt = 0; ; attempt++) {
+      const beforeNs = Number(process.hrtime.bigint())
+      const rows = readTcpTable()
+      const tNs = Number(process.hrtime.bigint())
+      if (tNs - beforeNs < INTERVAL_MS * 1e6 || attempt === 2) return sampler.push(rows, tNs)
+    }
+  }
   look()
   const again = () => {
     look().forEach(onStep)
