@@ -47,7 +47,7 @@ export default experiment<Seen>({
     server.close()
     await once(server, 'close')
     const refused = connect({ port, host: '127.0.0.1' })
-    await once(refused, 'error').catch(() => {})
+    await once(refused, 'error')
     const packets = await capture.stop()
     const length = (what: string, is: (packet: (typeof packets)[number]) => boolean) => {
       const bytes = packets.find(is)?.bytes
