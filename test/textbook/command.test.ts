@@ -1,18 +1,10 @@
-import {
-  chmodSync,
-  cpSync,
-  mkdirSync,
-  mkdtempSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs'
+import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { execa } from 'execa'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { ROOT } from '../../lib/catalogue/index.ts'
-import { missing } from '../../lib/lab/needs.ts'
+import { canBeUnprivileged, UNPRIVILEGED } from '../support/unprivileged.ts'
 
 /** A kit of its own: the same programs, other experiments. */
 let kit = ''
@@ -29,7 +21,6 @@ export default experiment({
 
 beforeAll(() => {
   kit = mkdtempSync(join(tmpdir(), 'socket-kit-textbook-'))
-  chmodSync(kit, 0o755) // for a reader who is not root
   cpSync(join(ROOT, 'lib'), join(kit, 'lib'), { recursive: true })
   cpSync(join(ROOT, 'package.json'), join(kit, 'package.json'))
   cpSync(join(ROOT, 'tsconfig.json'), join(kit, 'tsconfig.json'))
@@ -51,14 +42,18 @@ beforeAll(() => {
 })
 afterAll(() => rmSync(kit, { recursive: true, force: true }))
 
+const PROGRAM = (before: readonly string[] = []) => [
+  ...before,
+  ...[process.execPath, '--import', 'tsx', 'lib/cli/textbook.ts'],
+]
+
 const textbook = (
   args: string[],
-  options: { uid?: number; gid?: number; env?: Record<string, string> } = {},
+  options: { env?: Record<string, string>; before?: readonly string[] } = {},
 ) =>
-  execa(process.execPath, ['--import', 'tsx', 'lib/cli/textbook.ts', ...args], {
+  execa(PROGRAM(options.before)[0]!, [...PROGRAM(options.before).slice(1), ...args], {
     cwd: kit,
     reject: false,
-    ...options,
     env: { NO_COLOR: '1', COLUMNS: '100', ...options.env },
   })
 
@@ -151,10 +146,10 @@ describe('npm run textbook', () => {
     expect(exitCode).toBe(130)
   })
 
-  test.skipIf(missing('root') !== undefined)(
+  test.skipIf(!canBeUnprivileged)(
     'says what is missing without root, and runs the rest (needs root)',
     async () => {
-      const { stdout, exitCode } = await textbook(['01'], { uid: 65_534, gid: 65_534 })
+      const { stdout, exitCode } = await textbook(['01'], { before: UNPRIVILEGED })
       expect(stdout).toContain('not run: 1.2: needs root (sudo npm run textbook)')
       expect(stdout).toMatch(/^1\.1★ .* holds$/m)
       expect(exitCode).toBe(0)

@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { chmodSync, mkdirSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
@@ -7,6 +7,7 @@ import { afterAll, describe, expect, test, vi } from 'vitest'
 import { type CatalogueEntry, ROOT } from '../../lib/catalogue/index.ts'
 import type { TraceEvent } from '../../lib/trace/recording.ts'
 import { hasProc, processesWith, readerEnv } from '../cli/terminal.ts'
+import { canBeUnprivileged, UNPRIVILEGED } from '../support/unprivileged.ts'
 import { entryOf } from './entries.ts'
 import { Programs } from './programs.ts'
 import { lacks, pathWith, traceInstances } from './tools.ts'
@@ -97,11 +98,7 @@ describe.skipIf(!hasProc || lacks.strace || lacks.tcpdump || lacks.tracefs)('tra
   })
 })
 
-/** An unprivileged user, where that one can run Node here. */
-const NOBODY = { uid: 65534, gid: 65534 }
-const canBeNobody =
-  !lacks.root &&
-  spawnSync(process.execPath, ['--import', 'tsx', '-e', '0'], { cwd: ROOT, ...NOBODY }).status === 0
+const [unshare = '', ...unprivileged] = [...UNPRIVILEGED, process.execPath]
 
 /** What a tracer printed, each line read. */
 async function printed(child: ChildProcess): Promise<Record<string, unknown>[]> {
@@ -123,7 +120,7 @@ describe('traceExample without the tools', () => {
     ),
   )
 
-  test.skipIf(!canBeNobody)(
+  test.skipIf(!canBeUnprivileged)(
     'runs the example, samples the states, and says what would bring the rest (needs root, to do without it)',
     async () => {
       const folder = join(programs.folder, 'nobody')
@@ -131,7 +128,8 @@ describe('traceExample without the tools', () => {
       chmodSync(programs.folder, 0o755)
       const PATH = pathWith(folder, ['sh', 'cat', 'mktemp', 'rm'])
       const env = { ...readerEnv({ PATH }), TMPDIR: '/tmp' }
-      const child = spawn(process.execPath, nodeArgs(tracer(entry)), { cwd: ROOT, env, ...NOBODY })
+      const args = [...unprivileged, ...nodeArgs(tracer(entry))]
+      const child = spawn(unshare, args, { cwd: ROOT, env })
       const lines = await printed(child)
       const lanes = Object.assign({}, ...lines.filter(line => !('lane' in line)))
       expect(lanes).toMatchObject({
@@ -149,11 +147,11 @@ describe('traceExample without the tools', () => {
     },
   )
 
-  test.skipIf(!canBeNobody || lacks.strace || lacks.tcpdump)(
+  test.skipIf(!canBeUnprivileged || lacks.strace || lacks.tcpdump)(
     'has system calls without root, and says that packets need it (needs root, to do without it)',
     async () => {
-      const child = spawn(process.execPath, nodeArgs(tracer(entry)), {
-        ...{ cwd: ROOT, ...NOBODY },
+      const child = spawn(unshare, [...unprivileged, ...nodeArgs(tracer(entry))], {
+        cwd: ROOT,
         env: { ...readerEnv(), TMPDIR: '/tmp' },
       })
       const lines = await printed(child)

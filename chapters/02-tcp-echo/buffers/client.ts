@@ -78,8 +78,12 @@ function whereTheBytesAre(): string {
   const inNode = `${socket.writableLength} in Node`
   if (process.platform !== 'linux') return inNode
   const rows = readTcpTable()
-  const mine = rows.find(row => row.localPort === socket.localPort)
-  const theirs = rows.find(row => row.remotePort === socket.localPort)
+  const mine = rows.find(
+    row => row.localPort === socket.localPort && row.remotePort === options.port,
+  )
+  const theirs = rows.find(
+    row => row.remotePort === socket.localPort && row.localPort === options.port,
+  )
   return `${inNode}, ${mine?.txQueue} in the send buffer, ${theirs?.rxQueue} in the receive buffer`
 }
 

@@ -97,7 +97,7 @@ export default experiment<Seen>({
       if (how !== 'unread') await peer.message('read')
       peer.tell('close')
       const outcome = await end
-      if (!client.destroyed) await once(client, 'close')
+      if (!client.closed) await new Promise(resolve => client.once('close', resolve))
       await peer.kill()
       const packets = await capture?.stop()
       const closing = packets

@@ -99,7 +99,8 @@ export default experiment<Seen>({
       const row = lab.table(port).find(r => r.localPort === port && r.state !== 'LISTEN')
       const orphan = { state: row?.state ?? 'no socket', owned: (row?.inode ?? 0) !== 0 }
       client.resume()
-      await once(client, 'close')
+      // Not once(): it would take the error for its own.
+      await new Promise(resolve => client.once('close', resolve))
       observe(`${how}: ${client.bytesRead} of ${BYTES} bytes, then ${ended}`)
       return { got: client.bytesRead, ended, orphan }
     }
