@@ -132,6 +132,8 @@ test.skipIf(lacks('namespace', 'tcpdump', 'ss'))(
   },
 )
 
+const FOREVER = fileURLToPath(new URL('./experiments/forever.ts', import.meta.url))
+
 /** Everything on this machine that an experiment could leave behind. */
 function leftovers(): string[] {
   const processes = readdirSync('/proc')
@@ -139,7 +141,7 @@ function leftovers(): string[] {
     .flatMap(pid => {
       try {
         const words = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').join(' ')
-        return words.includes('experiments/forever.ts') ? [words] : []
+        return words.includes(FOREVER) ? [words] : []
       } catch {
         return [] // it has just ended
       }
