@@ -1,7 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { chmodSync, mkdirSync, readdirSync } from 'node:fs'
+import { chmodSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { createInterface } from 'node:readline'
 import { text } from 'node:stream/consumers'
 import { afterAll, describe, expect, test, vi } from 'vitest'
 import { type CatalogueEntry, ROOT } from '../../lib/catalogue/index.ts'
@@ -100,25 +101,37 @@ describe.skipIf(!hasProc || lacks.strace || lacks.tcpdump || lacks.tracefs)('tra
 
 const [unshare = '', ...unprivileged] = [...UNPRIVILEGED, process.execPath]
 
-/** What a tracer printed, each line read. */
-async function printed(child: ChildProcess): Promise<Record<string, unknown>[]> {
-  const [out, errors] = await Promise.all([text(child.stdout!), text(child.stderr!)])
+/** What a tracer printed, each line read; and told of while it runs. */
+async function printed(
+  child: ChildProcess,
+  onLine?: (line: string) => void,
+): Promise<Record<string, unknown>[]> {
+  const lines: Record<string, unknown>[] = []
+  createInterface({ input: child.stdout! }).on('line', line => {
+    lines.push(JSON.parse(line))
+    onLine?.(line)
+  })
+  const [errors] = await Promise.all([text(child.stderr!), once(child, 'close')])
   expect(errors).toBe('')
-  return out
-    .trim()
-    .split('\n')
-    .map(line => JSON.parse(line))
+  return lines
 }
 
 describe('traceExample without the tools', () => {
-  const entry = entryOf(
-    programs,
-    server,
-    client.replace(
-      /setInterval.*/,
-      `socket.on('connect', () => setTimeout(() => socket.end('bye'), 50))`,
-    ),
-  )
+  /** A client that stays until there is such a file. */
+  const staying = (file: string) =>
+    entryOf(
+      programs,
+      server,
+      client.replace(
+        /setInterval.*/,
+        `import { existsSync } from 'node:fs'
+const timer = setInterval(() => {
+  if (socket.connecting || !existsSync(${JSON.stringify(file)})) return
+  clearInterval(timer)
+  socket.end('bye')
+}, 10)`,
+      ),
+    )
 
   test.skipIf(!canBeUnprivileged)(
     'runs the example, samples the states, and says what would bring the rest (needs root, to do without it)',
@@ -128,9 +141,13 @@ describe('traceExample without the tools', () => {
       chmodSync(programs.folder, 0o755)
       const PATH = pathWith(folder, ['sh', 'cat', 'mktemp', 'rm'])
       const env = { ...readerEnv({ PATH }), TMPDIR: '/tmp' }
-      const args = [...unprivileged, ...nodeArgs(tracer(entry))]
+      const enough = join(folder, 'enough')
+      const args = [...unprivileged, ...nodeArgs(tracer(staying(enough)))]
       const child = spawn(unshare, args, { cwd: ROOT, env })
-      const lines = await printed(child)
+      // A sample may miss what is short: the client stays until it has been seen.
+      const lines = await printed(child, line => {
+        if (/"lane":"state".*"end":"client"/.test(line)) writeFileSync(enough, '')
+      })
       const lanes = Object.assign({}, ...lines.filter(line => !('lane' in line)))
       expect(lanes).toMatchObject({
         js: 'live',
@@ -150,7 +167,8 @@ describe('traceExample without the tools', () => {
   test.skipIf(!canBeUnprivileged || lacks.strace || lacks.tcpdump)(
     'has system calls without root, and says that packets need it (needs root, to do without it)',
     async () => {
-      const child = spawn(unshare, [...unprivileged, ...nodeArgs(tracer(entry))], {
+      const { folder } = programs
+      const child = spawn(unshare, [...unprivileged, ...nodeArgs(tracer(staying(folder)))], {
         cwd: ROOT,
         env: { ...readerEnv(), TMPDIR: '/tmp' },
       })
