@@ -56,10 +56,17 @@ export class Lab {
     return readFileSync(file, 'latin1').trim().replaceAll('\t', ' ')
   }
 
-  /** Swallows packets on their way in: see `dropPackets`. */
-  drop(match: string, inside: readonly string[] = []): Promise<Drop> {
+  /**
+   * Swallows packets on their way in, or in a router on their way through (`forward`): see
+   * `dropPackets`.
+   */
+  drop(
+    match: string,
+    inside: readonly string[] = [],
+    hook: 'input' | 'forward' = 'input',
+  ): Promise<Drop> {
     this.#mustBePrivate('drop packets')
-    return dropPackets(match, inside)
+    return dropPackets(match, inside, hook)
   }
 
   /** Whether packets can be captured: for experiments that can do without, but say more with. */
@@ -131,5 +138,5 @@ export class Lab {
   }
 }
 
-/** Milliseconds since the start of this process on the clock that all processes share. */
+/** Milliseconds of the monotonic clock, which all processes share. Only differences mean anything. */
 export const monotonicMs = (): number => Number(process.hrtime.bigint()) / 1e6

@@ -14,6 +14,8 @@ export interface Drop {
 /**
  * Swallows packets that match, as a broken line would: on their way in, after tcpdump saw them.
  *
+ * `hook`: `input` for what is addressed to this host, `forward` for what a router passes on.
+ *
  * `match` is nft's language: `tcp dport 7020 tcp flags & (syn|ack) == ack`. To lose only the first
  * few, add `limit rate …` or a quota, or lift the rule when `count` is reached.
  *
@@ -22,26 +24,31 @@ export interface Drop {
  * @throws {Error} in nft's words, when the rule cannot be read.
  * @see nft(8)
  */
-export async function dropPackets(match: string, inside: readonly string[] = []): Promise<Drop> {
+export async function dropPackets(
+  match: string,
+  inside: readonly string[] = [],
+  hook: 'input' | 'forward' = 'input',
+): Promise<Drop> {
   const nft = async (...words: string[]) => {
     const [command = 'nft', ...args] = [...inside, 'nft', ...words]
     const { stdout } = await run(command, args)
     return stdout
   }
   await nft('add', 'table', 'inet', 'lab')
-  const hook = '{ type filter hook input priority 0 ; policy accept ; }'
-  await nft('add', 'chain', 'inet', 'lab', 'input', hook)
-  const added = await nft('--echo', '--handle', 'add', 'rule', 'inet', 'lab', 'input', match, 'counter', 'drop') // biome-ignore format: one command
+  const type = `{ type filter hook ${hook} priority 0 ; policy accept ; }`
+  await nft('add', 'chain', 'inet', 'lab', hook, type)
+  const rule = ['add', 'rule', 'inet', 'lab', hook, match, 'counter', 'drop']
+  const added = await nft('--echo', '--handle', ...rule)
   const handle = /# handle (\d+)/.exec(added)?.[1]
   if (handle === undefined) throw new Error(`nft did not name the rule: ${added.trim()}`)
   return {
     async count() {
-      const rules = (await nft('--handle', 'list', 'chain', 'inet', 'lab', 'input')).split('\n')
-      const rule = rules.find(line => line.endsWith(`# handle ${handle}`)) ?? ''
-      return Number(/counter packets (\d+)/.exec(rule)?.[1] ?? 0)
+      const rules = (await nft('--handle', 'list', 'chain', 'inet', 'lab', hook)).split('\n')
+      const ours = rules.find(line => line.endsWith(`# handle ${handle}`)) ?? ''
+      return Number(/counter packets (\d+)/.exec(ours)?.[1] ?? 0)
     },
     async lift() {
-      await nft('delete', 'rule', 'inet', 'lab', 'input', 'handle', handle)
+      await nft('delete', 'rule', 'inet', 'lab', hook, 'handle', handle)
     },
   }
 }

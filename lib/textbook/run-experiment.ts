@@ -69,7 +69,8 @@ export function runExperiment(
 
   const end = (why: string) => {
     result ??= { failed: why }
-    child.kill('SIGKILL')
+    // The whole group: a program that was stopped would stay for ever.
+    if (child.pid !== undefined) killGroup(child.pid)
   }
   const limitMs = experiment.slow ? SLOW_LIMIT_MS : LIMIT_MS
   const timer = setTimeout(() => end(`still running after ${limitMs / 1000} s`), limitMs)
@@ -86,6 +87,15 @@ export function runExperiment(
     child.once('error', error => settle(error.message))
     child.once('close', (code, why) => settle(why ? `ended by ${why}` : `exit code ${code}`))
   })
+}
+
+/** Ends a process and all that it has started. */
+function killGroup(pid: number): void {
+  try {
+    process.kill(-pid, 'SIGKILL')
+  } catch {
+    // It has just ended.
+  }
 }
 
 const firstError = (text: string): string | undefined => /^\w*Error\b.*/m.exec(text)?.[0]

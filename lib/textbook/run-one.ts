@@ -15,7 +15,12 @@ const report = (what: Report): void => void writeSync(REPORTS, `${JSON.stringify
 
 // Our runner holds the other end. When it dies, so do we, and our namespace with us.
 new Socket({ fd: LIFELINE })
-  .on('close', () => process.exit(1))
+  .on('close', () => {
+    // Ourselves and all that we have started, also what was stopped. The first process of a
+    // namespace is immune, and exits.
+    process.kill(0, 'SIGKILL')
+    process.exit(1)
+  })
   .resume()
   .unref()
 

@@ -1,6 +1,8 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { readdirSync, readFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test, vi } from 'vitest'
@@ -132,27 +134,65 @@ test.skipIf(lacks('namespace', 'tcpdump', 'ss'))(
     expect(found.longest).toBe(1448)
     // A route's attribute is in force: without it, cwnd begins at 10.
     expect(found.cwnd).toBe('3')
+    expect(found.dropped).toBe(1)
+  },
+)
+
+/** Kills a runner after a step of an experiment that never ends; settles when it is gone. */
+async function killRunner(name: string, step: string, how: NodeJS.Signals, env = process.env) {
+  const file = fileURLToPath(new URL('./run-forever.ts', import.meta.url))
+  const runner = spawn(process.execPath, ['--import', 'tsx', file, name], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+    env,
+  })
+  const ended = once(runner, 'exit')
+  for await (const line of createInterface({ input: runner.stdout! }))
+    if (line === step || step === '') break
+  runner.kill(how)
+  await ended
+}
+
+test.skipIf(lacks('linux')).each(['SIGKILL', 'SIGTERM'] as const)(
+  'An experiment on the host leaves no stopped program behind when its runner gets %s (needs Linux)',
+  async how => {
+    const folder = mkdtempSync(join(tmpdir(), 'socket-kit-path-'))
+    // As on a system that allows no namespaces.
+    writeFileSync(join(folder, 'unshare'), '#!/bin/sh\nexit 1\n', { mode: 0o755 })
+    try {
+      const stopped = () => processes('experiments/paused.ts')
+      await killRunner('paused', 'paused', how, {
+        ...process.env,
+        PATH: `${folder}:${process.env.PATH}`,
+      })
+      await vi.waitFor(() => expect(stopped()).toEqual([]), 10_000)
+    } finally {
+      rmSync(folder, { recursive: true })
+    }
   },
 )
 
 const FOREVER = fileURLToPath(new URL('./experiments/forever.ts', import.meta.url))
 
-/** Everything on this machine that an experiment could leave behind. */
-function leftovers(): string[] {
-  const processes = readdirSync('/proc')
+/** The command lines that have these words in them. */
+function processes(words: string): string[] {
+  return readdirSync('/proc')
     .filter(name => /^\d+$/.test(name))
     .flatMap(pid => {
       try {
-        const words = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').join(' ')
-        return words.includes(FOREVER) ? [words] : []
+        const line = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').join(' ')
+        return line.includes(words) ? [line] : []
       } catch {
         return [] // it has just ended
       }
     })
+}
+
+/** Everything on this machine that an experiment could leave behind. */
+function leftovers(): string[] {
   const lines = (command: string, ...args: string[]) =>
     spawnSync(command, args, { encoding: 'utf8' }).stdout.split('\n').filter(Boolean)
   return [
-    ...processes,
+    ...processes(FOREVER),
     ...lines('ip', 'netns', 'list'),
     ...lines('ip', '-o', 'link').filter(line => /to-r-|r-a|r-b/.test(line)),
     ...lines('nft', 'list', 'tables').filter(line => line.includes('lab')),
@@ -174,17 +214,7 @@ describe.skipIf(lacks('namespace', 'nft', 'tcpdump'))('An experiment (needs root
   test.each(
     MOMENTS.flatMap(moment => (['SIGKILL', 'SIGTERM'] as const).map(how => ({ how, moment }))),
   )('leaves nothing behind when its runner gets $how after "$moment"', async ({ how, moment }) => {
-    const runner = spawn(
-      process.execPath,
-      ['--import', 'tsx', fileURLToPath(new URL('./run-forever.ts', import.meta.url))],
-      { stdio: ['ignore', 'pipe', 'inherit'] },
-    )
-    const ended = once(runner, 'exit')
-    for await (const line of createInterface({ input: runner.stdout })) {
-      if (line === moment || moment === '') break
-    }
-    runner.kill(how)
-    await ended
+    await killRunner('forever', moment, how)
     await vi.waitFor(() => expect(leftovers()).toEqual([]), 10_000)
   })
 })

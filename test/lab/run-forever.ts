@@ -1,10 +1,11 @@
-/** Runs the experiment that never ends, and prints its steps: to be killed at any moment. */
+/** Runs an experiment that never ends, and prints its steps: to be killed at any moment. */
 import { fileURLToPath } from 'node:url'
 import { runExperiment } from '../../lib/textbook/run-experiment.ts'
-import experiment from './experiments/forever.ts'
 
-const file = fileURLToPath(new URL('./experiments/forever.ts', import.meta.url))
+const name = process.argv[2] ?? 'forever'
+const url = new URL(`./experiments/${name}.ts`, import.meta.url)
+const { default: experiment } = await import(url.href)
 console.log('started')
-await runExperiment({ name: 'forever', file, experiment }, undefined, ({ step }) => {
+await runExperiment({ name, file: fileURLToPath(url), experiment }, undefined, ({ step }) => {
   console.log(step)
 })

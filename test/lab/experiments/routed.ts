@@ -28,12 +28,24 @@ export default experiment({
     const capture = await lab.capture('tcp port 7000', { interface: net.interface, marker: net.b })
     await net.slow('20mbit', 100_000)
     await net.route('initcwnd 3')
+    const syns = 'tcp dport 7000 tcp flags & syn == syn'
+    const drop = await lab.drop(syns, net.in.router, 'forward')
     const client = connect({ port: 7000, host: net.b })
+    const dropped = await lab.until(
+      'the router drops it',
+      async () => (await drop.count()) || false,
+    )
+    await drop.lift()
     await once(client, 'connect')
     const [before] = await lab.statistics(['dport', '=', ':7000'])
     client.end(Buffer.alloc(100_000))
     const end = (await server.message('end')).value
     const packets = await capture.stop()
-    return { cwnd: before?.info.cwnd, end, longest: Math.max(...packets.map(({ len }) => len)) }
+    return {
+      dropped,
+      cwnd: before?.info.cwnd,
+      end,
+      longest: Math.max(...packets.map(({ len }) => len)),
+    }
   },
 })
