@@ -53,7 +53,20 @@ export function readTcpTable(pid: number | 'self' = 'self'): TcpRow[] {
   const tables = [`/proc/${pid}/net/tcp`, `/proc/${pid}/net/tcp6`].filter(
     (file, at) => at === 0 || existsSync(file),
   )
-  return tables.flatMap(file => parseTcpTable(readFileSync(file, 'latin1')))
+  return withoutRepeats(tables.flatMap(file => parseTcpTable(readFileSync(file, 'latin1'))))
+}
+
+/**
+ * The rows, each socket once. A long table is read in several pieces, and where sockets come and go
+ * in between, the kernel may print one of them in two pieces. The later row is the newer one.
+ */
+export function withoutRepeats(rows: readonly TcpRow[]): TcpRow[] {
+  const sockets = new Map<string, TcpRow>()
+  for (const row of rows) {
+    const { localAddress, localPort, remoteAddress, remotePort, inode } = row
+    sockets.set(`${localAddress} ${localPort} ${remoteAddress} ${remotePort} ${inode}`, row)
+  }
+  return [...sockets.values()]
 }
 
 /** The part of `readTcpTable` that needs no kernel. */

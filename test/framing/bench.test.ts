@@ -92,7 +92,7 @@ describe('bench', () => {
     expect(rows.map(({ id }) => id)).toEqual(table.candidates.map(({ id }) => id))
     expect(rows.find(({ id }) => id === table.reference)?.ratio).toBe(1)
     for (const { nsPerFrame, framesPerSecond, quartilesNs } of rows) {
-      expect(nsPerFrame).toBeGreaterThan(1)
+      expect(nsPerFrame).toBeGreaterThan(0)
       expect(framesPerSecond * nsPerFrame).toBeCloseTo(1e9, -1)
       expect(quartilesNs[0]).toBeLessThanOrEqual(quartilesNs[1])
     }

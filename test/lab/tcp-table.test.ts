@@ -2,7 +2,12 @@ import { once } from 'node:events'
 import { existsSync, readdirSync, readlinkSync } from 'node:fs'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { describe, expect, test, vi } from 'vitest'
-import { describeRow, parseTcpTable, readTcpTable } from '../../lib/lab/tcp-table.ts'
+import {
+  describeRow,
+  parseTcpTable,
+  readTcpTable,
+  withoutRepeats,
+} from '../../lib/lab/tcp-table.ts'
 
 const HEADER =
   '  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode'
@@ -10,6 +15,13 @@ const row = (state: string, more = '00000000:00000000 00:00000000 00000000     0
   `   0: 0100007F:1B6C 0200007F:9C40 ${state} ${more} 1 0000000000000000 100 0 0 10 0`
 
 const isLittleEndian = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1
+
+test('withoutRepeats keeps a socket once, as it was seen last, and all others', () => {
+  const [socket, other] = parseTcpTable([HEADER, row('01'), row('0A')].join('\n'))
+  const later = { ...socket!, state: 'CLOSE-WAIT' as const }
+  const listener = { ...other!, inode: 4712 }
+  expect(withoutRepeats([socket!, listener, later])).toEqual([later, listener])
+})
 
 describe('parseTcpTable', () => {
   test.skipIf(!isLittleEndian)(
