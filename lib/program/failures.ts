@@ -37,6 +37,28 @@ export function exitLost(error: SocketError, where: string): never {
   exitWith(error, `lost the connection to ${where}`, cure)
 }
 
+/** Says in one line why a datagram was not sent, and ends the program with exit code 1. */
+export function exitCannotSend(error: SocketError, where: string): never {
+  const cure: Record<string, string> = {
+    EMSGSIZE: 'too long for a datagram; the most are 65507 bytes, 65527 over IPv6',
+    ECONNREFUSED: 'nobody listens there any more',
+  }
+  exitWith(error, `cannot send to ${where}`, cure)
+}
+
+/**
+ * Says in one line that no answer came over UDP in time, and ends the program with exit code 1.
+ *
+ * UDP itself says nothing: the question may be lost, or the answer, or nobody may be there.
+ */
+export function exitUnanswered(where: string, timeoutMs: number, serverCommand: string): never {
+  console.error(
+    `no answer from ${where} within ${timeoutMs} ms: lost, or nobody there ` +
+      `(is the server running? ${serverCommand})`,
+  )
+  process.exit(1)
+}
+
 function exitWith(error: SocketError, what: string, cures: Record<string, string>): never {
   const code = error.code ?? error.name
   const cure = cures[code]
