@@ -11,6 +11,7 @@ const quick: Record<string, string[]> = { '01/accept-queue': ['--busy-ms', '0'] 
 describe.concurrent.each(entries)('$id server', entry => {
   const { id, example } = entry
   const unix = example.transport === 'unix'
+  const udp = example.transport === 'udp'
   const command = `npm run ${scriptName(entry, 'server')}`
   const flags = quick[id] ?? []
 
@@ -24,11 +25,15 @@ describe.concurrent.each(entries)('$id server', entry => {
     if (unix) expect(existsSync(server.where)).toBe(false)
   })
 
-  test('SIGTERM ends it under a connected client, and its port is free', async ({ kit }) => {
+  test('SIGTERM ends it under a client, and its port is free', async ({ kit }) => {
     const server = await kit.server(id, ...flags)
+    if (udp) {
+      await (await kit.datagrams()).send('hello', server.port)
+      expectNoStack((await server.stop('SIGTERM')).stderr)
+      return
+    }
     const peer = await kit.connect(server)
-    const exit = await server.stop('SIGTERM')
-    expectNoStack(exit.stderr)
+    expectNoStack((await server.stop('SIGTERM')).stderr)
     await peer.closed
   })
 
@@ -45,13 +50,17 @@ describe.concurrent.each(entries)('$id server', entry => {
         : `cannot listen on ${first.where}: EADDRINUSE (a program is listening there already; ` +
           `any free port: ${command} -- --port 0)\n`,
     })
-    await kit.connect(first)
+    if (udp) await first.stop()
+    else await kit.connect(first)
   })
 
   const roles = (['client', 'demo'] satisfies Role[]).filter(role => example[role])
   test.for(roles)('is named by its %s when it is not running', async (role, { kit }) => {
-    const where = unix ? join(kit.folder(), 'nobody.sock') : String(await kit.deadPort())
-    const client = kit.script(scriptName(entry, role), [unix ? '--path' : '--port', where])
+    const where = unix
+      ? join(kit.folder(), 'nobody.sock')
+      : String(await kit.deadPort(udp ? 'udp' : 'tcp'))
+    const args = example[role]?.args ?? []
+    const client = kit.script(scriptName(entry, role), [unix ? '--path' : '--port', where, ...args])
     const { code, stdout, stderr } = await client.ended
     const refused = unix ? `${where}: ENOENT` : `127.0.0.1:${where}: ECONNREFUSED`
     expect({ code, stdout, stderr }).toEqual({

@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process'
+import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { type AddressInfo, createServer, type NetConnectOpts } from 'node:net'
@@ -13,6 +14,7 @@ import {
   type Role,
   scriptName,
 } from '../../lib/catalogue/index.ts'
+import { Datagrams } from './datagrams.ts'
 import { Peer } from './peer.ts'
 import { type Exit, Program, type ProgramOptions } from './program.ts'
 
@@ -82,7 +84,14 @@ export class Server extends Program {
 
 /** Asserts that a server can listen at once where this one did. */
 export async function expectFree(server: Server): Promise<void> {
-  const unix = server.entry.example.transport === 'unix'
+  const { transport } = server.entry.example
+  if (transport === 'udp') {
+    const next = createSocket('udp4').bind(server.port, '127.0.0.1')
+    await once(next, 'listening')
+    next.close()
+    return
+  }
+  const unix = transport === 'unix'
   const next = createServer()
   next.listen(unix ? { path: server.where } : { host: '127.0.0.1', port: server.port })
   await once(next, 'listening')
@@ -99,6 +108,7 @@ export interface StartOptions extends ProgramOptions {
 export class Kit {
   readonly #programs: Program[] = []
   readonly #peers: Peer[] = []
+  readonly #datagrams: Datagrams[] = []
   readonly #folders: string[] = []
 
   /** Any program: `nc`, `socat`, a shell. */
@@ -144,8 +154,22 @@ export class Kit {
     return peer.connected()
   }
 
+  /** A UDP socket of the test's own. */
+  async datagrams(): Promise<Datagrams> {
+    const peer = new Datagrams()
+    this.#datagrams.push(peer)
+    return peer.bound()
+  }
+
   /** A port where nobody listens, and where nobody can begin to while the test runs. */
-  async deadPort(): Promise<number> {
+  async deadPort(transport: 'tcp' | 'udp' = 'tcp'): Promise<number> {
+    if (transport === 'udp') {
+      // A connected socket hears one peer, in this case itself. For all others nobody is there.
+      const { socket, port } = await this.datagrams()
+      socket.connect(port, '127.0.0.1')
+      await once(socket, 'connect')
+      return port
+    }
     const listener = createServer(socket => socket.on('error', () => {})).listen(0, '127.0.0.1')
     await once(listener, 'listening')
     const peer = await this.connect((listener.address() as AddressInfo).port)
@@ -163,6 +187,7 @@ export class Kit {
 
   async dispose(): Promise<void> {
     for (const peer of this.#peers) peer.socket.destroy()
+    for (const { socket } of this.#datagrams) socket.close()
     await Promise.all(this.#programs.map(program => program.dispose()))
     for (const folder of this.#folders) rmSync(folder, { recursive: true, force: true })
   }

@@ -36,7 +36,6 @@ socket.on('message', answer => {
   if (++answers === messages.length) socket.close()
 })
 for (const message of messages) socket.send(message)
-console.log(`sent ${messages.length} datagrams in one go`)
 // #endregion client
 
 const patience = setTimeout(

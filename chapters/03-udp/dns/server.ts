@@ -78,6 +78,8 @@ const tcp = createServer({ allowHalfOpen: true }, async socket => {
 })
 // #endregion server
 
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(0))
+
 /** UDP and TCP count their ports separately. With `--port 0` we look for one that is free in both. */
 async function listen(): Promise<void> {
   for (;;) {
@@ -102,5 +104,3 @@ await listen().catch(error =>
 for (const server of [udp, tcp]) {
   server.on('error', (error: SocketError) => console.error(`error ${error.code}`))
 }
-
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(0))
