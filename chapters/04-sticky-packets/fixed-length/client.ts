@@ -1,0 +1,61 @@
+/**
+ * Fixed length: fills up each request to 16 bytes.
+ *
+ *   npm run 04:fixed-length:client
+ */
+import { once } from 'node:events'
+import { connect, type Socket } from 'node:net'
+import { fixedLength } from '../../../lib/framing/fixed-length.ts'
+import { framed } from '../../../lib/framing/stream.ts'
+import { endpoint } from '../../../lib/program/endpoint.ts'
+import { exitCannotConnect, exitLost } from '../../../lib/program/failures.ts'
+import { host, port, readOptions } from '../../../lib/program/options.ts'
+
+const options = readOptions({
+  command: 'npm run 04:fixed-length:client',
+  does: 'Sends requests in frames of 16 bytes, all at once and byte by byte.',
+  flags: { host, port: { ...port(7041), min: 1 } },
+})
+const where = endpoint(options.host, options.port)
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(0))
+
+// #region client
+const codec = fixedLength({ frameBytes: 16 })
+const requests = ['one', 'two words', 'żółw', 'two\r\nlines', '']
+const wire = Buffer.concat(requests.map(request => codec.encode(pad(request))))
+
+await converse('in one write', socket => write(socket, wire))
+await converse('byte by byte', async socket => {
+  socket.setNoDelay()
+  for (const byte of wire) await write(socket, Buffer.of(byte))
+})
+
+/** Every request takes 16 bytes on the wire. One that is longer is refused by `encode`. */
+function pad(request: string): Uint8Array {
+  const bytes = Buffer.from(request)
+  return Buffer.concat([bytes, Buffer.alloc(Math.max(0, 16 - bytes.length), ' ')])
+}
+
+async function converse(how: string, send: (socket: Socket) => Promise<void>): Promise<void> {
+  const socket = connect(options.port, options.host)
+  await once(socket, 'connect').catch(error =>
+    exitCannotConnect(error, where, 'npm run 04:fixed-length:server'),
+  )
+  const { frames, end } = framed(socket, codec)
+  try {
+    await send(socket)
+    await end() // no more requests; the answers are still to come
+    const answers: string[] = []
+    for await (const answer of frames) answers.push(JSON.stringify(answer.toString().trimEnd()))
+    console.log(`${how}: ${answers.length} answers ${answers.join(' ')}`)
+  } catch (error) {
+    exitLost(error as Error, where)
+  }
+}
+// #endregion client
+
+function write(socket: Socket, bytes: Uint8Array): Promise<void> {
+  return new Promise((resolve, reject) => {
+    socket.write(bytes, error => (error ? reject(error) : resolve()))
+  })
+}

@@ -1,0 +1,59 @@
+/**
+ * Lines: ends each request with a line feed.
+ *
+ *   npm run 04:lines:client
+ */
+import { once } from 'node:events'
+import { connect, type Socket } from 'node:net'
+import { lines } from '../../../lib/framing/lines.ts'
+import { framed } from '../../../lib/framing/stream.ts'
+import { endpoint } from '../../../lib/program/endpoint.ts'
+import { exitCannotConnect, exitLost } from '../../../lib/program/failures.ts'
+import { host, port, readOptions } from '../../../lib/program/options.ts'
+
+const options = readOptions({
+  command: 'npm run 04:lines:client',
+  does: 'Sends requests as lines, all at once and byte by byte.',
+  flags: { host, port: { ...port(7044), min: 1 } },
+})
+const where = endpoint(options.host, options.port)
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(0))
+
+// #region client
+const codec = lines({ maxLineBytes: 64 * 1024 })
+const requests = ['one', 'two words', 'żółw', '']
+const wire = Buffer.concat(requests.map(request => codec.encode(request)))
+
+await converse('in one write', socket => write(socket, wire))
+await converse('byte by byte', async socket => {
+  socket.setNoDelay()
+  for (const byte of wire) await write(socket, Buffer.of(byte))
+})
+
+// Many text protocols end their lines with CRLF. The codec takes both.
+const withCrlf = Buffer.from(requests.map(request => `${request}\r\n`).join(''))
+await converse('with CRLF', socket => write(socket, withCrlf))
+
+async function converse(how: string, send: (socket: Socket) => Promise<void>): Promise<void> {
+  const socket = connect(options.port, options.host)
+  await once(socket, 'connect').catch(error =>
+    exitCannotConnect(error, where, 'npm run 04:lines:server'),
+  )
+  const { frames, end } = framed(socket, codec)
+  try {
+    await send(socket)
+    await end() // no more requests; the answers are still to come
+    const answers: string[] = []
+    for await (const answer of frames) answers.push(JSON.stringify(answer))
+    console.log(`${how}: ${answers.length} answers ${answers.join(' ')}`)
+  } catch (error) {
+    exitLost(error as Error, where)
+  }
+}
+// #endregion client
+
+function write(socket: Socket, bytes: Uint8Array): Promise<void> {
+  return new Promise((resolve, reject) => {
+    socket.write(bytes, error => (error ? reject(error) : resolve()))
+  })
+}
