@@ -30,6 +30,12 @@ const EVENTS: Record<string, string> = {
   'resume()': 'read again',
 }
 
+const DATAGRAM_EVENTS: Record<string, string> = {
+  listening: 'bound to this address; whoever sends there is heard',
+  connect: 'nothing was sent; from now on only this peer is heard',
+  close: 'the socket is gone; nobody is told',
+}
+
 /**
  * Says of each event what it means to a learner, in `means`.
  *
@@ -90,7 +96,8 @@ export class Explainer {
   }
 }
 
-function wordsOf({ event = '', text }: JsEvent): string | undefined {
+function wordsOf({ event = '', text, transport }: JsEvent): string | undefined {
   if (event === 'end()' && text.includes('by Node')) return undefined
+  if (transport === 'udp') return DATAGRAM_EVENTS[event]
   return EVENTS[event]
 }

@@ -1,4 +1,5 @@
 import type { CatalogueEntry } from '../catalogue/index.ts'
+import { lanesFor } from './lanes.ts'
 import { packetText } from './packet-text.ts'
 import type { TraceRecord } from './parse-tracefs.ts'
 import { Ports } from './ports.ts'
@@ -101,10 +102,11 @@ export class Levels {
 
   async #startPackets(): Promise<void> {
     if (this.#cannotHave('packet')) return
-    const { transport } = this.#entry.example
+    // A name server, for one, is asked over both.
+    const filter = this.#entry.example.transport === 'udp' ? 'udp or tcp' : 'tcp'
     const onPacket = (packet: TimedPacket) => this.#packet(packet)
     const trouble = await this.#startTracing(() =>
-      startTcpdump({ interface: 'lo', filter: transport, onPacket }),
+      startTcpdump({ interface: 'lo', filter, onPacket }),
     )
     this.#options.onLane('packet', trouble === undefined ? 'live' : `missing: ${trouble}`)
   }
@@ -112,7 +114,7 @@ export class Levels {
   /** Says so where the example has nothing for a lane to show. */
   #cannotHave(lane: 'state' | 'packet' | 'tcp'): boolean {
     const { transport } = this.#entry.example
-    if (transport === 'tcp' || (transport === 'udp' && lane === 'packet')) return false
+    if (lanesFor(transport).includes(lane)) return false
     const kind = transport === 'udp' ? 'UDP' : 'a Unix domain socket'
     const what = { state: 'no TCP states', packet: 'no packets', tcp: 'no TCP variables' }[lane]
     this.#options.onLane(lane, `missing: ${kind} has ${what}`)

@@ -25,6 +25,8 @@ export interface JsEvent extends Seen {
   event?: string
   /** Which socket of the program, counted from 1; missing for a server. */
   socket?: number
+  /** For a datagram socket, whose `listening` and `connect` mean something else than TCP's. */
+  transport?: 'udp'
   /** Number of bytes of a `data`, `message`, `write()`, `end()` or `send()`. */
   bytes?: number
 }
