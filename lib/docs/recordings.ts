@@ -14,7 +14,7 @@ export const RECORDED = [
   '02/echo',
   '02/write-after-fin',
   '03/echo',
-  '04/naive',
+  '04/split-utf8',
 ]
 
 /** Where an example's recording is kept, relative to the root: `…/recordings/echo`, no ending. */
