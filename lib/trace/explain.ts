@@ -60,7 +60,7 @@ export class Explainer {
         return this.#told(event, kind, this.#calls.explain(event), failed)
       }
       case 'state':
-        return this.#told(event, event.to, explainState(event.from, event.to))
+        return this.#told(event, event.to, explainState(event.from, event.to, event.sampled))
       case 'packet': {
         const { kind, words, notable } = this.#packets.explain(event)
         return this.#told(event, kind, words, notable)
@@ -76,7 +76,7 @@ export class Explainer {
 
   #variables(event: TcpEvent): Explained {
     if (event.kind === 'retransmit') {
-      const means = 'no acknowledgement came in time: the same bytes once more'
+      const means = 'the same bytes once more: they, or their acknowledgement, seem to be lost'
       return this.#told(event, 'retransmit', means, true)
     }
     const { local, remote, cwnd, sndUna, sndNxt, sndWnd } = event
@@ -85,7 +85,9 @@ export class Explainer {
     const flying =
       sndUna === undefined || sndNxt === undefined
         ? []
-        : [`${(sndNxt - sndUna + 2 ** 32) % 2 ** 32} bytes not acknowledged`]
+        : [
+            `before this segment counts: ${(sndNxt - sndUna + 2 ** 32) % 2 ** 32} bytes not acknowledged`,
+          ]
     const changed = before !== undefined && cwnd !== undefined && before !== cwnd
     const may = [
       ...(cwnd === undefined ? [] : [`${cwnd} segments${changed ? ` (was ${before})` : ''}`]),

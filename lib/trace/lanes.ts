@@ -30,7 +30,11 @@ export function shortcomings(lanes: Partial<Record<Lane, LaneStatus>>): string[]
     const status = lanes[lane]
     if (status === 'sampled') {
       const name = LANE_NAMES[lane]
-      return [`${name} are sampled: short ones were not seen; all of them: sudo npm run trace`]
+      const cure =
+        process.getuid?.() === 0
+          ? 'tracefs, which has all of them, cannot be used here'
+          : 'all of them: sudo, and the same command'
+      return [`${name} are sampled: short ones were not seen; ${cure}`]
     }
     if (status === undefined || status === 'live') return []
     return [`no ${LANE_NAMES[lane]}: ${status.replace(/^missing: /, '')}`]

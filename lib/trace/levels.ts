@@ -82,7 +82,7 @@ export class Levels {
     )
     if (trouble === undefined) return this.#options.onLane('state', 'live')
     try {
-      this.#sources.push(startSampling(step => this.#step(step)))
+      this.#sources.push(startSampling(step => this.#step(step, true)))
       this.#options.onLane('state', 'sampled')
     } catch {
       this.#options.onLane('state', `missing: ${trouble}`)
@@ -133,8 +133,9 @@ export class Levels {
     }
   }
 
-  #step({ tNs, from, to, local, remote }: SampledStep): void {
-    const common = { tNs, lane: 'state' as const, from, to, local, remote }
+  #step({ tNs, from, to, local, remote }: SampledStep, sampled = false): void {
+    const how = sampled ? { sampled } : {}
+    const common = { tNs, lane: 'state' as const, from, to, local, remote, ...how }
     const withEnd = (end: End) => ({ ...common, end, text: `${from} → ${to}` })
     this.#push({ own: local, peers: remote, tNs, withEnd })
   }

@@ -52,6 +52,8 @@ export interface StateEvent extends Seen {
   /** States under the names of RFC 9293: `SYN-SENT`, `CLOSE-WAIT` … */
   from: string
   to: string
+  /** Seen by looking again and again: there may have been other states in between. */
+  sampled?: true
   /** The socket's own address and its peer's: `127.0.0.1:7020`. */
   local: string
   remote: string
