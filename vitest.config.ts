@@ -24,7 +24,7 @@ export default defineConfig({
       {
         test: {
           name: 'unit',
-          include: ['test/{catalogue,cli,framing,lab,program,textbook,trace}/**/*.test.ts'],
+          include: ['test/{catalogue,cli,framing,lab,program,textbook,trace,workshop}/**/*.test.ts'],
           testTimeout: 120_000,
         },
       },

@@ -63,4 +63,5 @@ export default {
       client: { file: 'write-after-fin/client.ts' },
     },
   ],
+  exercises: ['tcp-echo'],
 } satisfies Chapter

@@ -33,6 +33,8 @@ export interface Chapter {
   promise: string
   /** The first example is the one that `npm start <id>` and `npm run <id>:server` run. */
   examples: readonly Example[]
+  /** Folder names below `exercises/`, in the order in which they are best solved. */
+  exercises?: readonly string[]
 }
 
 /** A chapter together with the folder it was read from. */

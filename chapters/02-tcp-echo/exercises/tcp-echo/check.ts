@@ -1,0 +1,105 @@
+import { exercise } from '../../../../lib/workshop/exercise.ts'
+
+const STREAM = 'a TCP connection is a stream of bytes: whatever comes goes back, as it comes'
+
+export default exercise({
+  id: 'tcp-echo',
+  title: 'An echo server that survives its clients',
+  kind: 'server',
+  protocol: `The server listens on TCP port PORT of 127.0.0.1, for any number of clients at once. It sends every byte back
+to the client that sent it, in the same order. When a client sends its FIN, the server sends back what is still to be sent,
+and then ends the connection too. Clients that reset their connection, or vanish, do the others no harm.`,
+  section: 'chapters/02-tcp-echo/README.md#why-one-clients-reset-must-not-end-the-server',
+  hints: [
+    'A socket is a stream: what event says that bytes have come, and which method sends some?',
+    'After the client’s FIN your side of the connection is still open. Who closes it, and when? Look at allowHalfOpen and at the event end.',
+    'An error event that nobody listens to ends the process. Every socket needs a listener for it, even an empty one.',
+  ],
+  steps: [
+    {
+      title: 'sends back what a client has sent',
+      async run(at) {
+        const talk = await at.connect()
+        talk.send('hello\n')
+        await talk.expect('hello\n', { mistake: STREAM })
+        talk.send('and again')
+        await talk.expect('and again', {
+          mistake: 'it answers only the first piece: `once` where it should be `on`',
+        })
+      },
+    },
+    {
+      title: 'sends back bytes that are no text, one by one',
+      async run(at) {
+        const talk = await at.connect()
+        const bytes = at.random.bytes(300)
+        await talk.sendPieces(at.random.cut(bytes, 1))
+        await talk.expect(bytes, {
+          mistake: 'bytes were made into text and back: 0x80 and above do not survive that',
+        })
+      },
+    },
+    {
+      title: 'keeps two clients apart',
+      async run(at) {
+        const [ann, ben] = [await at.connect(), await at.connect()]
+        ann.send('ann')
+        ben.send('ben')
+        await ann.expect('ann')
+        await ben.expect('ben', { mistake: 'it talks with one client at a time' })
+        ann.send('ann again')
+        await ann.expect('ann again')
+      },
+    },
+    {
+      title: 'ends the connection after the client’s FIN, behind the last byte',
+      async run(at) {
+        const talk = await at.connect()
+        const bytes = at.random.bytes(100_000)
+        talk.send(bytes)
+        talk.finish()
+        await talk.expect(bytes, {
+          mistake: 'it closes at the client’s FIN, with bytes still on their way back',
+        })
+        await talk.expectEnd({
+          mistake: 'allowHalfOpen is true, and nobody calls end() when the client has ended',
+        })
+      },
+    },
+    {
+      title: 'loses nothing of what a slow client has still to read',
+      async run(at) {
+        const talk = await at.connect({ reading: false })
+        const bytes = Buffer.concat(Array.from({ length: 64 }, () => at.random.bytes(4096)))
+        for (let n = 0; n < 32; n++) talk.send(bytes)
+        talk.finish()
+        // A server that reads on has it all now; one that holds the client back has a part.
+        await talk.taken(1000)
+        talk.read()
+        for (let n = 0; n < 32; n++) {
+          await talk.expect(bytes, {
+            bulk: true,
+            mistake: 'destroy() throws away what Node still has to send; end() sends it first',
+          })
+        }
+        await talk.expectEnd()
+      },
+    },
+    {
+      title: 'survives clients that reset, and that vanish',
+      async run(at) {
+        for (let n = 0; n < 5; n++) {
+          const talk = await at.connect()
+          talk.send(at.random.bytes(10_000))
+          if (n % 2) talk.reset()
+          else talk.close()
+        }
+        const talk = await at.connect()
+        talk.send('still there?')
+        await talk.expect('still there?', {
+          mistake: 'a socket without an error listener: one reset ends the whole server',
+        })
+      },
+    },
+  ],
+})

@@ -1,0 +1,68 @@
+import type { Datagrams } from './datagrams.ts'
+import type { Random } from './random.ts'
+import type { Subject } from './subject.ts'
+import type { Talk, TalkOptions } from './talk.ts'
+
+/** What a step is given to examine a program with. */
+export interface Examiner {
+  /** Random numbers that the seed repeats. */
+  readonly random: Random
+  /** The program under examination. */
+  readonly subject: Subject
+  /** Opens a TCP connection to the program. */
+  connect(options?: TalkOptions): Promise<Talk>
+  /** For a client: waits until it connects. */
+  accept(): Promise<Talk>
+  /** Opens a UDP socket that talks to the program. */
+  datagrams(): Promise<Datagrams>
+  /** Waits, for what no event can announce: that something does *not* happen for so long. */
+  pause(ms: number): Promise<void>
+  /** Says that the program does not do what it should. */
+  fail(failure: Omit<Failure, 'step'>): never
+}
+
+/** One thing that is examined. */
+export interface Step {
+  /** What the program must do, as a sentence that can be false: `it echoes what was sent`. */
+  title: string
+  run(at: Examiner): Promise<void>
+}
+
+/** Why a program has not passed. */
+export interface Failure {
+  /** The title of the step. */
+  step: string
+  /** What happened, in one sentence. */
+  what: string
+  sent?: Uint8Array
+  expected?: Uint8Array
+  received?: Uint8Array
+  /** Where expected and received begin to differ. */
+  offset?: number
+  /** The likely mistake, in one sentence. */
+  mistake?: string
+}
+
+/** An exercise as data: what is to be built, and how it is examined. */
+export interface Exercise {
+  /** `tcp-echo`: the name of its folder, and of the learner's file. */
+  id: string
+  title: string
+  /**
+   * `server`: a TCP server on the port in `PORT`. `udp`: the same for UDP. `client`: a program that
+   * connects to the port in `PORT`, where the check listens.
+   */
+  kind: 'server' | 'udp' | 'client'
+  /** The protocol in words: enough to solve it in any language, without our code. */
+  protocol: string
+  /** The section of a write-up that treats it: `chapters/02-tcp-echo/README.md#end-or-destroy`. */
+  section: string
+  /** Hints, each stronger than the one before. */
+  hints: readonly string[]
+  steps: readonly Step[]
+}
+
+/** Declares an exercise: the default export of `chapters/NN-…/exercises/<id>/check.ts`. */
+export function exercise(definition: Exercise): Exercise {
+  return definition
+}

@@ -1,0 +1,23 @@
+import type { Failure } from './exercise.ts'
+
+/** A program does not do what it should: thrown by what examines it, shown to the learner. */
+export class Failed extends Error {
+  readonly failure: Omit<Failure, 'step'>
+
+  constructor(failure: Omit<Failure, 'step'>) {
+    super(failure.what)
+    this.failure = failure
+  }
+}
+
+/** Where two byte strings begin to differ; the length of the shorter one where that is all. */
+export function firstDifference(one: Uint8Array, other: Uint8Array): number {
+  const shorter = Math.min(one.length, other.length)
+  for (let at = 0; at < shorter; at++) if (one[at] !== other[at]) return at
+  return shorter
+}
+
+export const bytesOf = (data: string | Uint8Array): Buffer =>
+  typeof data === 'string' ? Buffer.from(data) : Buffer.from(data)
+
+export const count = (n: number, what: string): string => `${n} ${what}${n === 1 ? '' : 's'}`

@@ -1,0 +1,158 @@
+import { once } from 'node:events'
+import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
+import { Datagrams } from './datagrams.ts'
+import type { Exercise, Failure, Step } from './exercise.ts'
+import { Failed } from './failed.ts'
+import { Random } from './random.ts'
+import { Subject, type SubjectOptions } from './subject.ts'
+import { Talk } from './talk.ts'
+
+/** How long a client may take until it connects, in milliseconds. */
+const CONNECT_MS = 10_000
+
+/** How one step went. */
+export interface StepResult {
+  title: string
+  passed: boolean
+  ms: number
+}
+
+/** How a program did in an exercise. */
+export interface CheckResult {
+  id: string
+  passed: boolean
+  /** Repeats the run exactly. */
+  seed: number
+  steps: StepResult[]
+  failure?: Failure
+}
+
+export interface CheckOptions {
+  /** A command to start, or the port of a server that runs. */
+  target: { command: NonNullable<SubjectOptions['command']> } | { port: number }
+  seed: number
+  /** Called when a step begins. */
+  onStep?: (title: string) => void
+}
+
+/**
+ * Examines a program, step by step, until one fails. Each step gets a program of its own where we
+ * start it, so that one step cannot spoil another.
+ */
+export async function runCheck(exercise: Exercise, options: CheckOptions): Promise<CheckResult> {
+  const { seed, onStep } = options
+  const steps: StepResult[] = []
+  for (const [at, step] of exercise.steps.entries()) {
+    onStep?.(step.title)
+    const startMs = performance.now()
+    // Of its own for each step: a step that is changed does not change those behind it.
+    const failure = await runStep(exercise, step, options, new Random(seed + at))
+    steps.push({ title: step.title, passed: !failure, ms: Math.round(performance.now() - startMs) })
+    if (failure) return { id: exercise.id, passed: false, seed, steps, failure }
+  }
+  return { id: exercise.id, passed: true, seed, steps }
+}
+
+async function runStep(
+  exercise: Exercise,
+  step: Step,
+  { target }: CheckOptions,
+  random: Random,
+): Promise<Failure | undefined> {
+  const door = exercise.kind === 'client' ? await Door.open() : undefined
+  const port = door?.port ?? ('port' in target ? target.port : await freePort())
+  const subject = new Subject({ port, ...('command' in target && { command: target.command }) })
+  const opened: { close(): void }[] = []
+  const keep = <T extends { close(): void }>(one: T): T => {
+    opened.push(one)
+    return one
+  }
+  try {
+    if (exercise.kind === 'server') await subject.listening('tcp')
+    if (exercise.kind === 'udp') await subject.listening('udp')
+    await step.run({
+      random,
+      subject,
+      connect: async talkOptions => keep(await Talk.open(port, subject, talkOptions)),
+      accept: async () => keep(await door!.accept(subject)),
+      datagrams: async () => keep(await Datagrams.open(port, subject)),
+      pause: ms => new Promise(done => setTimeout(done, ms)),
+      fail(failure) {
+        throw new Failed(failure)
+      },
+    })
+    return undefined
+  } catch (error) {
+    if (!(error instanceof Failed)) throw error
+    return { step: step.title, ...error.failure }
+  } finally {
+    for (const one of opened) one.close()
+    door?.close()
+    await subject.end()
+  }
+}
+
+/** Where a check waits for the client that it examines. */
+class Door {
+  readonly #server: Server
+  readonly #waiting: Socket[] = []
+  #came: (() => void) | undefined
+
+  private constructor(server: Server) {
+    this.#server = server
+    server.on('connection', socket => {
+      socket.setNoDelay()
+      // Whoever examines it listens to its errors; until then, nobody minds them.
+      socket.on('error', () => {})
+      this.#waiting.push(socket)
+      this.#came?.()
+    })
+  }
+
+  static async open(): Promise<Door> {
+    const server = createServer({ allowHalfOpen: true, pauseOnConnect: true })
+    server.listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    return new Door(server)
+  }
+
+  get port(): number {
+    return (this.#server.address() as AddressInfo).port
+  }
+
+  async accept(subject: Subject): Promise<Talk> {
+    const end = performance.now() + CONNECT_MS
+    while (this.#waiting.length === 0) {
+      if (!subject.running) throw new Failed({ what: `it did not connect: ${subject.fate()}` })
+      if (performance.now() > end) {
+        throw new Failed({
+          what: `it did not connect within ${CONNECT_MS / 1000} s (${subject.condition()})`,
+          mistake:
+            'the program does not connect to the port that is in the environment variable PORT',
+        })
+      }
+      await Promise.race([
+        new Promise<void>(resolve => {
+          this.#came = resolve
+        }),
+        subject.until(() => !subject.running, 100),
+      ])
+    }
+    const talk = new Talk(this.#waiting.shift()!, subject)
+    talk.read()
+    return talk
+  }
+
+  close(): void {
+    this.#server.close()
+    for (const socket of this.#waiting) socket.destroy()
+  }
+}
+
+/** A port that nobody has now. */
+async function freePort(): Promise<number> {
+  const door = await Door.open()
+  const { port } = door
+  door.close()
+  return port
+}

@@ -1,0 +1,297 @@
+import { connect, type Socket } from 'node:net'
+import { bytesOf, count, Failed, firstDifference } from './failed.ts'
+import type { Subject } from './subject.ts'
+
+/** How long a program may say nothing before we stop waiting for it, in milliseconds. */
+export const PATIENCE_MS = 4000
+
+export interface TalkOptions {
+  /** Do not read what comes until `read()`. */
+  reading?: boolean
+}
+
+/** What is expected, and what it means when it does not come. */
+export interface Expected {
+  /** The likely mistake, in one sentence. */
+  mistake?: string | undefined
+  patienceMs?: number | undefined
+  /** A mass of bytes, of which one place says nothing: the failure is told without showing them. */
+  bulk?: boolean | undefined
+}
+
+/** A TCP connection between a check and the program that it examines. */
+export class Talk {
+  readonly socket: Socket
+  readonly #subject: Subject
+  #sent: Buffer[] = []
+  #received = Buffer.alloc(0)
+  /** What has been looked at already. */
+  #at = 0
+  #ended = false
+  #closed = false
+  #error: string | undefined
+  #changed: (() => void)[] = []
+
+  constructor(socket: Socket, subject: Subject) {
+    this.socket = socket
+    this.#subject = subject
+    socket.on('data', chunk => {
+      this.#received = Buffer.concat([this.#received, chunk])
+      this.#tell()
+    })
+    socket.on('end', () => {
+      this.#ended = true
+      this.#tell()
+    })
+    socket.on('error', (error: NodeJS.ErrnoException) => {
+      this.#error = error.code ?? error.message
+    })
+    socket.on('close', () => {
+      this.#closed = true
+      this.#tell()
+    })
+  }
+
+  /** @throws {Failed} when the program does not take the connection. */
+  static async open(port: number, subject: Subject, options: TalkOptions = {}): Promise<Talk> {
+    const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true })
+    // Small pieces leave as they are written: that is how they are to arrive.
+    socket.setNoDelay()
+    if (options.reading === false) socket.pause()
+    const talk = new Talk(socket, subject)
+    await talk.#until(() => !socket.connecting || talk.#closed, PATIENCE_MS)
+    if (talk.#error === 'ECONNREFUSED') {
+      throw new Failed({ what: `nobody listens on port ${port} any more: ${subject.fate()}` })
+    }
+    if (talk.#error !== undefined && socket.destroyed) {
+      throw new Failed({ what: `cannot connect to port ${port}: ${talk.#error}` })
+    }
+    return talk
+  }
+
+  /** Sends bytes at once. */
+  send(data: string | Uint8Array): void {
+    const bytes = bytesOf(data)
+    this.#sent.push(bytes)
+    this.socket.write(bytes)
+  }
+
+  /** Sends pieces one after the other, each a segment of its own. */
+  async sendPieces(pieces: readonly Uint8Array[]): Promise<void> {
+    for (const piece of pieces) {
+      this.#sent.push(Buffer.from(piece))
+      if (this.#closed) return
+      await new Promise<void>(done => this.socket.write(piece, () => done()))
+      // The program's turn: it may read this piece alone.
+      await new Promise<void>(done => setImmediate(done))
+    }
+  }
+
+  /** Waits until the other side's kernel has taken everything, but no longer than that. */
+  async taken(ms: number): Promise<void> {
+    const drained = () => this.socket.writableLength === 0
+    if (drained()) return
+    this.socket.once('drain', () => this.#tell())
+    this.socket.once('finish', () => this.#tell())
+    await this.#until(() => drained() || this.#closed, ms)
+  }
+
+  /** Sends a FIN: nothing more comes from here. */
+  finish(): void {
+    this.socket.end()
+  }
+
+  reset(): void {
+    this.socket.resetAndDestroy()
+  }
+
+  /** Begins to read what came. */
+  read(): void {
+    this.socket.resume()
+  }
+
+  close(): void {
+    this.socket.destroy()
+  }
+
+  /** Bytes that came and have not been looked at. */
+  get unread(): number {
+    return this.#received.length - this.#at
+  }
+
+  /** Bytes that the program's side has not taken from us. */
+  get waiting(): number {
+    return this.socket.writableLength
+  }
+
+  /**
+   * Waits for exactly these bytes to come next.
+   *
+   * @throws {Failed} at the first byte that differs, when the connection ends before, or when nothing
+   *   comes for long.
+   */
+  async expect(data: string | Uint8Array, options: Expected = {}): Promise<void> {
+    const expected = bytesOf(data)
+    const from = this.#at
+    const arrived = () => this.#received.subarray(from, from + expected.length)
+    for (;;) {
+      const received = arrived()
+      const differs = firstDifference(expected, received)
+      if (differs < received.length) this.#differs(expected, from, differs, options)
+      if (received.length === expected.length) {
+        this.#at = from + expected.length
+        return
+      }
+      if (this.#ended || this.#closed) this.#short(expected, received, options)
+      const before = this.#received.length
+      const moved = await this.#until(
+        () => this.#received.length > before || this.#ended || this.#closed,
+        options.patienceMs ?? PATIENCE_MS,
+      )
+      if (!moved) await this.#silent(expected, from, options)
+    }
+  }
+
+  /** Waits for bytes until `enough` returns a number: how many of them belong together. */
+  async take(
+    enough: (bytes: Buffer) => number | undefined,
+    what: string,
+    options: Expected = {},
+  ): Promise<Buffer> {
+    for (;;) {
+      const unread = this.#received.subarray(this.#at)
+      const length = enough(unread)
+      if (length !== undefined) {
+        this.#at += length
+        return unread.subarray(0, length)
+      }
+      if (this.#ended || this.#closed) {
+        this.#fail(`${this.#how()} before ${what} was complete`, options, { received: unread })
+      }
+      const before = this.#received.length
+      const moved = await this.#until(
+        () => this.#received.length > before || this.#ended || this.#closed,
+        options.patienceMs ?? PATIENCE_MS,
+      )
+      if (!moved) {
+        const state = this.#subject.condition()
+        this.#fail(`${state}: ${what} did not come`, options, { received: unread })
+      }
+    }
+  }
+
+  /** Waits for one line, and returns it without its end. */
+  async line(what: string, options: Expected = {}): Promise<string> {
+    const bytes = await this.take(
+      unread => {
+        const end = unread.indexOf(0x0a)
+        return end < 0 ? undefined : end + 1
+      },
+      what,
+      options,
+    )
+    return bytes.toString().replace(/\r?\n$/, '')
+  }
+
+  /** Waits for the program's FIN, with nothing before it. */
+  async expectEnd(options: Expected = {}): Promise<void> {
+    const patience = options.patienceMs ?? PATIENCE_MS
+    await this.#until(() => this.#ended || this.#closed || this.unread > 0, patience)
+    if (this.unread > 0) {
+      const more = this.#received.subarray(this.#at)
+      const what = `it sent ${count(more.length, 'byte')} more than it should`
+      this.#fail(what, options, { expected: Buffer.alloc(0), received: more, offset: 0 })
+    }
+    if (this.#ended) return
+    if (this.#closed) this.#fail(`${this.#how()}; it should have ended with a FIN`, options, {})
+    const state = this.#subject.condition()
+    this.#fail(`it did not end the connection (${state})`, options, {})
+  }
+
+  /** Waits until the connection is gone, whichever way. */
+  async expectGone(options: Expected = {}): Promise<void> {
+    const patience = options.patienceMs ?? PATIENCE_MS
+    await this.#until(() => this.#ended || this.#closed, patience)
+    if (this.#ended || this.#closed) return
+    this.#fail(`it kept the connection open (${this.#subject.condition()})`, options, {})
+  }
+
+  /** Settles with true when it holds, with false when the time is over. */
+  async #until(holds: () => boolean, ms: number): Promise<boolean> {
+    const end = performance.now() + ms
+    while (!holds()) {
+      const left = end - performance.now()
+      if (left <= 0) return false
+      let timer: NodeJS.Timeout | undefined
+      await new Promise<void>(resolve => {
+        timer = setTimeout(resolve, left)
+        this.#changed.push(resolve)
+        this.socket.once('connect', resolve)
+      })
+      clearTimeout(timer)
+    }
+    return true
+  }
+
+  #differs(expected: Buffer, from: number, offset: number, { mistake, bulk }: Expected): never {
+    // Whatever came: what stands behind the difference helps to see what it is.
+    const received = this.#received.subarray(from, from + Math.max(expected.length, offset + 32))
+    const what =
+      offset === 0 || bulk
+        ? 'the answer is not the one that was expected'
+        : `the first ${count(offset, 'byte')} of the answer are right, the next one is not`
+    this.#fail(what, { mistake, bulk }, { expected, received, offset })
+  }
+
+  #short(expected: Buffer, received: Buffer, options: Expected): never {
+    const all = count(expected.length, 'byte')
+    const got = options.bulk ? 'before all bytes had come' : `after ${received.length} of ${all}`
+    this.#fail(`${this.#how()} ${got}`, options, { expected, received, offset: received.length })
+  }
+
+  async #silent(expected: Buffer, from: number, options: Expected): Promise<never> {
+    const received = () => this.#received.subarray(from, from + expected.length)
+    const came = received().length
+    const state = this.#subject.condition()
+    const patience = options.patienceMs ?? PATIENCE_MS
+    const seen = { expected, received: received(), offset: came }
+    const all = count(expected.length, 'byte')
+    const part = options.bulk ? 'not all bytes came' : `${came} of ${all} came`
+    const missing = `${part}, and then nothing for ${patience} ms`
+    if (this.#subject.computes()) this.#fail(`${state}; ${missing}`, options, seen)
+    // Does it wait for our end? Then the answer comes now.
+    if (!this.socket.writableEnded) {
+      this.finish()
+      await this.#until(() => received().length === expected.length || this.#ended, 1000)
+      if (received().equals(expected)) {
+        const mistake = 'it answers in the `end` event, when it should answer each request'
+        this.#fail('it answered only after we had sent our FIN', { mistake, ...options }, seen)
+      }
+    }
+    this.#fail(`it fell silent: ${missing} (${state})`, options, seen)
+  }
+
+  #how(): string {
+    if (this.#error === 'ECONNRESET') return 'it reset the connection'
+    if (this.#error !== undefined) return `the connection broke (${this.#error})`
+    return 'it closed the connection'
+  }
+
+  #fail(
+    what: string,
+    { mistake, bulk = false }: Expected,
+    seen: { expected?: Buffer; received?: Buffer; offset?: number },
+  ): never {
+    const sent = Buffer.concat(this.#sent)
+    throw new Failed({
+      what,
+      ...(sent.length > 0 && !bulk && { sent }),
+      ...(!bulk && seen),
+      ...(mistake !== undefined && { mistake }),
+    })
+  }
+
+  #tell(): void {
+    for (const resolve of this.#changed.splice(0)) resolve()
+  }
+}

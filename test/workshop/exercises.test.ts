@@ -1,0 +1,79 @@
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { ROOT } from '../../lib/catalogue/index.ts'
+import {
+  feedbackFile,
+  type ListedExercise,
+  loadExercises,
+  wrongOnes,
+} from '../../lib/workshop/load.ts'
+import { renderCheck } from '../../lib/workshop/render.ts'
+import { runCheck } from '../../lib/workshop/run-check.ts'
+
+const SEED = 1
+const exercises = await loadExercises()
+
+function examine(one: ListedExercise, file: string, preload: readonly string[] = []) {
+  const args = ['--import', 'tsx', ...preload.flatMap(each => ['--import', each])]
+  const command = { file: process.execPath, args: [...args, join(ROOT, one.folder, file)] }
+  return runCheck(one.exercise, { target: { command }, seed: SEED })
+}
+
+/** Ports and process ids are other ones in each run. */
+const normalised = (feedback: string) => feedback.replaceAll(/\bport \d+/g, 'port N')
+
+describe.concurrent.each(exercises)('$exercise.id', one => {
+  const { exercise, folder } = one
+
+  test('has a README that says what is checked, and hints', () => {
+    const readme = readFileSync(join(ROOT, folder, 'README.md'), 'utf8')
+    for (const { title } of exercise.steps) expect(readme).toContain(title)
+    expect(exercise.hints.length).toBeGreaterThanOrEqual(2)
+    expect(exercise.hints.length).toBeLessThanOrEqual(3)
+    const [file = '', anchor = ''] = exercise.section.split('#')
+    const headings = readFileSync(join(ROOT, file), 'utf8')
+      .split('\n')
+      .filter(line => line.startsWith('#'))
+      .map(line => slugOf(line))
+    expect(headings).toContain(anchor)
+  })
+
+  test('is passed by its solution', async () => {
+    const result = await examine(one, 'solution.ts')
+    expect(renderCheck(result, exercise)).toContain(`${exercise.id}: passed`)
+  })
+
+  test('is passed by a solution that is slow', async () => {
+    const slow = new URL('slow.ts', import.meta.url).href
+    const result = await examine(one, 'solution.ts', [slow])
+    expect(renderCheck(result, exercise)).toContain(`${exercise.id}: passed`)
+  })
+
+  test('is not passed by what the learner starts with', async () => {
+    const { passed, failure } = await examine(one, 'start.ts')
+    expect(passed).toBe(false)
+    // It runs: what it lacks is what the exercise is about.
+    expect(failure?.what).not.toMatch(/Error:/)
+  })
+
+  const wrong = wrongOnes(one)
+  test('has at least three wrong solutions', () => expect(wrong.length).toBeGreaterThanOrEqual(3))
+
+  test.each(wrong)('gives the feedback on file to %s', async name => {
+    const result = await examine(one, `wrong/${name}.ts`)
+    expect(result.passed).toBe(false)
+    const feedback = `${normalised(renderCheck(result, exercise))}\n`
+    const file = feedbackFile(one, name)
+    if (process.env.UPDATE_FEEDBACK === '1') writeFileSync(file, feedback)
+    expect(feedback).toBe(readFileSync(file, 'utf8'))
+  })
+})
+
+function slugOf(heading: string): string {
+  return heading
+    .replace(/^#+ /, '')
+    .toLowerCase()
+    .replaceAll(/[^\w\- ]/g, '')
+    .replaceAll(' ', '-')
+}
