@@ -17,8 +17,10 @@ export interface SubjectOptions {
 
 /** How long a server may take until it listens, in milliseconds. */
 const START_MS = 10_000
-/** The share of one core that a program uses when it never waits. */
-const BUSY = 0.8
+/** The share of one core that a program uses at least when it never waits; others want some too. */
+const BUSY = 0.5
+/** How long a program may compute before it listens, in milliseconds. */
+const COMPUTE_MS = 5000
 const STDERR_CHARACTERS = 4000
 
 /** The program under examination. */
@@ -131,7 +133,13 @@ export class Subject {
   async listening(kind: 'tcp' | 'udp'): Promise<void> {
     const end = performance.now() + START_MS
     while (performance.now() < end) {
-      if (!this.running) throw new Failed({ what: `the program ended: ${this.fate()}` })
+      if (!this.running) throw new Failed({ what: this.fate() })
+      if (performance.now() - this.#startMs > COMPUTE_MS && this.computes()) {
+        throw new Failed({
+          what: `the program computes without a pause, and was ended after ${COMPUTE_MS / 1000} s`,
+          mistake: 'an endless loop: while it runs, Node can neither listen nor read',
+        })
+      }
       if (await (kind === 'tcp' ? takesConnection(this.port) : takesDatagrams(this.port))) return
       await this.until(() => !this.running, 25)
     }
@@ -199,8 +207,10 @@ export class Subject {
 /** The line of what a program complained about that says most: the error, not the stack. */
 export function complaint(stderr: string): string {
   const lines = stderr.split('\n').filter(line => line.trim() !== '')
+  // A file that does not compile: where, and what the compiler expects.
+  const compiler = lines.find(line => /:\d+:\d+: ERROR: /.test(line))
   const error = lines.find(line => /^\s*(\w*Error|Uncaught|error)\b.*:/.test(line))
-  return (error ?? lines.at(-1) ?? '').trim().slice(0, 300)
+  return (compiler ?? error ?? lines.at(-1) ?? '').trim().slice(0, 300)
 }
 
 async function takesConnection(port: number): Promise<boolean> {
