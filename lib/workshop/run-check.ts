@@ -1,3 +1,5 @@
+import { randomInt } from 'node:crypto'
+import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
 import { Datagrams } from './datagrams.ts'
@@ -60,7 +62,7 @@ async function runStep(
   random: Random,
 ): Promise<Failure | undefined> {
   const door = exercise.kind === 'client' ? await Door.open() : undefined
-  const port = door?.port ?? ('port' in target ? target.port : await freePort())
+  const port = door?.port ?? ('port' in target ? target.port : await freePort(exercise.kind))
   const subject = new Subject({ port, ...('command' in target && { command: target.command }) })
   const opened: { close(): void }[] = []
   const keep = <T extends { close(): void }>(one: T): T => {
@@ -150,9 +152,28 @@ class Door {
 }
 
 /** A port that nobody has now. */
-async function freePort(): Promise<number> {
+async function freePort(kind: Exercise['kind']): Promise<number> {
+  if (kind === 'udp') return freeUdpPort()
   const door = await Door.open()
   const { port } = door
   door.close()
   return port
+}
+
+/**
+ * Below 32768: a port that the kernel gives to a socket without one could be taken again before the
+ * program has it. For TCP Linux keeps these apart, for UDP it does not.
+ */
+async function freeUdpPort(): Promise<number> {
+  for (;;) {
+    const port = randomInt(20_000, 32_768)
+    const socket = createSocket('udp4')
+    const taken = new Promise<boolean>(done => {
+      socket.once('error', () => done(true))
+      socket.bind(port, '127.0.0.1', () => done(false))
+    })
+    const busy = await taken
+    socket.close()
+    if (!busy) return port
+  }
 }
