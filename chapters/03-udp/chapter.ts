@@ -64,5 +64,5 @@ export default {
       client: { file: 'dns/client.ts' },
     },
   ],
-  exercises: ['udp-echo'],
+  exercises: ['udp-echo', 'count-loss'],
 } satisfies Chapter
