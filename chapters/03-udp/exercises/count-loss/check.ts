@@ -22,21 +22,24 @@ export default exercise({
   id: 'count-loss',
   title: 'Count what is lost',
   kind: 'udp',
-  protocol: `The server listens on UDP port PORT of 127.0.0.1. Two kinds of datagrams come; numbers have their highest byte first:
+  protocol: `The server listens on UDP port PORT of 127.0.0.1. Two kinds of datagrams come; numbers have
+their highest byte first:
 
   a numbered one   the byte 0x44 ("D"), a number of 4 bytes without a sign (0 to 4294967295), then 0 to 1000 bytes of anything
   a question       the byte 0x51 ("Q"), a token of 2 bytes; 3 bytes in all
 
-A numbered one is not answered. A question is answered with one datagram of 11 bytes, to the one who has asked:
+A numbered one is not answered. A question is answered with one datagram of 11 bytes, to the one who has
+asked:
 
   the answer       the byte 0x41 ("A"), the token of the question, how many are lost (4 bytes), how many came again (4 bytes)
 
-A sender is an address and a port, and each has counts of its own. It numbers its datagrams 0, 1, 2 and so on. Some are missing,
-some come more than once, some come after later ones. Lost is what is missing between 0 and the highest number that has come,
-both included: 0, 1, 4 has lost 2. A number that comes late is lost no more. Came again are the datagrams with a number that had
-come already: 3, 3, 3 are two. A sender of whom no numbered datagram has come has 0 and 0. A question changes nothing: asked
-again, it has the same answer. The next number may be far ahead; the numbers do not begin anew. What is none of the two kinds,
-or has another length, is ignored: not counted, not answered.`,
+A sender is an address and a port, and each has counts of its own. It numbers its datagrams 0, 1, 2 and so
+on. Some are missing, some come more than once, some come after later ones. Lost is what is missing between
+0 and the highest number that has come, both included: 0, 1, 4 has lost 2. A number that comes late is lost
+no more. Came again are the datagrams with a number that had come already: 3, 3, 3 are two. A sender of whom
+no numbered datagram has come has 0 and 0. A question changes nothing: asked again, it has the same answer.
+The next number may be far ahead; the numbers do not begin anew. What is none of the two kinds, or has
+another length, is ignored: not counted, not answered.`,
   section: 'chapters/03-udp/README.md#every-send-succeeds',
   hints: [
     'Which three things must you know of a sender to answer? And what is the sender’s name, when all live at 127.0.0.1?',

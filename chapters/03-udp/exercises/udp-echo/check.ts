@@ -8,10 +8,11 @@ export default exercise({
   id: 'udp-echo',
   title: 'A UDP echo that keeps boundaries',
   kind: 'udp',
-  protocol: `The server listens on UDP port PORT of 127.0.0.1. For each datagram that comes it sends exactly one datagram back: the
-same bytes, to the address and port that it came from, and from the port PORT itself. A datagram has 0 to 65507 bytes; one of
-0 bytes is answered with one of 0 bytes. Datagrams are never joined and never cut, however fast they come and from however
-many senders. A sender that has gone before its answer came does the others no harm.`,
+  protocol: `The server listens on UDP port PORT of 127.0.0.1. For each datagram that comes it sends exactly
+one datagram back: the same bytes, to the address and port that it came from, and from the port PORT itself.
+A datagram has 0 to 65507 bytes; one of 0 bytes is answered with one of 0 bytes. Datagrams are never joined
+and never cut, however fast they come and from however many senders. A sender that has gone before its
+answer came does the others no harm.`,
   section: 'chapters/03-udp/README.md#a-datagram-is-a-message',
   hints: [
     'There is one socket for all senders, and nothing to accept. What does the message event tell beside the bytes?',
