@@ -6,6 +6,8 @@ import { type Expected, PATIENCE_MS } from './talk.ts'
 
 /** What a socket tells nobody is looked for so often, in milliseconds: that the program has ended. */
 const LOOK_MS = 100
+/** How long a program may take to end when its port is gone, in milliseconds. */
+const END_MS = 2000
 /** How long an answer from the wrong port may take, when the right one has had its time. */
 const STRANGER_MS = 1000
 
@@ -89,7 +91,7 @@ export class Datagrams {
     const next = this.#messages.shift()
     if (next) return next
     // The port is gone a moment before the process is.
-    await this.#subject.until(() => !running(), 1000)
+    await this.#subject.until(() => !running(), END_MS)
     const what = running()
       ? 'the datagram was refused: nobody on the port listens to this sender'
       : `it does not answer: ${this.#subject.fate()}`

@@ -25,13 +25,13 @@ export default exercise({
   protocol: `The server listens on UDP port PORT of 127.0.0.1. Two kinds of datagrams come; numbers have
 their highest byte first:
 
-  a numbered one   the byte 0x44 ("D"), a number of 4 bytes without a sign (0 to 4294967295), then 0 to 1000 bytes of anything
-  a question       the byte 0x51 ("Q"), a token of 2 bytes; 3 bytes in all
+  a numbered one   the byte 0x44 ("D"), a number (4 bytes, no sign), then 0 to 1000 bytes of anything
+  a question       the byte 0x51 ("Q"), a token (2 bytes); 3 bytes in all
 
 A numbered one is not answered. A question is answered with one datagram of 11 bytes, to the one who has
 asked:
 
-  the answer       the byte 0x41 ("A"), the token of the question, how many are lost (4 bytes), how many came again (4 bytes)
+  the answer       the byte 0x41 ("A"), the token, how many are lost (4 bytes), how many came again (4 bytes)
 
 A sender is an address and a port, and each has counts of its own. It numbers its datagrams 0, 1, 2 and so
 on. Some are missing, some come more than once, some come after later ones. Lost is what is missing between

@@ -42,7 +42,7 @@ function garbage(id: number): [bytes: Buffer, mistake: string][] {
     [behindHeader(Buffer.from('\x04rose'), u16(0xc00c, 1, 1)), POINTER],
     [behindHeader(label(64), Buffer.of(0), u16(1, 1)), 'a label has at most 63 bytes'],
     [
-      behindHeader(...Array.from({ length: 4 }, () => label(63)), Buffer.of(0), u16(1, 1)),
+      behindHeader(...[63, 63, 63, 62].map(label), Buffer.of(0), u16(1, 1)),
       'a name has at most 255 bytes, with its lengths and the 0 at its end',
     ],
   ]
@@ -122,6 +122,9 @@ length byte over 63 in its name; a name of more than 255 bytes.`,
         for (const text of [...strangers, 'rose.garden.test.example', 'primrose.garden.test']) {
           await ask(at, ann, { name: text.split('.') }, { rcode: NXDOMAIN, mistake })
         }
+        const longest = [63, 63, 63, 61].map(length => 'x'.repeat(length))
+        const limits = 'a label has up to 63 bytes, and a name up to 255, lengths and 0 included'
+        await ask(at, ann, { name: longest }, { rcode: NXDOMAIN, mistake: limits })
         const root = 'a name can be empty: the root is a single byte 0'
         await ask(at, ann, { name: [] }, { rcode: NXDOMAIN, mistake: root })
       },
