@@ -160,19 +160,22 @@ async function freePort(kind: Exercise['kind']): Promise<number> {
   return port
 }
 
+/** Below 32768: the kernel gives none of these away, as it does with higher ones. */
+const UDP_PORTS = { first: 20_000, count: 12_768 }
+let portsGiven = randomInt(UDP_PORTS.count)
+
 /**
- * Below 32768: a port that the kernel gives to a socket without one could be taken again before the
- * program has it. For TCP Linux keeps these apart, for UDP it does not.
+ * A free port could be taken again before the program has it. So none is given twice, to checks side
+ * by side, and none of those that Linux gives to sockets without one (for TCP it keeps these apart).
  */
 async function freeUdpPort(): Promise<number> {
   for (;;) {
-    const port = randomInt(20_000, 32_768)
+    const port = UDP_PORTS.first + (portsGiven++ % UDP_PORTS.count)
     const socket = createSocket('udp4')
-    const taken = new Promise<boolean>(done => {
+    const busy = await new Promise<boolean>(done => {
       socket.once('error', () => done(true))
       socket.bind(port, '127.0.0.1', () => done(false))
     })
-    const busy = await taken
     socket.close()
     if (!busy) return port
   }
