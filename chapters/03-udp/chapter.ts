@@ -64,4 +64,5 @@ export default {
       client: { file: 'dns/client.ts' },
     },
   ],
+  exercises: ['udp-echo', 'count-loss', 'dns-answer'],
 } satisfies Chapter

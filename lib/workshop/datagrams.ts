@@ -4,17 +4,33 @@ import { bytesOf, count, Failed, firstDifference } from './failed.ts'
 import type { Subject } from './subject.ts'
 import { type Expected, PATIENCE_MS } from './talk.ts'
 
+/** What a socket tells nobody is looked for so often, in milliseconds: that the program has ended. */
+const LOOK_MS = 100
+/** How long a program may take to end when its port is gone, in milliseconds. */
+const END_MS = 2000
+/** How long an answer from the wrong port may take, when the right one has had its time. */
+const STRANGER_MS = 1000
+
+/** What is expected of a datagram. */
+export interface ExpectedDatagram extends Expected {
+  /** What it answers, where that is not what was sent last. */
+  sent?: Uint8Array | undefined
+}
+
 /** A UDP socket between a check and the program that it examines. */
 export class Datagrams {
   readonly #socket: Socket
+  readonly #port: number
   readonly #subject: Subject
   readonly #messages: Buffer[] = []
   #sent: Buffer = Buffer.alloc(0)
   #refused = false
+  #closed = false
   #changed: (() => void)[] = []
 
-  private constructor(socket: Socket, subject: Subject) {
+  private constructor(socket: Socket, port: number, subject: Subject) {
     this.#socket = socket
+    this.#port = port
     this.#subject = subject
     socket.on('message', message => {
       this.#messages.push(message)
@@ -30,16 +46,22 @@ export class Datagrams {
     const socket = createSocket('udp4')
     socket.connect(port, '127.0.0.1')
     await once(socket, 'connect')
-    return new Datagrams(socket, subject)
+    return new Datagrams(socket, port, subject)
   }
 
-  async send(data: string | Uint8Array): Promise<void> {
-    this.#sent = bytesOf(data)
-    await new Promise<void>(done => this.#socket.send(this.#sent, () => done()))
+  /** Sends one datagram; false when it is larger than this system sends any. */
+  async send(data: string | Uint8Array): Promise<boolean> {
+    const bytes = bytesOf(data)
+    const error = await new Promise<Error | null>(done => this.#socket.send(bytes, done))
+    if (error && (error as NodeJS.ErrnoException).code === 'EMSGSIZE') return false
+    // News about an earlier datagram; this one has not left.
+    if (error) this.#refused = true
+    this.#sent = bytes
+    return true
   }
 
   /** Waits for the next datagram, which must be these bytes. */
-  async expect(data: string | Uint8Array, options: Expected = {}): Promise<void> {
+  async expect(data: string | Uint8Array, options: ExpectedDatagram = {}): Promise<void> {
     const expected = bytesOf(data)
     const received = await this.next(options, expected)
     if (received.equals(expected)) return
@@ -52,26 +74,28 @@ export class Datagrams {
   }
 
   /** Waits for the next datagram. */
-  async next(options: Expected = {}, expected?: Buffer): Promise<Buffer> {
+  async next(options: ExpectedDatagram = {}, expected?: Buffer): Promise<Buffer> {
     const patience = options.patienceMs ?? PATIENCE_MS
     const end = performance.now() + patience
-    while (this.#messages.length === 0 && !this.#refused) {
+    const running = () => this.#subject.running
+    while (this.#messages.length === 0 && !this.#refused && running()) {
       const left = end - performance.now()
-      const seen = expected === undefined ? {} : { expected, received: Buffer.alloc(0), offset: 0 }
-      if (left <= 0) {
-        const what = `no datagram came for ${patience} ms (${this.#subject.condition()})`
-        this.#fail(what, options, seen)
-      }
+      if (left <= 0) await this.#silent(patience, options, expected)
       let timer: NodeJS.Timeout | undefined
       await new Promise<void>(resolve => {
-        timer = setTimeout(resolve, left)
+        timer = setTimeout(resolve, Math.min(left, LOOK_MS))
         this.#changed.push(resolve)
       })
       clearTimeout(timer)
     }
     const next = this.#messages.shift()
     if (next) return next
-    return this.#fail(`nobody listens on the port any more: ${this.#subject.fate()}`, options, {})
+    // The port is gone a moment before the process is.
+    await this.#subject.until(() => !running(), END_MS)
+    const what = running()
+      ? 'the datagram was refused: nobody on the port listens to this sender'
+      : `it does not answer: ${this.#subject.fate()}`
+    return this.#fail(what, options, {})
   }
 
   /** Datagrams that came and were not expected so far. */
@@ -80,18 +104,53 @@ export class Datagrams {
   }
 
   close(): void {
+    if (this.#closed) return
+    this.#closed = true
     this.#socket.close()
+  }
+
+  async #silent(
+    patience: number,
+    options: ExpectedDatagram,
+    expected: Buffer | undefined,
+  ): Promise<never> {
+    const seen = expected === undefined ? {} : { expected, received: Buffer.alloc(0), offset: 0 }
+    // Taken before the program is asked again, and may compute again.
+    const condition = this.#subject.condition()
+    const port = await this.#strangersPort(options.sent ?? this.#sent)
+    if (port !== undefined) {
+      const what = `an answer came from port ${port}, and we had asked port ${this.#port}`
+      const mistake =
+        'the answer must leave from the socket that the question came to: a client hears no other'
+      this.#fail(what, { ...options, mistake }, {})
+    }
+    this.#fail(`no datagram came for ${patience} ms (${condition})`, options, seen)
+  }
+
+  /** Where a program answers from, when that is not the port that was asked. */
+  async #strangersPort(question: Uint8Array): Promise<number | undefined> {
+    // Not connected: it hears everybody.
+    const open = createSocket('udp4')
+    try {
+      const answer = once(open, 'message', { signal: AbortSignal.timeout(STRANGER_MS) })
+      open.send(question, this.#port, '127.0.0.1')
+      const [, { port }] = await answer
+      return port === this.#port ? undefined : port
+    } catch {
+      return undefined
+    } finally {
+      open.close()
+    }
   }
 
   #fail(
     what: string,
-    { mistake }: Expected,
+    { mistake, bulk = false, sent = this.#sent }: ExpectedDatagram,
     seen: { expected?: Buffer; received?: Buffer; offset?: number },
   ): never {
     throw new Failed({
       what,
-      sent: this.#sent,
-      ...seen,
+      ...(!bulk && { sent, ...seen }),
       ...(mistake !== undefined && { mistake }),
     })
   }

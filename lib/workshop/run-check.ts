@@ -1,3 +1,5 @@
+import { randomInt } from 'node:crypto'
+import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
 import { Datagrams } from './datagrams.ts'
@@ -60,7 +62,7 @@ async function runStep(
   random: Random,
 ): Promise<Failure | undefined> {
   const door = exercise.kind === 'client' ? await Door.open() : undefined
-  const port = door?.port ?? ('port' in target ? target.port : await freePort())
+  const port = door?.port ?? ('port' in target ? target.port : await freePort(exercise.kind))
   const subject = new Subject({ port, ...('command' in target && { command: target.command }) })
   const opened: { close(): void }[] = []
   const keep = <T extends { close(): void }>(one: T): T => {
@@ -150,9 +152,31 @@ class Door {
 }
 
 /** A port that nobody has now. */
-async function freePort(): Promise<number> {
+async function freePort(kind: Exercise['kind']): Promise<number> {
+  if (kind === 'udp') return freeUdpPort()
   const door = await Door.open()
   const { port } = door
   door.close()
   return port
+}
+
+/** Below 32768: the kernel gives none of these away, as it does with higher ones. */
+const UDP_PORTS = { first: 20_000, count: 12_768 }
+let portsGiven = randomInt(UDP_PORTS.count)
+
+/**
+ * A free port could be taken again before the program has it. So none is given twice, to checks side
+ * by side, and none of those that Linux gives to sockets without one (for TCP it keeps these apart).
+ */
+async function freeUdpPort(): Promise<number> {
+  for (;;) {
+    const port = UDP_PORTS.first + (portsGiven++ % UDP_PORTS.count)
+    const socket = createSocket('udp4')
+    const busy = await new Promise<boolean>(done => {
+      socket.once('error', () => done(true))
+      socket.bind(port, '127.0.0.1', () => done(false))
+    })
+    socket.close()
+    if (!busy) return port
+  }
 }

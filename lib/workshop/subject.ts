@@ -3,6 +3,7 @@ import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { connect } from 'node:net'
+import { readUdpTable } from '../lab/udp-table.ts'
 import { Failed } from './failed.ts'
 
 /** What is examined: a program that we start, or one that runs already. */
@@ -140,7 +141,7 @@ export class Subject {
           mistake: 'an endless loop: while it runs, Node can neither listen nor read',
         })
       }
-      if (await (kind === 'tcp' ? takesConnection(this.port) : takesDatagrams(this.port))) return
+      if (await (kind === 'tcp' ? takesConnection(this.port) : this.#takesDatagrams())) return
       await this.until(() => !this.running, 25)
     }
     const transport = kind === 'tcp' ? 'TCP' : 'UDP'
@@ -199,6 +200,19 @@ export class Subject {
     await this.until(() => !this.running, 5000)
   }
 
+  /**
+   * Linux is asked, and the program is not disturbed: there are programs that an empty datagram ends.
+   * A port that another host or container has is tried.
+   */
+  async #takesDatagrams(): Promise<boolean> {
+    if (process.platform === 'linux') {
+      const rows = readUdpTable()
+      if (rows.some(row => row.localPort === this.port && row.remotePort === 0)) return true
+      if (this.isOurs) return false
+    }
+    return hearsDatagrams(this.port)
+  }
+
   #tell(): void {
     for (const resolve of this.#changed.splice(0)) resolve()
   }
@@ -227,7 +241,7 @@ async function takesConnection(port: number): Promise<boolean> {
 }
 
 /** A connected socket is told when nobody listens. That nobody complains for a while is the sign. */
-async function takesDatagrams(port: number): Promise<boolean> {
+async function hearsDatagrams(port: number): Promise<boolean> {
   const probe = createSocket('udp4')
   try {
     probe.connect(port, '127.0.0.1')

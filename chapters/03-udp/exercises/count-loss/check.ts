@@ -1,0 +1,176 @@
+import { type Examiner, exercise } from '../../../../lib/workshop/exercise.ts'
+import { Sender } from './sender.ts'
+
+const LARGEST = 0xffff_ffff
+
+/** What is no message of the protocol. Behind each, the counts must be what they were. */
+function garbage({ random }: Examiner): Buffer[] {
+  return [
+    Buffer.alloc(0),
+    Buffer.from('D'),
+    Buffer.from([0x44, 0, 0, 9]),
+    Buffer.from('Q'),
+    Buffer.from('Q?'),
+    Buffer.from('Q???'),
+    Buffer.from('d\0\0\0\x09'),
+    Buffer.concat([Buffer.of(0x41), random.bytes(10)]),
+    Buffer.concat([Buffer.of(0), random.bytes(299)]),
+  ]
+}
+
+export default exercise({
+  id: 'count-loss',
+  title: 'Count what is lost',
+  kind: 'udp',
+  protocol: `The server listens on UDP port PORT of 127.0.0.1. Two kinds of datagrams come; numbers have
+their highest byte first:
+
+  a numbered one   the byte 0x44 ("D"), a number (4 bytes, no sign), then 0 to 1000 bytes of anything
+  a question       the byte 0x51 ("Q"), a token (2 bytes); 3 bytes in all
+
+A numbered one is not answered. A question is answered with one datagram of 11 bytes, to the one who has
+asked:
+
+  the answer       the byte 0x41 ("A"), the token, how many are lost (4 bytes), how many came again (4 bytes)
+
+A sender is an address and a port, and each has counts of its own. It numbers its datagrams 0, 1, 2 and so
+on. Some are missing, some come more than once, some come after later ones. Lost is what is missing between
+0 and the highest number that has come, both included: 0, 1, 4 has lost 2. A number that comes late is lost
+no more. Came again are the datagrams with a number that had come already: 3, 3, 3 are two. A sender of whom
+no numbered datagram has come has 0 and 0. A question changes nothing: asked again, it has the same answer.
+The next number may be far ahead; the numbers do not begin anew. What is none of the two kinds, or has
+another length, is ignored: not counted, not answered.`,
+  section: 'chapters/03-udp/README.md#every-send-succeeds',
+  hints: [
+    'Which three things must you know of a sender to answer? And what is the sender’s name, when all live at 127.0.0.1?',
+    'Counting gaps as they appear goes wrong when a late one fills its gap. Compute the loss when you are asked: how many numbers could have come, and how many different ones have?',
+    'Per sender: a Set of the numbers that came, the highest of them, and a counter of repeats. Lost is highest + 1 - set.size. Check the length before you read; read with readUInt32BE.',
+  ],
+  steps: [
+    {
+      title: 'answers that nothing is lost when all have come',
+      async run(at) {
+        const ann = await Sender.open(at)
+        await ann.number(0, 1, 2, 3, 4)
+        await ann.ask()
+      },
+    },
+    {
+      title: 'answers a sender of whom nothing has come',
+      async run(at) {
+        const ann = await Sender.open(at)
+        await ann.ask('the highest number of nobody is not 0, and nobody has lost nothing')
+      },
+    },
+    {
+      title: 'counts the numbers that are missing',
+      async run(at) {
+        const ann = await Sender.open(at)
+        await ann.number(0, 1, 4, 9)
+        await ann.ask('a gap can be wider than one')
+      },
+    },
+    {
+      title: 'counts from 0, whichever number comes first',
+      async run(at) {
+        const ann = await Sender.open(at)
+        await ann.number(2, 3)
+        await ann.ask('numbers begin at 0: what is missing before the first that came is lost too')
+      },
+    },
+    {
+      title: 'counts what comes again, and takes it for nothing else',
+      async run(at) {
+        const ann = await Sender.open(at)
+        await ann.number(0, 1, 1, 4, 6, 6, 6)
+        await ann.ask('the loss was computed from how many came: one that comes twice hides a loss')
+      },
+    },
+    {
+      title: 'gives the same answer when it is asked again',
+      async run(at) {
+        const ann = await Sender.open(at)
+        await ann.number(0, 3, 3)
+        await ann.ask()
+        await ann.ask(
+          'the counts are set back when they are asked for: a lost answer is lost for good',
+        )
+      },
+    },
+    {
+      title: 'takes a loss back when the datagram comes late',
+      async run(at) {
+        const ann = await Sender.open(at)
+        const mistake = 'a number below the highest one may be late, lost until now, and no repeat'
+        await ann.number(0, 4)
+        await ann.ask()
+        for (const late of [2, 1, 3]) {
+          await ann.number(late)
+          await ann.ask(mistake)
+        }
+        await ann.number(2)
+        await ann.ask('a late one that comes again is a repeat')
+      },
+    },
+    {
+      title: 'counts for each sender alone',
+      async run(at) {
+        const senders = await Promise.all(Array.from({ length: 8 }, () => Sender.open(at)))
+        for (let number = 0; number < 8; number++) {
+          for (const sender of senders) {
+            if (at.random.below(3) > 0) await sender.number(number)
+          }
+          // Nobody may be sent more than a receive buffer holds.
+          for (const sender of number % 4 === 3 ? senders : []) {
+            await sender.ask('all senders share the address 127.0.0.1: the port tells them apart')
+          }
+        }
+      },
+    },
+    {
+      title: 'ignores what is neither numbered nor a question',
+      async run(at) {
+        const ann = await Sender.open(at)
+        await ann.number(0, 2, 2)
+        for (const bytes of garbage(at)) {
+          await ann.garbage(bytes)
+          await ann.ask('look at the first byte and at the length before you read a field', bytes)
+        }
+      },
+    },
+    {
+      title: 'counts when a number is far ahead',
+      async run(at) {
+        const ann = await Sender.open(at)
+        await ann.number(0, 0x7fff_ffff)
+        await ann.ask('the missing numbers are gone through one by one: subtract instead')
+        await ann.number(LARGEST)
+        await ann.ask('a number of 4 bytes without a sign was read as one with a sign')
+        await ann.number(0x8000_0000, LARGEST)
+        await ann.ask()
+      },
+    },
+    {
+      title: 'stays right while many get lost, come again and change places',
+      async run(at) {
+        const ann = await Sender.open(at)
+        for (let batch = 0; batch < 6; batch++) {
+          await ann.number(...disorder(at, batch * 20, batch * 20 + 24))
+          await ann.ask()
+        }
+      },
+    },
+  ],
+})
+
+/** Numbers from one to another as a bad network brings them. The ranges of two batches overlap. */
+function disorder({ random }: Examiner, from: number, to: number): number[] {
+  const numbers: number[] = []
+  for (let number = from; number < to; number++) {
+    const copies = [0, 1, 1, 1, 2][random.below(5)]!
+    for (let copy = 0; copy < copies; copy++) {
+      numbers.splice(Math.max(0, numbers.length - random.below(6)), 0, number)
+    }
+  }
+  return numbers
+}

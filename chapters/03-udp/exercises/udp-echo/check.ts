@@ -1,0 +1,175 @@
+import type { Datagrams } from '../../../../lib/workshop/datagrams.ts'
+import { type Examiner, exercise } from '../../../../lib/workshop/exercise.ts'
+
+/** An Ethernet carries 1472 bytes in one packet, and a datagram of IPv4 has 65507 at most. */
+const SIZES = [1, 2, 1472, 1473, 8192, 65_507]
+
+export default exercise({
+  id: 'udp-echo',
+  title: 'A UDP echo that keeps boundaries',
+  kind: 'udp',
+  protocol: `The server listens on UDP port PORT of 127.0.0.1. For each datagram that comes it sends exactly
+one datagram back: the same bytes, to the address and port that it came from, and from the port PORT itself.
+A datagram has 0 to 65507 bytes; one of 0 bytes is answered with one of 0 bytes. Datagrams are never joined
+and never cut, however fast they come and from however many senders. A sender that has gone before its
+answer came does the others no harm.`,
+  section: 'chapters/03-udp/README.md#a-datagram-is-a-message',
+  hints: [
+    'There is one socket for all senders, and nothing to accept. What does the message event tell beside the bytes?',
+    'Each message has an answer of its own, at once: keep nothing in a variable from one message to the next. Is there a length for which your program does something else?',
+    'In Node: socket.on("message", (message, { address, port }) => socket.send(message, port, address)). In other languages: read with a buffer of 65535 bytes, and send with sendto.',
+  ],
+  steps: [
+    {
+      title: 'sends back the datagram that a client has sent',
+      async run(at) {
+        const ann = await at.datagrams()
+        await ann.send('hello')
+        await ann.expect('hello')
+        await ann.send('and again')
+        await ann.expect('and again', { mistake: 'it answers one datagram and stops' })
+      },
+    },
+    {
+      title: 'sends back bytes that are no text',
+      async run(at) {
+        const ann = await at.datagrams()
+        const bytes = at.random.bytes(300)
+        await ann.send(bytes)
+        await ann.expect(bytes, {
+          mistake: 'bytes were made into text and back: 0x80 and above do not survive that',
+        })
+      },
+    },
+    {
+      title: 'answers a second sender as it answers the first',
+      async run(at) {
+        const [ann, ben] = [await at.datagrams(), await at.datagrams()]
+        const mistake =
+          'it talks with the first who sent: a UDP socket has no peer of its own, unless it is connected'
+        await ann.send('ann')
+        await ann.expect('ann')
+        await ben.send('ben')
+        await ben.expect('ben', { mistake })
+        await ann.send('ann again')
+        await ann.expect('ann again', { mistake })
+      },
+    },
+    {
+      title: 'keeps the boundaries of datagrams that come together',
+      async run(at) {
+        const ann = await at.datagrams()
+        const sent = Array.from({ length: 24 }, (_, n) =>
+          Buffer.concat([Buffer.from(`${n} `), at.random.bytes(at.random.below(80))]),
+        )
+        for (const bytes of sent) await ann.send(bytes)
+        await answered(at, 'datagrams', sent, async () => ann.next({ bulk: true }), {
+          what: 'a datagram came back that nobody had sent',
+          mistake: 'what comes together is joined, or cut: each message event has its own answer',
+        })
+      },
+    },
+    {
+      title: 'answers an empty datagram with an empty one',
+      async run(at) {
+        const ann = await at.datagrams()
+        const mistake = 'an empty datagram is taken for nothing, or for an end: it is a message too'
+        const sent = Buffer.alloc(0)
+        await ann.send(sent)
+        // Behind it: had the empty one an answer, it would come first.
+        await ann.send('marker')
+        const first = await ann.next({ mistake, sent })
+        if (first.equals(Buffer.from('marker'))) {
+          at.fail({
+            what: 'the empty datagram had no answer; the one behind it had',
+            sent,
+            received: first,
+            mistake,
+          })
+        }
+        if (first.length > 0) {
+          at.fail({ what: 'the answer to an empty datagram is not empty', sent, received: first })
+        }
+        await ann.expect('marker', { mistake: 'an empty datagram ends the conversation' })
+      },
+    },
+    {
+      title: 'sends back datagrams of every size, up to 65507 bytes',
+      async run(at) {
+        const ann = await at.datagrams()
+        for (const size of SIZES) {
+          const bytes = at.random.bytes(size)
+          // Some systems send less: macOS stops at 9216.
+          if (!(await ann.send(bytes))) continue
+          await ann.expect(bytes, {
+            mistake:
+              'a datagram comes back whole: not cut to the size of a buffer, and not in pieces',
+          })
+        }
+      },
+    },
+    {
+      title: 'answers many senders at once, each with what it has sent',
+      async run(at) {
+        const senders = await Promise.all(Array.from({ length: 16 }, () => at.datagrams()))
+        const sentBy = senders.map((_, n) => ['a', 'b', 'c'].map(round => `sender ${n} ${round}`))
+        for (const round of [0, 1, 2]) {
+          for (const [n, sender] of senders.entries()) await sender.send(sentBy[n]![round]!)
+        }
+        const mistake =
+          'the sender of one message is kept where the next one replaces it, before the answer has left'
+        await arrived(at, senders, 3 * senders.length)
+        const strange = senders.some((sender, n) =>
+          sender.unread.some(bytes => !sentBy[n]!.includes(bytes.toString())),
+        )
+        if (strange) at.fail({ what: 'a sender was sent what another one had said', mistake })
+        for (const [n, sender] of senders.entries()) {
+          const expected = sentBy[n]!.map(text => Buffer.from(text))
+          const what = 'a datagram came back that nobody had sent'
+          await answered(at, 'datagrams', expected, () => sender.next({ bulk: true }), { what })
+        }
+      },
+    },
+    {
+      title: 'goes on when senders are gone before the answer comes',
+      async run(at) {
+        for (let n = 0; n < 10; n++) {
+          const gone = await at.datagrams()
+          await gone.send(at.random.bytes(100))
+          gone.close()
+        }
+        const ann = await at.datagrams()
+        await ann.send('still there?')
+        await ann.expect('still there?', {
+          mistake: 'an answer that nobody takes is an error for it: for UDP it is nothing special',
+        })
+      },
+    },
+  ],
+})
+
+/** Waits for an answer to each of these datagrams, in any order: the network promises none. */
+async function answered(
+  at: Examiner,
+  name: string,
+  sent: readonly Buffer[],
+  next: () => Promise<Buffer>,
+  failure: { what: string; mistake?: string },
+): Promise<void> {
+  const open = [...sent]
+  while (open.length > 0) {
+    const received = await next()
+    const place = open.findIndex(bytes => bytes.equals(received))
+    if (place >= 0) open.splice(place, 1)
+    else if (!sent.some(bytes => bytes.equals(received))) at.fail(failure)
+    else at.fail({ what: `one of the ${name} came back twice` })
+  }
+}
+
+/** Waits until so many datagrams have come, to whichever of the sockets. */
+async function arrived(at: Examiner, sockets: readonly Datagrams[], count: number) {
+  const came = () => sockets.reduce((sum, { unread }) => sum + unread.length, 0)
+  for (let turns = 0; turns < 400 && came() < count && at.subject.running; turns++) {
+    await at.pause(10)
+  }
+}
