@@ -17,6 +17,8 @@ export interface Expected {
   patienceMs?: number | undefined
   /** A mass of bytes, of which one place says nothing: the failure is told without showing them. */
   bulk?: boolean | undefined
+  /** The byte that ends an answer: of a wrong one, nothing behind its end is shown. */
+  endByte?: number | undefined
 }
 
 /** A TCP connection between a check and the program that it examines. */
@@ -136,7 +138,7 @@ export class Talk {
     for (;;) {
       const received = arrived()
       const differs = firstDifference(expected, received)
-      if (differs < received.length) this.#differs(expected, from, differs, options)
+      if (differs < received.length) await this.#differs(expected, from, differs, options)
       if (received.length === expected.length) {
         this.#at = from + expected.length
         return
@@ -231,14 +233,25 @@ export class Talk {
     return true
   }
 
-  #differs(expected: Buffer, from: number, offset: number, { mistake, bulk }: Expected): never {
+  async #differs(
+    expected: Buffer,
+    from: number,
+    offset: number,
+    options: Expected,
+  ): Promise<never> {
+    const { bulk, endByte } = options
     // Whatever came: what stands behind the difference helps to see what it is.
-    const received = this.#received.subarray(from, from + Math.max(expected.length, offset + 32))
+    let received = this.#received.subarray(from, from + Math.max(expected.length, offset + 32))
+    if (endByte !== undefined) {
+      const end = () => this.#received.indexOf(endByte, from + offset)
+      await this.#until(() => end() >= 0 || this.#ended || this.#closed, 1000)
+      received = this.#received.subarray(from, end() < 0 ? undefined : end() + 1)
+    }
     const what =
       offset === 0 || bulk
         ? 'the answer is not the one that was expected'
         : `the first ${count(offset, 'byte')} of the answer are right, the next one is not`
-    this.#fail(what, { mistake, bulk }, { expected, received, offset })
+    this.#fail(what, options, { expected, received, offset })
   }
 
   #short(expected: Buffer, received: Buffer, options: Expected): never {

@@ -4,16 +4,15 @@ createServer({ allowHalfOpen: true }, socket => {
   let waiting = Buffer.alloc(0)
   socket.on('data', chunk => {
     waiting = Buffer.concat([waiting, chunk])
-    while (waiting.length > 0) {
-      const length = waiting.readUInt32BE()
-      if (length > 65_536) {
+    for (let end = waiting.indexOf('\n'); end >= 0; end = waiting.indexOf('\n')) {
+      const line = waiting.subarray(0, waiting[end - 1] === 0x0d ? end - 1 : end)
+      if (line.length > 1024) {
         socket.destroy()
         return
       }
-      if (waiting.length < 4 + length) break
-      socket.write(waiting.subarray(0, 4))
-      socket.write(waiting.subarray(4, 4 + length).toReversed())
-      waiting = waiting.subarray(4 + length)
+      const characters = [...line.toString()]
+      socket.write(`${characters.length} ${characters.reverse().join('')}\n`)
+      waiting = waiting.subarray(end + 1)
     }
   })
   socket.on('end', () => socket.end())
