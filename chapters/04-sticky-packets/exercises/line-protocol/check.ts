@@ -160,9 +160,10 @@ connection; what stands behind the last LF is not a line, and gets no answer.`,
         talk.send('\n')
         await answers(talk, [longest], 'a CR was counted that belongs to the end of the line')
         const mistake = 'the limit is in bytes: a line of 513 characters may have 1025 of them'
-        talk.send(`${longest}a\n`)
-        await talk.expectGone({ mistake })
-        if (talk.unread > 0) at.fail({ what: 'it answered a line of 1025 bytes', mistake })
+        const other = await at.connect()
+        other.send(`${longest}a\n`)
+        await other.expectGone({ mistake })
+        if (other.unread > 0) at.fail({ what: 'it answered a line of 1025 bytes', mistake })
       },
     },
     {
