@@ -3,6 +3,7 @@ import { type AddressInfo, createServer, type Server, type Socket } from 'node:n
 import { Datagrams } from './datagrams.ts'
 import type { Exercise, Failure, Step } from './exercise.ts'
 import { Failed } from './failed.ts'
+import { reservePort } from './port.ts'
 import { Random } from './random.ts'
 import { Subject, type SubjectOptions } from './subject.ts'
 import { Talk } from './talk.ts'
@@ -60,7 +61,8 @@ async function runStep(
   random: Random,
 ): Promise<Failure | undefined> {
   const door = exercise.kind === 'client' ? await Door.open() : undefined
-  const port = door?.port ?? ('port' in target ? target.port : await freePort())
+  const reserved = 'command' in target && !door ? await reservePort(exercise.kind) : undefined
+  const port = door?.port ?? reserved?.port ?? ('port' in target ? target.port : 0)
   const subject = new Subject({ port, ...('command' in target && { command: target.command }) })
   const opened: { close(): void }[] = []
   const keep = <T extends { close(): void }>(one: T): T => {
@@ -89,6 +91,7 @@ async function runStep(
     for (const one of opened) one.close()
     door?.close()
     await subject.end()
+    reserved?.release()
   }
 }
 
@@ -147,12 +150,4 @@ class Door {
     this.#server.close()
     for (const socket of this.#waiting) socket.destroy()
   }
-}
-
-/** A port that nobody has now. */
-async function freePort(): Promise<number> {
-  const door = await Door.open()
-  const { port } = door
-  door.close()
-  return port
 }
