@@ -250,7 +250,7 @@ export class Talk {
     const what =
       offset === 0 || bulk
         ? 'the answer is not the one that was expected'
-        : `the first ${count(offset, 'byte')} of the answer are right, the next one is not`
+        : `the first ${offset === 1 ? 'byte of the answer is' : `${offset} bytes of the answer are`} right, the next one is not`
     this.#fail(what, options, { expected, received, offset })
   }
 
