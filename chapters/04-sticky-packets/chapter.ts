@@ -78,4 +78,5 @@ export default {
       client: { file: 'oversize/client.ts' },
     },
   ],
+  exercises: ['length-prefix', 'line-protocol', 'calculator', 'byte-stuffing'],
 } satisfies Chapter

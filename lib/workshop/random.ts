@@ -41,6 +41,11 @@ export class Random {
     return String.fromCharCode(...codes)
   }
 
+  /** One of these. */
+  of<T>(choice: readonly T[]): T {
+    return choice[this.below(choice.length)]!
+  }
+
   /** Cuts bytes into pieces of 1 to `most` bytes. */
   cut(bytes: Uint8Array, most: number): Uint8Array[] {
     const pieces: Uint8Array[] = []

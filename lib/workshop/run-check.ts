@@ -1,10 +1,9 @@
-import { randomInt } from 'node:crypto'
-import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
 import { Datagrams } from './datagrams.ts'
 import type { Exercise, Failure, Step } from './exercise.ts'
 import { Failed } from './failed.ts'
+import { reservePort } from './port.ts'
 import { Random } from './random.ts'
 import { Subject, type SubjectOptions } from './subject.ts'
 import { Talk } from './talk.ts'
@@ -62,7 +61,8 @@ async function runStep(
   random: Random,
 ): Promise<Failure | undefined> {
   const door = exercise.kind === 'client' ? await Door.open() : undefined
-  const port = door?.port ?? ('port' in target ? target.port : await freePort(exercise.kind))
+  const reserved = 'command' in target && !door ? await reservePort(exercise.kind) : undefined
+  const port = door?.port ?? reserved?.port ?? ('port' in target ? target.port : 0)
   const subject = new Subject({ port, ...('command' in target && { command: target.command }) })
   const opened: { close(): void }[] = []
   const keep = <T extends { close(): void }>(one: T): T => {
@@ -91,6 +91,7 @@ async function runStep(
     for (const one of opened) one.close()
     door?.close()
     await subject.end()
+    reserved?.release()
   }
 }
 
@@ -148,35 +149,5 @@ class Door {
   close(): void {
     this.#server.close()
     for (const socket of this.#waiting) socket.destroy()
-  }
-}
-
-/** A port that nobody has now. */
-async function freePort(kind: Exercise['kind']): Promise<number> {
-  if (kind === 'udp') return freeUdpPort()
-  const door = await Door.open()
-  const { port } = door
-  door.close()
-  return port
-}
-
-/** Below 32768: the kernel gives none of these away, as it does with higher ones. */
-const UDP_PORTS = { first: 20_000, count: 12_768 }
-let portsGiven = randomInt(UDP_PORTS.count)
-
-/**
- * A free port could be taken again before the program has it. So none is given twice, to checks side
- * by side, and none of those that Linux gives to sockets without one (for TCP it keeps these apart).
- */
-async function freeUdpPort(): Promise<number> {
-  for (;;) {
-    const port = UDP_PORTS.first + (portsGiven++ % UDP_PORTS.count)
-    const socket = createSocket('udp4')
-    const busy = await new Promise<boolean>(done => {
-      socket.once('error', () => done(true))
-      socket.bind(port, '127.0.0.1', () => done(false))
-    })
-    socket.close()
-    if (!busy) return port
   }
 }

@@ -17,6 +17,8 @@ export interface Expected {
   patienceMs?: number | undefined
   /** A mass of bytes, of which one place says nothing: the failure is told without showing them. */
   bulk?: boolean | undefined
+  /** The byte that ends an answer: of a wrong one, nothing behind its end is shown. */
+  endByte?: number | undefined
 }
 
 /** A TCP connection between a check and the program that it examines. */
@@ -43,6 +45,7 @@ export class Talk {
       this.#ended = true
       this.#tell()
     })
+    for (const event of ['connect', 'drain', 'finish']) socket.on(event, () => this.#tell())
     socket.on('error', (error: NodeJS.ErrnoException) => {
       this.#error = error.code ?? error.message
     })
@@ -91,8 +94,6 @@ export class Talk {
   async taken(ms: number): Promise<void> {
     const drained = () => this.socket.writableLength === 0
     if (drained()) return
-    this.socket.once('drain', () => this.#tell())
-    this.socket.once('finish', () => this.#tell())
     await this.#until(() => drained() || this.#closed, ms)
   }
 
@@ -137,7 +138,7 @@ export class Talk {
     for (;;) {
       const received = arrived()
       const differs = firstDifference(expected, received)
-      if (differs < received.length) this.#differs(expected, from, differs, options)
+      if (differs < received.length) await this.#differs(expected, from, differs, options)
       if (received.length === expected.length) {
         this.#at = from + expected.length
         return
@@ -226,27 +227,40 @@ export class Talk {
       await new Promise<void>(resolve => {
         timer = setTimeout(resolve, left)
         this.#changed.push(resolve)
-        this.socket.once('connect', resolve)
       })
       clearTimeout(timer)
     }
     return true
   }
 
-  #differs(expected: Buffer, from: number, offset: number, { mistake, bulk }: Expected): never {
+  async #differs(
+    expected: Buffer,
+    from: number,
+    offset: number,
+    options: Expected,
+  ): Promise<never> {
+    const { bulk, endByte } = options
     // Whatever came: what stands behind the difference helps to see what it is.
-    const received = this.#received.subarray(from, from + Math.max(expected.length, offset + 32))
+    let received = this.#received.subarray(from, from + Math.max(expected.length, offset + 32))
+    if (endByte !== undefined) {
+      const end = () => this.#received.indexOf(endByte, from + offset)
+      await this.#until(() => end() >= 0 || this.#ended || this.#closed, 1000)
+      received = this.#received.subarray(from, end() < 0 ? undefined : end() + 1)
+    }
     const what =
       offset === 0 || bulk
         ? 'the answer is not the one that was expected'
-        : `the first ${count(offset, 'byte')} of the answer are right, the next one is not`
-    this.#fail(what, { mistake, bulk }, { expected, received, offset })
+        : `the first ${offset === 1 ? 'byte of the answer is' : `${offset} bytes of the answer are`} right, the next one is not`
+    this.#fail(what, options, { expected, received, offset })
   }
 
   #short(expected: Buffer, received: Buffer, options: Expected): never {
     const all = count(expected.length, 'byte')
-    const got = options.bulk ? 'before all bytes had come' : `after ${received.length} of ${all}`
-    this.#fail(`${this.#how()} ${got}`, options, { expected, received, offset: received.length })
+    // With bytes on their way in both directions, FIN or reset is a matter of chance.
+    const what = options.bulk
+      ? 'it closed the connection before all bytes had come'
+      : `${this.#how()} after ${received.length} of ${all}`
+    this.#fail(what, options, { expected, received, offset: received.length })
   }
 
   async #silent(expected: Buffer, from: number, options: Expected): Promise<never> {

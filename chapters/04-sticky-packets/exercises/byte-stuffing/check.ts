@@ -1,0 +1,243 @@
+import { exercise } from '../../../../lib/workshop/exercise.ts'
+import type { Talk } from '../../../../lib/workshop/talk.ts'
+
+const END = 0xc0
+const ESC = 0xdb
+const LIMIT = 1024
+
+/** A SLIP frame, with END behind it only. */
+function frame(payload: string | Uint8Array): Buffer {
+  const wire = Array.from(Buffer.from(payload)).flatMap(byte => {
+    if (byte === END) return [ESC, 0xdc]
+    return byte === ESC ? [ESC, 0xdd] : [byte]
+  })
+  return Buffer.from([...wire, END])
+}
+
+/** Waits for the answers to frames with these payloads. */
+const answers = (talk: Talk, payloads: readonly (string | Uint8Array)[], mistake?: string) =>
+  talk.expect(Buffer.concat(payloads.map(one => frame(Buffer.from(one).reverse()))), {
+    mistake,
+    endByte: END,
+  })
+
+/** Payloads that need escapes, and what is often wrong with them. */
+const ESCAPES: readonly [payload: Uint8Array, mistake: string][] = [
+  [
+    Buffer.from([0x61, END, 0x62]),
+    'c0 in a payload is db dc on the wire, in both directions: escape it after it is turned round',
+  ],
+  [Buffer.from([0x61, ESC, 0x62]), 'db itself must be escaped too: db dd'],
+  [
+    Buffer.from([0x61, ESC, 0xdc]),
+    'with two replacements, one changes what the other has made: go byte by byte, once',
+  ],
+  [Buffer.from([ESC, 0xdd, END, 0xdc]), 'dc and dd mean something behind db only'],
+  [Buffer.from([END, END, ESC, ESC]), 'each c0 and each db is escaped, not only the first one'],
+]
+
+export default exercise({
+  id: 'byte-stuffing',
+  title: 'A mirror for SLIP frames',
+  kind: 'server',
+  protocol: `The server listens on TCP port PORT of 127.0.0.1, for any number of clients at once. Both directions carry SLIP frames
+(RFC 1055): a payload of 1 to 1024 bytes of any value, then END (byte c0). In the payload c0 is sent as the two bytes
+db dc, and db as db dd; each other byte stands for itself. The server answers each frame, in order and as soon as its
+END has come, with a frame that has the same payload in reverse order, escaped anew; it sends one END behind it, and
+none before. Two ENDs in a row have an empty frame between them, which gets no answer; so a client may send END before
+a frame too. A frame is damaged when ESC (db) stands before another byte than dc and dd, also before the END of the
+frame. A damaged frame, and one with more than 1024 bytes of payload (escapes taken out), gets no answer and is not
+kept; the next END ends it, as it ends any frame, and the connection goes on. After the client's FIN the server sends
+what answers are left, and ends the connection; a frame without END gets no answer.`,
+  section: 'chapters/04-sticky-packets/README.md#a-mark-and-an-escape-for-the-mark',
+  hints: [
+    'Go through the bytes one by one, and keep three things for each client from one chunk to the next: the payload so far, whether the last byte was ESC, and whether this frame is lost.',
+    'Look for END before anything else: it ends a frame in every state. Then comes what stands behind ESC, then ESC, then all other bytes.',
+    'Escape in one pass as well, on the payload that is turned round already. A lost frame is skipped: nothing is kept of it until END.',
+  ],
+  steps: [
+    {
+      title: 'answers a frame with its payload in reverse order',
+      async run(at) {
+        const talk = await at.connect()
+        for (const payload of ['stressed', 'a']) {
+          talk.send(frame(payload))
+          await answers(
+            talk,
+            [payload],
+            'an answer is the payload in reverse, then one END (c0), and none before',
+          )
+        }
+      },
+    },
+    {
+      title: 'answers each of several frames that come in one segment',
+      async run(at) {
+        const talk = await at.connect()
+        const payloads = ['one', 'two', 'and three']
+        talk.send(Buffer.concat(payloads.map(frame)))
+        await answers(
+          talk,
+          payloads,
+          'one data event is taken for one frame; a chunk may hold many of them',
+        )
+      },
+    },
+    {
+      title: 'gives no answer to empty frames',
+      async run(at) {
+        const talk = await at.connect()
+        const ends = Buffer.from([END, END])
+        talk.send(Buffer.concat([ends, frame('ab'), ends, frame('cd')]))
+        await answers(
+          talk,
+          ['ab', 'cd'],
+          'two ENDs in a row are no frame: many senders begin with one',
+        )
+      },
+    },
+    {
+      title: 'takes the escapes out of what comes, and puts them into what goes',
+      async run(at) {
+        for (const [payload, mistake] of ESCAPES) {
+          const talk = await at.connect()
+          talk.send(frame(payload))
+          await answers(talk, [payload], mistake)
+        }
+      },
+    },
+    {
+      title: 'puts a frame together that is cut in two, also inside an escape',
+      async run(at) {
+        const payload = Buffer.from([0x61, END, 0x62, ESC, 0x63])
+        const whole = frame(payload)
+        for (let cut = 1; cut < whole.length; cut++) {
+          const talk = await at.connect()
+          // The first answer tells that the start of the second frame has been read too.
+          talk.send(Buffer.concat([frame('ab'), whole.subarray(0, cut)]))
+          await answers(talk, ['ab'], 'the start of another frame came along, and must wait')
+          talk.send(whole.subarray(cut))
+          await answers(
+            talk,
+            [payload],
+            whole[cut - 1] === ESC
+              ? 'a chunk may end behind ESC: that must be known when the next one comes'
+              : 'what has come of a frame without END must be kept for the next chunk',
+          )
+        }
+      },
+    },
+    {
+      title: 'takes all 256 values of a byte, one at a time',
+      async run(at) {
+        const talk = await at.connect()
+        const all = Uint8Array.from({ length: 256 }, (_, value) => value)
+        await talk.sendPieces(at.random.cut(frame(all), 1))
+        await answers(talk, [all], 'bytes were made into text and back: most do not survive that')
+      },
+    },
+    {
+      title: 'keeps two clients apart that are both inside a frame',
+      async run(at) {
+        const [ann, ben] = [await at.connect(), await at.connect()]
+        const mistake = 'both clients share what has been kept: each connection needs its own'
+        ann.send(Buffer.concat([frame('me'), Buffer.from([0x70, ESC])]))
+        await answers(ann, ['me'], mistake)
+        ben.send(Buffer.concat([frame('me'), Buffer.from('rew')]))
+        await answers(ben, ['me'], mistake)
+        ann.send(Buffer.from([0xdc, END]))
+        await answers(ann, [Buffer.from([0x70, END])], mistake)
+        ben.send(frame('ard'))
+        await answers(ben, ['reward'], mistake)
+      },
+    },
+    {
+      title: 'drops a damaged frame, and is back in step at the next END',
+      async run(at) {
+        for (const [damaged, mistake] of [
+          [
+            '61db6263c0',
+            'behind ESC only dc and dd are right: a frame with anything else is dropped',
+          ],
+          [
+            '61db62db62dc63c0',
+            'one damage is enough: what follows in this frame is dropped with it',
+          ],
+          ['61dbc0', 'END ends a frame behind ESC too: it is never a part of an escape'],
+          ['61dbdbdcc0', 'ESC behind ESC is a damage, not the start of another escape'],
+        ] as const) {
+          const talk = await at.connect()
+          talk.send(Buffer.concat([Buffer.from(damaged, 'hex'), frame('ok'), frame('on')]))
+          await answers(talk, ['ok', 'on'], mistake)
+        }
+      },
+    },
+    {
+      title: 'takes payloads of up to 1024 bytes, drops longer ones, and goes on',
+      async run(at) {
+        const longest = Buffer.alloc(LIMIT, END)
+        const first = await at.connect()
+        first.send(frame(longest))
+        await answers(
+          first,
+          [longest],
+          'the limit is for the payload: escapes are taken out before',
+        )
+        const second = await at.connect()
+        second.send(Buffer.concat([frame('x'.repeat(LIMIT + 1)), frame('ok')]))
+        const mistake = 'a frame that is too long is dropped, and only that one: END is found again'
+        await answers(second, ['ok'], mistake)
+        const third = await at.connect()
+        third.send(Buffer.concat([frame(Buffer.alloc(500_000, 'long')), frame('ok')]))
+        await answers(third, ['ok'], mistake)
+      },
+    },
+    {
+      title: 'answers 500 frames of random bytes, cut at random',
+      async run(at) {
+        const talk = await at.connect()
+        const odd = [END, ESC, 0xdc, 0xdd]
+        const payloads = Array.from({ length: 500 }, () =>
+          Buffer.from(
+            Array.from({ length: at.random.between(1, 60) }, () =>
+              at.random.below(2) ? at.random.of(odd) : at.random.below(256),
+            ),
+          ),
+        )
+        await talk.sendPieces(at.random.cut(Buffer.concat(payloads.map(frame)), 200))
+        const expected = payloads.map(payload => frame(payload.toReversed()))
+        await talk.expect(Buffer.concat(expected), { bulk: true })
+      },
+    },
+    {
+      title: 'answers all whole frames after the client’s FIN, and then ends too',
+      async run(at) {
+        const talk = await at.connect()
+        talk.send(Buffer.concat([frame('live'), frame('on'), Buffer.from('never complete')]))
+        talk.finish()
+        await answers(talk, ['live', 'on'])
+        await talk.expectEnd({
+          mistake:
+            'a frame without END is no frame; and who sets allowHalfOpen ends the connection',
+        })
+      },
+    },
+    {
+      title: 'survives clients that reset inside a frame',
+      async run(at) {
+        for (let n = 0; n < 5; n++) {
+          const talk = await at.connect()
+          talk.send(at.random.bytes(500))
+          talk.reset()
+        }
+        const talk = await at.connect()
+        talk.send(frame('still there?'))
+        await answers(
+          talk,
+          ['still there?'],
+          'a socket without an error listener: one reset ends the whole server',
+        )
+      },
+    },
+  ],
+})

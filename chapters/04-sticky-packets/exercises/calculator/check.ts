@@ -1,0 +1,259 @@
+import { exercise } from '../../../../lib/workshop/exercise.ts'
+import type { Talk } from '../../../../lib/workshop/talk.ts'
+
+const LF = 0x0a
+
+/** Sends requests in one segment, and waits for the answers. */
+async function ask(
+  talk: Talk,
+  requests: readonly string[],
+  answers: readonly string[],
+  mistake?: string,
+): Promise<void> {
+  talk.send(requests.map(request => `${request}\n`).join(''))
+  await answered(talk, answers, mistake)
+}
+
+const answered = (talk: Talk, answers: readonly string[], mistake?: string) =>
+  talk.expect(answers.map(answer => `${answer}\n`).join(''), { mistake, endByte: LF })
+
+const WORDS = 'between two words there is exactly one space: more of them are an empty word'
+const LENIENT = 'parseInt() and Number() take more than the protocol allows: look at the text first'
+
+/** Bad requests, their answers, and what is often wrong with them. */
+const BAD: readonly [request: string, error: string, mistake: string][] = [
+  ['pow 2 3', 'unknown command', 'a bad request gets an answer too'],
+  ['add 2', 'wrong number of words', 'nobody counts the words'],
+  ['', 'unknown command', 'an empty line is a request as well, and a bad one'],
+  ['ADD 1 2', 'unknown command', 'commands are in small letters'],
+  [
+    'constructor 1 2',
+    'unknown command',
+    'an object has more names than those you gave it: use a Map, or Object.hasOwn()',
+  ],
+  ['add 1 2 3', 'wrong number of words', 'what stands behind the second number is ignored'],
+  ['add  1 2', 'wrong number of words', WORDS],
+  ['add 1 2 ', 'wrong number of words', WORDS],
+  ['quit now', 'wrong number of words', '`quit` has one word'],
+  ['add 1 two', 'not a number', 'NaN is no result'],
+  ['add 1 2x', 'not a number', LENIENT],
+  ['add 1e3 2', 'not a number', LENIENT],
+  ['add 0x10 1', 'not a number', LENIENT],
+  ['add +1 1', 'not a number', LENIENT],
+  ['add 1.5 1', 'not a number', LENIENT],
+  ['add - 1', 'not a number', LENIENT],
+  ['add 1234567890 1', 'not a number', 'a number has nine digits at most'],
+  ['wait -1', 'not a number', 'nobody can wait for less than nothing'],
+  ['wait 10000', 'not a number', '`wait` takes four digits at most'],
+  ['div x 0', 'not a number', 'of two errors the first in the list is the answer'],
+  ['div 1 0', 'division by zero', 'Infinity is no result'],
+  ['div 0 -0', 'division by zero', '-0 is 0 as well'],
+]
+
+export default exercise({
+  id: 'calculator',
+  title: 'A calculator',
+  kind: 'server',
+  protocol: `The server listens on TCP port PORT of 127.0.0.1, for any number of clients at once. A request is a line of ASCII that
+ends with LF, an answer too. Each request gets one answer, in the order of the requests, however many a client sends
+without waiting.
+
+A request consists of words, with exactly one space between two of them; the first is the command, in small letters. A
+number is an optional "-" and one to nine decimal digits, nothing else.
+
+  add A B    ok and the sum of two numbers: "ok 5"
+  sub A B    ok and A minus B
+  mul A B    ok and the product, all digits of it
+  div A B    ok and the quotient, rounded toward zero: "ok -3" for div -7 2
+  wait N     ok and N, after N milliseconds; N is a number of one to four digits without "-".
+             Later requests of this client wait for so long, those of other clients do not.
+  quit       bye; then the server ends the connection, and answers nothing that stands behind.
+
+Results are decimal, without leading zeros, with "-" when they are below zero. A request that is none of these gets
+the first of the following answers that fits, and the connection goes on:
+
+  error too long               the line has more than 100 bytes without its LF (and may have millions)
+  error unknown command        the first word is none of the six; so it is in an empty line
+  error wrong number of words  more or fewer than the command has
+  error not a number           a word that should be a number is none
+  error division by zero       B of div is 0
+
+After the client's FIN the server answers what requests are left, and ends the connection; what stands behind the last
+LF is no request.`,
+  section: 'chapters/04-sticky-packets/README.md#lines',
+  hints: [
+    'Three things, one after the other: bytes to lines, a line to an answer, answers in order. The second is a function that knows no socket.',
+    'A regular expression says what a number is, better than Number() or parseInt(). BigInt calculates with all digits, and its division rounds toward zero.',
+    'An async function that listens to `data` is called again while it waits. One loop for each connection is not: for await (const chunk of socket.iterator({ destroyOnReturn: false })).',
+  ],
+  steps: [
+    {
+      title: 'adds, subtracts and multiplies',
+      async run(at) {
+        const talk = await at.connect()
+        await ask(talk, ['add 2 3'], ['ok 5'], 'an answer is `ok`, one space, the result, LF')
+        await ask(talk, ['sub 2 3'], ['ok -1'])
+        await ask(talk, ['mul -4 005'], ['ok -20'])
+      },
+    },
+    {
+      title: 'divides, and rounds toward zero',
+      async run(at) {
+        const talk = await at.connect()
+        for (const [request, answer] of [
+          ['div 7 2', 'ok 3'],
+          ['div -7 2', 'ok -3'],
+          ['div 1 -2', 'ok 0'],
+        ] as const) {
+          await ask(talk, [request], [answer], 'rounded down is not rounded toward zero: -3.5')
+        }
+      },
+    },
+    {
+      title: 'gets all digits of a large product right',
+      async run(at) {
+        const talk = await at.connect()
+        const mistake = 'above 2^53 a number of JavaScript has no room for all digits: use BigInt'
+        await ask(talk, ['mul 999999999 999999999'], ['ok 999999998000000001'], mistake)
+        await ask(talk, ['mul -999999999 123456789'], ['ok -123456788876543211'], mistake)
+      },
+    },
+    {
+      title: 'answers each of several requests that come in one segment',
+      async run(at) {
+        const talk = await at.connect()
+        await ask(
+          talk,
+          ['add 1 2', 'sub 1 2', 'mul 1 2'],
+          ['ok 3', 'ok -1', 'ok 2'],
+          'one data event is taken for one request; a chunk may hold many of them',
+        )
+      },
+    },
+    {
+      title: 'puts a request together that is cut in two, wherever the cut is',
+      async run(at) {
+        const request = 'add 12 34\n'
+        for (let cut = 1; cut < request.length; cut++) {
+          const talk = await at.connect()
+          // The first answer tells that the start of the second request has been read too.
+          talk.send(`add 1 1\n${request.slice(0, cut)}`)
+          await answered(talk, ['ok 2'], 'the start of another request came along, and must wait')
+          talk.send(request.slice(cut))
+          await answered(
+            talk,
+            ['ok 46'],
+            'what is left of a chunk behind its last LF must be kept for the next one',
+          )
+        }
+      },
+    },
+    {
+      title: 'answers a bad request with the error that fits, and keeps the connection',
+      async run(at) {
+        for (const [request, error, mistake] of BAD) {
+          const talk = await at.connect()
+          await ask(talk, [request], [`error ${error}`], mistake)
+          await ask(talk, ['add 1 2'], ['ok 3'], 'an error in one line does not end the connection')
+        }
+      },
+    },
+    {
+      title: 'answers a line of more than 100 bytes once, with an error, and keeps the connection',
+      async run(at) {
+        const longest = `add ${'1'.repeat(94)} 2`
+        const talk = await at.connect()
+        await ask(talk, [longest], ['error not a number'], 'a line of 100 bytes is not too long')
+        const other = await at.connect()
+        await ask(other, [`${longest}3`], ['error too long'], '101 bytes are too long')
+        await ask(
+          await at.connect(),
+          ['x'.repeat(1_000_000), 'add 1 2'],
+          ['error too long', 'ok 3'],
+          'a long line comes in many chunks: one answer for all of them, when its LF has come',
+        )
+      },
+    },
+    {
+      title: 'answers in the order of the requests, also when one takes its time',
+      async run(at) {
+        const requests = ['wait 100', 'add 1 2', 'wait 0', 'div 1 0']
+        const mistake = 'whoever is done first answers first: the next request must wait its turn'
+        const startMs = performance.now()
+        await ask(
+          await at.connect(),
+          requests,
+          ['ok 100', 'ok 3', 'ok 0', 'error division by zero'],
+          mistake,
+        )
+        if (performance.now() - startMs < 90) {
+          at.fail({ what: 'the answer to `wait 100` came before 100 ms were over' })
+        }
+        // The answer to `add` tells that `wait` has been read as well.
+        const talk = await at.connect()
+        talk.send('add 1 1\nwait 700\n')
+        await answered(talk, ['ok 2'], mistake)
+        talk.send('add 2 2\n')
+        await answered(
+          talk,
+          ['ok 700', 'ok 4'],
+          'an async function for `data` is called for the next chunk while it waits in this one',
+        )
+      },
+    },
+    {
+      title: 'lets no client wait for another',
+      async run(at) {
+        const [ann, ben] = [await at.connect(), await at.connect()]
+        await ask(ann, ['add 1 1', 'wait 9999'], ['ok 2'])
+        await ask(
+          ben,
+          ['add 2 3'],
+          ['ok 5'],
+          'while it waits for one client it does nothing for the others: it blocks, or they share a queue',
+        )
+      },
+    },
+    {
+      title: 'says bye at quit, ends the connection, and answers nothing behind it',
+      async run(at) {
+        const talk = await at.connect()
+        await ask(talk, ['add 1 2', 'quit', 'add 3 4'], ['ok 3', 'bye'])
+        await talk.expectEnd({
+          mistake: 'more requests have come with `quit`: the loop over them must end there too',
+        })
+      },
+    },
+    {
+      title: 'answers all that came before the client’s FIN, and then ends too',
+      async run(at) {
+        const talk = await at.connect()
+        talk.send('wait 300\nadd 1 2\nadd 9 9')
+        talk.finish()
+        await answered(
+          talk,
+          ['ok 300', 'ok 3'],
+          'the client’s FIN comes while answers are still to be given: end() belongs behind them',
+        )
+        await talk.expectEnd({ mistake: 'what stands behind the last LF is not a request' })
+      },
+    },
+    {
+      title: 'survives clients that reset while they wait',
+      async run(at) {
+        for (let n = 0; n < 5; n++) {
+          const talk = await at.connect()
+          await ask(talk, ['add 1 1', 'wait 100'], ['ok 2'])
+          talk.reset()
+        }
+        const talk = await at.connect()
+        await ask(
+          talk,
+          ['wait 300', 'add 1 2'],
+          ['ok 300', 'ok 3'],
+          'one reset ends the whole server: a socket without an error listener, or an async function that nobody catches',
+        )
+      },
+    },
+  ],
+})

@@ -1,0 +1,49 @@
+import { createServer } from 'node:net'
+
+const NEVER = new Int32Array(new SharedArrayBuffer(4))
+const NUMBER = /^-?\d{1,9}$/
+const WORDS = new Map([
+  ['add', 2],
+  ['sub', 2],
+  ['mul', 2],
+  ['div', 2],
+  ['wait', 1],
+  ['quit', 0],
+])
+
+function answer(request: string): string {
+  if (request.length > 100) return 'error too long'
+  const [command = '', ...words] = request.split(' ')
+  if (!WORDS.has(command)) return 'error unknown command'
+  if (words.length !== WORDS.get(command)) return 'error wrong number of words'
+  const format = command === 'wait' ? /^\d{1,4}$/ : NUMBER
+  if (!words.every(word => format.test(word))) return 'error not a number'
+  if (command === 'quit') return 'bye'
+  if (command === 'wait') {
+    Atomics.wait(NEVER, 0, 0, Number(words[0]))
+    return `ok ${Number(words[0])}`
+  }
+  const [a, b] = [BigInt(words[0]!), BigInt(words[1]!)]
+  if (command === 'add') return `ok ${a + b}`
+  if (command === 'sub') return `ok ${a - b}`
+  if (command === 'mul') return `ok ${a * b}`
+  return b === 0n ? 'error division by zero' : `ok ${a / b}`
+}
+
+createServer({ allowHalfOpen: true }, socket => {
+  let waiting = ''
+  socket.on('data', chunk => {
+    const lines = (waiting + chunk.toString('latin1')).split('\n')
+    waiting = lines.pop()!.slice(0, 101)
+    for (const line of lines) {
+      const text = answer(line)
+      socket.write(`${text}\n`)
+      if (text === 'bye') {
+        socket.end()
+        break
+      }
+    }
+  })
+  socket.on('end', () => socket.end())
+  socket.on('error', () => {})
+}).listen(Number(process.env.PORT), '127.0.0.1')

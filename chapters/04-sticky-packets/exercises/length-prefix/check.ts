@@ -1,0 +1,226 @@
+import { lengthPrefix } from '../../../../lib/framing/index.ts'
+import { exercise } from '../../../../lib/workshop/exercise.ts'
+
+const LIMIT = 65_536
+const MIB = 2 ** 20
+
+const { encode } = lengthPrefix({ maxFrameBytes: LIMIT })
+const frame = (payload: string | Uint8Array) => encode(Buffer.from(payload))
+const mirrored = (payload: string | Uint8Array) => encode(Buffer.from(payload).reverse())
+
+const ONE_CHUNK = 'one data event is taken for one frame; a chunk may hold many of them'
+
+export default exercise({
+  id: 'length-prefix',
+  title: 'A mirror for frames',
+  kind: 'server',
+  protocol: `The server listens on TCP port PORT of 127.0.0.1, for any number of clients at once. Both directions carry frames:
+four bytes that say how many bytes of payload follow (an unsigned number, the most significant byte first, the four
+bytes themselves not counted), then the payload, 0 to 65536 bytes of any value. The server answers each frame, in
+order, with a frame that has the same bytes in reverse order; it does so as soon as the frame is complete, however its
+bytes arrive. A length above 65536 ends the connection at once: no payload is waited for. While a client does not read
+its answers, the server takes no more frames from it than the buffers of the sockets hold. After the client's FIN the
+server sends what answers are left, and ends the connection; a frame that is not complete by then gets no answer.`,
+  section: 'chapters/04-sticky-packets/README.md#a-length-before-each-message',
+  hints: [
+    'Keep the bytes of a client that are not used up yet. When some come, put them behind those, and ask: are there four? Then: is the whole frame there?',
+    'After one frame look again, in a loop: more may have come with it. What is left over stays for the next data event. Buffer.readUInt32BE reads the length.',
+    'Compare the length with the limit as soon as its four bytes are there. When write() returns false, pause() the socket until drain.',
+  ],
+  steps: [
+    {
+      title: 'answers a frame with its payload in reverse order',
+      async run(at) {
+        const talk = await at.connect()
+        for (const payload of ['stressed', 'a']) {
+          talk.send(frame(payload))
+          await talk.expect(mirrored(payload), {
+            mistake:
+              'an answer is a frame too: its length in four bytes, then the bytes in reverse',
+          })
+        }
+      },
+    },
+    {
+      title: 'answers bytes that are no text',
+      async run(at) {
+        const talk = await at.connect()
+        const payload = at.random.bytes(40)
+        talk.send(frame(payload))
+        await talk.expect(mirrored(payload), {
+          mistake: 'bytes were made into text and back: 0x80 and above do not survive that',
+        })
+      },
+    },
+    {
+      title: 'answers each of several frames that come in one segment',
+      async run(at) {
+        const talk = await at.connect()
+        const payloads = ['one', 'two', 'and three']
+        talk.send(Buffer.concat(payloads.map(frame)))
+        await talk.expect(Buffer.concat(payloads.map(mirrored)), { mistake: ONE_CHUNK })
+      },
+    },
+    {
+      title: 'answers an empty frame with an empty frame',
+      async run(at) {
+        const talk = await at.connect()
+        talk.send(Buffer.concat([frame(''), frame('x')]))
+        await talk.expect(Buffer.concat([mirrored(''), mirrored('x')]), {
+          mistake: 'a length of 0 is taken for "no length yet": 0 is false in a condition',
+        })
+      },
+    },
+    {
+      title: 'puts a frame together that is cut in two, wherever the cut is',
+      async run(at) {
+        const whole = frame('drawer')
+        for (let cut = whole.length - 1; cut > 0; cut--) {
+          const talk = await at.connect()
+          // The first answer tells that the start of the second frame has been read too.
+          talk.send(Buffer.concat([frame('ab'), whole.subarray(0, cut)]))
+          await talk.expect(mirrored('ab'), {
+            mistake:
+              'the start of another frame came along: it must wait, and keep nothing waiting',
+          })
+          talk.send(whole.subarray(cut))
+          await talk.expect(mirrored('drawer'), {
+            mistake:
+              cut < 4
+                ? 'the four bytes of the length may be cut too: wait until all of them are there'
+                : 'what is left of a chunk behind its last whole frame must be kept for the next one',
+          })
+        }
+      },
+    },
+    {
+      title: 'puts frames together that come byte by byte',
+      async run(at) {
+        const talk = await at.connect()
+        const payloads = [0, 1, 60, 3].map(size => at.random.bytes(size))
+        await talk.sendPieces(at.random.cut(Buffer.concat(payloads.map(frame)), 1))
+        await talk.expect(Buffer.concat(payloads.map(mirrored)), {
+          mistake: 'a frame may come in more than two pieces: keep all of them until it is whole',
+        })
+      },
+    },
+    {
+      title: 'keeps two clients apart that are both inside a frame',
+      async run(at) {
+        const [ann, ben] = [await at.connect(), await at.connect()]
+        const mistake = 'both clients share what has been kept: each connection needs its own'
+        const [fromAnn, fromBen] = [frame('pupils'), frame('reward')]
+        for (const [talk, bytes] of [
+          [ann, fromAnn],
+          [ben, fromBen],
+        ] as const) {
+          talk.send(Buffer.concat([frame('me'), bytes.subarray(0, 7)]))
+          await talk.expect(mirrored('me'), { mistake })
+        }
+        ann.send(fromAnn.subarray(7))
+        await ann.expect(mirrored('pupils'), { mistake })
+        ben.send(fromBen.subarray(7))
+        await ben.expect(mirrored('reward'), { mistake })
+      },
+    },
+    {
+      title: 'takes payloads of up to 65536 bytes, cut at random',
+      async run(at) {
+        const talk = await at.connect()
+        const sizes = [LIMIT, 255, LIMIT - 1, 256, at.random.below(LIMIT), LIMIT]
+        const payloads = sizes.map(size => at.random.bytes(size))
+        await talk.sendPieces(at.random.cut(Buffer.concat(payloads.map(frame)), 5000))
+        for (const payload of payloads) {
+          await talk.expect(mirrored(payload), {
+            bulk: true,
+            mistake: '65536 is allowed: only what is above it ends the connection',
+          })
+        }
+      },
+    },
+    {
+      title: 'ends the connection at a length of 65537, before any payload has come',
+      async run(at) {
+        const talk = await at.connect()
+        talk.send(frame('level'))
+        await talk.expect(mirrored('level'))
+        const length = Buffer.alloc(4)
+        length.writeUInt32BE(LIMIT + 1)
+        talk.send(length)
+        await talk.expectGone({
+          mistake: 'the limit is missing, or looked at only when the whole payload is there',
+        })
+      },
+    },
+    {
+      title: 'reads the length as a number without a sign',
+      async run(at) {
+        for (const bytes of ['ffffffff', '80000000']) {
+          const talk = await at.connect()
+          talk.send(Buffer.from(bytes, 'hex'))
+          await talk.expectGone({
+            mistake: '`<< 24` and readInt32BE make a negative number, and that is below any limit',
+          })
+        }
+      },
+    },
+    {
+      title: 'answers all whole frames after the client’s FIN, and then ends too',
+      async run(at) {
+        const talk = await at.connect()
+        talk.send(
+          Buffer.concat([frame('live'), frame('on'), frame('never complete').subarray(0, 9)]),
+        )
+        talk.finish()
+        await talk.expect(Buffer.concat([mirrored('live'), mirrored('on')]))
+        await talk.expectEnd({
+          mistake:
+            'who sets allowHalfOpen ends each connection himself, also when a frame is cut off',
+        })
+      },
+    },
+    {
+      title: 'takes no more from a client that does not read, and loses nothing of its answers',
+      async run(at) {
+        const talk = await at.connect({ reading: false })
+        const payload = at.random.bytes(LIMIT)
+        const frames = MIB / LIMIT
+        const bytes = Buffer.concat(Array.from({ length: frames }, () => frame(payload)))
+        let sent = 0
+        // What the sockets hold is less than this, on any kernel with its usual settings.
+        while (sent < 100 && talk.waiting === 0) {
+          talk.send(bytes)
+          sent++
+          await talk.taken(1500)
+        }
+        if (talk.waiting === 0) {
+          at.fail({
+            what: `it took ${sent} MiB from a client that has not read one answer`,
+            mistake:
+              'what write() returns is ignored: all answers wait in the memory of the program',
+          })
+        }
+        talk.finish()
+        talk.read()
+        const answer = mirrored(payload)
+        for (let n = 0; n < sent * frames; n++) await talk.expect(answer, { bulk: true })
+        await talk.expectEnd()
+      },
+    },
+    {
+      title: 'survives clients that reset inside a frame',
+      async run(at) {
+        for (let n = 0; n < 5; n++) {
+          const talk = await at.connect()
+          talk.send(frame(at.random.bytes(10_000)).subarray(0, 4 + 2000 * n))
+          talk.reset()
+        }
+        const talk = await at.connect()
+        talk.send(frame('still there?'))
+        await talk.expect(mirrored('still there?'), {
+          mistake: 'a socket without an error listener: one reset ends the whole server',
+        })
+      },
+    },
+  ],
+})

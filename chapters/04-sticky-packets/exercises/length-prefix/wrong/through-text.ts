@@ -1,0 +1,25 @@
+import { createServer } from 'node:net'
+
+createServer({ allowHalfOpen: true }, socket => {
+  let waiting = Buffer.alloc(0)
+  socket.on('data', chunk => {
+    waiting = Buffer.concat([waiting, chunk])
+    while (waiting.length >= 4) {
+      const length = waiting.readUInt32BE()
+      if (length > 65_536) {
+        socket.destroy()
+        return
+      }
+      if (waiting.length < 4 + length) break
+      const text = waiting
+        .toString('utf8', 4, 4 + length)
+        .split('')
+        .reverse()
+        .join('')
+      socket.write(Buffer.concat([waiting.subarray(0, 4), Buffer.from(text)]))
+      waiting = waiting.subarray(4 + length)
+    }
+  })
+  socket.on('end', () => socket.end())
+  socket.on('error', () => {})
+}).listen(Number(process.env.PORT), '127.0.0.1')

@@ -1,0 +1,211 @@
+import { exercise } from '../../../../lib/workshop/exercise.ts'
+import type { Talk } from '../../../../lib/workshop/talk.ts'
+
+const LIMIT = 1024
+const LF = 0x0a
+
+const answer = (line: string) => {
+  const characters = [...line]
+  return `${characters.length} ${characters.reverse().join('')}\n`
+}
+
+/** Waits for the answers to these lines. */
+const answers = (talk: Talk, lines: readonly string[], mistake?: string) =>
+  talk.expect(lines.map(answer).join(''), { mistake, endByte: LF })
+
+export default exercise({
+  id: 'line-protocol',
+  title: 'Lines of text, cut anywhere',
+  kind: 'server',
+  protocol: `The server listens on TCP port PORT of 127.0.0.1, for any number of clients at once. Both directions carry lines of
+UTF-8 text. A line of a client ends with LF (byte 0a); one CR (0d) right before that LF belongs to the end of the line
+too, and not to its text. Everything else is text: a CR in another place, tabs, U+2028, spaces at either end. The
+server answers each line, in order and as soon as its LF has come, with a line of its own: the number of characters in
+decimal, one space, the characters in reverse order, LF. A character is a Unicode code point: U+1F600 counts 1. An
+empty line is answered with "0", a space and LF. Clients send valid UTF-8 only, cut anywhere. A line has at most 1024
+bytes, its end not counted; a longer one gets no answer, but ends the connection, also when its end has not come yet:
+1026 bytes without LF are enough. After the client's FIN the server sends what answers are left, and ends the
+connection; what stands behind the last LF is not a line, and gets no answer.`,
+  section: 'chapters/04-sticky-packets/README.md#lines',
+  hints: [
+    'Keep the bytes that have come, and look for the byte 0a in them: Buffer.indexOf. What stands before it is a line, what stands behind it is kept.',
+    'First the line, then the text: make a string only of a whole line. No byte of a longer character looks like LF.',
+    '[...text] gives the characters of a string, text.length counts something else. And the limit is in bytes: look at it before there is any string, and also while no LF has come.',
+  ],
+  steps: [
+    {
+      title: 'answers a line with its number of characters, and the line in reverse',
+      async run(at) {
+        const talk = await at.connect()
+        talk.send('hello\n')
+        await answers(talk, ['hello'], 'an answer is a number, one space, the line in reverse, LF')
+        talk.send(' a  b\t\n')
+        await answers(talk, [' a  b\t'], '`trim()` takes more than the end of a line')
+      },
+    },
+    {
+      title: 'answers each of several lines that come in one segment, also an empty one',
+      async run(at) {
+        const talk = await at.connect()
+        talk.send('one\n\ntwo three\n')
+        await answers(
+          talk,
+          ['one', '', 'two three'],
+          'one data event is taken for one line; a chunk may hold many of them',
+        )
+      },
+    },
+    {
+      title: 'takes CRLF for the end of a line, as well as LF',
+      async run(at) {
+        const talk = await at.connect()
+        talk.send('one\r\ntwo\n\r\n')
+        await answers(talk, ['one', 'two', ''], 'the CR before LF is taken for a part of the line')
+      },
+    },
+    {
+      title: 'counts characters: not bytes, and not halves of characters',
+      async run(at) {
+        const talk = await at.connect()
+        for (const line of ['żółw', '日本語', 'a😀b']) {
+          talk.send(`${line}\n`)
+          await answers(
+            talk,
+            [line],
+            line === 'a😀b'
+              ? 'a string counts UTF-16 units, of which this character has two: [...line] counts characters'
+              : 'bytes were counted, or turned round, where characters should be',
+          )
+        }
+      },
+    },
+    {
+      title: 'breaks lines nowhere else',
+      async run(at) {
+        const lines = ['a\rb\r', 'a\u2028b\u2029c', 'a\u0085b', 'a\vb\fc\0d']
+        for (const line of lines) {
+          const talk = await at.connect()
+          talk.send(`${line}\r\n`)
+          await answers(
+            talk,
+            [line],
+            'a function for lines has its own opinion of what ends one: readline, splitlines()',
+          )
+        }
+      },
+    },
+    {
+      title: 'puts a line together that is cut in two, wherever the cut is',
+      async run(at) {
+        for (const line of ['drawer', 'ż語😀']) {
+          const whole = Buffer.from(`${line}\r\n`)
+          for (let cut = 1; cut < whole.length; cut++) {
+            const talk = await at.connect()
+            // The first answer tells that the start of the second line has been read too.
+            talk.send(Buffer.concat([Buffer.from('ab\n'), whole.subarray(0, cut)]))
+            await answers(talk, ['ab'], 'the start of another line came along, and must wait')
+            talk.send(whole.subarray(cut))
+            await answers(
+              talk,
+              [line],
+              line === 'drawer'
+                ? 'what is left of a chunk behind its last LF must be kept for the next one'
+                : 'a chunk is made into text by itself: half a character becomes U+FFFD, for ever',
+            )
+          }
+        }
+      },
+    },
+    {
+      title: 'keeps two clients apart that are both inside a line',
+      async run(at) {
+        const [ann, ben] = [await at.connect(), await at.connect()]
+        const mistake = 'both clients share what has been kept: each connection needs its own'
+        ann.send('me\npup')
+        await answers(ann, ['me'], mistake)
+        ben.send('me\nrew')
+        await answers(ben, ['me'], mistake)
+        ann.send('ils\n')
+        await answers(ann, ['pupils'], mistake)
+        ben.send('ard\n')
+        await answers(ben, ['reward'], mistake)
+      },
+    },
+    {
+      title: 'answers 2000 lines of any characters, cut at random',
+      async run(at) {
+        const talk = await at.connect()
+        const alphabet = [...'abc xyz\t\réżß語本😀🎈\u2028']
+        const lines = Array.from({ length: 2000 }, () =>
+          Array.from({ length: at.random.below(60) }, () => at.random.of(alphabet)).join(''),
+        )
+        const ends = lines.map(line => (line.endsWith('\r') || at.random.below(2) ? '\r\n' : '\n'))
+        const bytes = Buffer.from(lines.map((line, n) => line + ends[n]).join(''))
+        await talk.sendPieces(at.random.cut(bytes, 300))
+        await talk.expect(lines.map(answer).join(''), { bulk: true })
+      },
+    },
+    {
+      title: 'takes a line of 1024 bytes, and ends the connection at one of 1025',
+      async run(at) {
+        const talk = await at.connect()
+        const longest = 'é'.repeat(LIMIT / 2)
+        // The end of a line does not count, nor does the CR that comes alone at first.
+        talk.send(`${longest}\nab\n${longest}\r`)
+        await answers(
+          talk,
+          [longest, 'ab'],
+          '1024 bytes are allowed: only more ends the connection',
+        )
+        talk.send('\n')
+        await answers(talk, [longest], 'a CR was counted that belongs to the end of the line')
+        const mistake = 'the limit is in bytes: a line of 513 characters may have 1025 of them'
+        const other = await at.connect()
+        other.send(`${longest}a\n`)
+        await other.expectGone({ mistake })
+        if (other.unread > 0) at.fail({ what: 'it answered a line of 1025 bytes', mistake })
+      },
+    },
+    {
+      title: 'does not wait for the end of a line that is too long already',
+      async run(at) {
+        const talk = await at.connect()
+        talk.send('level\n')
+        await answers(talk, ['level'])
+        talk.send('x'.repeat(LIMIT + 2))
+        await talk.expectGone({
+          mistake: 'the limit is looked at only when LF has come: until then the memory fills',
+        })
+      },
+    },
+    {
+      title: 'answers all whole lines after the client’s FIN, and then ends too',
+      async run(at) {
+        const talk = await at.connect()
+        talk.send('live\non\r\nnever complete')
+        talk.finish()
+        await answers(talk, ['live', 'on'])
+        await talk.expectEnd({
+          mistake: 'what stands behind the last LF is not a line: the rest of it may be lost',
+        })
+      },
+    },
+    {
+      title: 'survives clients that reset inside a line',
+      async run(at) {
+        for (let n = 0; n < 5; n++) {
+          const talk = await at.connect()
+          talk.send(`${at.random.word(500)}\n${at.random.word(500)}`)
+          talk.reset()
+        }
+        const talk = await at.connect()
+        talk.send('still there?\n')
+        await answers(
+          talk,
+          ['still there?'],
+          'a socket without an error listener: one reset ends the whole server',
+        )
+      },
+    },
+  ],
+})

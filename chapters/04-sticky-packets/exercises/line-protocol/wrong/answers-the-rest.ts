@@ -1,0 +1,24 @@
+import { createServer } from 'node:net'
+
+createServer({ allowHalfOpen: true }, socket => {
+  let waiting = Buffer.alloc(0)
+  socket.on('data', chunk => {
+    waiting = Buffer.concat([waiting, chunk])
+    for (let end = waiting.indexOf('\n'); end >= 0; end = waiting.indexOf('\n')) {
+      const line = waiting.subarray(0, waiting[end - 1] === 0x0d ? end - 1 : end)
+      if (line.length > 1024) {
+        socket.destroy()
+        return
+      }
+      const characters = [...line.toString()]
+      socket.write(`${characters.length} ${characters.reverse().join('')}\n`)
+      waiting = waiting.subarray(end + 1)
+    }
+    if (waiting.length > 1025) socket.destroy()
+  })
+  socket.on('end', () => {
+    const characters = [...waiting.toString()]
+    socket.end(`${characters.length} ${characters.reverse().join('')}\n`)
+  })
+  socket.on('error', () => {})
+}).listen(Number(process.env.PORT), '127.0.0.1')

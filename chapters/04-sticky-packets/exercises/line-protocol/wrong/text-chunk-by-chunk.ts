@@ -1,0 +1,16 @@
+import { createServer } from 'node:net'
+
+createServer({ allowHalfOpen: true }, socket => {
+  let waiting = ''
+  socket.on('data', chunk => {
+    waiting += chunk.toString()
+    const lines = waiting.split('\n')
+    waiting = lines.pop()!
+    for (const line of lines) {
+      const characters = [...line.replace(/\r$/, '')]
+      socket.write(`${characters.length} ${characters.reverse().join('')}\n`)
+    }
+  })
+  socket.on('end', () => socket.end())
+  socket.on('error', () => {})
+}).listen(Number(process.env.PORT), '127.0.0.1')
