@@ -72,5 +72,5 @@ export default {
       client: { file: 'close-listener/client.ts' },
     },
   ],
-  exercises: ['hello'],
+  exercises: ['hello', 'five-tuple'],
 } satisfies Chapter
