@@ -3,6 +3,9 @@ import type { Talk } from '../../../../lib/workshop/talk.ts'
 
 // Linux has all of 127.0.0.0/8, other systems have 127.0.0.1 alone.
 const OTHER = process.platform === 'linux' ? '127.0.0.2' : '127.0.0.1'
+// A port that bind() has chosen is ours alone. One that connect() chooses may belong to connections
+// in TIME_WAIT too, and then nobody can bind to it again: EADDRINUSE.
+const CHOSEN_BY_BIND = { localAddress: '127.0.0.1' }
 
 export default exercise({
   id: 'five-tuple',
@@ -78,7 +81,7 @@ connection too. Clients that reset their connection do the others no harm.`,
     {
       title: 'tells two clients apart that have the same port at different addresses',
       async run(at) {
-        const one = await at.connect()
+        const one = await at.connect(CHOSEN_BY_BIND)
         const { localPort = 0 } = one.socket
         const from = OTHER === '127.0.0.1' ? {} : { localAddress: OTHER, localPort }
         const other = await at.connect(from)
@@ -132,7 +135,7 @@ function mistakeOf(received: string, client: string, server: string, port: numbe
 }
 
 async function comesBack(at: Examiner): Promise<void> {
-  const first = await at.connect()
+  const first = await at.connect(CHOSEN_BY_BIND)
   first.send('\n')
   await answers(at, first)
   const { localPort = 0 } = first.socket
