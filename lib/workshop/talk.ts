@@ -17,6 +17,8 @@ export interface TalkOptions {
 export interface Expected {
   /** The likely mistake, in one sentence. */
   mistake?: string | undefined
+  /** The likely mistake where it falls silent; without it, the one above. */
+  silence?: string | undefined
   patienceMs?: number | undefined
   /** A mass of bytes, of which one place says nothing: the failure is told without showing them. */
   bulk?: boolean | undefined
@@ -209,7 +211,8 @@ export class Talk {
       )
       if (!moved) {
         const state = this.#subject.condition()
-        this.#fail(`${state}: ${what} did not come`, options, { received: unread })
+        const silent = { ...options, mistake: options.silence ?? options.mistake }
+        this.#fail(`${state}: ${what} did not come`, silent, { received: unread })
       }
     }
   }
@@ -302,7 +305,8 @@ export class Talk {
     const all = count(expected.length, 'byte')
     const part = options.bulk ? 'not all bytes came' : `${came} of ${all} came`
     const missing = `${part}, and then nothing for ${patience} ms`
-    if (this.#subject.computes()) this.#fail(`${state}; ${missing}`, options, seen)
+    const silent = { ...options, mistake: options.silence ?? options.mistake }
+    if (this.#subject.computes()) this.#fail(`${state}; ${missing}`, silent, seen)
     // Does it wait for our end? Then the answer comes now.
     if (!this.socket.writableEnded) {
       this.finish()
@@ -312,7 +316,7 @@ export class Talk {
         this.#fail('it answered only after we had sent our FIN', { mistake, ...options }, seen)
       }
     }
-    this.#fail(`it fell silent: ${missing} (${state})`, options, seen)
+    this.#fail(`it fell silent: ${missing} (${state})`, silent, seen)
   }
 
   #how(): string {

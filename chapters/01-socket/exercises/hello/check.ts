@@ -93,8 +93,9 @@ async function greets(at: Examiner, talk: Talk): Promise<void> {
     {
       // The port is another one in each run: the bytes are shown as text, below.
       bulk: true,
-      mistake:
-        'the server speaks first, as soon as a client has connected, and its line ends with a newline',
+      mistake: 'the greeting has no newline at its end',
+      silence:
+        'the server waits for the client to speak first, or its greeting has no newline at its end',
     },
   )
   const { localAddress = '', localPort = 0 } = talk.socket
