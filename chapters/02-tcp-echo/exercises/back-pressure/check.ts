@@ -11,6 +11,7 @@ const TOO_MUCH = 1536
 /** So long nothing must move until we ask whether it has stopped. */
 const QUIET_MS = 1000
 
+const WAITS = 'it waits for the client that sleeps; only that one is to be paused'
 const NEVER_RESUMES = 'pause() is called, and resume() is not called again in the drain event'
 
 export default exercise({
@@ -43,13 +44,23 @@ too. Clients that reset their connection do the others no harm.`,
       },
     },
     {
+      title: 'serves the other clients while one does not read',
+      async run(at) {
+        const [before, sleeper] = [await at.connect(), await at.connect({ reading: false })]
+        await untilHeldBack(sleeper, before, at.random.bytes(BLOCK_BYTES), MUCH)
+        const after = await at.connect()
+        for (const talk of [before, after]) {
+          talk.send('and we?')
+          await talk.expect('and we?', { mistake: WAITS })
+        }
+      },
+    },
+    {
       title: 'sends everything back to a client that reads late',
       async run(at) {
-        const talk = await at.connect({ reading: false })
+        const [talk, other] = [await at.connect({ reading: false }), await at.connect()]
         const block = at.random.bytes(BLOCK_BYTES)
-        const taken = await talk.pour(block, MUCH, QUIET_MS)
-        // Where it has stopped taking, one more block is on its way.
-        const sent = Math.min(taken + 1, MUCH)
+        const sent = await untilHeldBack(talk, other, block, MUCH)
         staysOpen(at, talk)
         talk.finish()
         talk.read()
@@ -61,34 +72,12 @@ too. Clients that reset their connection do the others no harm.`,
       },
     },
     {
-      title: 'serves the other clients while one does not read',
-      async run(at) {
-        const [before, sleeper] = [await at.connect(), await at.connect({ reading: false })]
-        await sleeper.pour(at.random.bytes(BLOCK_BYTES), MUCH, QUIET_MS)
-        const after = await at.connect()
-        for (const talk of [before, after, before]) {
-          talk.send('and we?')
-          await talk.expect('and we?', {
-            mistake: 'it waits for the client that sleeps; only that one is to be paused',
-          })
-        }
-      },
-    },
-    {
       title: 'stops taking bytes from a client that does not read',
       async run(at) {
         const [sleeper, other] = [await at.connect({ reading: false }), await at.connect()]
-        const block = at.random.bytes(BLOCK_BYTES)
-        let taken = 0
-        while (taken < TOO_MUCH && !sleeper.isGone) {
-          taken += await sleeper.pour(block, TOO_MUCH - taken, QUIET_MS)
-          // Has it stopped, or is it slow? When it has answered somebody else, it had the time.
-          other.send('a word')
-          await other.expect('a word')
-          if (sleeper.waiting > 0) break
-        }
+        await untilHeldBack(sleeper, other, at.random.bytes(BLOCK_BYTES), TOO_MUCH)
         staysOpen(at, sleeper)
-        if (taken < TOO_MUCH) return
+        if (sleeper.waiting > 0) return
         at.fail({
           what: `the server has taken ${(TOO_MUCH * 65_536) / 2 ** 20} MiB from a client that reads nothing`,
           mistake:
@@ -100,16 +89,41 @@ too. Clients that reset their connection do the others no harm.`,
       title: 'survives clients that fall asleep and reset',
       async run(at) {
         const block = at.random.bytes(BLOCK_BYTES)
+        const other = await at.connect()
         const sleepers: Talk[] = []
-        for (let n = 0; n < 3; n++) sleepers.push(await at.connect({ reading: false }))
         // One of them until it is held back; the others have told only a part.
-        await Promise.all(sleepers.map((talk, n) => talk.pour(block, n ? 16 : MUCH, QUIET_MS)))
+        for (const times of [MUCH, 16, 16]) {
+          const sleeper = await at.connect({ reading: false })
+          await untilHeldBack(sleeper, other, block, times)
+          sleepers.push(sleeper)
+        }
         for (const talk of sleepers) talk.reset()
         await servesOn(at)
       },
     },
   ],
 })
+
+/** Sends blocks until no more are taken, so many at most. Returns how many are on their way. */
+async function untilHeldBack(
+  sleeper: Talk,
+  other: Talk,
+  block: Buffer,
+  times: number,
+): Promise<number> {
+  let taken = 0
+  while (taken < times && !sleeper.isGone) {
+    taken += await sleeper.pour(block, times - taken, QUIET_MS)
+    // Has it stopped, or is it slow? When it has answered somebody else, it had the time.
+    other.send('a word')
+    await other.expect('a word', { mistake: WAITS })
+    if (taken === times) break
+    // One block more than was taken is on its way.
+    if (sleeper.waiting > 0) return taken + 1
+    taken++
+  }
+  return taken
+}
 
 function staysOpen(at: Examiner, talk: Talk): void {
   if (!talk.isGone) return
