@@ -72,4 +72,5 @@ export default {
       client: { file: 'close-listener/client.ts' },
     },
   ],
+  exercises: ['hello', 'five-tuple'],
 } satisfies Chapter

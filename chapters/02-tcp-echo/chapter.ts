@@ -63,5 +63,5 @@ export default {
       client: { file: 'write-after-fin/client.ts' },
     },
   ],
-  exercises: ['tcp-echo'],
+  exercises: ['tcp-echo', 'back-pressure', 'chat-room'],
 } satisfies Chapter

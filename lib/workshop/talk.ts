@@ -8,12 +8,17 @@ export const PATIENCE_MS = 4000
 export interface TalkOptions {
   /** Do not read what comes until `read()`. */
   reading?: boolean
+  /** Where the connection comes from, as in `net.connect`. */
+  localAddress?: string
+  localPort?: number
 }
 
 /** What is expected, and what it means when it does not come. */
 export interface Expected {
   /** The likely mistake, in one sentence. */
   mistake?: string | undefined
+  /** The likely mistake where it falls silent; without it, the one above. */
+  silence?: string | undefined
   patienceMs?: number | undefined
   /** A mass of bytes, of which one place says nothing: the failure is told without showing them. */
   bulk?: boolean | undefined
@@ -26,7 +31,9 @@ export class Talk {
   readonly socket: Socket
   readonly #subject: Subject
   #sent: Buffer[] = []
-  #received = Buffer.alloc(0)
+  #received: Buffer = Buffer.alloc(0)
+  /** Where `#received` lies, with room behind it. */
+  #room: Buffer = Buffer.alloc(0)
   /** What has been looked at already. */
   #at = 0
   #ended = false
@@ -38,7 +45,7 @@ export class Talk {
     this.socket = socket
     this.#subject = subject
     socket.on('data', chunk => {
-      this.#received = Buffer.concat([this.#received, chunk])
+      this.#keep(chunk)
       this.#tell()
     })
     socket.on('end', () => {
@@ -57,10 +64,11 @@ export class Talk {
 
   /** @throws {Failed} when the program does not take the connection. */
   static async open(port: number, subject: Subject, options: TalkOptions = {}): Promise<Talk> {
-    const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true })
+    const { reading, ...from } = options
+    const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true, ...from })
     // Small pieces leave as they are written: that is how they are to arrive.
     socket.setNoDelay()
-    if (options.reading === false) socket.pause()
+    if (reading === false) socket.pause()
     const talk = new Talk(socket, subject)
     await talk.#until(() => !socket.connecting || talk.#closed, PATIENCE_MS)
     if (talk.#error === 'ECONNREFUSED') {
@@ -90,6 +98,24 @@ export class Talk {
     }
   }
 
+  /**
+   * Sends a block up to so many times, each when the kernel has taken the one before. Returns how
+   * many were taken before nothing moved for `quietMs`, or the connection broke. Where it stopped
+   * short, one more block is on its way.
+   */
+  async pour(block: Uint8Array, times: number, quietMs: number): Promise<number> {
+    let taken = 0
+    while (taken < times && !this.#closed) {
+      const next = taken + 1
+      this.socket.write(block, error => {
+        if (!error) taken = next
+        this.#tell()
+      })
+      if (!(await this.#until(() => taken === next || this.#closed, quietMs))) break
+    }
+    return taken
+  }
+
   /** Waits until the other side's kernel has taken everything, but no longer than that. */
   async taken(ms: number): Promise<void> {
     const drained = () => this.socket.writableLength === 0
@@ -106,6 +132,11 @@ export class Talk {
     this.socket.resetAndDestroy()
   }
 
+  /** Stops reading: what comes waits in the kernel's buffers. */
+  sleep(): void {
+    this.socket.pause()
+  }
+
   /** Begins to read what came. */
   read(): void {
     this.socket.resume()
@@ -118,6 +149,11 @@ export class Talk {
   /** Bytes that came and have not been looked at. */
   get unread(): number {
     return this.#received.length - this.#at
+  }
+
+  /** True when the connection is over in both directions, or broken. */
+  get isGone(): boolean {
+    return this.#closed
   }
 
   /** Bytes that the program's side has not taken from us. */
@@ -176,7 +212,8 @@ export class Talk {
       )
       if (!moved) {
         const state = this.#subject.condition()
-        this.#fail(`${state}: ${what} did not come`, options, { received: unread })
+        const silent = { ...options, mistake: options.silence ?? options.mistake }
+        this.#fail(`${state}: ${what} did not come`, silent, { received: unread })
       }
     }
   }
@@ -217,6 +254,16 @@ export class Talk {
     this.#fail(`it kept the connection open (${this.#subject.condition()})`, options, {})
   }
 
+  /** The room doubles: a mass of bytes is not copied again for each chunk. */
+  #keep(chunk: Buffer): void {
+    const length = this.#received.length + chunk.length
+    if (length > this.#room.length) {
+      this.#room = Buffer.concat([this.#received], 2 * length)
+    }
+    chunk.copy(this.#room, this.#received.length)
+    this.#received = this.#room.subarray(0, length)
+  }
+
   /** Settles with true when it holds, with false when the time is over. */
   async #until(holds: () => boolean, ms: number): Promise<boolean> {
     const end = performance.now() + ms
@@ -227,6 +274,7 @@ export class Talk {
       await new Promise<void>(resolve => {
         timer = setTimeout(resolve, left)
         this.#changed.push(resolve)
+        if (this.socket.connecting) this.socket.once('connect', resolve)
       })
       clearTimeout(timer)
     }
@@ -272,7 +320,8 @@ export class Talk {
     const all = count(expected.length, 'byte')
     const part = options.bulk ? 'not all bytes came' : `${came} of ${all} came`
     const missing = `${part}, and then nothing for ${patience} ms`
-    if (this.#subject.computes()) this.#fail(`${state}; ${missing}`, options, seen)
+    const silent = { ...options, mistake: options.silence ?? options.mistake }
+    if (this.#subject.computes()) this.#fail(`${state}; ${missing}`, silent, seen)
     // Does it wait for our end? Then the answer comes now.
     if (!this.socket.writableEnded) {
       this.finish()
@@ -282,7 +331,7 @@ export class Talk {
         this.#fail('it answered only after we had sent our FIN', { mistake, ...options }, seen)
       }
     }
-    this.#fail(`it fell silent: ${missing} (${state})`, options, seen)
+    this.#fail(`it fell silent: ${missing} (${state})`, silent, seen)
   }
 
   #how(): string {

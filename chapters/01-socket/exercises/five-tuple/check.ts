@@ -1,0 +1,160 @@
+import { type Examiner, exercise } from '../../../../lib/workshop/exercise.ts'
+import type { Talk } from '../../../../lib/workshop/talk.ts'
+
+// Linux has all of 127.0.0.0/8, other systems have 127.0.0.1 alone.
+const OTHER = process.platform === 'linux' ? '127.0.0.2' : '127.0.0.1'
+// A port that bind() has chosen is ours alone. One that connect() chooses may belong to connections
+// in TIME_WAIT too, and then nobody can bind to it again: EADDRINUSE.
+const CHOSEN_BY_BIND = { localAddress: '127.0.0.1' }
+
+export default exercise({
+  id: 'five-tuple',
+  title: 'Five values name a connection',
+  kind: 'server',
+  protocol: `The server listens on TCP port PORT of 127.0.0.1, for any number of clients at once. Each newline (0x0a) that a
+client sends is a question; all other bytes mean nothing. The server answers each question with one line in ASCII:
+
+    tcp 127.0.0.2 port 47688 to 127.0.0.1 port 40157
+
+which is: the word tcp, the client's IPv4 address, the word port, the client's port, the word to, the server's
+address, the word port, the server's port, with one space between them and one newline (0x0a) at the end. Ports
+are decimal. When the client has sent its FIN, the server sends the answers that are still to be sent, and ends the
+connection too. Clients that reset their connection do the others no harm.`,
+  section: 'chapters/01-socket/README.md#five-values-name-a-connection',
+  hints: [
+    'A connected socket knows its local end and its remote end. Seen from the server, which of them is the client’s?',
+    'One piece of data may hold no newline, one, or many: count them.',
+    'What belongs to one connection lives inside the connection listener. A variable outside is shared by all; a Map needs a key that no two connections share.',
+  ],
+  steps: [
+    {
+      title: 'answers a newline with the five values of the connection',
+      async run(at) {
+        const talk = await at.connect()
+        talk.send('\n')
+        await answers(at, talk)
+        talk.send('\n')
+        await answers(at, talk, 'it answers the first question only')
+      },
+    },
+    {
+      title: 'ends after the client’s FIN, behind the last answer',
+      async run(at) {
+        const talk = await at.connect()
+        talk.send('\n')
+        talk.finish()
+        await answers(at, talk, 'it closes at the client’s FIN, with the answer still to be sent')
+        await talk.expectEnd({
+          bulk: true,
+          mistake: 'allowHalfOpen is true, and nobody calls end() when the client has ended',
+        })
+      },
+    },
+    {
+      title: 'answers each newline once, and nothing else',
+      async run(at) {
+        const talk = await at.connect()
+        const mistake = 'it answers once for each piece of data; a piece may hold many newlines'
+        talk.send('\n\n\n')
+        for (let n = 0; n < 3; n++) await answers(at, talk, mistake)
+        await talk.sendPieces(at.random.cut(Buffer.from('who am I?\nand now?\n\r\n'), 1))
+        for (let n = 0; n < 3; n++) await answers(at, talk, mistake)
+        talk.send('\n'.repeat(1000))
+        for (let n = 0; n < 1000; n++) await answers(at, talk, mistake)
+        talk.send('no question')
+        talk.finish()
+        await talk.expectEnd({ bulk: true, mistake: 'it answers bytes that are no newlines' })
+      },
+    },
+    {
+      title: 'tells twenty connections apart, and answers each of them at any time',
+      async run(at) {
+        const talks: Talk[] = []
+        for (let n = 0; n < 20; n++) talks.push(await at.connect())
+        // The first one asks last, and asks again.
+        for (const talk of [...talks.reverse(), ...talks]) {
+          talk.send('\n')
+          await answers(at, talk)
+        }
+      },
+    },
+    {
+      title: 'tells two clients apart that have the same port at different addresses',
+      async run(at) {
+        const one = await at.connect(CHOSEN_BY_BIND)
+        const { localPort = 0 } = one.socket
+        const from = OTHER === '127.0.0.1' ? {} : { localAddress: OTHER, localPort }
+        const other = await at.connect(from)
+        for (const talk of [other, one, other]) {
+          talk.send('\n')
+          await answers(at, talk)
+        }
+      },
+    },
+    {
+      title: 'survives a reset, and knows a client that comes back from the same port',
+      run: comesBack,
+    },
+  ],
+})
+
+/** The next line must be the five values of this connection. */
+async function answers(at: Examiner, talk: Talk, mistake?: string): Promise<void> {
+  const line = await talk.take(
+    bytes => (bytes.includes(0x0a) ? bytes.indexOf(0x0a) + 1 : undefined),
+    'the answer to a newline',
+    // The ports are other ones in each run: the bytes are shown as text, below.
+    { bulk: true, mistake: mistake ?? 'a newline is the question, and the answer ends with one' },
+  )
+  const { localAddress, localPort = 0 } = talk.socket
+  const client = `${localAddress} port ${localPort}`
+  const server = `127.0.0.1 port ${at.subject.port}`
+  const expected = `tcp ${client} to ${server}\n`
+  const received = line.toString()
+  if (received === expected) return
+  at.fail({
+    what: `the answer is ${JSON.stringify(received)}, and not ${JSON.stringify(expected)}`,
+    mistake: mistakeOf(received, client, server, localPort),
+  })
+}
+
+function mistakeOf(received: string, client: string, server: string, port: number): string {
+  if (received.includes('::ffff:')) {
+    return 'listen() without an address makes a socket of IPv6, where IPv4 clients are called ::ffff:…'
+  }
+  if (received.endsWith('\r\n')) return 'the line ends with \\r\\n, where it should end with \\n'
+  if (received === `tcp ${server} to ${client}\n`) {
+    return 'the ends are swapped: seen from the server, the client is the remote end'
+  }
+  const values = /^tcp ([\d.]+) port (\d+) to ([\d.]+) port \d+\n$/.exec(received)
+  if (!values) return 'the line is not as the protocol has it, to the byte'
+  if (Number(values[2]) === port) {
+    return 'the port alone does not name a client: another one has the same port at another address'
+  }
+  return 'it is another connection: what belongs to one of them was kept in one variable for all'
+}
+
+async function comesBack(at: Examiner): Promise<void> {
+  const first = await at.connect(CHOSEN_BY_BIND)
+  first.send('\n')
+  await answers(at, first)
+  const { localPort = 0 } = first.socket
+  first.reset()
+  await first.expectGone()
+  try {
+    const again = await at.connect({ localPort })
+    again.send('\n')
+    await answers(at, again)
+    // One after the other: the last of them comes when the reset has been looked at.
+    for (let n = 0; n < 3; n++) {
+      const talk = await at.connect()
+      talk.send('\n')
+      await answers(at, talk)
+    }
+  } catch {
+    at.fail({
+      what: 'after a client had reset its connection, nobody was answered any more',
+      mistake: 'a socket without an error listener: one reset ends the whole server',
+    })
+  }
+}

@@ -1,0 +1,8 @@
+import { createServer } from 'node:net'
+
+createServer(socket => {
+  const { remoteAddress, remotePort, localAddress, localPort } = socket
+  const five = `tcp ${remoteAddress} port ${remotePort} to ${localAddress} port ${localPort}\n`
+  socket.on('data', () => socket.write(five))
+  socket.on('error', () => {})
+}).listen(Number(process.env.PORT), '127.0.0.1')

@@ -1,0 +1,138 @@
+import { type Examiner, exercise } from '../../../../lib/workshop/exercise.ts'
+import type { Talk } from '../../../../lib/workshop/talk.ts'
+
+/** More than the buffers of both kernels hold: somebody must read. */
+const BLOCK_BYTES = 65_536
+const BLOCKS = 384
+
+export default exercise({
+  id: 'hello',
+  title: 'A server that says hello',
+  kind: 'server',
+  protocol: `The server listens on TCP port PORT of 127.0.0.1, for any number of clients at once. As soon as a client has
+connected, the server sends one line, and then its FIN. The line is in ASCII: the word hello, a space, the client's
+IPv4 address (127.0.0.1), a space, the word port, a space, the client's port in decimal (47688), and one
+newline (0x0a). The client need not say anything. If it does, before the FIN of the server or after it, the server
+reads what comes and throws it away, until the client's FIN. Clients that reset do the others no harm.`,
+  section: 'chapters/01-socket/README.md#one-question-one-answer',
+  hints: [
+    'A socket has two ends. Each end has an address and a port: which of the two belong to the client, and what are they called?',
+    'There is a method that sends a last piece and the FIN behind it. And a socket whose error event nobody hears ends the process.',
+    'A socket that nobody reads never reaches the client’s FIN, and stays open for ever. resume() reads, and throws away.',
+  ],
+  steps: [
+    {
+      title: 'greets a client that says nothing, and ends with a FIN',
+      async run(at) {
+        const talk = await at.connect()
+        await greets(at, talk)
+        await talk.expectEnd({
+          mistake: 'write() sends bytes, but only end() sends the FIN that says: that was all',
+        })
+      },
+    },
+    {
+      title: 'greets many clients at once, each by its own address and port',
+      async run(at) {
+        // Linux has all of 127.0.0.0/8, other systems have 127.0.0.1 alone.
+        const other = process.platform === 'linux' ? '127.0.0.2' : '127.0.0.1'
+        const talks: Talk[] = []
+        for (let n = 0; n < 20; n++) {
+          talks.push(await at.connect({ localAddress: n % 2 ? other : '127.0.0.1' }))
+        }
+        for (const talk of talks) await greets(at, talk)
+        // None of them has ended: a server that waits for that has no time for this one.
+        await greets(at, await at.connect({ localAddress: other }))
+      },
+    },
+    {
+      title: 'survives clients that reset',
+      async run(at) {
+        const talks: Talk[] = []
+        for (let n = 0; n < 5; n++) talks.push(await at.connect())
+        for (const talk of talks) {
+          await greets(at, talk)
+          await talk.expectEnd()
+        }
+        for (const talk of talks) talk.reset()
+        await greetsOn(at)
+        // These are gone before the server has looked at them.
+        for (let n = 0; n < 5; n++) (await at.connect()).reset()
+        await greetsOn(at)
+      },
+    },
+    {
+      title: 'reads what a client says after the greeting, until the client ends too',
+      async run(at) {
+        const talk = await at.connect()
+        await greets(at, talk)
+        await talk.expectEnd()
+        const taken = await talk.pour(at.random.bytes(BLOCK_BYTES), BLOCKS, 4000)
+        if (taken < BLOCKS) {
+          at.fail({
+            what: talk.isGone
+              ? 'the server broke the connection while the client was still talking'
+              : 'the server does not read what the client says after the greeting',
+            mistake: talk.isGone
+              ? 'close() and destroy() with bytes still to come make a reset; send the FIN, and read on'
+              : 'nobody reads the socket, so nobody sees the client’s FIN: it stays open for ever',
+          })
+        }
+        talk.finish()
+        await greets(at, await at.connect())
+      },
+    },
+  ],
+})
+
+/** The next line must be the greeting for this client. */
+async function greets(at: Examiner, talk: Talk): Promise<void> {
+  const line = await talk.take(
+    bytes => (bytes.includes(0x0a) ? bytes.indexOf(0x0a) + 1 : undefined),
+    'the greeting',
+    {
+      // The port is another one in each run: the bytes are shown as text, below.
+      bulk: true,
+      mistake: 'the greeting has no newline at its end',
+      silence:
+        'the server waits for the client to speak first, or its greeting has no newline at its end',
+    },
+  )
+  const { localAddress = '', localPort = 0 } = talk.socket
+  const expected = `hello ${localAddress} port ${localPort}\n`
+  const received = line.toString()
+  if (received === expected) return
+  at.fail({
+    what: `the greeting is ${JSON.stringify(received)}, and not ${JSON.stringify(expected)}`,
+    mistake: mistakeOf(received, localAddress, localPort, at.subject.port),
+  })
+}
+
+function mistakeOf(received: string, address: string, port: number, serverPort: number): string {
+  if (received.includes('::ffff:')) {
+    return 'listen() without an address makes a socket of IPv6, where IPv4 clients are called ::ffff:…'
+  }
+  if (received.endsWith('\r\n')) return 'the line ends with \\r\\n, where it should end with \\n'
+  if (received.includes(`port ${serverPort}\n`)) {
+    return 'localPort is the server’s end, the same for all clients; the client’s is remotePort'
+  }
+  if (received === `hello 127.0.0.1 port ${port}\n` && address !== '127.0.0.1') {
+    return 'the address is a constant: clients come from 127.0.0.2 as well'
+  }
+  if (/^hello [\d.]+ port \d+\n$/.test(received)) {
+    return 'it is the address of another client: what belongs to a connection was kept in one variable for all'
+  }
+  return 'the line is not as the protocol has it, to the byte'
+}
+
+/** One after the other: the last of them comes when everything before has been looked at. */
+async function greetsOn(at: Examiner): Promise<void> {
+  try {
+    for (let n = 0; n < 4; n++) await greets(at, await at.connect())
+  } catch {
+    at.fail({
+      what: 'after some clients had reset their connections, nobody was greeted any more',
+      mistake: 'a socket without an error listener: one reset ends the whole server',
+    })
+  }
+}

@@ -1,0 +1,9 @@
+import { createServer } from 'node:net'
+
+createServer({ allowHalfOpen: true }, socket => {
+  socket.on('data', chunk => {
+    if (!socket.writableNeedDrain) socket.write(chunk)
+  })
+  socket.on('end', () => socket.end())
+  socket.on('error', () => {})
+}).listen(Number(process.env.PORT), '127.0.0.1')

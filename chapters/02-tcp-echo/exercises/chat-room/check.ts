@@ -1,0 +1,218 @@
+import { type Examiner, exercise } from '../../../../lib/workshop/exercise.ts'
+import { Failed, firstDifference } from '../../../../lib/workshop/failed.ts'
+import type { Talk } from '../../../../lib/workshop/talk.ts'
+
+const MAX_LINE_BYTES = 8192
+/** The buffers of the kernels, and 1 MiB of the server, hold less than all rounds together. */
+const ROUND_BYTES = 524_288
+const ROUNDS = 40
+
+export default exercise({
+  id: 'chat-room',
+  title: 'A chat room',
+  kind: 'server',
+  protocol: `The server listens on TCP port PORT of 127.0.0.1, for any number of clients at once. A client that connects is a
+member from then on, and is told so with the line welcome, sent at once. What members send are lines of UTF-8, each ended
+by a newline (0x0a). The server sends each line, with its newline, to all other members, and not to the one who said it.
+It sends a line when it has all of it, so that lines never mix. A line has at most 8192 bytes before the newline; the
+server drops a member who sends more, and nobody gets that line. When a member sends its FIN, it has left: the server
+ends the connection too, and a last line without a newline is lost. A member who resets its connection has left as
+well. A member who does not read must not hold up the others: the server goes on reading and sending, keeps at most
+1 MiB for that member beside what the kernel takes, and then drops it. To drop is to close the connection, in whichever
+way.`,
+  section: 'chapters/02-tcp-echo/README.md#one-to-many-a-chat',
+  hints: [
+    'Keep the members in a Set. For each of them keep what has come behind the last newline: the beginning of a line.',
+    'A piece of data may end inside a line, and inside a character. Cut at newlines first; or let setEncoding("utf8") join the characters.',
+    'Do not wait for the slowest, and do not queue for it without end: look at writableLength after each write.',
+  ],
+  steps: [
+    {
+      title: 'welcomes each member, and passes a line on to all others',
+      async run(at) {
+        const [ann, ben, cat] = [await join(at), await join(at), await join(at)]
+        ann.send('hello, all\n')
+        await hears(at, ben, 'hello, all\n', 'what one member says goes to all others')
+        await hears(at, cat, 'hello, all\n', 'what one member says goes to all others')
+        ben.send('hello, Ann\n')
+        // The next that Ann hears is Ben: not her own line.
+        await hears(at, ann, 'hello, Ann\n', 'a line does not go back to the one who said it')
+        await hears(at, cat, 'hello, Ann\n')
+      },
+    },
+    {
+      title: 'passes on whole lines, however they arrive',
+      async run(at) {
+        const [ann, ben, cat] = [await join(at), await join(at), await join(at)]
+        ann.send('one\ntwo\n\nfour\n')
+        for (const line of ['one\n', 'two\n', '\n', 'four\n']) {
+          for (const other of [ben, cat]) {
+            await hears(at, other, line, 'a piece of data may hold many lines, also empty ones')
+          }
+        }
+        // Half a line of Ann's, a line of Ben's, the other half: Ben's comes first.
+        ann.send('I wanted to')
+        ben.send('what?\n')
+        for (const other of [cat, ann]) {
+          await hears(
+            at,
+            other,
+            'what?\n',
+            'a line counts when its newline has come; what has begun is kept, for each member apart',
+          )
+        }
+        await ann.sendPieces(at.random.cut(Buffer.from(' say\nthat\n'), 1))
+        for (const line of ['I wanted to say\n', 'that\n']) {
+          for (const other of [ben, cat]) {
+            await hears(
+              at,
+              other,
+              line,
+              'the beginning of a line must be kept until the rest comes',
+            )
+          }
+        }
+      },
+    },
+    {
+      title: 'joins characters whose bytes arrive apart',
+      async run(at) {
+        const [ann, ben, cat] = [await join(at), await join(at), await join(at)]
+        const said = Buffer.from('Grüße, Zoë! 日本語 👋🏽\n')
+        for (const piece of at.random.cut(said, 3)) {
+          ann.send(piece)
+          if (piece.at(-1) === 0x0a) break
+          // When Ann has heard Ben, the server has read her piece, and it alone.
+          ben.send('yes?\n')
+          for (const other of [ann, cat]) await hears(at, other, 'yes?\n')
+        }
+        const mistake =
+          'each piece was made into text alone: a character in two pieces becomes U+FFFD, ef bf bd'
+        for (const other of [ben, cat]) await hears(at, other, said, mistake)
+      },
+    },
+    {
+      title: 'lets members leave: their FIN is answered, and half a line is lost',
+      async run(at) {
+        const [ann, ben, cat] = [await join(at), await join(at), await join(at)]
+        ann.send('good bye\nand')
+        ann.finish()
+        await hears(at, ben, 'good bye\n')
+        await ann.expectEnd({ mistake: 'nobody calls end() when the member has ended' })
+        ben.send('she has left\n')
+        await hears(at, cat, 'good bye\n')
+        await hears(at, cat, 'she has left\n', 'what has no newline at its end is no line')
+        cat.send('yes\n')
+        await hears(at, ben, 'yes\n', 'what has no newline at its end is no line')
+      },
+    },
+    {
+      title: 'survives members that reset',
+      run: survives,
+    },
+    {
+      title: 'drops a member whose line has no end, after 8192 bytes',
+      async run(at) {
+        const [ann, ben] = [await join(at), await join(at)]
+        const longest = `${at.random.word(MAX_LINE_BYTES)}\n`
+        ann.send(longest)
+        await hears(at, ben, longest, 'a line of 8192 bytes is not too long')
+        ann.send('x'.repeat(MAX_LINE_BYTES + 1))
+        await ann.expectGone({
+          bulk: true,
+          mistake: 'a line is kept until its newline comes, without a limit: so is your memory',
+        })
+        const cat = await join(at)
+        cat.send('where is Ann?\n')
+        await hears(at, ben, 'where is Ann?\n', 'nobody gets a line that is too long')
+      },
+    },
+    {
+      title: 'lets nobody wait for a member who does not read, and drops that one',
+      run: dropsTheSleeper,
+    },
+  ],
+})
+
+/** A member is one who has been welcomed: from then on, all lines come. */
+async function join(at: Examiner): Promise<Talk> {
+  const member = await at.connect()
+  await member.expect('welcome\n', { mistake: 'a client is told `welcome` as soon as it connects' })
+  return member
+}
+
+/** The next line that a member gets must be this one. */
+async function hears(at: Examiner, member: Talk, line: string | Buffer, mistake?: string) {
+  const expected = Buffer.from(line)
+  const received = await member.take(
+    bytes => (bytes.includes(0x0a) ? bytes.indexOf(0x0a) + 1 : undefined),
+    `the line ${JSON.stringify(expected.toString().slice(0, 40))}`,
+    { mistake },
+  )
+  if (received.equals(expected)) return
+  at.fail({
+    what: 'the line that came is not the one that was expected',
+    expected,
+    received,
+    offset: firstDifference(expected, received),
+    ...(mistake !== undefined && { mistake }),
+  })
+}
+
+async function survives(at: Examiner): Promise<void> {
+  const [ben, cat] = [await join(at), await join(at)]
+  const others = [await join(at), await join(at), await join(at)]
+  for (const talk of others) talk.reset()
+  try {
+    // Each answer comes after the one before: the last of them after the resets.
+    for (let n = 0; n < 4; n++) {
+      ben.send('still here\n')
+      await hears(at, cat, 'still here\n')
+      cat.send('me too\n')
+      await hears(at, ben, 'me too\n')
+    }
+    await join(at)
+  } catch (error) {
+    if (!(error instanceof Failed)) throw error
+    at.fail({
+      what: 'after some members had reset their connections, the others were not served any more',
+      mistake: 'a socket without an error listener: one reset ends the whole server',
+    })
+  }
+}
+
+async function dropsTheSleeper(at: Examiner): Promise<void> {
+  const [ann, ben, sleeper] = [await join(at), await join(at), await join(at)]
+  sleeper.sleep()
+  const line = `${at.random.word(MAX_LINE_BYTES - 1)}\n`
+  const round = Buffer.from(line.repeat(ROUND_BYTES / line.length))
+  for (let n = 0; n < ROUNDS; n++) {
+    ann.socket.write(round)
+    // Ann waits for Ben: nobody is told more than a member who reads can take.
+    await ben.expect(round, {
+      bulk: true,
+      mistake: 'it waits for the member who does not read, and all others wait with it',
+    })
+  }
+  sleeper.read()
+  // What the kernels had taken comes, and behind it the end: or everything, from the server's memory.
+  const all = ROUNDS * ROUND_BYTES
+  const heardAll = await sleeper
+    .take(bytes => (bytes.length >= all ? all : undefined), 'everything')
+    .then(
+      () => true,
+      () => false,
+    )
+  if (heardAll) {
+    at.fail({
+      what: `a member who slept was told all ${all / 2 ** 20} MiB when it woke up`,
+      mistake:
+        'what waits for a member who does not read is kept in memory without a limit: see writableLength',
+    })
+  }
+  await sleeper.expectGone({
+    bulk: true,
+    patienceMs: 1,
+    mistake: 'lines for a member who does not read were thrown away; the member is to be dropped',
+  })
+}

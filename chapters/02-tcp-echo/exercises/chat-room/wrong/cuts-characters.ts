@@ -1,0 +1,25 @@
+import { createServer, type Socket } from 'node:net'
+
+const members = new Set<Socket>()
+
+createServer(socket => {
+  members.add(socket)
+  socket.write('welcome\n')
+  let begun = ''
+  socket.on('data', chunk => {
+    const lines = (begun + chunk.toString()).split('\n')
+    begun = lines.pop() ?? ''
+    for (const line of lines) tellOthers(socket, `${line}\n`)
+    if (Buffer.byteLength(begun) > 8192) socket.destroy()
+  })
+  socket.on('close', () => members.delete(socket))
+  socket.on('error', () => {})
+}).listen(Number(process.env.PORT), '127.0.0.1')
+
+function tellOthers(speaker: Socket, line: string): void {
+  for (const member of members) {
+    if (member === speaker) continue
+    member.write(line)
+    if (member.writableLength > 2 ** 20) member.destroy()
+  }
+}

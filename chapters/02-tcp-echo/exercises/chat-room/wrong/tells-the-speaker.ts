@@ -1,0 +1,17 @@
+import { createServer, type Socket } from 'node:net'
+
+const members = new Set<Socket>()
+
+createServer(socket => {
+  members.add(socket)
+  socket.write('welcome\n')
+  let begun = ''
+  socket.setEncoding('utf8').on('data', text => {
+    const lines = (begun + text).split('\n')
+    begun = lines.pop() ?? ''
+    for (const line of lines) for (const member of members) member.write(`${line}\n`)
+    if (Buffer.byteLength(begun) > 8192) socket.destroy()
+  })
+  socket.on('close', () => members.delete(socket))
+  socket.on('error', () => {})
+}).listen(Number(process.env.PORT), '127.0.0.1')
