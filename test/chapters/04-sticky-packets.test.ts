@@ -26,8 +26,8 @@ const answers: Record<string, string[]> = {
     'unchecked: 2 answers "TWO" "LINES"',
   ],
   '04/lines': [
-    '4 answers "ONE" "TWO WORDS" "ŻÓŁW" ""',
-    'with CRLF: 4 answers "ONE" "TWO WORDS" "ŻÓŁW" ""',
+    '4 answers "ONE" "TWO WORDS" "żółW" ""',
+    'with CRLF: 4 answers "ONE" "TWO WORDS" "żółW" ""',
   ],
   '04/byte-stuffing': [
     '4 answers "ONE" "TWO\\r\\nLINES" "żółW" 41 c0 42 db 43',
@@ -121,7 +121,7 @@ describe.concurrent('04 framing', () => {
 describe.skipIf(!has('nc')).concurrent('04 nc (needs nc)', () => {
   test('talks to the server of lines, and to that of delimiter', async ({ kit }) => {
     for (const [id, input, output] of [
-      ['04/lines', 'one\nżółw\n', 'ONE\nŻÓŁW\n'],
+      ['04/lines', 'one\nżółw\n', 'ONE\nżółW\n'],
       ['04/delimiter', 'one\r\ntwo\r\n', 'ONE\r\nTWO\r\n'],
     ] as const) {
       const server = await kit.server(id)

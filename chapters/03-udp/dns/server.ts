@@ -28,7 +28,10 @@ const options = readOptions({
 })
 
 // #region server
-/** What every receiver takes over UDP (RFC 1035 §4.2.1), and what we send at most (RFC 9715). */
+/**
+ * What every receiver takes over UDP (RFC 1035 §4.2.1), and what we send at most: with the headers of
+ * IPv6 and UDP that makes 1280 bytes, which every link carries.
+ */
 const [SMALLEST, LARGEST] = [512, 1232]
 
 /** The answer as bytes; undefined for what must not be answered. */
