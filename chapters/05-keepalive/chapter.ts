@@ -14,5 +14,22 @@ export default {
       server: { file: 'tcp-keepalive/server.ts' },
       client: { file: 'tcp-keepalive/client.ts' },
     },
+    {
+      name: 'heartbeat',
+      shows: 'Pings of our own: a silent peer is noticed in 400 ms, a slow one is left in peace.',
+      transport: 'tcp',
+      port: 7051,
+      server: { file: 'heartbeat/server.ts' },
+      client: { file: 'heartbeat/client.ts' },
+    },
+    {
+      name: 'idle-timeout',
+      shows:
+        'setTimeout() only tells you: ask, end, cut; and a deadline against one byte a second.',
+      transport: 'tcp',
+      port: 7052,
+      server: { file: 'idle-timeout/server.ts' },
+      client: { file: 'idle-timeout/client.ts' },
+    },
   ],
 } satisfies Chapter
