@@ -31,5 +31,23 @@ export default {
       server: { file: 'idle-timeout/server.ts' },
       client: { file: 'idle-timeout/client.ts' },
     },
+    {
+      name: 'http-keepalive',
+      shows:
+        'HTTP connections that stay open, by hand and by node:http: rules, cost, idle timeout.',
+      transport: 'tcp',
+      port: 7053,
+      server: { file: 'http-keepalive/server.ts' },
+      client: { file: 'http-keepalive/client.ts' },
+    },
+    {
+      name: 'pipelining',
+      shows:
+        'Requests without waiting: handled side by side, answered in order, the slow one first.',
+      transport: 'tcp',
+      port: 7054,
+      server: { file: 'pipelining/server.ts' },
+      client: { file: 'pipelining/client.ts' },
+    },
   ],
 } satisfies Chapter

@@ -39,8 +39,8 @@ const server = createServer({ allowHalfOpen: true }, socket => {
     idle++ // the socket is as open as before
     console.log(`idle ${peer} ${idle * options['idle-ms']} ms`)
     // Bytes out count as activity, too: each of the first two starts the clock anew.
-    if (idle === 1) socket.write('still there?\n')
-    else if (idle === 2) socket.end('bye\n')
+    if (idle === 1 && socket.writable) socket.write('still there?\n')
+    else if (idle === 2 && socket.writable) socket.end('bye\n')
     else socket.destroy() // it has not answered our FIN
   })
   // #endregion timeout
