@@ -49,5 +49,14 @@ export default {
       server: { file: 'pipelining/server.ts' },
       client: { file: 'pipelining/client.ts' },
     },
+    {
+      name: 'closing-race',
+      shows:
+        'A request on a connection that the server is just closing: ECONNRESET, 502, and cures.',
+      transport: 'tcp',
+      port: 7055,
+      server: { file: 'closing-race/server.ts' },
+      client: { file: 'closing-race/client.ts' },
+    },
   ],
 } satisfies Chapter
