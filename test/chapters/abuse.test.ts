@@ -96,6 +96,11 @@ const serves: Record<string, (kit: Kit, server: Server) => Promise<void>> = {
   '01/accept-queue': answer('hello', 'here you are'),
   '01/backlog': answer('', 'accepted'),
   '02/echo': answer('hello', 'hello'),
+  '05/heartbeat': answer('\0\x04ping', '\0\x04pong'),
+  '05/idle-timeout': answer('hello\n', 'hello\n'),
+  '05/http-keepalive': answer('GET / HTTP/1.1\r\nHost: a\r\n\r\n', '200 OK'),
+  '05/pipelining': answer('GET / HTTP/1.1\r\nHost: a\r\n\r\n', '200'),
+  '05/closing-race': answer('GET / HTTP/1.1\r\nHost: a\r\n\r\n', 'ok'),
   '02/graceful': answer('work 1\n', 'done 1'),
   async '02/chat'(kit, server) {
     const [ann, ben] = [await kit.connect(server), await kit.connect(server)]
