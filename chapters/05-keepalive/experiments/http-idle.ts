@@ -103,13 +103,13 @@ export default experiment<Seen>({
       const accepted = once(server, 'connection')
       const request = get({ port, host: '127.0.0.1', agent })
       const [response] = await once(request, 'response')
-      const { socket } = response
       await once(response.resume(), 'end')
       const startMs = monotonicMs()
       const [atServer] = await accepted
       const first = Promise.race([
         once(atServer, 'end').then(() => 'client' as const),
-        once(socket, 'end').then(() => 'server' as const),
+        // Destroyed by its own server: no FIN has come before.
+        once(atServer, 'close').then(() => 'server' as const),
         watched().then(() => 'nobody' as const),
       ])
       const close = { by: await first, afterMs: monotonicMs() - startMs }

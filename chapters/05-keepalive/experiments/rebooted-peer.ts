@@ -63,7 +63,7 @@ export default experiment<Seen>({
     observe('the peer knows nothing of the connection any more')
     await cut.lift()
     await back.lift()
-    const on = { interface: net.interface, marker: net.a }
+    const on = { interface: net.interface, marker: net.b }
     const capture = await lab.capture('tcp port 7000', on)
     observe('the line is mended')
     const startMs = monotonicMs()
