@@ -13,7 +13,13 @@ import { traceExample } from '../trace/trace-example.ts'
 import { recordingOf, viewOf } from '../trace/view.ts'
 
 /** The examples whose run is kept beside the chapter, as JSON and as a picture. */
-export const RECORDED = ['01/tcp', '01/close-listener', '02/echo', '02/write-after-fin']
+export const RECORDED = [
+  '01/tcp',
+  '01/close-listener',
+  '02/echo',
+  '02/write-after-fin',
+  '05/tcp-keepalive',
+]
 
 /** Where an example's recording is kept, relative to the root: `…/recordings/echo`, no ending. */
 export function recordingPath({ chapter, example }: CatalogueEntry): string {
