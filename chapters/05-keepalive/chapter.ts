@@ -16,7 +16,7 @@ export default {
     },
     {
       name: 'heartbeat',
-      shows: 'Pings of our own: a silent peer is noticed in 400 ms, a slow one is left in peace.',
+      shows: 'Pings of our own: a silent peer is noticed in 600 ms, a slow one is left in peace.',
       transport: 'tcp',
       port: 7051,
       server: { file: 'heartbeat/server.ts' },

@@ -19,7 +19,7 @@ const options = readOptions({
     port: { ...port(7055), min: 1 },
     requests: { default: 10, min: 1, max: 100, help: 'how many at once, each on a connection' },
     'idle-s': { default: 1, min: 1, max: 600, help: 'when the server closes idle connections' },
-    'busy-ms': { default: 200, min: 0, max: 10_000, help: 'how long we are busy around then' },
+    'busy-ms': { default: 500, min: 0, max: 10_000, help: 'how long we are busy around then' },
   },
 })
 const { host: hostname, port: serverPort, requests } = options
@@ -58,7 +58,7 @@ async function race(name: string, how: How): Promise<void> {
   const agent = new Agent({ keepAlive: true, timeout: 60_000 })
   const askAll = (how: How) => Promise.all(Array.from({ length: requests }, () => ask(agent, how)))
   await askAll({ ...how, method: 'GET' })
-  await setTimeout(options['idle-s'] * 1000 - options['busy-ms'] / 2)
+  await setTimeout(options['idle-s'] * 1000 - 100)
   beBusy() // the server's FIN arrives meanwhile, and nobody here has read it
   const ends = await askAll(how)
   const counts = [...new Set(ends)].map(end => `${ends.filter(e => e === end).length} ${end}`)
@@ -89,7 +89,7 @@ const throughBalancer = async (): Promise<number> => {
   return response.statusCode
 }
 const before = await throughBalancer()
-await setTimeout(options['idle-s'] * 1000 - options['busy-ms'] / 2)
+await setTimeout(options['idle-s'] * 1000 - 100)
 console.log(`behind a load balancer: ${before}, then ${await throughBalancer()}`)
 // #endregion balancer
 process.exit(0)

@@ -19,7 +19,7 @@ const options = readOptions({
     host,
     port: { ...port(7051), min: 1 },
     'interval-ms': { default: 100, min: 10, max: 60_000, help: 'time between two pings' },
-    'timeout-ms': { default: 400, min: 20, max: 3000, help: 'so long a peer may be silent' },
+    'timeout-ms': { default: 600, min: 20, max: 3000, help: 'so long a peer may be silent' },
   },
 })
 const where = endpoint(options.host, options.port)

@@ -20,7 +20,7 @@ const options = readOptions({
     host,
     port: port(7051),
     'interval-ms': { default: 100, min: 10, max: 60_000, help: 'time between two pings' },
-    'timeout-ms': { default: 400, min: 20, max: 600_000, help: 'so long a peer may be silent' },
+    'timeout-ms': { default: 600, min: 20, max: 600_000, help: 'so long a peer may be silent' },
   },
 })
 
