@@ -83,6 +83,15 @@ describe.concurrent('05 heartbeat', () => {
     expect(server.lines.filter(line => line.startsWith('silent '))).toEqual([])
   })
 
+  test('server hangs up on a client that asks for more work than is good', async ({ kit }) => {
+    const server = await kit.server('05/heartbeat')
+    const peer = await kit.connect(server)
+    await peer.write(Buffer.concat(Array.from({ length: 101 }, () => frame('work 9999'))))
+    await peer.closed
+    expect(await server.complaint('error ')).toMatch(/^error 127\.0\.0\.1:\d+ too much work$/)
+    await kit.connect(server)
+  })
+
   test.skipIf(process.platform === 'win32')(
     'server notices a client whose program stands still, though its kernel answers (5.2) (needs SIGSTOP)',
     async ({ kit }) => {
@@ -99,11 +108,18 @@ describe.concurrent('05 heartbeat', () => {
 
   test('a program that was busy itself does not call others dead', async ({ kit }) => {
     const server = await kit.server('05/heartbeat')
-    const talkative = await kit.connect(server)
-    await talkative.write(frame('block 1500'))
+    const [busy, live] = [await kit.connect(server), await kit.connect(server)]
+    for (let n = 1; n <= 3; n++) {
+      await live.receive(n * frame('ping').length)
+      await live.write(frame('pong'))
+    }
+    // With this ping the server has taken note of the last pong.
+    await live.receive(4 * frame('ping').length)
+    await busy.write(frame('block 1500'))
+    await server.line(/^blocks /)
     // What a live peer sends meanwhile waits in the kernel until the server reads again.
-    await talkative.write(frame('ping'))
-    await talkative.receive('pong')
+    await live.write(frame('work 0'))
+    await live.receive('done 0')
     expect(server.lines.filter(line => line.startsWith('silent '))).toEqual([])
   })
 })
@@ -144,10 +160,12 @@ describe.concurrent('05 idle-timeout', () => {
   })
 
   test('cuts a client that sends and does not read', async ({ kit }) => {
-    const server = await kit.server('05/idle-timeout', '--idle-ms', '500')
+    const flags = ['--idle-ms', '300', '--request-ms', '60000']
+    const server = await kit.server('05/idle-timeout', ...flags)
     const peer = await kit.connect(server, { reading: false })
     const line = Buffer.from(`${'x'.repeat(1000)}\n`)
-    await peer.write(Buffer.concat(Array.from({ length: 16_384 }, () => line))).catch(() => {})
+    peer.socket.write(Buffer.concat(Array.from({ length: 16_384 }, () => line)))
+    await server.line(/^idle 127\.0\.0\.1:\d+ 900 ms$/)
     await server.line(/^closed 127\.0\.0\.1:\d+ \d+ bytes$/)
   })
 })

@@ -28,10 +28,13 @@ const options = readOptions({
 const codec = lengthPrefix({ prefixBytes: 2, maxFrameBytes: 1024 })
 const times = { intervalMs: options['interval-ms'], timeoutMs: options['timeout-ms'] }
 
+const MOST_WORK = 100
+
 const server = createServer(async socket => {
   const peer = endpoint(socket.remoteAddress, socket.remotePort)
   console.log(`accepted ${peer}`)
   const { frames, send } = framed(socket, codec)
+  let working = 0
   // A peer that goes while we send to it shows as the end of its frames.
   const say = (text: string) => send(Buffer.from(text)).catch(() => {})
 
@@ -49,12 +52,19 @@ const server = createServer(async socket => {
       const [, verb, ms] = /^(work|block) (\d{1,4})$/.exec(text) ?? []
       if (text === 'ping') await say('pong')
       // Work that takes long does not keep us from answering pings …
-      if (verb === 'work') setTimeout(() => say(`done ${ms}`), Number(ms)).unref()
+      if (verb === 'work') {
+        if (++working > MOST_WORK) throw new Error('too much work')
+        setTimeout(() => say(`done ${ms}`).finally(() => working--), Number(ms)).unref()
+      }
       // … unless it blocks the event loop, and with it all clients.
-      if (verb === 'block') Atomics.wait(NEVER, 0, 0, Number(ms))
+      if (verb === 'block') {
+        console.log(`blocks ${peer} ${ms} ms`)
+        Atomics.wait(NEVER, 0, 0, Number(ms))
+      }
     }
   } catch (error) {
-    if (!socket.destroyed) console.error(`error ${peer} ${(error as SocketError).code}`)
+    const { code, message } = error as SocketError
+    if (!socket.destroyed) console.error(`error ${peer} ${code ?? message}`)
     socket.destroy()
   }
 })

@@ -38,7 +38,7 @@ const server = createServer({ allowHalfOpen: true }, socket => {
   socket.on('timeout', () => {
     idle++ // the socket is as open as before
     console.log(`idle ${peer} ${idle * options['idle-ms']} ms`)
-    // Bytes out count as activity, too: each of the first two starts the clock anew.
+    socket.setTimeout(options['idle-ms']) // it comes once; only bytes would start the clock anew
     if (idle === 1 && socket.writable) socket.write('still there?\n')
     else if (idle === 2 && socket.writable) socket.end('bye\n')
     else socket.destroy() // it has not answered our FIN
