@@ -1,5 +1,5 @@
 /**
- * The closing race: reuses connections at the moment at which the server closes them; three cures.
+ * The closing race: uses connections again while the server closes them; two cures.
  *
  *   npm run 05:closing-race:client
  */
@@ -19,11 +19,14 @@ const options = readOptions({
     port: { ...port(7055), min: 1 },
     requests: { default: 10, min: 1, max: 100, help: 'how many at once, each on a connection' },
     'idle-s': { default: 1, min: 1, max: 600, help: 'when the server closes idle connections' },
-    'busy-ms': { default: 500, min: 0, max: 10_000, help: 'how long we are busy around then' },
+    'busy-ms': { default: 1000, min: 0, max: 10_000, help: 'how long we are busy around then' },
   },
 })
 const { host: hostname, port: serverPort, requests } = options
 const where = endpoint(hostname, serverPort)
+const idleMs = options['idle-s'] * 1000
+/** So long before the server closes we get busy. */
+const LEAD_MS = 400
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(0))
 
 // #region client
@@ -53,28 +56,34 @@ async function ask(agent: Agent, { method = 'GET', path = '/', retry }: How): Pr
 const serverCommand = 'npm run 05:closing-race:server'
 
 // #region race
-/** Uses connections, leaves them alone until the server is closing them, and uses them again. */
-async function race(name: string, how: How): Promise<void> {
-  const agent = new Agent({ keepAlive: true, timeout: 60_000 })
-  const askAll = (how: How) => Promise.all(Array.from({ length: requests }, () => ask(agent, how)))
-  await askAll({ ...how, method: 'GET' })
-  await setTimeout(options['idle-s'] * 1000 - 100)
-  beBusy() // the server's FIN arrives meanwhile, and nobody here has read it
-  const ends = await askAll(how)
-  const counts = [...new Set(ends)].map(end => `${ends.filter(e => e === end).length} ${end}`)
-  console.log(`${name}: ${counts.join(', ')}`)
-  agent.destroy()
-}
+const cases: [name: string, how: How][] = [
+  ['no cure', {}],
+  ['POST', { method: 'POST', retry: true }],
+  ['with a retry', { retry: true }],
+  ['with a hint', { path: '/hint' }],
+]
+const agents = cases.map(() => new Agent({ keepAlive: true, timeout: 60_000 }))
 
-await race('no cure', {})
-await race('POST', { method: 'POST', retry: true })
-await race('with a retry', { retry: true })
-await race('with a hint', { path: '/hint' })
+const askAll = (as: How = {}) =>
+  Promise.all(
+    cases.map(([, how], at) => {
+      const each = Array.from({ length: requests }, () => ask(agents[at]!, { ...how, ...as }))
+      return Promise.all(each)
+    }),
+  )
+
+await askAll({ method: 'GET' }) // makes the connections
+await setTimeout(idleMs - LEAD_MS)
+beBusy() // the server's FINs arrive meanwhile, and nobody here has read them
+for (const [at, ends] of (await askAll()).entries()) {
+  const counts = [...new Set(ends)].map(end => `${ends.filter(e => e === end).length} ${end}`)
+  console.log(`${cases[at]![0]}: ${counts.join(', ')}`)
+}
 // #endregion race
 
+/** As a program is that computes: nothing is read, and no timer runs. */
 function beBusy(): void {
-  const end = performance.now() + options['busy-ms']
-  while (performance.now() < end);
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, options['busy-ms'])
 }
 
 // #region balancer
@@ -89,7 +98,7 @@ const throughBalancer = async (): Promise<number> => {
   return response.statusCode
 }
 const before = await throughBalancer()
-await setTimeout(options['idle-s'] * 1000 - 100)
+await setTimeout(idleMs - LEAD_MS)
 console.log(`behind a load balancer: ${before}, then ${await throughBalancer()}`)
 // #endregion balancer
 process.exit(0)

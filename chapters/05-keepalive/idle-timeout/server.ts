@@ -17,8 +17,8 @@ const options = readOptions({
   flags: {
     host,
     port: port(7052),
-    'idle-ms': { default: 300, min: 10, max: 600_000, help: 'so long a client may be idle' },
-    'request-ms': { default: 1000, min: 10, max: 600_000, help: 'so long one line may take' },
+    'idle-ms': { default: 500, min: 10, max: 600_000, help: 'so long a client may be idle' },
+    'request-ms': { default: 1500, min: 10, max: 600_000, help: 'so long one line may take' },
   },
 })
 
