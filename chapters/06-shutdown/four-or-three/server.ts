@@ -1,0 +1,51 @@
+/**
+ * Four segments or three: whether the server's ACK and its FIN travel together is up to its program.
+ *
+ *   npm run 06:four-or-three:server     in one terminal
+ *   npm run 06:four-or-three:client     in another
+ */
+import { type AddressInfo, createServer } from 'node:net'
+import { setTimeout as delay } from 'node:timers/promises'
+import { lines } from '../../../lib/framing/lines.ts'
+import { readFrames } from '../../../lib/framing/stream.ts'
+import { endpoint } from '../../../lib/program/endpoint.ts'
+import { exitCannotListen, type SocketError } from '../../../lib/program/failures.ts'
+import { host, port, readOptions } from '../../../lib/program/options.ts'
+
+const command = 'npm run 06:four-or-three:server'
+const options = readOptions({
+  command,
+  does: 'Answers the client’s FIN with its own: at once, or after a while.',
+  flags: {
+    host,
+    port: port(7061),
+    'later-ms': { default: 200, max: 60_000, help: 'how long "later" is' },
+  },
+})
+
+// #region server
+const server = createServer({ allowHalfOpen: true }, async socket => {
+  const peer = endpoint(socket.remoteAddress, socket.remotePort)
+  console.log(`accepted ${peer}`)
+  socket.on('error', ({ code }: SocketError) => console.error(`error ${peer} ${code}`))
+  socket.on('close', () => console.log(`closed ${peer} ${socket.bytesRead} bytes`))
+  try {
+    let when = ''
+    for await (const line of readFrames(socket, lines({ maxLineBytes: 100 }))) when = line
+    // The client's FIN has been read. The kernel acknowledges it within some 40 ms. If our FIN goes
+    // out before, it takes the ACK along; if not, the ACK travels alone, and the FIN follows later.
+    if (when === 'later') await delay(options['later-ms'])
+    socket.end()
+  } catch {
+    socket.destroy()
+  }
+})
+// #endregion server
+
+server.on('error', error => exitCannotListen(error, endpoint(options.host, options.port), command))
+server.listen(options.port, options.host, () => {
+  const { address, port } = server.address() as AddressInfo
+  console.log(`listening ${endpoint(address, port)}`)
+})
+
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(0))
