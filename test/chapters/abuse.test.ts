@@ -97,6 +97,15 @@ const serves: Record<string, (kit: Kit, server: Server) => Promise<void>> = {
   '01/backlog': answer('', 'accepted'),
   '02/echo': answer('hello', 'hello'),
   '02/graceful': answer('work 1\n', 'done 1'),
+  async '06/half-close'(kit, server) {
+    const peer = await kit.connect(server)
+    peer.socket.end('one\n')
+    await peer.receive('got 1 lines')
+  },
+  '06/close-wait': answer('hello\n', 'hello\n'),
+  '06/shared-socket': answer('close', 'the child speaks'),
+  '06/graceful-http': answer('GET /work/1 HTTP/1.1\r\nHost: x\r\n\r\n', 'done 1'),
+  '06/graceful-tcp': answer('work 1\n', 'done 1\n'),
   async '02/chat'(kit, server) {
     const [ann, ben] = [await kit.connect(server), await kit.connect(server)]
     await server.line(new RegExp(`^joined 127.0.0.1:${ben.socket.localPort} `))

@@ -1,5 +1,5 @@
 /**
- * end, destroy, resetAndDestroy: three ways to leave, each with everything read and with bytes unread.
+ * end, destroy, resetAndDestroy: three ways to leave, with all input read or not.
  *
  *   npm run 06:end-destroy-reset:server     in one terminal
  *   npm run 06:end-destroy-reset:client     in another

@@ -28,19 +28,19 @@ for (const when of ['at once', 'later']) {
   )
   socket.on('error', error => exitLost(error, where))
   socket.resume()
-  const port = socket.localPort
-  const stateOf = (end: 'localPort' | 'remotePort') =>
-    readTcpTable().find(row => row[end] === port)?.state ?? 'gone'
+  const { localPort: ours, remotePort: theirs } = socket
+  const state = (local?: number, remote?: number) =>
+    readTcpTable().find(row => row.localPort === local && row.remotePort === remote)?.state
 
   const ended = once(socket, 'end')
   socket.end(`${when}\n`)
   if (when === 'later') {
     // The server's ACK has come, its FIN has not: no event says so, only the kernel's table.
-    await until('our FIN is acknowledged', () => stateOf('localPort') === 'FIN-WAIT-2')
-    console.log(`${when}: we are in FIN-WAIT-2, the server in ${stateOf('remotePort')}`)
+    await until('our FIN is acknowledged', () => state(ours, theirs) === 'FIN-WAIT-2')
+    console.log(`${when}: we are in FIN-WAIT-2, the server in ${state(theirs, ours)}`)
   }
   await ended
-  await until('the server has our last ACK', () => stateOf('remotePort') === 'gone')
-  console.log(`${when}: we are in ${stateOf('localPort')}, the server’s socket is gone`)
+  await until('the server has our last ACK', () => state(theirs, ours) === undefined)
+  console.log(`${when}: we are in ${state(ours, theirs)}, the server’s socket is gone`)
 }
 // #endregion client

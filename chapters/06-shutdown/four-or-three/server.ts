@@ -1,5 +1,5 @@
 /**
- * Four segments or three: whether the server's ACK and its FIN travel together is up to its program.
+ * Four segments or three: whether ACK and FIN travel together is up to the program.
  *
  *   npm run 06:four-or-three:server     in one terminal
  *   npm run 06:four-or-three:client     in another
@@ -19,7 +19,7 @@ const options = readOptions({
   flags: {
     host,
     port: port(7061),
-    'later-ms': { default: 200, max: 60_000, help: 'how long "later" is' },
+    'later-ms': { default: 500, max: 60_000, help: 'how long "later" is' },
   },
 })
 

@@ -29,11 +29,13 @@ const silent = connect(options.port, options.host) // as browsers do, to have on
 await once(silent, 'connect').catch(error =>
   exitCannotConnect(error, where, 'npm run 06:graceful-http:server'),
 )
-let idleClosed: Promise<unknown> | undefined
 await ask('idle', 0) // its connection is kept for a next request
 const startMs = performance.now()
 tellEnd('silent', silent.resume())
-await Promise.all([ask('long', options['long-ms']), ask('short', options['short-ms']), refused()])
+await Promise.all([
+  ask('long', options['long-ms']),
+  ask('short', options['short-ms']).then(refused), // by then the listener has closed
+])
 // #endregion client
 
 /** Asks on a connection of its own, which the agent would keep. */
@@ -55,11 +57,9 @@ function tellEnd(name: string, socket: Socket): void {
   socket.on('close', () => {
     console.log(`${name.padEnd(6)} closed after ${Math.round(performance.now() - startMs)} ms`)
   })
-  if (name === 'idle') idleClosed = new Promise(resolve => socket.once('close', resolve))
 }
 
 async function refused(): Promise<void> {
-  await idleClosed
   const [error]: SocketError[] = await once(connect(options.port, options.host), 'error')
   console.log(`late   cannot connect: ${error?.code}`)
 }

@@ -1,7 +1,7 @@
 /**
- * Graceful shutdown over TCP, seen by four clients: idle, with short and long work, and one that never closes.
+ * Graceful shutdown over TCP, seen by four clients; one of them never closes.
  *
- *   npm run 06:graceful-tcp:client     with npm run 06:graceful-tcp:server -- --stop-after 4
+ *   npm run 06:graceful-tcp:client     with npm run 06:graceful-tcp:server -- --stop-after 3
  */
 import { once } from 'node:events'
 import { connect } from 'node:net'

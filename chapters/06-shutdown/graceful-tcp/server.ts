@@ -1,5 +1,5 @@
 /**
- * Graceful shutdown over TCP, with a goodbye in the protocol: `bye N` says that N requests were taken.
+ * Graceful shutdown over TCP, with a goodbye: `bye N` says that N requests were taken.
  *
  *   npm run 06:graceful-tcp:server     in one terminal; Ctrl-C starts the shutdown
  *   npm run 06:graceful-tcp:client     in another

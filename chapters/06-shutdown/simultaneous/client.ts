@@ -27,12 +27,10 @@ await once(socket, 'connect').catch(error =>
   exitCannotConnect(error, where, 'npm run 06:simultaneous:server'),
 )
 socket.on('error', error => exitLost(error, where))
-const local = socket.localPort
-const states = () => {
-  const state = (end: 'localPort' | 'remotePort') =>
-    readTcpTable().find(row => row[end] === local)?.state
-  return `${state('localPort')} here, ${state('remotePort')} there`
-}
+const { localPort: ours, remotePort: theirs } = socket
+const state = (local?: number, remote?: number) =>
+  readTcpTable().find(row => row.localPort === local && row.remotePort === remote)?.state
+const states = () => `${state(ours, theirs)} here, ${state(theirs, ours)} there`
 const see = async (...wanted: string[]) =>
   console.log(await until(`states ${wanted}`, () => wanted.includes(states()) && states()))
 

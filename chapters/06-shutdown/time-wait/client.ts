@@ -26,7 +26,7 @@ for (const first of ['client', 'server']) {
     exitCannotConnect(error, where, 'npm run 06:time-wait:server'),
   )
   socket.on('error', error => exitLost(error, where))
-  const local = socket.localPort
+  const ports = [socket.localPort, socket.remotePort].sort().join()
   const closed = once(socket, 'close')
   socket.resume()
   if (first === 'client') socket.end('hello\n')
@@ -35,10 +35,10 @@ for (const first of ['client', 'server']) {
   const row = await until('one side waits', () =>
     readTcpTable().find(
       ({ state, localPort, remotePort }) =>
-        state === 'TIME-WAIT' && (localPort === local || remotePort === local),
+        state === 'TIME-WAIT' && [localPort, remotePort].sort().join() === ports,
     ),
   )
-  const side = row.localPort === local ? 'client' : 'server'
+  const side = row.localPort === options.port ? 'server' : 'client'
   console.log(`the ${first} closed first: TIME-WAIT is at the ${side}, port ${row.localPort}`)
 }
 // #endregion who
