@@ -63,7 +63,7 @@ export default {
       port: 7066,
       server: {
         file: 'graceful-http/server.ts',
-        args: ['--stop-after', '3', '--deadline-ms', '1000'],
+        args: ['--stop-after', '3', '--deadline-ms', '1000', '--leave-silent'],
       },
       client: { file: 'graceful-http/client.ts' },
     },

@@ -153,12 +153,12 @@ describe.skipIf(process.platform === 'win32').concurrent('06 shared-socket', () 
   })
 })
 
-/** Opens a connection that asks for a page, and returns what comes. */
-const REQUEST = (ms: number) => `GET /work/${ms} HTTP/1.1\r\nHost: kit\r\n\r\n`
+const request = (ms: number) => `GET /work/${ms} HTTP/1.1\r\nHost: kit\r\n\r\n`
 
 describe.concurrent('06 graceful-http', () => {
   test('shows four fates to its client', async ({ kit }) => {
-    const server = await kit.server('06/graceful-http', '--stop-after', '3', '--deadline-ms', '900')
+    const flags = ['--stop-after', '3', '--deadline-ms', '900', '--leave-silent']
+    const server = await kit.server('06/graceful-http', ...flags)
     const { stdout } = await kit.client('06/graceful-http', server).ended
     const lines = linesOf(stdout)
     expect(lines).toEqual(
@@ -178,11 +178,14 @@ describe.concurrent('06 graceful-http', () => {
     expect(server.lines.at(-1)).toBe('stopped')
   })
 
-  test('waits for a silent connection, and not when it ends those', async ({ kit }) => {
-    const patient = await kit.server('06/graceful-http', '--deadline-ms', '600000')
+  test('ends silent connections, and waits for them when it is told to leave them', async ({
+    kit,
+  }) => {
+    const flags = ['--deadline-ms', '600000', '--leave-silent']
+    const patient = await kit.server('06/graceful-http', ...flags)
     const silent = await kit.connect(patient)
     const busy = await kit.connect(patient)
-    await busy.write(REQUEST(0))
+    await busy.write(request(0))
     await busy.receive('done 0')
     patient.kill('SIGTERM')
     await patient.line('stopping 1 silent, deadline 600000 ms')
@@ -192,7 +195,7 @@ describe.concurrent('06 graceful-http', () => {
     silent.socket.destroy()
     expect(await patient.ended).toMatchObject({ code: 0, stderr: '' })
 
-    const brisk = await kit.server('06/graceful-http', '--end-silent')
+    const brisk = await kit.server('06/graceful-http', '--deadline-ms', '600000')
     const other = await kit.connect(brisk)
     await brisk.stop()
     await other.closed
@@ -201,7 +204,7 @@ describe.concurrent('06 graceful-http', () => {
   test('answers what has begun with Connection: close', async ({ kit }) => {
     const server = await kit.server('06/graceful-http', '--stop-after', '1')
     const peer = await kit.connect(server)
-    await peer.write(REQUEST(200))
+    await peer.write(request(200))
     await peer.end()
     expect(peer.received.toString()).toMatch(/^HTTP\/1\.1 200 OK\r\nConnection: close\r\n/)
     expect(peer.received.toString()).toContain('done 200')

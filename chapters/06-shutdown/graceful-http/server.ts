@@ -19,7 +19,7 @@ const options = readOptions({
     port: port(7066),
     'deadline-ms': { default: 5000, max: 600_000, help: 'how long running work may take' },
     'stop-after': { default: 0, help: 'SIGTERM to myself after N requests; 0: never' },
-    'end-silent': { default: false, help: 'also end connections that have never asked' },
+    'leave-silent': { default: false, help: 'leave connections that never asked to the deadline' },
   },
 })
 
@@ -64,7 +64,8 @@ function shutDown(): void {
       process.exit(0)
     })
   })
-  if (options['end-silent']) for (const socket of silent) socket.end()
+  // A browser opens a connection in advance, and asks later or never. Nothing is lost with it.
+  if (!options['leave-silent']) for (const socket of silent) socket.end()
   setTimeout(() => {
     server.getConnections((_, left) => console.log(`cut ${left} connections`))
     server.closeAllConnections()
