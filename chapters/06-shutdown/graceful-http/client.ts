@@ -1,7 +1,7 @@
 /**
  * Graceful shutdown of an HTTP server, seen on four connections: idle, silent, short and long work.
  *
- *   npm run 06:graceful-http:client     with npm run 06:graceful-http:server -- --stop-after 3 --leave-silent
+ *   npm run 06:graceful-http:client     with flags of the server: --stop-after 3
  */
 import { once } from 'node:events'
 import { Agent, get, type IncomingMessage } from 'node:http'
