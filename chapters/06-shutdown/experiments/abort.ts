@@ -45,7 +45,9 @@ export default experiment<Seen>({
     const { port } = server.address() as AddressInfo
     const pair = async () => {
       const client = connect({ port, host: '127.0.0.1' }).pause()
+      const connected = once(client, 'connect')
       const [accepted]: Socket[] = await once(server, 'connection')
+      await connected
       accepted!.on('error', () => {})
       const outcome = new Promise<string>(resolve => {
         client.once('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? ''))

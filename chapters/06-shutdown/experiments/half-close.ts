@@ -101,7 +101,7 @@ export default experiment<Seen>({
       await new Promise(resolve => setImmediate(resolve))
       const row = lab.table(port).find(({ remotePort }) => remotePort === port)
       const { writable, readyState } = accepted!
-      const closed = client.closed ? undefined : once(client, 'close')
+      const closed = new Promise(resolve => client.once('close', resolve))
       const written = await write(accepted!, 'still talking')
       accepted!.end()
       await closed

@@ -80,8 +80,10 @@ export default experiment<Seen>({
     await line.slow('1kbit', 2000, 100)
     socket.write('x') // takes what the line lets pass at once
     socket.end()
+    await once(socket, 'finish') // the FIN is in the queue of the router
     peer.tell('close', 'end')
-    const [a, b]: string[][] = [[], []]
+    const a: string[] = []
+    const b: string[] = []
     await lab.until(
       'both ends are in TIME-WAIT',
       () => {
