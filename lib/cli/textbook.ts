@@ -21,7 +21,7 @@ usage: npm run textbook               every claim, side by side
        npm run textbook -- --list     the claims that can be tested
 
   --slow    also those that take longer than 20 s
-  --json    results as JSON (npm run -s textbook -- --json)
+  --json    results (or, with --list, the claims) as JSON (npm run -s textbook -- --json)
   --record  write docs/textbook-vs-kernel.md from what was seen (needs all claims)
   --help
 
@@ -50,13 +50,21 @@ async function main(): Promise<number> {
   const chapters = new Set(ids.map(chapterOfId))
   for (const name of wish.names) {
     if (ids.includes(name) || chapters.has(chapterOfName(name))) continue
-    return refuse(`no claim ${JSON.stringify(name)}: did you mean ${closest(name, ids)}?`)
+    return refuse(noSuch(name, ids))
   }
   const wanted = (id: string) =>
     wish.names.length === 0 ||
     wish.names.some(name => name === id || chapterOfName(name) === chapterOfId(id))
   const named = all.filter(({ experiment }) => experiment.claims.some(({ id }) => wanted(id)))
   const style = { columns: terminalColumns(), color: wantsColor() }
+  if (wish.list && wish.json) {
+    const claims = claimsOf(named).filter(({ claim }) => wanted(claim.id))
+    const listed = claims.map(({ claim: { id, star, says, verdict, source } }) => {
+      return { id, star, claim: says, verdict, source }
+    })
+    console.log(JSON.stringify(listed, null, 2))
+    return 0
+  }
   if (wish.list) {
     console.log(renderClaims(named, style))
     return 0
@@ -130,6 +138,17 @@ function readArguments(args: string[]): Wish | 'help' | string {
   } catch (error) {
     return (error as Error).message.split('. ')[0]!
   }
+}
+
+function noSuch(name: string, ids: readonly string[]): string {
+  const chapter = chapterOfName(name)
+  if (chapter !== '') {
+    const known = [...new Set(ids.map(chapterOfId))].map(id => id.padStart(2, '0'))
+    return `chapter ${name} has no claims to test yet; there are ${known.join(', ')}`
+  }
+  const what = JSON.stringify(name)
+  if (!/^\d+\.\d+$/.test(name)) return `no claim ${what}: give a number like ${ids[0]}, or --list`
+  return `no claim ${what}: did you mean ${closest(name, ids)}?`
 }
 
 function refuse(why: string): number {

@@ -107,7 +107,12 @@ function readArguments(args: string[]): Wish | 'help' | { error: string } {
       const known = Object.values(LANE_NAMES).join(', ')
       return { error: `--lanes: no lane "${lanes.unknown}"; there are ${known}` }
     }
-    const format = values.format ?? ENDINGS[extname(out ?? '')] ?? 'text'
+    const ending = extname(out ?? '')
+    if (ending !== '' && values.format === undefined && !(ending in ENDINGS)) {
+      const known = Object.keys(ENDINGS).join(', ')
+      return { error: `--out: no format is known for "${ending}"; use ${known}, or say --format` }
+    }
+    const format = values.format ?? ENDINGS[ending] ?? 'text'
     if (!isOneOf(FORMATS, format)) {
       return { error: `--format: no format "${format}"; there are ${FORMATS.join(', ')}` }
     }

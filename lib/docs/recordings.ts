@@ -1,19 +1,21 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { type CatalogueChapter, type CatalogueEntry, entriesOf, ROOT } from '../catalogue/index.ts'
-import {
-  LANES,
-  type Lane,
-  type LaneStatus,
-  type Recording,
-  type TraceEvent,
-} from '../trace/recording.ts'
+import { lanesFor } from '../trace/lanes.ts'
+import type { Lane, LaneStatus, Recording, TraceEvent } from '../trace/recording.ts'
 import { renderSvg } from '../trace/render-svg.ts'
 import { traceExample } from '../trace/trace-example.ts'
 import { recordingOf, viewOf } from '../trace/view.ts'
 
 /** The examples whose run is kept beside the chapter, as JSON and as a picture. */
-export const RECORDED = ['01/tcp', '01/close-listener', '02/echo', '02/write-after-fin']
+export const RECORDED = [
+  '01/tcp',
+  '01/close-listener',
+  '02/echo',
+  '02/write-after-fin',
+  '03/echo',
+  '04/split-utf8',
+]
 
 /** Where an example's recording is kept, relative to the root: `…/recordings/echo`, no ending. */
 export function recordingPath({ chapter, example }: CatalogueEntry): string {
@@ -31,7 +33,7 @@ export function recordedEntries(chapters: readonly CatalogueChapter[]): Catalogu
  */
 export async function record(
   entry: CatalogueEntry,
-  lanes: readonly Lane[] = LANES,
+  lanes: readonly Lane[] = lanesFor(entry.example.transport),
 ): Promise<Recording> {
   const events: TraceEvent[] = []
   const statuses: Partial<Record<Lane, LaneStatus>> = {}

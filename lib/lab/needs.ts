@@ -59,8 +59,8 @@ export function missing(need: Need): string | undefined {
 function isRoot(): boolean {
   if (process.getuid?.() !== 0) return false
   try {
-    const [inside, outside] = readFileSync('/proc/self/uid_map', 'latin1').trim().split(/\s+/)
-    return inside === '0' && outside === '0'
+    const map = readFileSync('/proc/self/uid_map', 'latin1').trim().split(/\s+/)
+    return map.join(' ') === '0 0 4294967295'
   } catch {
     return true // no user namespaces here
   }

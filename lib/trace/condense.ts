@@ -12,7 +12,7 @@ const REFUSED = '→ false'
 const ALWAYS = new Set(['listening', 'error', 'destroy()', 'resetAndDestroy()'])
 /** After these, nothing more of their socket is to be counted. */
 const LAST: Record<Lane, ReadonlySet<string>> = {
-  js: new Set(['error', 'close', 'destroy()', 'resetAndDestroy()']),
+  js: new Set(['end', 'error', 'close', 'destroy()', 'resetAndDestroy()']),
   syscall: new Set(['shutdown', 'close']),
   state: new Set(),
   packet: new Set(['FIN', 'data+FIN', 'RST']),

@@ -89,7 +89,9 @@ function succeeded(event: SyscallEvent, { kind, listening }: Descriptor): string
         ? 'takes this address; the kernel picks a port'
         : 'takes this address'
     case 'listen':
-      return 'from now on the kernel answers handshakes by itself'
+      return kind === 'Unix'
+        ? 'from now on clients may connect to this path'
+        : 'from now on the kernel answers handshakes by itself'
     case 'accept':
     case 'accept4':
       return 'takes a finished connection off the queue'
@@ -102,7 +104,8 @@ function succeeded(event: SyscallEvent, { kind, listening }: Descriptor): string
           ? '"I have nothing more to send and want to read no more"'
           : '"I have nothing more to send"'
     case 'close':
-      return listening ? 'stops listening' : 'gives the descriptor back; the kernel finishes alone'
+      if (listening) return 'stops listening'
+      return `gives the descriptor back${kind === 'UDP' || kind === 'Unix' ? '' : '; the kernel finishes alone'}`
     case 'getsockname':
       return 'asks which address and port it has'
     case 'getpeername':

@@ -26,6 +26,8 @@ interface Direction {
   scale: number | undefined
   /** Since its last segment, the other direction has sent one. */
   heard: boolean
+  /** When its last segment was seen. */
+  lastNs: number
   /** A probe of the other direction waits for an answer. */
   probed: 'keepalive' | 'window' | undefined
 }
@@ -38,8 +40,12 @@ const silent = (): Direction => ({
   window: undefined,
   scale: undefined,
   heard: false,
+  lastNs: 0,
   probed: undefined,
 })
+
+/** tcp(7), TCP_KEEPIDLE: whole seconds. */
+const SHORTEST_KEEPALIVE_NS = 0.9e9
 
 const bytes = (count: number): string => `${count} byte${count === 1 ? '' : 's'}`
 const other = (end: End): End => (end === 'server' ? 'client' : 'server')
@@ -78,6 +84,7 @@ export class PacketExplainer {
     if (packet.window !== undefined) mine.window = packet.window
     mine.probed = undefined
     mine.heard = false
+    mine.lastNs = packet.tNs
     theirs.heard = true
     if (meaning.kind === 'probe') theirs.probed = theirs.window === 0 ? 'window' : 'keepalive'
     return meaning
@@ -162,7 +169,7 @@ class Segment {
     const full = window === 0 ? ['its own receive buffer is full (window 0)'] : []
     if (ack === undefined || this.#mine.ack === undefined) return full
     if (distance(ack, this.#mine.ack) <= 0) return full
-    return [this.#acksFin() ? 'has the FIN too' : `expects ${ack} next`, ...full]
+    return [this.#acksFin() ? 'acknowledges the FIN too' : `expects ${ack} next`, ...full]
   }
 
   #acksFin(): boolean {
@@ -179,7 +186,9 @@ class Segment {
     const { next, heard } = this.#mine
     if (next === undefined) return false
     if (seq === undefined) {
-      return !heard && ack === this.#mine.ack && window === this.#mine.window
+      if (ack !== this.#mine.ack || window !== this.#mine.window) return false
+      if (this.#theirs.window === 0) return true
+      return !heard && this.#packet.tNs - this.#mine.lastNs >= SHORTEST_KEEPALIVE_NS
     }
     return distance(seq, next) < 0 && seq === plus(this.#theirs.ack ?? seq, -1)
   }

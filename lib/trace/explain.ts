@@ -30,6 +30,12 @@ const EVENTS: Record<string, string> = {
   'resume()': 'read again',
 }
 
+const DATAGRAM_EVENTS: Record<string, string> = {
+  listening: 'bound to this address; whoever sends there is heard',
+  connect: 'nothing was sent; from now on only this peer is heard',
+  close: 'the socket is gone; nobody is told',
+}
+
 /**
  * Says of each event what it means to a learner, in `means`.
  *
@@ -54,7 +60,7 @@ export class Explainer {
         return this.#told(event, kind, this.#calls.explain(event), failed)
       }
       case 'state':
-        return this.#told(event, event.to, explainState(event.from, event.to))
+        return this.#told(event, event.to, explainState(event.from, event.to, event.sampled))
       case 'packet': {
         const { kind, words, notable } = this.#packets.explain(event)
         return this.#told(event, kind, words, notable)
@@ -70,7 +76,7 @@ export class Explainer {
 
   #variables(event: TcpEvent): Explained {
     if (event.kind === 'retransmit') {
-      const means = 'no acknowledgement came in time: the same bytes once more'
+      const means = 'the same bytes once more: they, or their acknowledgement, seem to be lost'
       return this.#told(event, 'retransmit', means, true)
     }
     const { local, remote, cwnd, sndUna, sndNxt, sndWnd } = event
@@ -79,7 +85,9 @@ export class Explainer {
     const flying =
       sndUna === undefined || sndNxt === undefined
         ? []
-        : [`${(sndNxt - sndUna + 2 ** 32) % 2 ** 32} bytes not acknowledged`]
+        : [
+            `before this segment counts: ${(sndNxt - sndUna + 2 ** 32) % 2 ** 32} bytes not acknowledged`,
+          ]
     const changed = before !== undefined && cwnd !== undefined && before !== cwnd
     const may = [
       ...(cwnd === undefined ? [] : [`${cwnd} segments${changed ? ` (was ${before})` : ''}`]),
@@ -90,7 +98,8 @@ export class Explainer {
   }
 }
 
-function wordsOf({ event = '', text }: JsEvent): string | undefined {
+function wordsOf({ event = '', text, transport }: JsEvent): string | undefined {
   if (event === 'end()' && text.includes('by Node')) return undefined
+  if (transport === 'udp') return DATAGRAM_EVENTS[event]
   return EVENTS[event]
 }

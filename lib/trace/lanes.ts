@@ -1,3 +1,4 @@
+import type { Example } from '../catalogue/types.ts'
 import { LANES, type Lane, type LaneStatus } from './recording.ts'
 
 /** What a lane is called on the command line and in what readers see. */
@@ -7,6 +8,12 @@ export const LANE_NAMES: Record<Lane, string> = {
   state: 'states',
   packet: 'packets',
   tcp: 'tcp',
+}
+
+/** The lanes that have something to show of an example. */
+export function lanesFor(transport: Example['transport']): readonly Lane[] {
+  if (transport === 'tcp') return LANES
+  return transport === 'udp' ? ['js', 'syscall', 'packet'] : ['js', 'syscall']
 }
 
 /** The lanes of `js,syscalls`, or the first name that is none. */
@@ -23,7 +30,11 @@ export function shortcomings(lanes: Partial<Record<Lane, LaneStatus>>): string[]
     const status = lanes[lane]
     if (status === 'sampled') {
       const name = LANE_NAMES[lane]
-      return [`${name} are sampled: short ones were not seen; all of them: sudo npm run trace`]
+      const cure =
+        process.getuid?.() === 0
+          ? 'tracefs, which has all of them, cannot be used here'
+          : 'all of them: sudo, and the same command'
+      return [`${name} are sampled: short ones were not seen; ${cure}`]
     }
     if (status === undefined || status === 'live') return []
     return [`no ${LANE_NAMES[lane]}: ${status.replace(/^missing: /, '')}`]

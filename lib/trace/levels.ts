@@ -1,4 +1,5 @@
 import type { CatalogueEntry } from '../catalogue/index.ts'
+import { lanesFor } from './lanes.ts'
 import { packetText } from './packet-text.ts'
 import type { TraceRecord } from './parse-tracefs.ts'
 import { Ports } from './ports.ts'
@@ -81,7 +82,7 @@ export class Levels {
     )
     if (trouble === undefined) return this.#options.onLane('state', 'live')
     try {
-      this.#sources.push(startSampling(step => this.#step(step)))
+      this.#sources.push(startSampling(step => this.#step(step, true)))
       this.#options.onLane('state', 'sampled')
     } catch {
       this.#options.onLane('state', `missing: ${trouble}`)
@@ -101,10 +102,11 @@ export class Levels {
 
   async #startPackets(): Promise<void> {
     if (this.#cannotHave('packet')) return
-    const { transport } = this.#entry.example
+    // A name server, for one, is asked over both.
+    const filter = this.#entry.example.transport === 'udp' ? 'udp or tcp' : 'tcp'
     const onPacket = (packet: TimedPacket) => this.#packet(packet)
     const trouble = await this.#startTracing(() =>
-      startTcpdump({ interface: 'lo', filter: transport, onPacket }),
+      startTcpdump({ interface: 'lo', filter, onPacket }),
     )
     this.#options.onLane('packet', trouble === undefined ? 'live' : `missing: ${trouble}`)
   }
@@ -112,7 +114,7 @@ export class Levels {
   /** Says so where the example has nothing for a lane to show. */
   #cannotHave(lane: 'state' | 'packet' | 'tcp'): boolean {
     const { transport } = this.#entry.example
-    if (transport === 'tcp' || (transport === 'udp' && lane === 'packet')) return false
+    if (lanesFor(transport).includes(lane)) return false
     const kind = transport === 'udp' ? 'UDP' : 'a Unix domain socket'
     const what = { state: 'no TCP states', packet: 'no packets', tcp: 'no TCP variables' }[lane]
     this.#options.onLane(lane, `missing: ${kind} has ${what}`)
@@ -131,8 +133,9 @@ export class Levels {
     }
   }
 
-  #step({ tNs, from, to, local, remote }: SampledStep): void {
-    const common = { tNs, lane: 'state' as const, from, to, local, remote }
+  #step({ tNs, from, to, local, remote }: SampledStep, sampled = false): void {
+    const how = sampled ? { sampled } : {}
+    const common = { tNs, lane: 'state' as const, from, to, local, remote, ...how }
     const withEnd = (end: End) => ({ ...common, end, text: `${from} → ${to}` })
     this.#push({ own: local, peers: remote, tNs, withEnd })
   }

@@ -253,7 +253,8 @@ function observeDatagramSockets(): void {
     const socket = self as dgram.Socket
     if (event === 'listening') {
       const { address, port } = socket.address()
-      record({ event, socket: number(self), text: `listening ${endpoint(address, port)}` })
+      const text = `listening ${endpoint(address, port)}`
+      record({ event, socket: number(self), transport: 'udp', text })
     } else if (event === 'message') {
       const data = argument as Buffer
       const { address, port } = info as dgram.RemoteInfo
@@ -261,8 +262,12 @@ function observeDatagramSockets(): void {
       record({ event, socket: number(self), bytes: data.length, text })
     } else if (event === 'error') {
       record({ event, socket: number(self), text: `error ${errorText(argument)}` })
-    } else if (event === 'connect' || event === 'close') {
-      record({ event, socket: number(self), text: event })
+    } else if (event === 'connect') {
+      const { address, port } = socket.remoteAddress()
+      const text = `connect ${endpoint(address, port)}`
+      record({ event, socket: number(self), transport: 'udp', text })
+    } else if (event === 'close') {
+      record({ event, socket: number(self), transport: 'udp', text: event })
     }
     return undefined
   })

@@ -25,6 +25,8 @@ export interface JsEvent extends Seen {
   event?: string
   /** Which socket of the program, counted from 1; missing for a server. */
   socket?: number
+  /** For a datagram socket, whose `listening` and `connect` mean something else than TCP's. */
+  transport?: 'udp'
   /** Number of bytes of a `data`, `message`, `write()`, `end()` or `send()`. */
   bytes?: number
 }
@@ -50,6 +52,8 @@ export interface StateEvent extends Seen {
   /** States under the names of RFC 9293: `SYN-SENT`, `CLOSE-WAIT` … */
   from: string
   to: string
+  /** Seen by looking again and again: there may have been other states in between. */
+  sampled?: true
   /** The socket's own address and its peer's: `127.0.0.1:7020`. */
   local: string
   remote: string

@@ -144,7 +144,8 @@ function restText(call: string, rest: readonly string[]): string[] {
       return [flagsText(fourth)].filter(text => !isNothing(text))
     case 'read':
     case 'write':
-      return [bufferText(second), third]
+      // A read that failed has an address there, and no bytes to show.
+      return [bufferText(second), third].filter(text => !text.startsWith('0x'))
     case 'recvfrom':
     case 'sendto':
       return [

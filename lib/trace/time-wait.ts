@@ -23,6 +23,8 @@ export class TimeWait<S extends Step> {
   readonly #waiting = new Map<string, S>()
   /** Sockets that have sent their FIN, by `local remote`. */
   readonly #finished = new Set<string>()
+  /** Sockets that are gone. */
+  readonly #closed = new Set<string>()
 
   constructor(stateOf: StateOf) {
     this.#stateOf = stateOf
@@ -32,9 +34,13 @@ export class TimeWait<S extends Step> {
   push(step: S): S[] {
     const { from, to, local, remote } = step
     const [own, peer] = [`${local} ${remote}`, `${remote} ${local}`]
-    if (to === 'SYN-SENT' || to === 'SYN-RECEIVED') this.#finished.delete(own)
+    if (to === 'SYN-SENT' || to === 'SYN-RECEIVED') {
+      this.#finished.delete(own)
+      this.#closed.delete(own)
+    }
     if (to === 'FIN-WAIT-1' || to === 'LAST-ACK') this.#finished.add(own)
     if (to !== 'CLOSED') return [step]
+    this.#closed.add(own)
 
     // The end of the peer: what it sent last has reached the one who waits for its FIN.
     const waiting = this.#waiting.get(peer)
@@ -46,12 +52,12 @@ export class TimeWait<S extends Step> {
     }
 
     if (from !== 'FIN-WAIT-2' && from !== 'CLOSING') return [...last, step]
-    const state = this.#stateOf(local, remote, step.tNs)
-    if (state === undefined) return [...last, step]
-    if (from === 'FIN-WAIT-2' && !this.#finished.has(peer)) {
+    // The peer is there and has not sent its FIN: the kernel goes on waiting for it.
+    if (from === 'FIN-WAIT-2' && !this.#finished.has(peer) && !this.#closed.has(peer)) {
       this.#waiting.set(own, step)
       return last
     }
-    return [...last, { ...step, to: state }]
+    const state = this.#stateOf(local, remote, step.tNs)
+    return [...last, state === undefined ? step : { ...step, to: state }]
   }
 }

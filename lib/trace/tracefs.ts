@@ -90,7 +90,8 @@ function reasonOf(said: string): string {
   if (/ENOENT|not found/.test(said)) {
     return `cannot use tracefs: ${said} (apt-get install util-linux mount)`
   }
-  if (/denied|not permitted/.test(said)) {
+  // The line of mount(8) that comes last says that the kernel may know more.
+  if (/denied|not permitted|dmesg/.test(said)) {
     return 'may not use tracefs: it needs root (sudo), in a container --privileged too'
   }
   if (/mount point|unknown filesystem/.test(said)) return 'needs a kernel with tracefs'

@@ -1,6 +1,8 @@
 import { randomBytes } from 'node:crypto'
+import { readdirSync, readlinkSync } from 'node:fs'
 import { describe, expect } from 'vitest'
-import { entries, type Kit, type Server, test } from '../support/kit.ts'
+import { entries, type Kit, onLinux, type Server, test } from '../support/kit.ts'
+import { memoryOf } from '../support/memory.ts'
 import type { Peer } from '../support/peer.ts'
 import { expectNoStack } from '../support/program.ts'
 
@@ -30,6 +32,67 @@ const abuses: Record<string, (kit: Kit, server: Server) => Promise<void>> = {
     await peer.write(randomBytes(10_000)).catch(() => {})
     reset(peer)
   },
+  async 'a frame that never ends'(kit, server) {
+    const peer = await kit.connect(server)
+    // As a length it promises 4 GiB, as text it is a line without an end.
+    for (let sent = 0; sent < 2 * MIB && !peer.socket.destroyed; sent += 65_536) {
+      const written = peer.write(Buffer.alloc(65_536, 0xff)).catch(() => {})
+      // A server that has stopped reading has its reason.
+      await Promise.race([written, new Promise(done => setTimeout(done, 100).unref())])
+    }
+    peer.socket.destroy()
+  },
+  async 'a client that asks and never reads'(kit, server) {
+    const peer = await kit.connect(server, { reading: false })
+    for (let sent = 0; sent < 8 * MIB && !peer.socket.destroyed; sent += 65_536) {
+      if (!peer.socket.write(QUESTIONS)) break
+    }
+    peer.socket.destroy()
+  },
+}
+
+/** Something that most servers take for many questions. */
+const QUESTIONS = Buffer.alloc(65_536, 'work 1\n')
+const MIB = 2 ** 20
+
+/** Masses of connections: they come once to each server, and all go in the end. */
+async function crowds(kit: Kit, server: Server, count: number): Promise<void> {
+  // Half of a connection each: the client has nothing to say, and leaves the rest to the server.
+  const halves = await Promise.all(Array.from({ length: count / 10 }, () => kit.connect(server)))
+  for (const { socket } of halves) socket.end()
+  const silent: Peer[] = []
+  // A Unix domain socket does not let clients wait when its queue is full: it refuses them.
+  while (silent.length < count) {
+    silent.push(
+      ...(await Promise.all(
+        Array.from({ length: Math.min(count, 100) }, () => kit.connect(server)),
+      )),
+    )
+  }
+  for (const [at, peer] of [...halves, ...silent].entries()) {
+    if (at % 2) peer.socket.destroy()
+    else reset(peer)
+  }
+  // A port scan knocks, and is gone before anybody can answer.
+  for (let knock = 0; knock < 50; knock++) reset(await kit.connect(server))
+}
+const CROWD = 1000
+/** Servers that take long over each connection, because that is what they show. */
+const slow: Record<string, number> = {
+  '01/three-sockets': 10, // looks through the kernel's whole table for each
+  '01/backlog': 10, // has a queue of 1: most clients have to ask again after a second
+}
+
+/** How many sockets a process holds, connected and listening. Linux only. */
+function socketsOf({ pid }: Server): number {
+  const folder = `/proc/${pid}/fd`
+  return readdirSync(folder).filter(fd => {
+    try {
+      return readlinkSync(`${folder}/${fd}`).startsWith('socket:')
+    } catch {
+      return false // closed since the folder was read
+    }
+  }).length
 }
 
 /** A Unix domain socket has no reset: closing it with unread input is as near as it gets. */
@@ -51,15 +114,23 @@ const servers = entries
   .map(({ id }) => id)
   .filter(id => id !== '02/echo-naive' && id !== '01/close-listener')
 
-describe.concurrent('abuse', () => {
+// Not all side by side: each of them opens 1000 connections.
+describe('abuse', () => {
   test.for(servers)(
-    '%s survives garbage, single bytes, vanishing and resets, and still serves',
+    '%s survives whatever strangers do, holds nothing of it, and still serves',
     async (id, { kit }) => {
       const server = await kit.server(id, ...(quick[id] ?? []))
       // In some examples the first connection is not like the others: be it first as well.
       for (const abuse of Object.values(abuses)) await abuse(kit, server)
-      await kit.connect(server)
+      await kit.connect(server).then(({ socket }) => socket.destroy())
       for (const abuse of Object.values(abuses)) await abuse(kit, server)
+      if (onLinux) {
+        const used = memoryOf(server.pid, 'VmRSS')
+        await crowds(kit, server, slow[id] ?? CROWD)
+        expect(memoryOf(server.pid, 'VmRSS') - used).toBeLessThan(50 * MIB)
+        // No event tells another process that a server has noticed.
+        await expect.poll(() => socketsOf(server), { timeout: 30_000 }).toBeLessThan(10)
+      }
       await serves[id]?.(kit, server)
       await kit.connect(server)
       expect(server.running, server.stderr).toBe(true)

@@ -116,6 +116,10 @@ describe('npm run trace', () => {
       '--lanes: no lane "packet"; there are js, syscalls, states, packets, tcp (see npm run trace -- --help)',
     ],
     [
+      ['02', '--out', 'x.png'],
+      '--out: no format is known for ".png"; use .txt, .json, .svg, .mmd, .mermaid, or say --format (see npm run trace -- --help)',
+    ],
+    [
       ['02', '--format', 'xml'],
       '--format: no format "xml"; there are text, json, svg, mermaid (see npm run trace -- --help)',
     ],

@@ -104,6 +104,13 @@ describe('npm run textbook', () => {
     expect(stderr).toMatch(/1\/2 [\d.]+: \w+ in \d+\.\d s/)
   })
 
+  test('--list --json lists the claims for programs', async () => {
+    const { stdout } = await textbook(['1.1', '--list', '--json'])
+    const [first] = JSON.parse(stdout)
+    expect(first).toMatchObject({ id: '1.1', star: true })
+    expect(Object.keys(first)).toEqual(['id', 'star', 'claim', 'verdict', 'source'])
+  })
+
   test('lists the claims, with what they need', async () => {
     const { stdout } = await textbook(['--list'])
     expect(stdout.split('\n')).toEqual([
@@ -118,7 +125,11 @@ describe('npm run textbook', () => {
 
   test.each([
     [['1.9'], 'no claim "1.9": did you mean 1.1? (see npm run textbook -- --help)'],
-    [['07'], 'no claim "07": did you mean 1.1? (see npm run textbook -- --help)'],
+    [['foo'], 'no claim "foo": give a number like 1.1, or --list (see npm run textbook -- --help)'],
+    [
+      ['77'],
+      'chapter 77 has no claims to test yet; there are 01, 02 (see npm run textbook -- --help)',
+    ],
     [['--verbose'], "Unknown option '--verbose' (see npm run textbook -- --help)"],
     [
       ['--record', '01'],

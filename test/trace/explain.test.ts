@@ -55,7 +55,7 @@ describe('Explainer says of a segment', () => {
         segment('client', 3, '[F.] seq 3001070230 ack 501'),
         segment('server', 4, '[P.] seq 501 ack 3001070231 len 6'),
       )[1],
-    ).toBe('data: 6 bytes, numbers 501 to 506; has the FIN too')
+    ).toBe('data: 6 bytes, numbers 501 to 506; acknowledges the FIN too')
   })
 
   test('that it was sent before: SYN, SYN+ACK, data and FIN', () => {
@@ -122,11 +122,30 @@ describe('Explainer says of a segment', () => {
     ['without it, as tcpdump shows it', '[.] ack 501'],
   ])('that it is a keepalive probe, %s, and its answer', (_how, notation) => {
     expect(
-      connected(segment('client', 3, notation), segment('server', 4, '[.] ack 3001070230')),
+      connected(segment('client', 1003, notation), segment('server', 1004, '[.] ack 3001070230')),
     ).toEqual([
       'keepalive probe: client asks whether server is still there',
       'ACK: server is still there',
     ])
+  })
+
+  test('that a probe of a closed window is one, also right after an answer and without its number', () => {
+    const full = { window: 0 }
+    const probe = (ms: number) => segment('client', ms, '[.] ack 501')
+    const answer = (ms: number) => segment('server', ms, '[.] ack 3001070236', full)
+    const data = segment('client', 3, '[P.] seq 3001070230 ack 501 len 6')
+    const told = connected(data, answer(4), probe(204), answer(205), probe(620), answer(621))
+    expect(told.slice(2)).toEqual([
+      'window probe: client asks whether there is room again',
+      'ACK: the room is now 0 bytes',
+      'window probe: client asks whether there is room again',
+      'ACK: the room is now 0 bytes',
+    ])
+  })
+
+  test('that an ACK which repeats itself at once is no keepalive probe', () => {
+    const ack = (ms: number) => segment('client', ms, '[.] ack 501')
+    expect(connected(ack(3), ack(4)).at(-1)).toBe('ACK: again, client still expects 501')
   })
 
   test('that an ACK says the same again, with SACK and without', () => {
@@ -258,6 +277,19 @@ test.each([
   expect(told([state('server', 0, from, to)])).toEqual([means])
 })
 
+test('Explainer does not say how a connection ended whose last steps nobody saw', () => {
+  const sampled = (from: string, to: string) => ({
+    ...state('server', 0, from, to),
+    sampled: true as const,
+  })
+  const unseen = 'gone when looked for again; the steps between were too short to be seen'
+  expect(told([sampled('CLOSE-WAIT', 'CLOSED'), sampled('ESTABLISHED', 'CLOSED')])).toEqual([
+    unseen,
+    unseen,
+  ])
+  expect(told([sampled('LISTEN', 'CLOSED')])).toEqual(['takes no more connections'])
+})
+
 test('Explainer says of the sender’s variables what is out and what may be, and when cwnd changed', () => {
   const variables = { sndUna: 4294967295, sndNxt: 5, cwnd: 10, sndWnd: 65536 }
   expect(
@@ -267,9 +299,9 @@ test('Explainer says of the sender’s variables what is out and what may be, an
       probe('client', 2, { kind: 'retransmit' }),
     ]),
   ).toEqual([
-    '6 bytes not acknowledged; may have out 10 segments, 65536 bytes',
-    '6 bytes not acknowledged; may have out 5 segments (was 10), 65536 bytes',
-    'no acknowledgement came in time: the same bytes once more',
+    'before this segment counts: 6 bytes not acknowledged; may have out 10 segments, 65536 bytes',
+    'before this segment counts: 6 bytes not acknowledged; may have out 5 segments (was 10), 65536 bytes',
+    'the same bytes once more: they, or their acknowledgement, seem to be lost',
   ])
 })
 

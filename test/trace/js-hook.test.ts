@@ -230,7 +230,8 @@ server.bind(0, '127.0.0.1', () => {
     'close',
   ])
   const client = textsOf(events, 2)
-  for (const text of ['connect', 'send(4 bytes "ping")', 'close']) expect(client).toContain(text)
+  for (const text of ['connect 127.0.0.1:PORT', 'send(4 bytes "ping")', 'close'])
+    expect(client).toContain(text)
   expect(client).toContain('message 4 bytes "pong" from 127.0.0.1:PORT')
   expect(events.find(({ event }) => event === 'message')).toMatchObject({ bytes: 4 })
 })

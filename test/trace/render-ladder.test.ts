@@ -34,7 +34,7 @@ describe('LadderTimeline shows what each end and each lane saw', () => {
       '      0.0  ›           │  listening 127.0.0.1:7020',
       '      1.3  │           ▸  connect(19, 127.0.0.1:7020) = EINPROGRESS: on its way; the answer comes',
       '           │           │    later',
-      '      1.3  │           ◆  CLOSED → SYN-SENT: I have asked for a connection and wait for the answer',
+      '      1.3  │           ◆  CLOSED → SYN-SENT: I ask for a connection and wait for the answer',
       '      1.4  │◂──────────│  SYN: client asks for a connection, sequence number 3001070229',
       '      1.5  │──────────▸│  SYN+ACK: server agrees, sequence number 1, expects 3001070230',
       '      2.0  ▸           │  shutdown(20, SHUT_WR) = 0: "I have nothing more to send"',
@@ -138,7 +138,9 @@ describe('LadderTimeline', () => {
     expect(timeline.header(lanes).split('\n')).toEqual([
       '● event or call of Node   › printed   ◆ TCP state',
       'no syscalls: strace is not installed; apt-get install strace',
-      'states are sampled: short ones were not seen; all of them: sudo npm run trace',
+      process.getuid?.() === 0
+        ? 'states are sampled: short ones were not seen; tracefs, which has all of them, cannot be used here'
+        : 'states are sampled: short ones were not seen; all of them: sudo, and the same command',
       '',
       '       ms  server      client',
     ])

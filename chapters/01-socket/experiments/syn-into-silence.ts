@@ -38,7 +38,7 @@ export default experiment<Seen>({
         'It does fail, but how long that takes is a kernel parameter: the SYN is repeated, at first every second, then at doubled intervals.',
       source: 'tcp(7), tcp_syn_retries; kernel documentation, tcp_syn_linear_timeouts',
       judge: ({ code, afterS, gaps, retries, linear, usual }) => {
-        const observed = `${code} after ${afterS.toFixed(1)} s, SYNs ${gaps.map(gap => gap.toFixed(0)).join(', ')} s apart; by default ${patience(usual)} s`
+        const observed = `${code} after ${afterS.toFixed(1)} s, ${gaps.length + 1} SYNs, with ${gaps.map(gap => gap.toFixed(0)).join(' and ')} s between; this kernel’s defaults make that ${patience(usual)} s`
         if (code !== 'ETIMEDOUT') return { verdict: 'wrong', observed }
         const expected = patience({ retries, linear })
         if (Math.abs(afterS - expected) > 1) return { verdict: 'unclear', observed }

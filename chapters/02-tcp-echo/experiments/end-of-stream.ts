@@ -32,7 +32,7 @@ export default experiment<Seen>({
       example: '02/echo',
       judge: ({ reader, sleeper }) => ({
         verdict: reader.event === 'end' && sleeper.events.length === 0 ? 'holds' : 'wrong',
-        observed: `reader: ${reader.bytes} bytes, then ${reader.event}; who does not read: ${sleeper.events.join(', ') || 'nothing'}, ${sleeper.state} with ${sleeper.waiting} in its queue`,
+        observed: `reader: ${reader.bytes} bytes, then ${reader.event}; who does not read: ${sleeper.events.join(', ') || 'nothing'}, ${sleeper.state} with ${sleeper.waiting} in its queue, the FIN counted as one`,
       }),
       altered: seen => ({ ...seen, reader: { event: 'close', bytes: 0 } }),
     },

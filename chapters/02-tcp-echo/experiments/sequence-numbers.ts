@@ -97,7 +97,7 @@ export default experiment<Seen>({
       says: 'In the example, the server sends up to 2300, then up to 2350, and the last acknowledgment is 2351.',
       verdict: 'wrong',
       truth:
-        'All three are one too low: the SYN of the server took 300, so its data begins at 301, its FIN is 2351, and the last acknowledgment 2352.',
+        'The bytes do end at 2300 and at 2350: they begin at 301, because the SYN of the server took 300. But then its FIN takes 2351, so the last acknowledgment is one more than the notes say: 2352.',
       source: 'RFC 9293 section 3.4',
       judge: ({ segments }) => {
         const ends = data(segments, 'server').map(({ seq = 0, len }) => seq + len)

@@ -55,6 +55,7 @@ const server = createServer({ pauseOnConnect: true, noDelay: true }, socket => {
     })
     socket.resume()
   } else {
+    patient?.destroy() // one at a time: a paused socket does not notice that its peer has left
     patient = socket
     console.log(`accepted ${peer}`)
     socket.on('close', () => {

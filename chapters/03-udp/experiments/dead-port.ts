@@ -1,0 +1,119 @@
+/** Which errors, and whose datagrams, reach a UDP socket that is connected, and one that is not. */
+import { createSocket, type Socket } from 'node:dgram'
+import { once } from 'node:events'
+import { changes } from '../../../lib/lab/counters.ts'
+import { experiment } from '../../../lib/textbook/experiment.ts'
+
+interface Seen {
+  /** Of the unconnected socket: sends without an error, answers of ICMP that came in, its errors. */
+  open: { sends: number; refusals: number; errors: number }
+  /** Of the connected one: what the callback of its send said, then what came. */
+  connected: { callback: string; error: string; syscall: string }
+  /** Texts that each has heard when its peer and a stranger wrote to it. */
+  heard: { open: string[]; connected: string[] }
+}
+
+export default experiment<Seen>({
+  title: 'datagrams to a dead port, and from a stranger, with and without connect',
+  needs: ['namespace'],
+  claims: [
+    {
+      id: '3.11',
+      star: true,
+      says: 'Nobody listens at a port: an unconnected socket hears nothing, a connected one ECONNREFUSED.',
+      verdict: 'holds',
+      truth:
+        'And it hears it late, after the send has succeeded. To an unconnected socket the kernel could not say which of its sends was refused, so it says nothing.',
+      source: 'udp(7), ECONNREFUSED; RFC 1122 section 4.1.3.3',
+      example: '03/connected',
+      judge: ({ open, connected }) => {
+        const observed = `not connected: ${open.sends} sends, ${open.refusals} refusals came in, ${open.errors} errors; connected: send ${connected.callback}, then ${connected.error} in ${connected.syscall}`
+        if (open.refusals === 0) return { verdict: 'unclear', observed }
+        const only = open.errors === 0 && connected.error === 'ECONNREFUSED'
+        return { verdict: only ? 'holds' : 'wrong', observed }
+      },
+      altered: seen => ({ ...seen, open: { ...seen.open, errors: 3 } }),
+    },
+    {
+      id: '3.12',
+      star: false,
+      says: 'A UDP socket that is connected hears nobody but its peer.',
+      verdict: 'holds',
+      truth: 'connect() sends nothing. It notes the peer for send(), and filters what comes in.',
+      source: 'connect(2); udp(7)',
+      example: '03/connected',
+      judge: ({ heard }) => ({
+        verdict: heard.connected.includes('stranger') ? 'wrong' : 'holds',
+        observed: `not connected: heard ${heard.open.join(', ')}; connected: heard ${heard.connected.join(', ')}`,
+      }),
+      altered: seen => ({ ...seen, heard: { ...seen.heard, connected: ['stranger', 'peer'] } }),
+    },
+  ],
+
+  async run(lab, observe) {
+    const bind = async (): Promise<Socket> => {
+      const socket = createSocket('udp4').bind(0, '127.0.0.1')
+      await once(socket, 'listening')
+      return socket
+    }
+    const send = (from: Socket, text: string, ...to: [port: number, host: string] | []) =>
+      new Promise<string>(done => {
+        const told = (error: Error | null) => done((error as NodeJS.ErrnoException)?.code ?? 'ok')
+        if (to.length === 0) from.send(text, told)
+        else from.send(text, ...to, told)
+      })
+    const gone = await bind()
+    const dead = gone.address().port
+    gone.close()
+    await once(gone, 'close')
+
+    const open = await bind()
+    let errors = 0
+    open.on('error', () => errors++)
+    const before = lab.counters()
+    let sends = 0
+    for (let i = 0; i < 3; i++) if ((await send(open, '?', dead, '127.0.0.1')) === 'ok') sends++
+    const refusals = changes(before, lab.counters())['Icmp.InDestUnreachs'] ?? 0
+    observe(`not connected: ${sends} sends without an error; ${refusals} ICMP messages came in`)
+
+    const asking = createSocket('udp4')
+    asking.connect(dead, '127.0.0.1')
+    await once(asking, 'connect')
+    const failure = once(asking, 'error') as Promise<[NodeJS.ErrnoException]>
+    const callback = await send(asking, '?')
+    const [{ code = '', syscall = '' }] = await failure
+    observe(`connected: send ${callback}, then error ${code} in ${syscall}`)
+
+    const [peer, stranger, connected] = [await bind(), await bind(), createSocket('udp4')]
+    connected.connect(peer.address().port, '127.0.0.1')
+    await once(connected, 'connect')
+    const listen = async (socket: Socket): Promise<string[]> => {
+      const texts: string[] = []
+      const end = new Promise<void>(resolve =>
+        socket.on('message', text => {
+          texts.push(text.toString())
+          if (texts.at(-1) === 'peer') resolve()
+        }),
+      )
+      for (const [from, text] of [
+        [stranger, 'stranger'],
+        [peer, 'peer'],
+      ] as const) {
+        await send(from, text, socket.address().port, '127.0.0.1')
+      }
+      await end
+      return texts
+    }
+    // Had there been an error for the open socket, it would have come before these messages.
+    const heard = { open: await listen(open), connected: await listen(connected) }
+    observe(
+      `heard: not connected ${heard.open.join(', ')}; connected ${heard.connected.join(', ')}`,
+    )
+    for (const socket of [open, asking, peer, stranger, connected]) socket.close()
+    return {
+      open: { sends, refusals, errors },
+      connected: { callback, error: code, syscall },
+      heard,
+    }
+  },
+})

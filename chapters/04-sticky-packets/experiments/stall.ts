@@ -1,0 +1,94 @@
+/** What a request costs that is written in two pieces, and how the cost goes away. */
+import { once } from 'node:events'
+import { connect, type Socket } from 'node:net'
+import { setImmediate } from 'node:timers/promises'
+import { changes } from '../../../lib/lab/counters.ts'
+import { monotonicMs } from '../../../lib/lab/lab.ts'
+import type { PeerProgram } from '../../../lib/lab/peer-process.ts'
+import { experiment } from '../../../lib/textbook/experiment.ts'
+
+interface Seen {
+  /** Milliseconds from the first write to the answer: medians. */
+  nagle: number
+  noDelay: number
+  corked: number
+  /** ACKs that the kernel sent late while Nagle’s algorithm was on. */
+  delayedAcks: number
+  rounds: number
+}
+
+const ROUNDS = 25
+const [HEAD, BODY] = [Buffer.from('head'), Buffer.from('body')]
+
+const server: PeerProgram<object> = async wire => {
+  const { createServer } = await import('node:net')
+  createServer({ noDelay: true }, socket => {
+    let bytes = 0
+    socket.on('error', () => {})
+    socket.on('data', chunk => {
+      bytes += chunk.length
+      for (; bytes >= 8; bytes -= 8) socket.write('answer')
+    })
+  }).listen(0, '127.0.0.1', function (this: import('node:net').Server) {
+    const address = this.address()
+    wire.send('listening', typeof address === 'object' && address?.port)
+  })
+}
+
+export default experiment<Seen>({
+  title: '25 requests of two writes each, with Nagle, with noDelay, and corked',
+  needs: ['namespace'],
+  claims: [
+    {
+      id: '4.4',
+      star: true,
+      says: 'Nagle’s algorithm and delayed ACKs together cost about 40 ms for each request of two writes.',
+      verdict: 'holds',
+      truth:
+        'The sender holds the second piece back until the first is acknowledged; the receiver holds the ACK back because it hopes for an answer to send it with. noDelay ends it, and so does one write in place of two.',
+      source: 'RFC 9293 sections 3.7.4 and 3.8.6.3; RFC 1122 section 4.2.3.4',
+      example: '04/nagle',
+      judge: ({ nagle, noDelay, corked, delayedAcks, rounds }) => {
+        const observed = `median of ${rounds}: ${nagle.toFixed(1)} ms with Nagle, ${noDelay.toFixed(2)} with noDelay, ${corked.toFixed(2)} corked; ${delayedAcks} delayed ACKs`
+        const stalls = nagle > 30 && nagle > 10 * noDelay && nagle > 10 * corked
+        return { verdict: stalls && delayedAcks >= rounds / 2 ? 'holds' : 'wrong', observed }
+      },
+      altered: seen => ({ ...seen, nagle: seen.noDelay }),
+    },
+  ],
+
+  async run(lab, observe) {
+    const peer = lab.start(server, {})
+    const port = (await peer.message('listening')).value as number
+    const median = async (what: string, prepare: (socket: Socket) => void, corked = false) => {
+      const socket = connect(port, '127.0.0.1')
+      await once(socket, 'connect')
+      prepare(socket)
+      const times: number[] = []
+      for (let round = 0; round < ROUNDS; round++) {
+        const start = monotonicMs()
+        const answer = once(socket, 'data')
+        if (corked) socket.cork()
+        socket.write(HEAD)
+        await setImmediate()
+        socket.write(BODY)
+        if (corked) socket.uncork()
+        await answer
+        times.push(monotonicMs() - start)
+      }
+      socket.destroy()
+      const middle = times.toSorted((a, b) => a - b)[Math.floor(ROUNDS / 2)]!
+      observe(
+        `${what}: median ${middle.toFixed(2)} ms, the longest ${Math.max(...times).toFixed(2)}`,
+      )
+      return middle
+    }
+    const before = lab.counters()
+    const nagle = await median('two writes with Nagle', () => {})
+    const delayedAcks = changes(before, lab.counters())['TcpExt.DelayedACKs'] ?? 0
+    observe(`the kernel counted ${delayedAcks} delayed ACKs`)
+    const noDelay = await median('with noDelay', socket => socket.setNoDelay())
+    const corked = await median('corked', () => {}, true)
+    return { nagle, noDelay, corked, delayedAcks, rounds: ROUNDS }
+  },
+})
