@@ -16,12 +16,16 @@ const command = 'npm run 06:close-wait:server'
 const options = readOptions({
   command,
   does: 'Answers lines. Forgets to close, until the line "cure" comes; "count" counts (Linux).',
-  flags: { host, port: port(7064) },
+  flags: {
+    host,
+    port: port(7064),
+    cured: { default: false, help: 'close from the beginning' },
+  },
 })
 
 // #region server
 const open = new Set<Socket>()
-let cured = false
+let { cured } = options
 
 // With allowHalfOpen, closing our side is our own duty.
 const server = createServer({ allowHalfOpen: true }, async socket => {

@@ -29,8 +29,8 @@ interface Conversation {
   peer: string
   taken: number
   answered: number
-  /** Says goodbye and sends our FIN, when nothing is left to answer. */
-  leaveIfIdle: () => void
+  /** Says goodbye and sends our FIN, unless an answer is still owed. */
+  leave: () => Promise<void>
 }
 const open = new Map<Socket, Conversation>()
 let stopping = false
@@ -40,42 +40,37 @@ const server = createServer({ allowHalfOpen: true }, async socket => {
   const peer = endpoint(socket.remoteAddress, socket.remotePort)
   console.log(`accepted ${peer}`)
   const { frames, send, end } = framed(socket, lines({ maxLineBytes: 100 }))
-  const conversation: Conversation = { peer, taken: 0, answered: 0, leaveIfIdle }
+  const conversation: Conversation = { peer, taken: 0, answered: 0, leave }
   open.set(socket, conversation)
   socket.on('close', () => {
     open.delete(socket)
     console.log(`closed ${peer} ${conversation.answered} of ${conversation.taken} answered`)
   })
-  const lost = (error: SocketError) => {
-    if (!socket.destroyed || error.code === 'ECONNRESET')
-      console.error(`error ${peer} ${error.code}`)
-    socket.destroy()
+
+  async function leave(): Promise<void> {
+    if (conversation.answered < conversation.taken) return // the loop below comes here again
+    if (stopping && !socket.writableEnded) await send(`bye ${conversation.taken}`)
+    await end()
   }
-  let ended = false
-  function leaveIfIdle(): void {
-    const { taken, answered } = conversation
-    if (answered < taken || !(ended || stopping) || !socket.writable) return
-    if (stopping) send(`bye ${taken}`).catch(lost)
-    end().catch(lost)
-  }
+
   try {
+    // One request at a time: TCP's flow control holds back who asks faster (chapter 02).
     for await (const line of frames) {
       if (stopping) continue // not taken: `bye` tells the client so, and it can ask elsewhere
       conversation.taken++
       const ms = Math.min(60_000, Number(/^work (\d+)$/.exec(line)?.[1] ?? 0))
-      delay(ms, undefined, { ref: false })
-        .then(() => (socket.writable ? send(`done ${ms}`) : undefined))
-        .then(() => {
-          conversation.answered++
-          leaveIfIdle()
-        })
-        .catch(lost)
       if (++requests === options['stop-after']) process.kill(process.pid, 'SIGTERM')
+      await delay(ms, undefined, { ref: false })
+      await send(`done ${ms}`)
+      conversation.answered++
+      if (stopping) await leave()
     }
-    ended = true
-    leaveIfIdle()
+    await leave()
   } catch (error) {
-    lost(error as SocketError)
+    const { code } = error as SocketError
+    // PREMATURE_CLOSE: we have cut it ourselves, below.
+    if (code !== 'ERR_STREAM_PREMATURE_CLOSE') console.error(`error ${peer} ${code}`)
+    socket.destroy()
   }
 })
 
@@ -90,7 +85,8 @@ function shutDown(): void {
       process.exit(0)
     })
   })
-  for (const { leaveIfIdle } of open.values()) leaveIfIdle()
+  // What goes wrong with one of them, its own loop tells.
+  for (const { leave } of open.values()) leave().catch(() => {})
   setTimeout(() => {
     for (const [socket, { peer, taken, answered }] of open) {
       const why = answered < taken ? `${taken - answered} answers missing` : 'the peer stays open'
