@@ -29,37 +29,41 @@ const silent = connect(options.port, options.host) // as browsers do, to have on
 await once(silent, 'connect').catch(error =>
   exitCannotConnect(error, where, 'npm run 06:graceful-http:server'),
 )
-await ask('idle', 0) // its connection is kept for a next request
+silent.on('error', () => {}).resume()
+const idle = await ask(0) // its connection is kept for a next request
 const startMs = performance.now()
-tellEnd('silent', silent.resume())
-await Promise.all([
-  ask('long', options['long-ms']),
-  ask('short', options['short-ms']).then(refused), // by then the listener has closed
-])
+const long = ask(options['long-ms'])
+const short = ask(options['short-ms'])
+const late = short.then(connectLate) // the server has long stopped to listen
+const ends = { silent: closed(silent), idle: idle.closed }
+console.log(`idle:   ${idle.said}; ${await ends.idle}`)
+console.log(`short:  ${(await short).said}; ${await (await short).closed}`)
+console.log(`late:   ${await late}`)
+console.log(`silent: ${await ends.silent}`)
+console.log(`long:   ${(await long).said}; ${await (await long).closed}`)
 // #endregion client
 
 /** Asks on a connection of its own, which the agent would keep. */
-async function ask(name: string, ms: number): Promise<void> {
-  const agent = new Agent({ keepAlive: true })
-  const request = get({ ...options, agent, path: `/work/${ms}` })
-  request.on('socket', socket => tellEnd(name, socket))
+async function ask(ms: number): Promise<{ said: string; closed: Promise<string> }> {
+  const request = get({ ...options, agent: new Agent({ keepAlive: true }), path: `/work/${ms}` })
+  request.on('error', () => {})
+  const [socket]: Socket[] = await once(request, 'socket')
+  const end = { closed: closed(socket!) }
   try {
     const [response]: IncomingMessage[] = await once(request, 'response')
-    const answer = (await text(response!)).trimEnd()
-    console.log(`${name.padEnd(6)} "${answer}", Connection: ${response!.headers.connection}`)
+    const said = (await text(response!)).trimEnd()
+    return { said: `"${said}", Connection: ${response!.headers.connection}`, ...end }
   } catch (error) {
-    console.log(`${name.padEnd(6)} no answer: ${(error as SocketError).code}`)
+    return { said: `no answer, ${(error as SocketError).code}`, ...end }
   }
 }
 
-function tellEnd(name: string, socket: Socket): void {
-  socket.on('error', () => {}) // the request tells of it
-  socket.on('close', () => {
-    console.log(`${name.padEnd(6)} closed after ${Math.round(performance.now() - startMs)} ms`)
-  })
+async function closed(socket: Socket): Promise<string> {
+  await new Promise(resolve => socket.once('close', resolve))
+  return `closed after ${Math.round(performance.now() - startMs)} ms`
 }
 
-async function refused(): Promise<void> {
+async function connectLate(): Promise<string> {
   const [error]: SocketError[] = await once(connect(options.port, options.host), 'error')
-  console.log(`late   cannot connect: ${error?.code}`)
+  return `cannot connect: ${error?.code}`
 }

@@ -25,39 +25,39 @@ const where = endpoint(options.host, options.port)
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(0))
 
 // #region client
-const idle = await open('idle')
-const stubborn = await open('stubborn', { allowHalfOpen: true }) // never calls end()
-const short = await open('short')
-const long = await open('long')
+const idle = await open()
+const stubborn = await open({ allowHalfOpen: true }) // never calls end()
+const short = await open()
+const long = await open()
 await stubborn.ask(0)
 await long.ask(options['long-ms'])
 await short.ask(options['short-ms'])
 
-await idle.over
+console.log(`idle:     ${await idle.over}`)
 const [error]: SocketError[] = await once(connect(options.port, options.host), 'error')
-console.log(`late     cannot connect: ${error?.code}`)
-await Promise.all([short.over, long.over])
-process.exit(0) // or the stubborn one would keep us here
+console.log(`late:     cannot connect: ${error?.code}`)
+console.log(`short:    ${await short.over}`)
+console.log(`stubborn: ${await stubborn.over}, and does not close`)
+console.log(`long:     ${await long.over}`)
+process.exit(0) // the stubborn one would keep us here
 // #endregion client
 
-async function open(name: string, { allowHalfOpen = false } = {}) {
+async function open({ allowHalfOpen = false } = {}) {
   const socket = connect({ port: options.port, host: options.host, allowHalfOpen })
   await once(socket, 'connect').catch(error =>
     exitCannotConnect(error, where, 'npm run 06:graceful-tcp:server'),
   )
   const { frames, send } = framed(socket, lines())
-  const label = name.padEnd(8)
-  const listen = async () => {
-    let goodbye = false
+  const listen = async (): Promise<string> => {
+    const seen: string[] = []
     try {
-      for await (const line of frames) {
-        console.log(`${label} got "${line}"`)
-        if (line.startsWith('bye ')) goodbye = true
-      }
-      console.log(`${label} ended ${goodbye ? 'after bye' : 'without bye: the rest was not done'}`)
+      for await (const line of frames) seen.push(`"${line}"`)
+      // An end without a goodbye is no end of the conversation: something was cut off.
+      seen.push(seen.at(-1)?.startsWith('"bye ') ? 'end' : 'end without bye')
     } catch (error) {
-      console.log(`${label} lost: ${(error as SocketError).code}`)
+      seen.push(`${(error as SocketError).code}`)
     }
+    return seen.join(', ')
   }
   return { over: listen(), ask: (ms: number) => send(`work ${ms}`) }
 }
