@@ -34,6 +34,7 @@ const server = createServer({ allowHalfOpen: true }, async socket => {
   socket.on('error', ({ code }: SocketError) => console.error(`error ${peer} ${code}`))
   socket.on('close', () => open.delete(socket) && console.log(`closed ${peer} ${open.size} open`))
 
+  // #region answer
   const { frames, send } = framed(socket, lines({ maxLineBytes: 100 }))
   try {
     for await (const line of frames) {
@@ -44,6 +45,7 @@ const server = createServer({ allowHalfOpen: true }, async socket => {
   } catch {
     socket.destroy()
   }
+  // #endregion answer
 })
 
 /** Whose peer has ended, and who has nothing more to say: for them end() is overdue. */

@@ -23,11 +23,13 @@ const options = readOptions({
 let control: Socket | undefined
 let patient: Socket | undefined
 
+// #region ways
 const ways = new Map<string, (socket: Socket) => void>([
   ['end', socket => socket.end()],
   ['destroy', socket => socket.destroy()],
   ['resetAndDestroy', socket => socket.resetAndDestroy()],
 ])
+// #endregion ways
 
 // pauseOnConnect: nothing is read before somebody asks for it, so it stays in the kernel.
 const server = createServer({ pauseOnConnect: true, noDelay: true }, socket => {

@@ -51,6 +51,7 @@ server.on('connection', socket => {
   })
 })
 
+// #region shutdown
 function shutDown(): void {
   if (stopping) return
   stopping = true
@@ -72,6 +73,7 @@ function shutDown(): void {
   }, options['deadline-ms'])
 }
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, shutDown)
+// #endregion shutdown
 // #endregion server
 
 server.on('error', error => exitCannotListen(error, endpoint(options.host, options.port), command))

@@ -47,11 +47,13 @@ const server = createServer({ allowHalfOpen: true }, async socket => {
     console.log(`closed ${peer} ${conversation.answered} of ${conversation.taken} answered`)
   })
 
+  // #region leave
   async function leave(): Promise<void> {
     if (conversation.answered < conversation.taken) return // the loop below comes here again
     if (stopping && !socket.writableEnded) await send(`bye ${conversation.taken}`)
     await end()
   }
+  // #endregion leave
 
   try {
     // One request at a time: TCP's flow control holds back who asks faster (chapter 02).

@@ -43,6 +43,7 @@ const server = createServer({ allowHalfOpen: true }, socket => {
   })
 })
 
+// #region share
 async function share(socket: Socket, way: 'close' | 'shutdown', peer: string): Promise<void> {
   // The fourth entry becomes descriptor 3: from here on, two processes own the same socket.
   const child = spawn(process.execPath, ['-e', CHILD], {
@@ -64,6 +65,7 @@ async function share(socket: Socket, way: 'close' | 'shutdown', peer: string): P
   await once(child, 'exit') // the last reference goes with it
   console.log(`exit ${peer} of the child`)
 }
+// #endregion share
 // #endregion server
 
 server.on('error', error => exitCannotListen(error, endpoint(options.host, options.port), command))
