@@ -26,7 +26,7 @@ const options = readOptions({
 // #region server
 let stopping = false
 let requests = 0
-/** Connections that have not asked anything yet. For close() these are not idle. */
+/** Connections that have not asked anything yet. Before Node 26, close() does not end these. */
 const silent = new Set<Socket>()
 
 const server = createServer((request, response) => {
