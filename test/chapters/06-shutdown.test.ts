@@ -255,6 +255,7 @@ describe.concurrent('06 graceful-tcp', () => {
     await peer.end()
     expect(peer.received.toString()).toBe('done 0\ndone 700\nbye 2\n')
     expect(await server.ended).toMatchObject({ code: 0, stderr: '' })
+    expect(server.lines).toContainEqual(expect.stringMatching(/^closed .* 2 of 2 answered$/))
   })
 
   test('answers everything to a client that half-closes, one after the other', async ({ kit }) => {
