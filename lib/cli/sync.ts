@@ -15,6 +15,8 @@ import {
   recordingPath,
   writeIfNew,
 } from '../docs/recordings.ts'
+import { renderStateDiagram } from '../docs/state-diagram.ts'
+import { DIAGRAM, readWitnesses } from '../docs/state-machine.ts'
 import type { TraceEvent } from '../trace/recording.ts'
 
 const chapters = await loadChapters()
@@ -46,6 +48,7 @@ function syncPictures(): void {
     const recording = readRecording(recordingPath(entry))
     if (recording && writeIfNew(name, pictureOf(recording))) console.log(`wrote ${name}`)
   }
+  if (writeIfNew(DIAGRAM, renderStateDiagram(readWitnesses()))) console.log(`wrote ${DIAGRAM}`)
 }
 
 async function syncDocument(name: string): Promise<void> {

@@ -12,6 +12,7 @@ import { loadExperiments } from '../textbook/load.ts'
 import type { TraceEvent } from '../trace/recording.ts'
 import { TextTimeline } from '../trace/render-text.ts'
 import { runSession, sessionLacks, sessionNeeds, sessionShape } from './session.ts'
+import { transitionTable } from './state-machine.ts'
 
 /**
  * Parts of a Markdown file that are generated. Each stands between a comment that says what it is
@@ -23,6 +24,7 @@ import { runSession, sessionLacks, sessionNeeds, sessionShape } from './session.
  *     <!-- session: tcpdump -->                                     a tool watching 02/echo, by hand
  *     <!-- table: chapters -->                                      the catalogue
  *     <!-- table: examples 02 -->                                   one chapter's examples
+ *     <!-- table: transitions -->                                   the steps of the state machine
  *     <!-- table: claims 02 -->                                     what textbooks say, and the kernel
  *     …
  *     <!-- end -->
@@ -69,6 +71,7 @@ export async function renderEmbed(embed: Embed, sources: EmbedSources): Promise<
       return fenced('ts', sourceRegion(embed.what))
     case 'table':
       if (name === 'chapters') return chapterTable(sources.chapters)
+      if (name === 'transitions') return transitionTable(sources.chapters)
       if (name === 'claims')
         return `\n${claimTable(await loadExperiments(), readRecorded(), end ?? '')}\n\n`
       return exampleTable(sources.chapters, end ?? '')

@@ -1,0 +1,53 @@
+import { execFileSync } from 'node:child_process'
+import { describe, expect, test } from 'vitest'
+import { claimsOf, loadExperiments } from '../../lib/textbook/load.ts'
+import { entries, has, test as kitTest, onLinux } from '../support/kit.ts'
+import { documents } from './documents.ts'
+
+const { text } = documents.find(({ name }) => name === 'docs/troubleshooting.md')!
+const parts = text.split(/^### /m).slice(1)
+
+describe('docs/troubleshooting.md', () => {
+  test.each(parts.map(part => [part.split('\n')[0]!, part]))(
+    '%s: has cause, confirmation, cure, and an example that exists',
+    async (_title, part) => {
+      for (const field of ['Cause', 'Confirm', 'Cure', 'See']) {
+        expect(part).toContain(`- **${field}**: `)
+      }
+      const see = part.slice(part.indexOf('- **See**'))
+      const named = [...see.matchAll(/`(\d\d\/[\w-]+)`/g)].map(([, id]) => id)
+      for (const id of named) expect(entries.map(entry => entry.id)).toContain(id)
+      const claims = [...see.matchAll(/textbook -- (\d+\.\d+)/g)].map(([, id]) => id)
+      const known = claimsOf(await loadExperiments()).map(({ claim }) => claim.id)
+      for (const id of claims) expect(known).toContain(id)
+      expect(named.length + claims.length, 'an example or a claim').toBeGreaterThan(0)
+    },
+  )
+
+  test.skipIf(!has('ss') || !onLinux)('its ss commands are understood by ss (needs ss)', () => {
+    const commands = [...text.matchAll(/`(ss -[^`|]+?)(?: \|[^`]*)?`/g)].map(([, one]) => one!)
+    expect(commands.length).toBeGreaterThan(8)
+    for (const command of new Set(commands)) {
+      const real = command.replace('PORT', '7020')
+      expect(() => execFileSync('sh', ['-c', real], { stdio: 'pipe' }), real).not.toThrow()
+    }
+  })
+
+  kitTest.skipIf(!onLinux)(
+    'EMFILE: a server without descriptors accepts, closes, and says nothing (needs Linux)',
+    async ({ kit }) => {
+      const source = `
+        const server = require('node:net').createServer(() => console.log('accepted'))
+        server.on('error', error => console.log('error', error.code))
+        server.listen(0, '127.0.0.1', () => console.log('listening', server.address().port))`
+      const shell = 'ulimit -n 40; exec "$0" -e "$1"'
+      const server = kit.program('sh', ['-c', shell, process.execPath, source])
+      const port = Number((await server.line(/^listening /)).split(' ')[1])
+      const peers = await Promise.all(Array.from({ length: 40 }, () => kit.connect(port)))
+      await Promise.any(peers.map(peer => peer.closed))
+      expect(server.lines.filter(line => line === 'accepted').length).toBeLessThan(40)
+      expect(server.lines.filter(line => line.startsWith('error'))).toEqual([])
+      expect(server.running).toBe(true)
+    },
+  )
+})
