@@ -85,11 +85,11 @@ describe.skipIf(!onLinux).concurrent('06 states (needs Linux)', () => {
     const server = await kit.server('06/time-wait')
     const { stdout } = await kit.client('06/time-wait', server).ended
     const [client, ofServer, again, busy] = linesOf(stdout)
-    expect(client).toMatch(/^the client closed first: TIME-WAIT is at the client, port \d+$/)
+    expect(client).toMatch(/^the client closed first: the client is in TIME-WAIT, port \d+$/)
     expect(ofServer).toBe(
-      `the server closed first: TIME-WAIT is at the server, port ${server.port}`,
+      `the server closed first: the server is in TIME-WAIT, port ${server.port}`,
     )
-    expect(again).toMatch(/^port \d+: 1 in TIME-WAIT, listens again at once: ok$/)
+    expect(again).toMatch(/^port \d+: 1 in TIME-WAIT, listens again: ok$/)
     expect(busy).toMatch(/^port \d+: somebody still listens there: EADDRINUSE$/)
   })
 

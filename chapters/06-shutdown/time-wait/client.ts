@@ -39,7 +39,7 @@ for (const first of ['client', 'server']) {
     ),
   )
   const side = row.localPort === options.port ? 'server' : 'client'
-  console.log(`the ${first} closed first: TIME-WAIT is at the ${side}, port ${row.localPort}`)
+  console.log(`the ${first} closed first: the ${side} is in TIME-WAIT, port ${row.localPort}`)
 }
 // #endregion who
 
@@ -53,7 +53,7 @@ old.close()
 await once(old, 'close')
 const waiting = readTcpTable().filter(row => row.localPort === own && row.state === 'TIME-WAIT')
 const again = await listen(own)
-console.log(`port ${own}: ${waiting.length} in TIME-WAIT, listens again at once: ok`)
+console.log(`port ${own}: ${waiting.length} in TIME-WAIT, listens again: ok`)
 await listen(own).catch(({ code }: SocketError) =>
   console.log(`port ${own}: somebody still listens there: ${code}`),
 )
