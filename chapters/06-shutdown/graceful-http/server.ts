@@ -58,21 +58,17 @@ function shutDown(): void {
   console.log(`stopping ${silent.size} silent, deadline ${options['deadline-ms']} ms`)
   // No new connections; those that are idle between two requests are closed. The callback comes
   // when all others are gone as well: that is what hangs.
-  server.close(() => {
-    // The last socket's own `close` comes right after this.
-    setImmediate(() => {
-      console.log('stopped')
-      process.exit(0)
-    })
-  })
+  server.close(() => clearTimeout(deadline))
   // A browser opens a connection in advance, and asks later or never. Nothing is lost with it.
   if (!options['leave-silent']) for (const socket of silent) socket.end()
-  setTimeout(() => {
+  const deadline = setTimeout(() => {
     server.getConnections((_, left) => console.log(`cut ${left} connections`))
     server.closeAllConnections()
   }, options['deadline-ms'])
 }
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, shutDown)
+// No process.exit(): the process ends when nothing is left, so that nothing is cut by accident.
+process.once('beforeExit', () => console.log('stopped'))
 // #endregion shutdown
 // #endregion server
 

@@ -81,15 +81,10 @@ function shutDown(): void {
   stopping = true
   console.log(`stopping ${open.size} connections, deadline ${options['deadline-ms']} ms`)
   // close() waits for every connection to be closed on both sides: by us, and by the client.
-  server.close(() => {
-    setImmediate(() => {
-      console.log('stopped')
-      process.exit(0)
-    })
-  })
+  server.close(() => clearTimeout(deadline))
   // What goes wrong with one of them, its own loop tells.
   for (const { leave } of open.values()) leave().catch(() => {})
-  setTimeout(() => {
+  const deadline = setTimeout(() => {
     for (const [socket, { peer, taken, answered }] of open) {
       const why = answered < taken ? `${taken - answered} answers missing` : 'the peer stays open'
       console.log(`cut ${peer} ${why}`)
@@ -98,6 +93,8 @@ function shutDown(): void {
   }, options['deadline-ms'])
 }
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, shutDown)
+// No process.exit(): the process ends when nothing is left, so that nothing is cut by accident.
+process.once('beforeExit', () => console.log('stopped'))
 // #endregion server
 
 server.on('error', error => exitCannotListen(error, endpoint(options.host, options.port), command))
