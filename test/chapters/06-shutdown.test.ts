@@ -73,9 +73,9 @@ describe.skipIf(!onLinux).concurrent('06 states (needs Linux)', () => {
     const server = await kit.server('06/four-or-three')
     const { stdout } = await kit.client('06/four-or-three', server).ended
     expect(linesOf(stdout)).toEqual([
-      'at once: we are in TIME-WAIT, the server’s socket is gone',
       'later: we are in FIN-WAIT-2, the server in CLOSE-WAIT',
       'later: we are in TIME-WAIT, the server’s socket is gone',
+      'at once: we are in TIME-WAIT, the server’s socket is gone',
     ])
   })
 

@@ -21,26 +21,37 @@ const where = endpoint(options.host, options.port)
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(0))
 
 // #region client
-for (const when of ['at once', 'later']) {
-  const socket = connect(options.port, options.host)
+const later = await open()
+later.socket.end('later\n')
+// The server's ACK has come, its FIN has not: no event says so, only the kernel's table.
+await until('our FIN is acknowledged', () => later.states()[0] === 'FIN-WAIT-2')
+console.log(`later: we are in FIN-WAIT-2, the server in ${later.states()[1]}`)
+
+const atOnce = await open() // for the server it is now later
+await later.closed('later')
+atOnce.socket.end('at once\n')
+await atOnce.closed('at once')
+// #endregion client
+
+async function open() {
+  const socket = connect(options.port, options.host).resume()
   await once(socket, 'connect').catch(error =>
     exitCannotConnect(error, where, 'npm run 06:four-or-three:server'),
   )
   socket.on('error', error => exitLost(error, where))
-  socket.resume()
-  const { localPort: ours, remotePort: theirs } = socket
-  const state = (local?: number, remote?: number) =>
-    readTcpTable().find(row => row.localPort === local && row.remotePort === remote)?.state
-
   const ended = once(socket, 'end')
-  socket.end(`${when}\n`)
-  if (when === 'later') {
-    // The server's ACK has come, its FIN has not: no event says so, only the kernel's table.
-    await until('our FIN is acknowledged', () => state(ours, theirs) === 'FIN-WAIT-2')
-    console.log(`${when}: we are in FIN-WAIT-2, the server in ${state(theirs, ours)}`)
+  const { localPort: ours, remotePort: theirs } = socket
+  /** Our state, and the server's. */
+  const states = () => {
+    const rows = readTcpTable()
+    const state = (local?: number, remote?: number) =>
+      rows.find(row => row.localPort === local && row.remotePort === remote)?.state ?? 'gone'
+    return [state(ours, theirs), state(theirs, ours)] as const
   }
-  await ended
-  await until('the server has our last ACK', () => state(theirs, ours) === undefined)
-  console.log(`${when}: we are in ${state(ours, theirs)}, the server’s socket is gone`)
+  const closed = async (name: string) => {
+    await ended
+    await until('the server has our last ACK', () => states()[1] === 'gone')
+    console.log(`${name}: we are in ${states()[0]}, the server’s socket is gone`)
+  }
+  return { socket, states, closed }
 }
-// #endregion client

@@ -4,8 +4,8 @@
  *   npm run 06:four-or-three:server     in one terminal
  *   npm run 06:four-or-three:client     in another
  */
+import { once } from 'node:events'
 import { type AddressInfo, createServer } from 'node:net'
-import { setTimeout as delay } from 'node:timers/promises'
 import { lines } from '../../../lib/framing/lines.ts'
 import { readFrames } from '../../../lib/framing/stream.ts'
 import { endpoint } from '../../../lib/program/endpoint.ts'
@@ -15,12 +15,8 @@ import { host, port, readOptions } from '../../../lib/program/options.ts'
 const command = 'npm run 06:four-or-three:server'
 const options = readOptions({
   command,
-  does: 'Answers the client’s FIN with its own: at once, or after a while.',
-  flags: {
-    host,
-    port: port(7061),
-    'later-ms': { default: 500, max: 60_000, help: 'how long "later" is' },
-  },
+  does: 'Answers the FIN of a client with its own: at once, or later, when the next client comes.',
+  flags: { host, port: port(7061) },
 })
 
 // #region server
@@ -34,7 +30,7 @@ const server = createServer({ allowHalfOpen: true }, async socket => {
     for await (const line of readFrames(socket, lines({ maxLineBytes: 100 }))) when = line
     // The client's FIN has been read. The kernel acknowledges it within some 40 ms. If our FIN goes
     // out before, it takes the ACK along; if not, the ACK travels alone, and the FIN follows later.
-    if (when === 'later') await delay(options['later-ms'])
+    if (when === 'later') await once(server, 'connection')
     socket.end()
   } catch {
     socket.destroy()
