@@ -42,6 +42,7 @@ function answerAs(socket: Socket, name: string): void {
   socket.on('message', (_question, { address, port }) => {
     const peer = endpoint(address, port)
     console.log(`asked ${peer} ${name}`)
+    if (port === 0) return // a sender without a port wants no answer: see `echo`
     // The answer goes to one address again: the one that asked.
     socket.send(name, port, address, error => {
       if (error) console.error(`error ${peer} ${(error as SocketError).code}`)
