@@ -16,6 +16,8 @@ export const RECORDED = [
   '03/echo',
   '04/split-utf8',
   '05/tcp-keepalive',
+  '06/half-close',
+  '06/four-or-three',
 ]
 
 /** Where an example's recording is kept, relative to the root: `…/recordings/echo`, no ending. */
