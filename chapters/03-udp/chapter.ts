@@ -47,7 +47,7 @@ export default {
     },
     {
       name: 'one-to-many',
-      shows: 'One datagram heard by three: broadcast, which needs leave, and multicast.',
+      shows: 'One datagram heard by three: broadcast, which needs permission, and multicast.',
       transport: 'udp',
       port: 7035,
       needs: 'linux',

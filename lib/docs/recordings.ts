@@ -15,6 +15,9 @@ export const RECORDED = [
   '02/write-after-fin',
   '03/echo',
   '04/split-utf8',
+  '05/tcp-keepalive',
+  '06/half-close',
+  '06/four-or-three',
 ]
 
 /** Where an example's recording is kept, relative to the root: `…/recordings/echo`, no ending. */

@@ -81,6 +81,15 @@ const SESSIONS: Record<string, Session> = {
       return at.shown(`sudo ${command}`, await output)
     },
   },
+  // Cuts a line in a network of its own: the echo server has no part in it.
+  vanish: {
+    tools: ['ip'],
+    root: true,
+    run: async at => {
+      const client = 'node --import tsx chapters/05-keepalive/tcp-keepalive/client.ts'
+      return at.shown('npm run -s 05:client -- --vanish', await at.shell(`${client} --vanish`))
+    },
+  },
   tracefs: {
     tools: [],
     root: true,

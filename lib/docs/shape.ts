@@ -18,8 +18,9 @@ import { Connections, type SocketEvent } from '../trace/sockets.ts'
  * - how many RSTs come in a row: a closed socket answers each segment, late ACKs included;
  * - FIN-WAIT-2 and CLOSING: whether the peer's ACK comes before its FIN or with it;
  * - calls that found nothing (EAGAIN), and those that only ask for an address: how often Node tries
- *   is its own affair, and differs from version to version; and the read that returns 0, which
- *   libuv saves when the hang-up comes along with the last bytes.
+ *   is its own affair, and differs from version to version; the read that returns 0, which
+ *   libuv saves when the hang-up comes along with the last bytes; and options that the kernel
+ *   refuses: newer versions do not ask for them (chapter 05).
  */
 export function shapeOf(
   events: readonly TraceEvent[],
@@ -83,6 +84,7 @@ const ASKING = new Set(['getsockname', 'getpeername', 'ioctl', 'fcntl'])
 
 function callOf({ call, error, result = 0 }: SyscallEvent): string | undefined {
   if (ASKING.has(call) || error === 'EAGAIN' || error === 'EINTR') return undefined
+  if (call === 'setsockopt' && error === 'EINVAL') return undefined
   if (error !== undefined) return `${call} ${error}`
   const moved = /^(read|write|recv|send)/.exec(call)?.[1]
   if (moved === undefined) return call

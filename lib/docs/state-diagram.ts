@@ -173,7 +173,7 @@ export function renderStateDiagram(witnesses: Witnesses | undefined): string {
 <text class="muted small" x="16" y="46">what makes the step / what is sent · dashed: not seen</text>
 ${arrows.join('\n')}
 ${boxes.join('\n')}
-<text class="muted small" x="${WIDTH / 2}" y="${HEIGHT - 22}" text-anchor="middle">A RST leads from every state but LISTEN to CLOSED, at once.</text>
+<text class="muted small" x="${WIDTH / 2}" y="${HEIGHT - 22}" text-anchor="middle">A RST ends a connection at once, whatever state it is in.</text>
 </svg>
 `
 }

@@ -40,8 +40,7 @@ export const TRANSITIONS: readonly Transition[] = [
   step('SYN-SENT', 'CLOSED', 'RST, close(), or nobody answers'),
   step('SYN-RECEIVED', 'ESTABLISHED', 'ACK'),
   step('SYN-RECEIVED', 'FIN-WAIT-1', 'close()', 'FIN', {
-    never:
-      'a program gets the socket when the handshake is over; only one that asks itself could close so early',
+    never: 'a program gets the socket when the handshake is over, and cannot close it before',
   }),
   step('SYN-RECEIVED', 'LISTEN', 'RST', 'nothing', {
     never: 'the socket that listens has never left LISTEN; the request of the SYN is forgotten',
@@ -60,9 +59,16 @@ export const TRANSITIONS: readonly Transition[] = [
   step('TIME-WAIT', 'CLOSED', 'a minute has passed'),
   step('SYN-RECEIVED', 'CLOSED', 'RST', 'nothing', {
     kind: 'reset',
-    never: 'until the handshake is over there is no socket, only a note in the one that listens',
+    never:
+      'a server has no socket until the handshake is over, only a note in the one that listens',
   }),
-  step('ESTABLISHED', 'CLOSED', 'RST, or close() with unread input', 'RST, for the latter', reset),
+  step(
+    'ESTABLISHED',
+    'CLOSED',
+    'RST, resetAndDestroy(), close() with unread input, or nobody answers',
+    'RST, where it was ours',
+    reset,
+  ),
   step('FIN-WAIT-1', 'CLOSED', 'RST', 'nothing', reset),
   step('FIN-WAIT-2', 'CLOSED', 'RST', 'nothing', reset),
   step('CLOSE-WAIT', 'CLOSED', 'RST, or close() with unread input', 'RST, for the latter', reset),

@@ -59,6 +59,12 @@ export function exitUnanswered(where: string, timeoutMs: number, serverCommand: 
   process.exit(1)
 }
 
+/** Says in one line that another program answers there, and ends the program with exit code 1. */
+export function exitUnknown(where: string, serverCommand: string): never {
+  console.error(`whoever answers at ${where} is not the server of this example (${serverCommand})`)
+  process.exit(1)
+}
+
 function exitWith(error: SocketError, what: string, cures: Record<string, string>): never {
   const code = error.code ?? error.name
   const cure = cures[code]

@@ -79,6 +79,26 @@ describe('DNS message', () => {
     expect(() => decodeMessage(Buffer.from(hex!, 'hex'))).toThrow(DnsFormatError)
   })
 
+  /** A record whose data is a chain of references, and one whose name begins at its end. */
+  const chained = (references: number): Buffer => {
+    const links = references - 1
+    const head = Buffer.from('123480000000000200000000', 'hex')
+    const first = Buffer.from('00' + '00100001' + '00000000' + '0000', 'hex')
+    first.writeUInt16BE(1 + 2 * links, 9)
+    const data = Buffer.alloc(1 + 2 * links) // the name that ends the chain is at 23
+    for (let n = 0; n < links; n++)
+      data.writeUInt16BE(0xc000 | (n === 0 ? 23 : 22 + 2 * n), 1 + 2 * n)
+    const last = Buffer.from('0000' + '00100001' + '00000000' + '0000', 'hex')
+    last.writeUInt16BE(0xc000 | (22 + 2 * links))
+    return Buffer.concat([head, first, data, last])
+  }
+
+  test('follows 127 references, and not one more: each would cost time', () => {
+    expect(decodeMessage(chained(127)).answers).toHaveLength(2)
+    expect(() => decodeMessage(chained(128))).toThrow(DnsFormatError)
+    expect(() => decodeMessage(chained(8000))).toThrow(DnsFormatError)
+  })
+
   test('refuses every message that is cut anywhere', () => {
     const whole = encodeMessage(query('www.kit.test', TYPES.A, edns(1232)))
     for (let end = 0; end < whole.length; end++) {
@@ -127,6 +147,30 @@ describe.concurrent('03 dns', () => {
     const answer = decodeMessage(await peer.ask(unreadable, server.port))
     expect(answer).toMatchObject({ id: 0x4242, response: true, rcode: RCODES.indexOf('FORMERR') })
     expect(peer.received).toHaveLength(1)
+  })
+
+  test('says BADVERS to a version of EDNS that it does not know (RFC 6891 §6.1.3)', async ({
+    kit,
+  }) => {
+    const server = await kit.server('03/dns')
+    const opt = { name: '', type: TYPES.OPT, class: 1232, ttl: 1 << 16, data: new Uint8Array() }
+    const version1 = query('www.kit.test', TYPES.A, { additionals: [opt] })
+    const answer = await ask(kit, server, version1)
+    expect(answer).toMatchObject({ rcode: 0, answers: [] })
+    expect(answer.additionals).toMatchObject([{ type: TYPES.OPT, ttl: 1 << 24 }])
+  })
+
+  test('knows no name with a dot inside a label', async ({ kit }) => {
+    const server = await kit.server('03/dns')
+    const label = Buffer.concat([
+      Buffer.of(7),
+      Buffer.from('www.kit'),
+      Buffer.of(4),
+      Buffer.from('test'),
+    ])
+    const head = Buffer.from('123400000001000000000000', 'hex')
+    const bytes = Buffer.concat([head, label, Buffer.from('0000010001', 'hex')])
+    expect((await ask(kit, server, bytes)).rcode).toBe(RCODES.indexOf('FORMERR'))
   })
 
   test('sets TC where the answer is longer than the client takes', async ({ kit }) => {
@@ -212,6 +256,10 @@ describe.concurrent('03 dns', () => {
   test.for([
     [['--name', 'a', '--type', 'MX'], '--type needs one of A, NS, CNAME, SOA, TXT, AAAA, OPT'],
     [['--name', 'a'.repeat(64)], '--name needs a domain name, got "aaaa'],
+    [
+      ['--name', 'żółw.kit.test'],
+      '--name needs a domain name, got "żółw.kit.test": names are ASCII',
+    ],
   ] as const)('client refuses %s in one line', async ([args, complaint], { kit }) => {
     const exit = await kit.client('03/dns', 1, { args: [...args] }).ended
     expect(exit).toMatchObject({ code: 2, stdout: '' })

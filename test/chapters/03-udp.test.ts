@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { describe, expect } from 'vitest'
-import { entries, type Kit, onLinux, test } from '../support/kit.ts'
+import { entries, has, type Kit, onLinux, test } from '../support/kit.ts'
 import { expectNoStack } from '../support/program.ts'
 
 const linesOf = (text: string) => text.trimEnd().split('\n')
@@ -72,7 +72,7 @@ describe.concurrent('03 loss', () => {
     const exit = await kit.client('03/loss', server, { args }).ended
     expect(exit).toMatchObject({ code: 0, stderr: '' })
     const numbers =
-      /(\d+) errors\n.*received (\d+), (\d+) are.*\n.*dropped (\S+): \S+ \S+ and (\S+)/
+      /(\d+) errors\n.*received (\d+), (\d+) are.*\n.*dropped (\d+): \d+ datagrams, and questions: (\d+)/
     const [errors, received, missing, dropped, questions] = numbers
       .exec(exit.stdout)!
       .slice(1)
@@ -178,11 +178,33 @@ const serves: Record<string, [question: string | Buffer, answer: RegExp]> = {
   '03/dns': [Buffer.from('686900000001000000000000' + '0000010001', 'hex'), /^hi/],
 }
 
+/** Sends one datagram without a source port, which RFC 768 allows: with a raw socket, as root. */
+const WITHOUT_PORT = `
+import socket, struct, sys
+data = b"hello"
+header = struct.pack(">HHHH", 0, int(sys.argv[1]), 8 + len(data), 0)
+raw = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_UDP)
+raw.sendto(header + data, ("127.0.0.1", 0))
+`
+const canForge = onLinux && process.getuid?.() === 0 && has('python3')
+
 const servers = entries.filter(
   ({ example }) => example.transport === 'udp' && (example.needs !== 'linux' || onLinux),
 )
 
 describe.concurrent('abuse over UDP', () => {
+  test.skipIf(!canForge).for(servers.map(({ id }) => id))(
+    '%s survives a datagram without a source port (needs root, python3)',
+    async (id, { kit }) => {
+      const server = await kit.server(id)
+      const args = ['-c', WITHOUT_PORT, String(server.port)]
+      expect(await kit.program('python3', args).ended).toMatchObject({ code: 0, stderr: '' })
+      const friend = await kit.datagrams()
+      await friend.insist(serves[id]![0], server.port, serves[id]![1])
+      expectNoStack((await server.stop()).stderr)
+    },
+  )
+
   test.for(servers.map(({ id }) => id))(
     '%s survives garbage, floods and senders that are gone, and still serves',
     async (id, { kit }) => {

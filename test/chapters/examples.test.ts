@@ -4,7 +4,13 @@ import { entries, onLinux, type Server, test } from '../support/kit.ts'
 import { expectNoStack } from '../support/program.ts'
 
 /** Examples whose server ends by itself: it is what they show. */
-const endsItself = ['01/close-listener', '02/echo-naive', '02/graceful']
+const endsItself = [
+  '01/close-listener',
+  '02/echo-naive',
+  '02/graceful',
+  '06/graceful-http',
+  '06/graceful-tcp',
+]
 
 const runnable = entries.filter(({ example }) => example.needs !== 'linux' || onLinux)
 

@@ -95,6 +95,16 @@ describe('commands in documents', () => {
       continue
     }
 
+    if (/^ss /.test(command)) {
+      const lacks = spawnSync('ss', ['-V']).status !== 0
+      test.skipIf(lacks)(`${title} (needs ss)`, async () => {
+        const { exitCode, stdout } = await execa(command, { shell: true, reject: false })
+        expect(exitCode).toBe(0)
+        expect(stdout).toMatch(/Local Address:Port/)
+      })
+      continue
+    }
+
     const foreign = /^(dig|nc|curl) .*?\b(7\d{3})\b/.exec(command)
     if (foreign) {
       const [, tool = '', port = ''] = foreign

@@ -51,9 +51,9 @@ export class Server extends Program {
   /** What its first line says: `127.0.0.1:40001`, or a path. */
   where = ''
 
-  constructor(entry: CatalogueEntry, args: readonly string[]) {
+  constructor(entry: CatalogueEntry, args: readonly string[], node: readonly string[] = []) {
     const [file, ...words] = commandOf(scriptName(entry, 'server'))
-    super(file, [...words, ...args])
+    super(file, [...node, ...words, ...args])
     this.entry = entry
   }
 
@@ -125,11 +125,16 @@ export class Kit {
   }
 
   /** Starts an example's server on a free port and waits until it listens. */
-  async server(id: string, ...args: string[]): Promise<Server> {
+  server(id: string, ...args: string[]): Promise<Server> {
+    return this.serverWith([], id, ...args)
+  }
+
+  /** The same with options for Node itself. */
+  async serverWith(node: readonly string[], id: string, ...args: string[]): Promise<Server> {
     const entry = entryOf(id)
     const unix = entry.example.transport === 'unix'
     const where = unix ? ['--path', join(this.folder(), 'test.sock')] : ['--port', '0']
-    const server = new Server(entry, [...where, ...args])
+    const server = new Server(entry, [...where, ...args], node)
     this.#programs.push(server)
     const line = await server.line(/^listening /)
     server.where = line.slice('listening '.length)

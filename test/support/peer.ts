@@ -94,8 +94,11 @@ export async function pour(socket: Socket, bytes: number): Promise<void> {
  *
  * No event says "and now nothing moves any more": it is polled for, ten looks without progress.
  */
-export async function flood(socket: Socket, limit: number): Promise<number> {
-  const chunk = Buffer.alloc(65536, 'x')
+export async function flood(
+  socket: Socket,
+  limit: number,
+  chunk: Uint8Array = Buffer.alloc(65536, 'x'),
+): Promise<number> {
   let written = 0
   while (written < limit) {
     written += chunk.length

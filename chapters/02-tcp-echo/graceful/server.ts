@@ -26,6 +26,7 @@ const options = readOptions({
 const open = new Map<Socket, number>()
 let stopping = false
 let requests = 0
+const MAX_AT_ONCE = 1000
 
 const server = createServer({ allowHalfOpen: true }, socket => {
   const peer = endpoint(socket.remoteAddress, socket.remotePort)
@@ -39,6 +40,12 @@ const server = createServer({ allowHalfOpen: true }, socket => {
   const endIfIdle = () => {
     if ((ended || stopping) && open.get(socket) === 0) socket.end()
   }
+  // Who asks faster than we work, or than they read our answers, is not read for a while.
+  const holdBack = () => {
+    const busy = (open.get(socket) ?? 0) >= MAX_AT_ONCE || socket.writableNeedDrain
+    if (busy) socket.pause()
+    else socket.resume()
+  }
   socket.setEncoding('utf8')
   socket.on('data', text => {
     if (stopping) return // asked too late: whatever is begun now may be cut
@@ -49,13 +56,16 @@ const server = createServer({ allowHalfOpen: true }, socket => {
       open.set(socket, (open.get(socket) ?? 0) + 1)
       setTimeout(() => {
         if (socket.destroyed) return
-        socket.write(`done ${ms}\n`) // ignores false: `echo` and `chat` show what to do
+        socket.write(`done ${ms}\n`)
         open.set(socket, (open.get(socket) ?? 1) - 1)
+        holdBack()
         endIfIdle()
       }, ms).unref()
       if (++requests === options['stop-after']) process.kill(process.pid, 'SIGTERM')
     }
+    holdBack()
   })
+  socket.on('drain', holdBack)
   socket.on('end', () => {
     ended = true
     endIfIdle()

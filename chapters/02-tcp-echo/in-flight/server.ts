@@ -46,9 +46,10 @@ const server = createServer({ pauseOnConnect: true, noDelay: true }, socket => {
   if (control === undefined) {
     control = socket
     socket.on('data', command => {
-      if (!patient) return
+      const act = commands.get(command.toString())
+      if (!patient || !act) return
       console.log(`told ${peer} ${command}`)
-      commands.get(command.toString())?.(patient)
+      act(patient)
     })
     socket.on('close', () => {
       control = undefined

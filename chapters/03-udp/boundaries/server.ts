@@ -24,6 +24,7 @@ let messages = 0
 socket.on('message', (message, { address, port }) => {
   const peer = endpoint(address, port)
   console.log(`received ${peer} ${message.length} bytes`)
+  if (port === 0) return // a sender without a port wants no answer: see `echo`
   const answer = `message ${++messages}: ${message.length} bytes`
   socket.send(answer, port, address, error => {
     if (error) console.error(`error ${peer} ${(error as SocketError).code}`)

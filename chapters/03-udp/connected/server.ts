@@ -26,6 +26,7 @@ stranger.bind(0, options.host)
 socket.on('message', (_message, { address, port }) => {
   const peer = endpoint(address, port)
   console.log(`received ${peer}`)
+  if (port === 0) return // a sender without a port wants no answer: see `echo`
   const complain = (error: SocketError | null) => {
     if (error) console.error(`error ${peer} ${error.code}`)
   }

@@ -159,6 +159,9 @@ if (options.name === '') {
   const type = Object.entries(TYPES).find(([name]) => name === options.type.toUpperCase())?.[1]
   if (type === undefined) wrongUse(`--type needs one of ${types}, got "${options.type}"`)
   try {
+    if (!/^[\x21-\x7e]+$/.test(options.name)) {
+      throw new DnsFormatError('names are ASCII; others are written as xn--… (Punycode)')
+    }
     encodeName(options.name)
   } catch (error) {
     if (!(error instanceof DnsFormatError)) throw error

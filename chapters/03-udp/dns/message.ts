@@ -51,6 +51,8 @@ export class DnsFormatError extends Error {}
 
 const MAX_NAME_BYTES = 255
 const MAX_LABEL_BYTES = 63
+/** So many references a name may go through: more than it can have labels. */
+const MAX_REFERENCES = 127
 
 /** @throws {DnsFormatError} for a name with a label of more than 63 bytes, or of over 255 in all. */
 export function encodeName(name: string): Buffer {
@@ -191,6 +193,7 @@ class Reader {
   name(): string {
     const labels: string[] = []
     let bytes = 1
+    let references = 0
     let back: number | undefined
     for (let start = this.#at; ; ) {
       const [length = 0] = this.take(1)
@@ -200,6 +203,8 @@ class Reader {
         back ??= this.#at
         // Only to an earlier place: so there is no way round in a circle.
         if (target >= start) throw new DnsFormatError('a name refers to itself')
+        // Thousands of records, each with thousands of references, would keep us busy for seconds.
+        if (++references > MAX_REFERENCES) throw new DnsFormatError('a name refers on and on')
         start = target
         this.#at = target
         continue
@@ -207,7 +212,10 @@ class Reader {
       bytes += length + 1
       if (length > MAX_LABEL_BYTES) throw new DnsFormatError('a label of an unknown kind')
       if (bytes > MAX_NAME_BYTES) throw new DnsFormatError(`a name of over ${MAX_NAME_BYTES} bytes`)
-      labels.push(this.take(length).toString('latin1'))
+      const label = this.take(length).toString('latin1')
+      // A label may have any byte in it (RFC 2181 §11). This server knows none with a dot.
+      if (label.includes('.')) throw new DnsFormatError('a label with a dot in it')
+      labels.push(label)
     }
     if (back !== undefined) this.#at = back
     return labels.join('.')

@@ -28,7 +28,10 @@ const options = readOptions({
 })
 
 // #region server
-/** What every receiver takes over UDP (RFC 1035 §4.2.1), and what we send at most (RFC 9715). */
+/**
+ * What every receiver takes over UDP (RFC 1035 §4.2.1), and what we send at most: with the headers of
+ * IPv6 and UDP that makes 1280 bytes, which every link carries.
+ */
 const [SMALLEST, LARGEST] = [512, 1232]
 
 /** The answer as bytes; undefined for what must not be answered. */
@@ -39,7 +42,13 @@ function answer(bytes: Uint8Array, peer: string, overTcp: boolean): Uint8Array |
   const reply = answerTo(query)
   const opt = query.additionals.find(({ type }) => type === TYPES.OPT)
   // EDNS: in this record, the class is the size of datagram that the client takes (RFC 6891 §6.1.2).
-  if (opt) reply.additionals = [{ ...opt, name: '', class: LARGEST, ttl: 0, data: Buffer.alloc(0) }]
+  if (opt) {
+    // Version 0 is the only one there is. BADVERS is code 16: the 1 stands here, the 0 in the header.
+    const unknown = ((opt.ttl >>> 16) & 0xff) !== 0
+    if (unknown) Object.assign(reply, { rcode: 0, answers: [], authorities: [] })
+    const ttl = unknown ? 1 << 24 : 0
+    reply.additionals = [{ ...opt, name: '', class: LARGEST, ttl, data: Buffer.alloc(0) }]
+  }
   const limit = Math.min(LARGEST, Math.max(SMALLEST, opt?.class ?? 0))
 
   const { name = '', type = 0 } = query.questions[0] ?? {}
@@ -52,6 +61,7 @@ function answer(bytes: Uint8Array, peer: string, overTcp: boolean): Uint8Array |
 
 const udp = createSocket(isIPv6(options.host) ? 'udp6' : 'udp4')
 udp.on('message', (question, { address, port }) => {
+  if (port === 0) return // a sender without a port wants no answer: see `echo`
   const peer = endpoint(address, port)
   const reply = answer(question, peer, false)
   if (!reply) return

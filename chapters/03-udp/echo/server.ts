@@ -26,6 +26,8 @@ const socket = createSocket(isIPv6(options.host) ? 'udp6' : 'udp4')
 socket.on('message', (message, { address, port }) => {
   const peer = endpoint(address, port)
   console.log(`received ${peer} ${message.length} bytes`)
+  // A sender may leave its port out, as 0 (RFC 768): it wants no answer, and send() would throw.
+  if (port === 0) return
   // The callback says that the kernel has taken the datagram. It says nothing about the peer.
   socket.send(message, port, address, error => {
     if (error) console.error(`error ${peer} ${(error as SocketError).code}`)

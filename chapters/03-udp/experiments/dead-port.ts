@@ -23,8 +23,8 @@ export default experiment<Seen>({
       says: 'Nobody listens at a port: an unconnected socket hears nothing, a connected one ECONNREFUSED.',
       verdict: 'holds',
       truth:
-        'And it hears it late, after the send has succeeded. To an unconnected socket the kernel could not say which of its sends was refused, so it says nothing.',
-      source: 'udp(7), ECONNREFUSED; RFC 1122 section 4.1.3.3',
+        'And it hears it late, after the send has succeeded. An unconnected socket hears of it only if it asks for the details (IP_RECVERR), whatever udp(7) says; Node cannot ask.',
+      source: 'connect(2); ip(7), IP_RECVERR; RFC 1122 section 4.1.3.3',
       example: '03/connected',
       judge: ({ open, connected }) => {
         const observed = `not connected: ${open.sends} sends, ${open.refusals} refusals came in, ${open.errors} errors; connected: send ${connected.callback}, then ${connected.error} in ${connected.syscall}`

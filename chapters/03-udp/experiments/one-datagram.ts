@@ -27,7 +27,7 @@ export default experiment<Seen>({
       says: 'UDP needs no connection: a program just sends.',
       verdict: 'holds',
       truth:
-        'One send is one packet, and nothing before or after it. Even the local port is only chosen when the first datagram leaves.',
+        'One send is one packet, and nothing before or after it. A socket that was never bound gets its port when the first datagram leaves.',
       source: 'RFC 768; udp(7)',
       example: '03/echo',
       judge: ({ packets, before, after }) => ({

@@ -54,9 +54,12 @@ console.log(`sent ${options.datagrams} datagrams of ${options.bytes} bytes, ${er
 const [, received, dropped] = /^received (\d+) dropped (\S+)$/.exec(await ask('report')) ?? []
 const missing = options.datagrams - Number(received)
 console.log(`server received ${received}, ${missing} are missing`)
-// Our question was a datagram too. While the buffer was full, it was lost like the others.
-const questions = Number(dropped) - missing
-console.log(`its kernel dropped ${dropped}: ${missing} datagrams and ${questions} questions`)
+if (dropped === 'NaN') console.log('how many its kernel dropped, only Linux tells')
+else {
+  // Our question was a datagram too. While the buffer was full, it was lost like the others.
+  const questions = Number(dropped) - missing
+  console.log(`its kernel dropped ${dropped}: ${missing} datagrams, and questions: ${questions}`)
+}
 socket.close()
 // #endregion client
 

@@ -29,6 +29,7 @@ let received = 0
 let dropsBefore = 0
 
 socket.on('message', (message, { address, port }) => {
+  if (port === 0) return // a sender without a port wants no answer: see `echo`
   const peer = endpoint(address, port)
   const answer = (text: string, sent?: () => void) =>
     socket.send(text, port, address, error => {

@@ -26,6 +26,7 @@ const socket = createSocket(isIPv6(options.host) ? 'udp6' : 'udp4')
 socket.on('message', (message, { address, port }) => {
   const peer = endpoint(address, port)
   console.log(`received ${peer} ${message.length} bytes`)
+  if (port === 0) return // a sender without a port wants no answer: see `echo`
   const hash = createHash('sha256').update(message).digest('hex')
   socket.send(`${message.length} ${hash}`, port, address, error => {
     if (error) console.error(`error ${peer} ${(error as SocketError).code}`)

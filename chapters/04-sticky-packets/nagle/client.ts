@@ -9,10 +9,11 @@ import { setImmediate } from 'node:timers/promises'
 import { lengthPrefix } from '../../../lib/framing/length-prefix.ts'
 import { framed } from '../../../lib/framing/stream.ts'
 import { endpoint } from '../../../lib/program/endpoint.ts'
-import { exitCannotConnect, exitLost } from '../../../lib/program/failures.ts'
+import { exitCannotConnect, exitLost, exitUnknown } from '../../../lib/program/failures.ts'
 import { host, port, readOptions } from '../../../lib/program/options.ts'
 import { segmentsSent } from './segments.ts'
 
+const serverCommand = 'npm run 04:nagle:server'
 const options = readOptions({
   command: 'npm run 04:nagle:client',
   does: 'Shows what Nagle’s algorithm changes, and what it does not.',
@@ -30,7 +31,7 @@ const codec = lengthPrefix({ prefixBytes: 1 })
 async function tenWrites(noDelay: boolean): Promise<void> {
   const control = await open()
   control.write(codec.encode(Buffer.from('busy')))
-  await once(control, 'data')
+  await take(control, 1)
 
   // The server's program stands still; its kernel accepts the connection and takes the bytes.
   const socket = await open()
@@ -56,7 +57,8 @@ async function median(write: (socket: Socket, frame: Buffer) => Promise<void>): 
   for (let round = 0; round < options.rounds; round++) {
     const start = performance.now()
     await write(socket, Buffer.from(codec.encode(Buffer.from('a question'))))
-    await answers.next()
+    const { done } = await answers.next().catch(() => ({ done: true }))
+    if (done) exitUnknown(where, serverCommand)
     times.push(performance.now() - start)
   }
   socket.destroy()
@@ -103,17 +105,19 @@ for (const [name, write] of ways) {
 
 async function take(socket: Socket, count: number): Promise<string[]> {
   const answers: string[] = []
-  for await (const answer of framed(socket, codec).frames) {
-    if (answers.push(answer.toString()) === count) break
+  try {
+    for await (const answer of framed(socket, codec).frames) {
+      if (answers.push(answer.toString()) === count) return answers
+    }
+  } catch {
+    // Bytes of another format: somebody else's.
   }
-  return answers
+  return exitUnknown(where, serverCommand)
 }
 
 async function open(): Promise<Socket> {
   const socket = connect(options.port, options.host)
-  await once(socket, 'connect').catch(error =>
-    exitCannotConnect(error, where, 'npm run 04:nagle:server'),
-  )
+  await once(socket, 'connect').catch(error => exitCannotConnect(error, where, serverCommand))
   socket.on('error', error => exitLost(error, where))
   return socket
 }

@@ -37,13 +37,16 @@ const server = createServer({ noDelay: true }, socket => {
     decoder.push(chunk)
     for (let request = decoder.read(); request !== null; request = decoder.read()) {
       const text = Buffer.from(request).toString()
-      socket.write(codec.encode(Buffer.from(text === 'busy' ? 'busy' : `event ${events}`)), () => {
+      const answer = codec.encode(Buffer.from(text === 'busy' ? 'busy' : `event ${events}`))
+      const more = socket.write(answer, () => {
         // Blocks the event loop, as a long computation would. Meanwhile the kernel goes on: it
         // accepts connections, acknowledges segments, and puts their bytes into one buffer.
         if (text === 'busy') Atomics.wait(NEVER, 0, 0, options['busy-ms'])
       })
+      if (!more) socket.pause() // back-pressure: chapter 02
     }
   })
+  socket.on('drain', () => socket.resume())
   socket.on('error', (error: SocketError) => console.error(`error ${peer} ${error.code}`))
   socket.on('close', () => {
     console.log(`closed ${peer} ${socket.bytesRead} bytes in ${events} data events`)

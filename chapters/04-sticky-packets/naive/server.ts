@@ -26,8 +26,9 @@ const server = createServer(socket => {
   console.log(`accepted ${peer}`)
   socket.on('data', request => {
     console.log(`request ${peer} ${request.length} bytes`)
-    socket.write(shout(request)) // ignores its return value: chapter 02 shows what to do
+    if (!socket.write(shout(request))) socket.pause() // back-pressure: chapter 02
   })
+  socket.on('drain', () => socket.resume())
   socket.on('error', (error: SocketError) => console.error(`error ${peer} ${error.code}`))
   socket.on('close', () => console.log(`closed ${peer}`))
 })

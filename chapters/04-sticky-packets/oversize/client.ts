@@ -8,7 +8,7 @@ import { connect, type Socket } from 'node:net'
 import { lengthPrefix } from '../../../lib/framing/length-prefix.ts'
 import { framed } from '../../../lib/framing/stream.ts'
 import { endpoint } from '../../../lib/program/endpoint.ts'
-import { exitCannotConnect } from '../../../lib/program/failures.ts'
+import { exitCannotConnect, exitLost, exitUnknown } from '../../../lib/program/failures.ts'
 import { host, port, readOptions } from '../../../lib/program/options.ts'
 
 const options = readOptions({
@@ -17,7 +17,7 @@ const options = readOptions({
   flags: {
     host,
     port: { ...port(7048), min: 1 },
-    mib: { default: 16, min: 1, max: 63, help: 'how much to send after the forged length' },
+    mib: { default: 16, min: 1, max: 32, help: 'how much to send after the forged length' },
   },
 })
 const where = endpoint(options.host, options.port)
@@ -26,9 +26,11 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => 
 // #region client
 const asked = await open(options.port)
 const { frames, send } = framed(asked, lengthPrefix())
-await send(Buffer.from('who are you?'))
-const answer = (await frames[Symbol.asyncIterator]().next()).value?.toString() ?? ''
-const unlimitedPort = Number(/\d+$/.exec(answer)?.[0])
+const answer = await send(Buffer.from('who are you?'))
+  .then(() => frames[Symbol.asyncIterator]().next())
+  .catch(error => exitLost(error, where))
+const unlimitedPort = Number(/the other is at port (\d+)$/.exec(`${answer.value}`)?.[1])
+if (!unlimitedPort) exitUnknown(where, 'npm run 04:oversize:server')
 asked.destroy()
 
 console.log(`with a limit: ${await forge(await open(options.port))}`)
@@ -37,7 +39,7 @@ console.log(`without one:  ${await forge(await open(unlimitedPort))}`)
 /** Four bytes that promise 4 GiB, and then as much as the server takes. */
 async function forge(socket: Socket): Promise<string> {
   const gone = new Promise<string>(resolve => {
-    socket.once('error', () => resolve('closed the connection'))
+    socket.on('error', () => resolve('closed the connection'))
     socket.once('end', () => resolve('closed the connection'))
   })
   socket.resume()

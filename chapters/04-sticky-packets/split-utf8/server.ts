@@ -48,12 +48,14 @@ const server = createServer({ allowHalfOpen: true, noDelay: true }, socket => {
         perChunk = ''
         withDecoder = ''
       }
-      socket.write(`read ${socket.bytesRead} bytes\n`)
+      // Back-pressure: chapter 02.
+      if (!socket.write(`read ${socket.bytesRead} bytes\n`)) socket.pause()
     } catch (error) {
       console.error(`error ${peer} ${(error as SocketError).code}`)
       socket.destroy() // nothing here may grow for ever: the line was longer than the limit
     }
   })
+  socket.on('drain', () => socket.resume())
   socket.on('end', () => socket.end())
   socket.on('error', (error: SocketError) => console.error(`error ${peer} ${error.code}`))
   socket.on('close', () => console.log(`closed ${peer}`))

@@ -1,0 +1,115 @@
+/** Requests of node:http with its own defaults, and the cost of a connection for each of them. */
+import { once } from 'node:events'
+import { Agent, type ClientRequest, createServer, get } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { monotonicMs } from '../../../lib/lab/lab.ts'
+import { experiment } from '../../../lib/textbook/experiment.ts'
+
+interface Way {
+  connections: number
+  ms: number
+  /** Sockets that were in TIME-WAIT afterwards and not before, by the end at which they are. */
+  timeWait: { server: number; client: number }
+}
+
+interface Seen {
+  /** `http.get` without an agent of one's own: `request.reusedSocket`, and the local ports. */
+  reused: boolean[]
+  ports: number
+  requests: number
+  kept: Way
+  short: Way
+}
+
+const REQUESTS = 500
+
+const words = ({ connections, ms, timeWait }: Way) =>
+  `${connections} connections, ${ms.toFixed(0)} ms, TIME-WAIT: ${timeWait.server} at the server, ${timeWait.client} at the client`
+
+export default experiment<Seen>({
+  title: `three requests by default, and ${REQUESTS} with and without reuse`,
+  needs: ['linux'],
+  claims: [
+    {
+      id: '5.12',
+      star: true,
+      says: 'With HTTP, the TCP connection is released after the response.',
+      verdict: 'outdated',
+      truth:
+        'That was HTTP/1.0. Since HTTP/1.1 connections stay, and since Node 19 its client uses them again.',
+      source: 'RFC 9112 section 9.3',
+      example: '05/http-keepalive',
+      judge: ({ reused, ports }) => ({
+        verdict: reused.slice(1).every(Boolean) && ports === 1 ? 'outdated' : 'holds',
+        observed: `three requests: reused ${reused.join(', ')}; ${ports} local ports`,
+      }),
+      altered: seen => ({ ...seen, reused: [false, false, false], ports: 3 }),
+    },
+    {
+      id: '5.15',
+      star: true,
+      says: 'A connection that is used again saves the cost of making and ending one.',
+      verdict: 'holds',
+      truth:
+        'Time, and sockets: each short connection leaves one in TIME-WAIT, at the end that closed first.',
+      source: 'RFC 9112 section 9.3',
+      example: '05/http-keepalive',
+      judge: ({ requests, kept, short }) => {
+        const observed = `${requests} requests: ${words(kept)}; without reuse: ${words(short)}; ratio ${(short.ms / kept.ms).toFixed(1)}`
+        const saves = kept.connections === 1 && kept.ms < short.ms
+        return { verdict: saves ? 'holds' : 'wrong', observed }
+      },
+      altered: seen => ({ ...seen, kept: { ...seen.kept, ms: seen.short.ms * 2 } }),
+    },
+  ],
+
+  async run(lab, observe) {
+    let connections = 0
+    const server = createServer((_, response) => response.end('ok'))
+    server.on('connection', () => connections++)
+    await once(server.listen(0, '127.0.0.1'), 'listening')
+    const { port } = server.address() as AddressInfo
+    const ask = async (agent?: Agent): Promise<ClientRequest> => {
+      const request = get({ port, host: '127.0.0.1', ...(agent && { agent }) })
+      const [response] = await once(request, 'response')
+      await once(response.resume(), 'end')
+      return request
+    }
+    const reused: boolean[] = []
+    const ports = new Set<number | undefined>()
+    for (let n = 0; n < 3; n++) {
+      const request = await ask()
+      ports.add(request.socket?.localPort)
+      reused.push(request.reusedSocket)
+    }
+    observe(`three times http.get: reused ${reused.join(', ')}`)
+
+    const waiting = () => {
+      const rows = lab.table(port).filter(row => row.state === 'TIME-WAIT')
+      const server = rows.filter(row => row.localPort === port).length
+      return { server, client: rows.length - server }
+    }
+    const way = async (keepAlive: boolean): Promise<Way> => {
+      const agent = new Agent({ keepAlive })
+      const before = waiting()
+      connections = 0
+      const startMs = monotonicMs()
+      for (let n = 0; n < REQUESTS; n++) await ask(agent)
+      const ms = monotonicMs() - startMs
+      const after = waiting()
+      const timeWait = {
+        server: after.server - before.server,
+        client: after.client - before.client,
+      }
+      const result = { connections, ms, timeWait }
+      agent.destroy()
+      observe(`${keepAlive ? 'with' : 'without'} reuse: ${words(result)}`)
+      return result
+    }
+    // A fresh program is slow: nothing counts that was measured before it had its practice.
+    await way(true)
+    const short = await way(false)
+    const kept = await way(true)
+    return { reused, ports: ports.size, requests: REQUESTS, kept, short }
+  },
+})

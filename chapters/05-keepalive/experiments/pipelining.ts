@@ -1,0 +1,128 @@
+/** A slow request, a fast one behind it, and one more while nothing has been answered yet. */
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import { type AddressInfo, connect } from 'node:net'
+import { monotonicMs } from '../../../lib/lab/lab.ts'
+import { experiment } from '../../../lib/textbook/experiment.ts'
+
+interface Seen {
+  /** In ms from the first request on: when the server's handler was done with each. */
+  handled: Record<string, number>
+  /** The order of the responses, and when each was here. */
+  answers: { path: string; ms: number }[]
+  thirdSentMs: number
+  alone: number
+}
+
+const SLOW_MS = 500
+const THIRD_MS = 200
+const ms = (value: number | undefined) => `${(value ?? Number.NaN).toFixed(0)} ms`
+
+export default experiment<Seen>({
+  title: `/slow takes ${SLOW_MS} ms, /fast none, on one connection of node:http`,
+  needs: [],
+  claims: [
+    {
+      id: '5.19',
+      star: true,
+      says: 'With pipelining, requests are sent without waiting, and the responses come in their order.',
+      verdict: 'holds',
+      truth: 'Order is all that ties a response to its request: HTTP/1.1 gives them no numbers.',
+      source: 'RFC 9112 section 9.3.2',
+      example: '05/pipelining',
+      judge: ({ handled, answers }) => ({
+        verdict:
+          answers.map(({ path }) => path).join(' ') === '/slow /fast /third' ? 'holds' : 'wrong',
+        observed: `handled: /fast at ${ms(handled['/fast'])}, /slow at ${ms(handled['/slow'])}; answers: ${answers.map(({ path, ms: at }) => `${path} at ${ms(at)}`).join(', ')}`,
+      }),
+      altered: seen => ({ ...seen, answers: seen.answers.toReversed() }),
+    },
+    {
+      id: '5.20',
+      star: true,
+      says: 'The client may send its next batch of requests only when the last one has been answered.',
+      verdict: 'wrong',
+      truth:
+        'No such rule exists. Requests are taken and handled as they come; only responses wait.',
+      source: 'RFC 9112 section 9.3.2',
+      example: '05/pipelining',
+      judge: ({ handled, answers, thirdSentMs }) => {
+        const first = answers[0]?.ms ?? 0
+        const third = handled['/third'] ?? Number.POSITIVE_INFINITY
+        const observed = `sent at ${ms(thirdSentMs)}, handled at ${ms(third)}, first answer of all at ${ms(first)}`
+        if (thirdSentMs >= first) return { verdict: 'unclear', observed }
+        return { verdict: third < first ? 'wrong' : 'holds', observed }
+      },
+      altered: seen => ({
+        ...seen,
+        handled: { ...seen.handled, '/third': (seen.answers[0]?.ms ?? 0) + 1 },
+      }),
+    },
+    {
+      id: '5.21',
+      star: true,
+      says: 'A slow request holds up all that stand behind it: head-of-line blocking.',
+      verdict: 'holds',
+      truth:
+        'Their responses, not their handling. On a connection of its own the fast one is answered at once.',
+      source: 'RFC 9112 section 9.3.2',
+      example: '05/pipelining',
+      judge: ({ handled, answers, alone }) => {
+        const fast = answers.find(({ path }) => path === '/fast')?.ms ?? 0
+        const observed = `/fast handled at ${ms(handled['/fast'])}, answered at ${ms(fast)}; on its own connection after ${ms(alone)}`
+        return { verdict: fast > 10 * alone && fast >= SLOW_MS - 5 ? 'holds' : 'wrong', observed }
+      },
+      altered: seen => ({
+        ...seen,
+        answers: seen.answers.map(answer => ({ ...answer, ms: seen.alone })),
+      }),
+    },
+  ],
+
+  async run(_lab, observe) {
+    let startMs = monotonicMs()
+    const handled: Record<string, number> = {}
+    const server = createServer((request, response) => {
+      const path = request.url ?? ''
+      const answer = () => {
+        handled[path] = monotonicMs() - startMs
+        response.end(`[${path}]`)
+      }
+      if (path === '/slow') setTimeout(answer, SLOW_MS)
+      else answer()
+    })
+    await once(server.listen(0, '127.0.0.1'), 'listening')
+    const { port } = server.address() as AddressInfo
+    const ask = (path: string) => `GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`
+
+    const own = connect(port, '127.0.0.1')
+    await once(own, 'connect')
+    own.write(ask('/warm-up'))
+    await once(own, 'data')
+    const aloneMs = monotonicMs()
+    own.write(ask('/alone'))
+    await once(own, 'data')
+    const alone = monotonicMs() - aloneMs
+    observe(`/fast on its own connection: ${alone.toFixed(1)} ms`)
+
+    const socket = connect(port, '127.0.0.1').setEncoding('latin1')
+    await once(socket, 'connect')
+    const answers: Seen['answers'] = []
+    socket.on('data', text => {
+      for (const [, path = ''] of String(text).matchAll(/\[(\/\w+)\]/g)) {
+        answers.push({ path, ms: monotonicMs() - startMs })
+        observe(`answer to ${path}`)
+      }
+      socket.emit('more')
+    })
+    startMs = monotonicMs()
+    socket.write(ask('/slow') + ask('/fast'))
+    observe('/slow and /fast in one write')
+    await new Promise(resolve => setTimeout(resolve, THIRD_MS))
+    const thirdSentMs = monotonicMs() - startMs
+    socket.write(ask('/third'))
+    observe('/third, and nothing has been answered yet')
+    while (answers.length < 3) await once(socket, 'more')
+    return { handled, answers, thirdSentMs, alone }
+  },
+})

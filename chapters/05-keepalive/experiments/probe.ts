@@ -1,0 +1,101 @@
+/** An idle connection that is probed, and one with a byte now and then that is not. */
+import { once } from 'node:events'
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
+import { experiment } from '../../../lib/textbook/experiment.ts'
+
+interface Seen {
+  /** Probes in the same time: of an idle connection, of one with a byte every 700 ms. */
+  idle: number
+  busy: number
+  /** The first probe, with its answer. */
+  probe: { flags: string; len: number; behindNext: number; answerUs: number }
+  /** What the programs at both ends of the idle connection were told. */
+  events: number
+}
+
+const SECONDS = 3.6
+
+/** Sequence number of a segment, from its IPv4 and TCP headers. */
+const sequenceOf = (bytes: Buffer): number => bytes.readUInt32BE((bytes[0]! & 0xf) * 4 + 4)
+
+export default experiment<Seen>({
+  title: `keepalive after 1 s: ${SECONDS} s of an idle connection, and of one with small traffic`,
+  needs: ['namespace', 'tcpdump'],
+  claims: [
+    {
+      id: '5.7',
+      star: false,
+      says: 'Every request of the client starts the keepalive timer anew.',
+      verdict: 'depends',
+      truth:
+        'TCP knows no requests. Any segment that arrives does it: one byte, or a bare acknowledgment.',
+      source: 'RFC 9293 section 3.8.4',
+      judge: ({ idle, busy }) => {
+        const observed = `${SECONDS} s idle: ${idle} probes; with one byte every 0.7 s, no request: ${busy} probes`
+        if (idle === 0) return { verdict: 'unclear', observed }
+        return { verdict: busy === 0 ? 'depends' : 'wrong', observed }
+      },
+      altered: seen => ({ ...seen, busy: seen.idle }),
+    },
+    {
+      id: '5.8',
+      star: true,
+      says: 'When the peer lives, it acknowledges the probe, and the timer starts anew.',
+      verdict: 'holds',
+      truth:
+        'The probe is a bare ACK with a number that was used already, so the peer’s kernel answers at once. No program sees any of it.',
+      source: 'RFC 9293 section 3.8.4',
+      example: '05/tcp-keepalive',
+      judge: ({ probe, events, idle }) => {
+        const observed = `[${probe.flags}], ${probe.len} bytes, sequence number SND.NXT - ${probe.behindNext}, answered after ${probe.answerUs.toFixed(0)} µs; ${idle} probes, ${events} events in the programs`
+        const answered = probe.answerUs > 0 && idle > 1 && events === 0
+        return { verdict: answered ? 'holds' : 'wrong', observed }
+      },
+      altered: seen => ({ ...seen, events: 2 }),
+    },
+  ],
+
+  async run(lab, observe) {
+    const open = async (): Promise<[client: Socket, atServer: Socket]> => {
+      const server = createServer().listen(0, '127.0.0.1')
+      await once(server, 'listening')
+      const client = connect((server.address() as AddressInfo).port, '127.0.0.1')
+      const [atServer] = (await once(server, 'connection')) as [Socket]
+      if (client.connecting) await once(client, 'connect')
+      return [client, atServer]
+    }
+    const [idle, idlePeer] = await open()
+    const [busy, busyPeer] = await open()
+    const capture = await lab.capture('tcp')
+    idle.write('hello') // for the sequence numbers
+    await once(idlePeer, 'data')
+    let events = 0
+    for (const socket of [idle, idlePeer]) socket.on('data', () => events++)
+    idle.setKeepAlive(true, 1000)
+    busy.setKeepAlive(true, 1000)
+    busyPeer.resume()
+    observe('two connections with keepalive after 1 s; over one of them goes a byte every 0.7 s')
+    const timer = setInterval(() => busy.write('x'), 700)
+    await new Promise(resolve => setTimeout(resolve, SECONDS * 1000))
+    clearInterval(timer)
+    const packets = await capture.stop()
+    const bareFrom = ({ localPort }: Socket) =>
+      packets.filter(p => p.source.endsWith(`:${localPort}`) && p.flags === '.' && p.len === 0)
+    const data = packets.find(p => p.source.endsWith(`:${idle.localPort}`) && p.len === 5)!
+    const probes = bareFrom(idle)
+    const answers = bareFrom(idlePeer).filter(p => p.tNs > (probes[0]?.tNs ?? Infinity))
+    observe(`idle: ${probes.length} probes; the other: ${bareFrom(busy).length}`)
+    const [first] = probes
+    return {
+      idle: probes.length,
+      busy: bareFrom(busy).length,
+      probe: {
+        flags: first?.flags ?? 'none',
+        len: first?.len ?? 0,
+        behindNext: first ? sequenceOf(data.bytes!) + 5 - sequenceOf(first.bytes!) : 0,
+        answerUs: first && answers[0] ? (answers[0].tNs - first.tNs) / 1000 : 0,
+      },
+      events,
+    }
+  },
+})

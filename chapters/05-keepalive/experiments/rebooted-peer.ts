@@ -1,0 +1,77 @@
+/** A peer that forgets a connection while nothing comes through, and is back: as after a reboot. */
+import { execFileSync } from 'node:child_process'
+import { once } from 'node:events'
+import { connect } from 'node:net'
+import { monotonicMs } from '../../../lib/lab/lab.ts'
+import type { PeerProgram } from '../../../lib/lab/peer-process.ts'
+import { experiment } from '../../../lib/textbook/experiment.ts'
+
+interface Seen {
+  /** Flags of the segments after the reboot: the client's, and what came back. */
+  segments: string[]
+  code: string
+  /** From the moment at which keepalive was switched on. */
+  afterS: number
+}
+
+const server: PeerProgram<{ host: string }> = async (wire, { host }) => {
+  const { createServer } = await import('node:net')
+  createServer(() => {}).listen(7000, host, () => wire.send('listening'))
+}
+
+export default experiment<Seen>({
+  title: 'keepalive after 2 s, and a peer that has forgotten the connection by then',
+  needs: ['namespace', 'nft', 'tcpdump', 'ss'],
+  claims: [
+    {
+      id: '5.10',
+      star: false,
+      says: 'When the peer was rebooted meanwhile, it answers the probe with a RST.',
+      verdict: 'holds',
+      truth:
+        'It knows of no such connection. So the first probe tells it, and nine more need not be waited for.',
+      source: 'RFC 9293 section 3.5.1, RFC 1122 section 4.2.3.6',
+      judge: ({ segments, code, afterS }) => {
+        const observed = `[${segments.join('] [')}], ${code} after ${afterS.toFixed(2)} s`
+        const reset = segments.some(flags => flags.includes('R')) && code === 'ECONNRESET'
+        return { verdict: reset ? 'holds' : 'wrong', observed }
+      },
+      altered: seen => ({ ...seen, segments: ['.'], code: 'ETIMEDOUT' }),
+    },
+  ],
+
+  async run(lab, observe) {
+    const net = await lab.routed()
+    const peer = lab.start(server, { host: net.b }, net.in.b)
+    await peer.message('listening')
+    const client = connect(7000, net.b)
+    await once(client, 'connect')
+    await lab.until('the server has accepted', () =>
+      lab.table(7000, peer.pid).some(row => row.state === 'ESTABLISHED' && row.inode !== 0),
+    )
+    const cut = await lab.drop('tcp dport 7000', net.in.router, 'forward')
+    const back = await lab.drop('tcp sport 7000', net.in.router, 'forward')
+    observe('the line is cut')
+    await peer.kill()
+    const [ip = '', ...words] = net.in.b
+    execFileSync(ip, [...words, 'ss', '-K', 'sport', '=', ':7000'])
+    execFileSync(ip, [...words, 'ss', '-K', 'sport', '=', ':7000'])
+    await lab.until('the peer has forgotten', () => {
+      const table = execFileSync(ip, [...words, 'ss', '-tanH', 'sport', '=', ':7000'])
+      return table.length === 0
+    })
+    observe('the peer knows nothing of the connection any more')
+    await cut.lift()
+    await back.lift()
+    const on = { interface: net.interface, marker: net.b }
+    const capture = await lab.capture('tcp port 7000', on)
+    observe('the line is mended')
+    const startMs = monotonicMs()
+    client.setKeepAlive(true, 2000)
+    const [error] = (await once(client, 'error')) as [NodeJS.ErrnoException]
+    const afterS = (monotonicMs() - startMs) / 1000
+    observe(`${error.code} after ${afterS.toFixed(2)} s`)
+    const segments = (await capture.stop()).map(({ flags }) => flags)
+    return { segments, code: error.code ?? '', afterS }
+  },
+})

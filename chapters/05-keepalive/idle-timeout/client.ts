@@ -1,0 +1,64 @@
+/**
+ * Idle timeout: one client answers, one says nothing, one drips bytes so as never to be idle.
+ *
+ *   npm run 05:idle-timeout:client
+ */
+import { once } from 'node:events'
+import { connect, type Socket } from 'node:net'
+import { endpoint } from '../../../lib/program/endpoint.ts'
+import { exitCannotConnect } from '../../../lib/program/failures.ts'
+import { host, port, readOptions } from '../../../lib/program/options.ts'
+
+const options = readOptions({
+  command: 'npm run 05:idle-timeout:client',
+  does: 'Shows what a server does about three idle clients.',
+  flags: {
+    host,
+    port: { ...port(7052), min: 1 },
+    'drip-ms': { default: 50, min: 1, max: 60_000, help: 'time between two bytes of the third' },
+  },
+})
+const where = endpoint(options.host, options.port)
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(0))
+
+// #region client
+await talk('one that answers', (socket, text) => {
+  if (text === 'still there?\n') socket.write('yes\n')
+  if (text === 'yes\n') socket.end()
+})
+await talk('one that is silent', () => {})
+let drops = 0
+await talk('one that drips', () => {}, dripTo)
+console.log(`it sent ${drops} bytes, one every ${options['drip-ms']} ms: never idle, never done`)
+
+function dripTo(socket: Socket): void {
+  const timer = setInterval(() => {
+    socket.write('x')
+    drops++
+  }, options['drip-ms'])
+  socket.once('close', () => clearInterval(timer))
+}
+
+async function talk(
+  name: string,
+  heard: (socket: Socket, text: string) => void,
+  begin: (socket: Socket) => void = () => {},
+): Promise<void> {
+  const socket = connect(options.port, options.host)
+  await once(socket, 'connect').catch(error =>
+    exitCannotConnect(error, where, 'npm run 05:idle-timeout:server'),
+  )
+  const startMs = performance.now()
+  const words: string[] = []
+  socket.setEncoding('utf8')
+  socket.on('data', text => {
+    words.push(JSON.stringify(String(text).trimEnd()))
+    heard(socket, String(text))
+  })
+  socket.on('error', () => {}) // being cut may be a reset: `close` follows
+  begin(socket)
+  await new Promise(resolve => socket.once('close', resolve))
+  const ms = Math.round(performance.now() - startMs)
+  console.log(`${name}: heard ${words.join(', ') || 'nothing'}; closed after ${ms} ms`)
+}
+// #endregion client

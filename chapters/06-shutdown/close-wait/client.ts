@@ -1,0 +1,66 @@
+/**
+ * CLOSE-WAIT: clients come and go, and the server is asked what it has left of them.
+ *
+ *   npm run 06:close-wait:client
+ */
+import { once } from 'node:events'
+import { connect, type Socket } from 'node:net'
+import { lines } from '../../../lib/framing/lines.ts'
+import { framed } from '../../../lib/framing/stream.ts'
+import { until } from '../../../lib/lab/until.ts'
+import { endpoint } from '../../../lib/program/endpoint.ts'
+import { exitCannotConnect, exitLost } from '../../../lib/program/failures.ts'
+import { host, port, readOptions } from '../../../lib/program/options.ts'
+
+const options = readOptions({
+  command: 'npm run 06:close-wait:client',
+  does: 'Connects, says hello and leaves, many times; asks the server what is left.',
+  flags: {
+    host,
+    port: { ...port(7064), min: 1 },
+    visits: { default: 20, min: 1, max: 1000, help: 'how many clients come and go' },
+  },
+})
+const where = endpoint(options.host, options.port)
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(0))
+
+// #region client
+const doctor = framed(await open(), lines())
+const answers = doctor.frames[Symbol.asyncIterator]()
+
+await visit()
+console.log(`before: ${await ask('count')}`)
+await ask('cure')
+await visit()
+// The server's end() for the last visitor may still be on its way to the kernel.
+const left = await until('all are closed', async () => {
+  const answer = await ask('count')
+  return answer?.startsWith('0 ') && answer
+})
+console.log(`cured:  ${left}`)
+await doctor.end()
+
+async function visit(): Promise<void> {
+  for (let visits = 0; visits < options.visits; visits++) {
+    const socket = await open()
+    socket.write('hello\n')
+    await once(socket, 'data') // the server has answered, and we have nothing more to say
+    // close(), as when the client's process ends: our kernel sends a FIN, and soon forgets it all.
+    socket.destroy()
+    await once(socket, 'close')
+  }
+}
+
+async function ask(what: string): Promise<string | undefined> {
+  await doctor.send(what)
+  return (await answers.next()).value as string
+}
+// #endregion client
+
+async function open(): Promise<Socket> {
+  const socket = connect(options.port, options.host)
+  await once(socket, 'connect').catch(error =>
+    exitCannotConnect(error, where, 'npm run 06:close-wait:server'),
+  )
+  return socket.on('error', error => exitLost(error, where))
+}

@@ -1,0 +1,78 @@
+/**
+ * end, destroy, resetAndDestroy: three ways to leave, with all input read or not.
+ *
+ *   npm run 06:end-destroy-reset:server     in one terminal
+ *   npm run 06:end-destroy-reset:client     in another
+ */
+import { type AddressInfo, createServer, type Socket } from 'node:net'
+import { lines } from '../../../lib/framing/lines.ts'
+import { readFrames } from '../../../lib/framing/stream.ts'
+import { endpoint } from '../../../lib/program/endpoint.ts'
+import { exitCannotListen, type SocketError } from '../../../lib/program/failures.ts'
+import { host, port, readOptions } from '../../../lib/program/options.ts'
+
+const command = 'npm run 06:end-destroy-reset:server'
+const options = readOptions({
+  command,
+  does: 'Does what the first connection says to the connection that follows it.',
+  flags: { host, port: port(7062) },
+})
+
+// #region server
+/** The first connection carries commands. What is done is done to the connection after it. */
+let control: Socket | undefined
+let patient: Socket | undefined
+
+// #region ways
+const ways = new Map<string, (socket: Socket) => void>([
+  ['end', socket => socket.end()],
+  ['destroy', socket => socket.destroy()],
+  ['resetAndDestroy', socket => socket.resetAndDestroy()],
+])
+// #endregion ways
+
+// pauseOnConnect: nothing is read before somebody asks for it, so it stays in the kernel.
+const server = createServer({ pauseOnConnect: true, noDelay: true }, socket => {
+  const peer = endpoint(socket.remoteAddress, socket.remotePort)
+  console.log(`accepted ${peer}`)
+  socket.on('error', ({ code }: SocketError) => console.error(`error ${peer} ${code}`))
+  socket.on('close', () => console.log(`closed ${peer} ${socket.bytesRead} bytes read`))
+  if (control === undefined) {
+    control = socket
+    follow(socket).catch(() => socket.destroy())
+  } else {
+    patient?.destroy() // what end() has left half open
+    patient = socket
+    control.write('accepted\n')
+  }
+})
+
+async function follow(socket: Socket): Promise<void> {
+  try {
+    for await (const line of readFrames(socket, lines({ maxLineBytes: 100 }))) {
+      const [way = '', input] = line.split(' ')
+      if (!patient) continue
+      if (input === 'read') await readSome(patient)
+      ways.get(way)?.(patient)
+      socket.write(`done ${way}\n`)
+    }
+  } finally {
+    control = undefined
+  }
+}
+
+function readSome(socket: Socket): Promise<void> {
+  return new Promise(resolve => {
+    socket.once('data', () => resolve()).once('close', () => resolve()) // closed: nothing to read
+    socket.resume()
+  })
+}
+// #endregion server
+
+server.on('error', error => exitCannotListen(error, endpoint(options.host, options.port), command))
+server.listen(options.port, options.host, () => {
+  const { address, port } = server.address() as AddressInfo
+  console.log(`listening ${endpoint(address, port)}`)
+})
+
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(0))

@@ -1,0 +1,82 @@
+/** A close in slow motion: whenever it is interesting, the next segment is lost for a while. */
+import { once } from 'node:events'
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
+import { experiment } from '../../../lib/textbook/experiment.ts'
+
+/** States of both ends at one moment. `none`: no socket any more. */
+interface Pair {
+  first: string
+  second: string
+}
+
+interface Seen {
+  /** Moment by moment, in the order in which they came. */
+  pairs: Pair[]
+}
+
+const EXPECTED: Pair[] = [
+  { first: 'FIN-WAIT-1', second: 'CLOSE-WAIT' },
+  { first: 'FIN-WAIT-2', second: 'CLOSE-WAIT' },
+  { first: 'TIME-WAIT', second: 'LAST-ACK' },
+  { first: 'TIME-WAIT', second: 'none' },
+]
+
+const words = ({ first, second }: Pair) => `${first} and ${second}`
+
+export default experiment<Seen>({
+  title: 'a close, with one direction cut off at a time',
+  needs: ['namespace', 'nft'],
+  claims: [
+    {
+      id: '6.1',
+      star: true,
+      says: 'Who closes first goes through FIN-WAIT-1, FIN-WAIT-2 and TIME-WAIT, the other through CLOSE-WAIT and LAST-ACK.',
+      verdict: 'holds',
+      truth:
+        'Each state waits for one thing: an ACK, the other FIN, the end of a clock, or the program. Mostly it comes so soon that nobody sees the state.',
+      source: 'RFC 9293 sections 3.3.2 and 3.6',
+      example: '06/four-or-three',
+      judge: ({ pairs }) => ({
+        verdict: JSON.stringify(pairs) === JSON.stringify(EXPECTED) ? 'holds' : 'wrong',
+        observed: pairs.map(words).join('; '),
+      }),
+      altered: ({ pairs }) => ({ pairs: pairs.toSpliced(1, 1) }),
+    },
+  ],
+
+  async run(lab, observe) {
+    const server = createServer({ allowHalfOpen: true }).listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const { port } = server.address() as AddressInfo
+    const client = connect({ port, host: '127.0.0.1' }).resume()
+    client.on('error', () => {})
+    const [accepted]: Socket[] = await once(server, 'connection')
+    accepted!.on('error', () => {}).resume()
+    const pairs: Pair[] = []
+    const look = async (what: string, first: string, second: string) => {
+      const pair = await lab.until(`${first} and ${second}`, () => {
+        const rows = lab.table(port).filter(({ state }) => state !== 'LISTEN')
+        const now = {
+          first: rows.find(({ remotePort }) => remotePort === port)?.state ?? 'none',
+          second: rows.find(({ localPort }) => localPort === port)?.state ?? 'none',
+        }
+        return now.first === first && now.second === second && now
+      })
+      observe(`${what}: ${words(pair)}`)
+      pairs.push(pair)
+    }
+
+    const answers = await lab.drop(`tcp sport ${port}`)
+    client.end()
+    await look('the first FIN has arrived, its ACK is lost', 'FIN-WAIT-1', 'CLOSE-WAIT')
+    await answers.lift()
+    await look('the ACK has arrived', 'FIN-WAIT-2', 'CLOSE-WAIT')
+    const lastAcks = await lab.drop(`tcp dport ${port}`)
+    accepted!.end()
+    await look('the second FIN has arrived, its ACK is lost', 'TIME-WAIT', 'LAST-ACK')
+    await lastAcks.lift()
+    await look('the last ACK has arrived', 'TIME-WAIT', 'none')
+    server.close()
+    return { pairs }
+  },
+})

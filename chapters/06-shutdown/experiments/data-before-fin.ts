@@ -1,0 +1,66 @@
+/** Bytes and a FIN have arrived; only then does the receiver begin to read. */
+import { once } from 'node:events'
+import { type AddressInfo, connect, createServer } from 'node:net'
+import { experiment } from '../../../lib/textbook/experiment.ts'
+
+interface Seen {
+  wrote: number
+  /** State of the receiver's socket before it read anything. */
+  state: string
+  /** What it then read, and how it ended. */
+  got: number
+  ended: string
+}
+
+const BYTES = 60_000
+
+export default experiment<Seen>({
+  title: `${BYTES} bytes and a FIN; the receiver reads after that`,
+  needs: ['linux'],
+  claims: [
+    {
+      id: '6.25',
+      star: false,
+      says: 'The receiver of a FIN can read no more data.',
+      verdict: 'holds',
+      truth:
+        'None that comes after the FIN, for there is none. What came before it waits in the buffer, and is handed out first: the end stands behind the last byte.',
+      source: 'read(2), RFC 9293 section 3.10.4',
+      example: '06/half-close',
+      judge: ({ wrote, state, got, ended }) => {
+        const observed = `${state}, then ${got} of ${wrote} bytes were read, then ${ended}`
+        if (state !== 'CLOSE-WAIT') return { verdict: 'unclear', observed }
+        return { verdict: got === wrote && ended === 'end' ? 'holds' : 'wrong', observed }
+      },
+      altered: seen => ({ ...seen, got: 0 }),
+    },
+  ],
+
+  async run(lab, observe) {
+    const server = createServer(socket => {
+      socket.on('error', () => {})
+      socket.end(Buffer.alloc(BYTES))
+    }).listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const { port } = server.address() as AddressInfo
+    const client = connect({ port, host: '127.0.0.1' }).pause()
+    let ended = 'no end'
+    client.on('end', () => {
+      ended = 'end'
+    })
+    client.on('error', (error: NodeJS.ErrnoException) => {
+      ended = error.code ?? ''
+    })
+    await once(client, 'connect')
+    const { state } = await lab.until('the FIN has arrived', () => {
+      const row = lab.table(port).find(({ remotePort }) => remotePort === port)
+      return row?.state === 'CLOSE-WAIT' && row
+    })
+    observe(`nothing is read yet: ${state}`)
+    client.resume()
+    await new Promise(resolve => client.once('close', resolve))
+    observe(`${client.bytesRead} bytes were read, then ${ended}`)
+    server.close()
+    return { wrote: BYTES, state, got: client.bytesRead, ended }
+  },
+})

@@ -1,0 +1,122 @@
+/** What is still possible after a FIN: with half-close, and with what Node does by default. */
+import { once } from 'node:events'
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
+import { experiment } from '../../../lib/textbook/experiment.ts'
+
+interface Seen {
+  /** What the client got after its own FIN. */
+  answer: string
+  /** The client's socket when the server saw the end: its state, and whether a process had it. */
+  client: { state: string; owned: boolean }
+  /** What a write of the client's said after its FIN. */
+  clientWrite: string
+  /** A server with Node's default, right after the event `end`. */
+  byDefault: { writable: boolean; readyState: string; write: string; answer: string }
+}
+
+const code = (error: Error | null | undefined): string =>
+  error ? ((error as NodeJS.ErrnoException).code ?? error.message) : 'ok'
+
+const write = (socket: Socket, text: string): Promise<string> =>
+  new Promise(resolve => socket.write(text, error => resolve(code(error))))
+
+export default experiment<Seen>({
+  title: 'an answer after the FIN, with allowHalfOpen and without',
+  needs: ['linux'],
+  claims: [
+    {
+      id: '6.4',
+      star: true,
+      says: 'After its FIN an end cannot send any more, but it can still receive: half-close.',
+      verdict: 'holds',
+      truth:
+        'Each direction is closed on its own. Until the other FIN comes, the other direction works as before.',
+      source: 'RFC 9293 section 3.6.1, shutdown(2)',
+      example: '06/half-close',
+      judge: ({ answer, clientWrite }) => ({
+        verdict: answer !== '' && clientWrite !== 'ok' ? 'holds' : 'wrong',
+        observed: `after its FIN: write ${clientWrite}, received "${answer}"`,
+      }),
+      altered: seen => ({ ...seen, answer: '' }),
+    },
+    {
+      id: '6.5',
+      star: true,
+      says: 'A program learns of the peer’s FIN, and may then go on sending.',
+      verdict: 'depends',
+      truth:
+        'TCP allows it; Node does not, unless asked: with allowHalfOpen false, its default, it answers the FIN with a FIN of its own, and a late answer is lost.',
+      source: 'RFC 9293 section 3.6.1, Node documentation of net.createServer',
+      example: '06/half-close',
+      judge: ({ answer, byDefault }) => {
+        const { writable, readyState, write, answer: late } = byDefault
+        const observed = `allowHalfOpen true: "${answer}" arrives; false: writable ${writable}, ${readyState}, write ${write}, "${late}" arrives`
+        if (answer === '') return { verdict: 'wrong', observed }
+        return { verdict: late === '' && write !== 'ok' ? 'depends' : 'holds', observed }
+      },
+      altered: seen => ({
+        ...seen,
+        byDefault: { ...seen.byDefault, write: 'ok', answer: seen.answer },
+      }),
+    },
+    {
+      id: '6.6',
+      star: false,
+      says: 'The FIN tells the application that the peer has called close.',
+      verdict: 'depends',
+      truth:
+        'It may have, or it has called shutdown for writing, and reads on. A FIN says no more than: from there no more bytes will come.',
+      source: 'shutdown(2), RFC 9293 section 3.6',
+      example: '06/half-close',
+      judge: ({ answer, client }) => {
+        const observed = `FIN sent, then the peer in ${client.state}, its descriptor ${client.owned ? 'open' : 'closed'}, read "${answer}"`
+        return { verdict: client.owned && answer !== '' ? 'depends' : 'holds', observed }
+      },
+      altered: seen => ({ ...seen, client: { ...seen.client, owned: false } }),
+    },
+  ],
+
+  async run(lab, observe) {
+    /** Ends a client's side, and lets the server answer when it has seen the end. */
+    const halfClose = async (allowHalfOpen: boolean) => {
+      const server = createServer({ allowHalfOpen }).listen(0, '127.0.0.1')
+      await once(server, 'listening')
+      const { port } = server.address() as AddressInfo
+      const client = connect({ port, host: '127.0.0.1', allowHalfOpen: true })
+      client.on('error', () => {})
+      let answer = ''
+      let clientWrite = 'not tried'
+      client.on('data', chunk => {
+        answer += chunk
+        // Its own direction is closed; Node knows, and ends the socket for the attempt.
+        client.write('x', error => {
+          clientWrite = code(error)
+        })
+      })
+      const [accepted]: Socket[] = await once(server, 'connection')
+      accepted!.on('error', () => {}).resume()
+      client.end()
+      await once(accepted!, 'end')
+      // Node ends its side, if it does, right after the listeners of `end`.
+      await new Promise(resolve => setImmediate(resolve))
+      const row = lab.table(port).find(({ remotePort }) => remotePort === port)
+      const { writable, readyState } = accepted!
+      const closed = new Promise(resolve => client.once('close', resolve))
+      const written = await write(accepted!, 'still talking')
+      accepted!.end()
+      await closed
+      server.close()
+      observe(`allowHalfOpen ${allowHalfOpen}: write ${written}, the client got "${answer}"`)
+      return { answer, row, clientWrite, writable, readyState, write: written }
+    }
+    const open = await halfClose(true)
+    const { row: _row, clientWrite: _write, ...byDefault } = await halfClose(false)
+
+    return {
+      answer: open.answer,
+      client: { state: open.row?.state ?? 'none', owned: (open.row?.inode ?? 0) !== 0 },
+      clientWrite: open.clientWrite,
+      byDefault,
+    }
+  },
+})

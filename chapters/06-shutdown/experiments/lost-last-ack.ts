@@ -1,0 +1,147 @@
+/** The last ACK of a close is lost, again and again; and once nobody remembers the connection. */
+import { execFileSync } from 'node:child_process'
+import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
+import { type Lab, monotonicMs } from '../../../lib/lab/lab.ts'
+import { experiment } from '../../../lib/textbook/experiment.ts'
+
+interface Seen {
+  /** When the passive side sent its FIN, in ms since the first time. */
+  finMs: number[]
+  /** The TIME-WAIT clock of the other side before and after each jump, in seconds that are left. */
+  jumps: { from: number; to: number }[]
+  /** Since the server called end(): its event `close`, and the end of LAST-ACK in the kernel. */
+  closeEventMs: number
+  lastAckMs: number
+  /** The answer to a repeated FIN when TIME-WAIT had been removed, and the state after it. */
+  withoutTimeWait: { answer: string; state: string; appErrors: string[] }
+}
+
+/** Seconds left on the clock of the TIME-WAIT socket that talks to that port. */
+function timeWaitLeft(port: number): number | undefined {
+  const remote = port.toString(16).toUpperCase().padStart(4, '0')
+  const rows = readFileSync('/proc/self/net/tcp', 'latin1').split('\n')
+  // sl local remote st tx:rx tr:when …: `when` counts hundredths of a second.
+  const row = rows
+    .map(line => line.trim().split(/\s+/))
+    .find(([, , to, st]) => {
+      return to?.endsWith(`:${remote}`) && st === '06'
+    })
+  return row ? Number.parseInt(row[5]!.split(':')[1]!, 16) / 100 : undefined
+}
+
+/** A connection that is half-closed: the client has ended, the server knows, and has not. */
+async function halfClosed(lab: Lab) {
+  const server = createServer({ allowHalfOpen: true }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  const client = connect({ port, host: '127.0.0.1' }).resume()
+  client.on('error', () => {})
+  const [accepted]: Socket[] = await once(server, 'connection')
+  const appErrors: string[] = []
+  accepted!.resume().on('error', (error: NodeJS.ErrnoException) => appErrors.push(`${error.code}`))
+  client.end()
+  const stateOf = (end: 'localPort' | 'remotePort') =>
+    lab.table(port).find(row => row[end] === port && row.state !== 'LISTEN')?.state ?? 'none'
+  await lab.until('half-closed', () => stateOf('remotePort') === 'FIN-WAIT-2')
+  server.close()
+  const capture = await lab.capture(`tcp port ${port}`)
+  const fromServer = ({ source }: { source: string }) => source.endsWith(`:${port}`)
+  const fins = () => capture.packets.filter(p => fromServer(p) && p.flags.includes('F'))
+  const drop = await lab.drop(`tcp dport ${port} tcp flags & (syn | fin | rst | ack) == ack`)
+  return { port, accepted: accepted!, stateOf, appErrors, capture, fromServer, fins, drop }
+}
+
+export default experiment<Seen>({
+  title: 'a close whose last ACK is lost',
+  needs: ['namespace', 'nft', 'tcpdump', 'ss'],
+  claims: [
+    {
+      id: '6.17',
+      star: true,
+      says: 'If the last ACK is lost, the FIN is sent again and acknowledged again, and 2 MSL start anew.',
+      verdict: 'holds',
+      truth:
+        'That is what TIME-WAIT is good for: somebody is left who can answer. Each FIN sets the clock back to 60 s.',
+      source: 'RFC 9293 section 3.10.7.4',
+      judge: ({ finMs, jumps }) => {
+        const at = finMs.map(ms => (ms / 1000).toFixed(2)).join(', ')
+        const observed = `FIN at ${at} s; the clock jumped ${jumps.map(({ from, to }) => `from ${from.toFixed(2)} to ${to.toFixed(2)} s`).join(', ') || 'never'}`
+        const anew = jumps.length > 0 && jumps.every(({ to }) => to > 59)
+        return { verdict: finMs.length > 2 && anew ? 'holds' : 'wrong', observed }
+      },
+      altered: seen => ({ ...seen, jumps: [] }),
+    },
+    {
+      id: '6.18',
+      star: true,
+      says: 'Without TIME-WAIT, that FIN would be answered by a RST.',
+      verdict: 'holds',
+      truth:
+        'A kernel that has forgotten the connection can only say that there is none. The other side loses its socket; the data had arrived before.',
+      source: 'RFC 9293 section 3.10.7.1, RFC 1337',
+      judge: ({ withoutTimeWait: { answer, state, appErrors } }) => {
+        const observed = `TIME-WAIT removed: the next FIN is answered by [${answer}]; the other side: ${state === 'none' ? 'no socket' : state}, ${appErrors.join() || 'no error in its program'}`
+        return { verdict: answer.includes('R') ? 'holds' : 'wrong', observed }
+      },
+      altered: seen => ({ ...seen, withoutTimeWait: { ...seen.withoutTimeWait, answer: '.' } }),
+    },
+    {
+      id: '6.23',
+      star: true,
+      says: 'close returns at once; the socket is only marked as closed.',
+      verdict: 'holds',
+      truth:
+        'For the program it is over, for the kernel not: it goes on sending, repeating and waiting, for a socket that no process has any more.',
+      source: 'close(2), RFC 9293 section 3.10.4',
+      judge: ({ closeEventMs, lastAckMs }) => ({
+        verdict: lastAckMs > closeEventMs + 500 ? 'holds' : 'wrong',
+        observed: `the event close after ${closeEventMs.toFixed(0)} ms; LAST-ACK until ${lastAckMs.toFixed(0)} ms`,
+      }),
+      altered: seen => ({ ...seen, lastAckMs: seen.closeEventMs }),
+    },
+  ],
+
+  async run(lab, observe) {
+    const one = await halfClosed(lab)
+    const startMs = monotonicMs()
+    const closed = once(one.accepted, 'close').then(() => monotonicMs() - startMs)
+    one.accepted.end()
+    const closeEventMs = await closed
+    observe(
+      `every bare ACK to the server is lost; it ends, its close came after ${closeEventMs.toFixed(0)} ms`,
+    )
+    const jumps: Seen['jumps'] = []
+    let before: number | undefined
+    await lab.until('five FINs', () => {
+      const left = timeWaitLeft(one.port)
+      if (before !== undefined && left !== undefined && left > before + 0.1)
+        jumps.push({ from: before, to: left })
+      before = left
+      return one.fins().length >= 5
+    })
+    await one.drop.lift()
+    observe(`${one.fins().length} FINs, ${jumps.length} jumps; from now on nothing is lost`)
+    await lab.until('LAST-ACK is over', () => one.stateOf('localPort') === 'none')
+    const lastAckMs = monotonicMs() - startMs
+    observe(`the ACK has got through; LAST-ACK ended after ${lastAckMs.toFixed(0)} ms`)
+    const fins = one.fins()
+    const finMs = fins.map(({ tNs }) => (tNs - fins[0]!.tNs) / 1e6)
+    await one.capture.stop()
+
+    const two = await halfClosed(lab)
+    two.accepted.end()
+    await lab.until('TIME-WAIT', () => two.stateOf('remotePort') === 'TIME-WAIT')
+    execFileSync('ss', ['-K', 'state', 'time-wait', 'dport', '=', `:${two.port}`])
+    observe(`TIME-WAIT removed by hand (ss -K): ${two.stateOf('remotePort')} left at that end`)
+    const reset = () =>
+      two.capture.packets.find(packet => !two.fromServer(packet) && packet.flags.includes('R'))
+    await lab.until('LAST-ACK is over', () => two.stateOf('localPort') === 'none')
+    const answer = (await lab.until('the answer is captured', reset)).flags
+    observe(`the next FIN is answered by [${answer}]`)
+    await two.capture.stop()
+    const withoutTimeWait = { answer, state: two.stateOf('localPort'), appErrors: two.appErrors }
+    return { finMs, jumps, closeEventMs, lastAckMs, withoutTimeWait }
+  },
+})

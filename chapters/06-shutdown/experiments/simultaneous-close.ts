@@ -1,0 +1,101 @@
+/** Both ends close while the other's FIN is still on its way; and, for comparison, a reset. */
+import { once } from 'node:events'
+import { connect } from 'node:net'
+import type { PeerProgram } from '../../../lib/lab/peer-process.ts'
+import { experiment } from '../../../lib/textbook/experiment.ts'
+
+interface Seen {
+  /** States of each end in the order in which they were seen. */
+  a: string[]
+  b: string[]
+  /** Rows of both ends after a connection that was reset. */
+  afterReset: string[]
+}
+
+/** Takes connections; ends one, or resets it, when it is told to. */
+const server: PeerProgram<{ host: string }> = async (wire, { host }) => {
+  const { createServer } = await import('node:net')
+  const listener = createServer({ allowHalfOpen: true }, async socket => {
+    socket.on('error', () => {})
+    socket.resume()
+    const how = await wire.receive('close')
+    if (how === 'reset') socket.resetAndDestroy()
+    else socket.end()
+    wire.send('closed')
+  })
+  listener.listen(0, host, () => {
+    const address = listener.address()
+    wire.send('listening', typeof address === 'object' && address?.port)
+  })
+}
+
+export default experiment<Seen>({
+  title: 'a slow line; both ends close before the FIN of the other arrives',
+  needs: ['namespace', 'ss'],
+  claims: [
+    {
+      id: '6.14',
+      star: true,
+      says: 'Only the active closer enters TIME-WAIT.',
+      verdict: 'depends',
+      truth:
+        'When both close before they hear of each other, both are active: both go through CLOSING, and both end in TIME-WAIT. After a reset nobody does.',
+      source: 'RFC 9293 section 3.6, case 3',
+      example: '06/simultaneous',
+      judge: ({ a, b, afterReset }) => {
+        const observed = `A: ${a.join(', ')}; B: ${b.join(', ')}; after a reset: ${afterReset.join(', ') || 'no socket'}`
+        const both = [a, b].every(end => end.at(-1) === 'TIME-WAIT' && end.includes('CLOSING'))
+        if (both && afterReset.length === 0) return { verdict: 'depends', observed }
+        return { verdict: a.at(-1) === 'TIME-WAIT' ? 'holds' : 'unclear', observed }
+      },
+      altered: seen => ({ ...seen, b: ['CLOSE-WAIT', 'LAST-ACK', 'none'] }),
+    },
+  ],
+
+  async run(lab, observe) {
+    const line = await lab.routed()
+    const peer = lab.start(server, { host: line.b }, line.in.b)
+    const port = (await peer.message('listening')).value as number
+    const open = async () => {
+      const socket = connect({ port, host: line.b, allowHalfOpen: true }).resume()
+      socket.on('error', () => {})
+      await once(socket, 'connect')
+      return socket
+    }
+    const states = () => {
+      const found = (pid: number | 'self') =>
+        lab.table(port, pid).find(({ state }) => state !== 'LISTEN')?.state ?? 'none'
+      return { a: found('self'), b: found(peer.pid) }
+    }
+
+    const doomed = await open()
+    peer.tell('close', 'reset')
+    await new Promise(resolve => doomed.once('close', resolve))
+    await peer.message('closed')
+    const afterReset = Object.values(states()).filter(state => state !== 'none')
+    observe(`after a reset: ${afterReset.join(', ') || 'no socket'}`)
+
+    const socket = await open()
+    // From A to B, 125 bytes a second: whatever A sends is under way for half a second.
+    await line.slow('1kbit', 2000, 100)
+    socket.write('x') // takes what the line lets pass at once
+    socket.end()
+    await once(socket, 'finish') // the FIN is in the queue of the router
+    peer.tell('close', 'end')
+    const a: string[] = []
+    const b: string[] = []
+    await lab.until(
+      'both ends are in TIME-WAIT',
+      () => {
+        const now = states()
+        if (a.at(-1) !== now.a) a.push(now.a)
+        if (b.at(-1) !== now.b) b.push(now.b)
+        return now.a === 'TIME-WAIT' && now.b === 'TIME-WAIT'
+      },
+      30_000,
+    )
+    observe(`A: ${a.join(', ')}`)
+    observe(`B: ${b.join(', ')}`)
+    return { a, b, afterReset }
+  },
+})

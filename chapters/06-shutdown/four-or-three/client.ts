@@ -1,0 +1,57 @@
+/**
+ * Four segments or three: closes first, and watches the states of both ends meanwhile.
+ *
+ *   npm run 06:four-or-three:client
+ */
+import { once } from 'node:events'
+import { connect } from 'node:net'
+import { readTcpTable } from '../../../lib/lab/tcp-table.ts'
+import { until } from '../../../lib/lab/until.ts'
+import { endpoint } from '../../../lib/program/endpoint.ts'
+import { exitCannotConnect, exitLost } from '../../../lib/program/failures.ts'
+import { host, port, readOptions } from '../../../lib/program/options.ts'
+
+const command = 'npm run 06:four-or-three:client'
+const options = readOptions({
+  command,
+  does: 'Closes two connections, and shows which states both ends go through (Linux).',
+  flags: { host, port: { ...port(7061), min: 1 } },
+})
+const where = endpoint(options.host, options.port)
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(0))
+
+// #region client
+const later = await open()
+later.socket.end('later\n')
+// The server's ACK has come, its FIN has not: no event says so, only the kernel's table.
+await until('our FIN is acknowledged', () => later.states()[0] === 'FIN-WAIT-2')
+console.log(`later: we are in FIN-WAIT-2, the server in ${later.states()[1]}`)
+
+const atOnce = await open() // for the server it is now later
+await later.closed('later')
+atOnce.socket.end('at once\n')
+await atOnce.closed('at once')
+// #endregion client
+
+async function open() {
+  const socket = connect(options.port, options.host).resume()
+  await once(socket, 'connect').catch(error =>
+    exitCannotConnect(error, where, 'npm run 06:four-or-three:server'),
+  )
+  socket.on('error', error => exitLost(error, where))
+  const ended = once(socket, 'end')
+  const { localPort: ours, remotePort: theirs } = socket
+  /** Our state, and the server's. */
+  const states = () => {
+    const rows = readTcpTable()
+    const state = (local?: number, remote?: number) =>
+      rows.find(row => row.localPort === local && row.remotePort === remote)?.state ?? 'gone'
+    return [state(ours, theirs), state(theirs, ours)] as const
+  }
+  const closed = async (name: string) => {
+    await ended
+    await until('the server has our last ACK', () => states()[1] === 'gone')
+    console.log(`${name}: we are in ${states()[0]}, the server’s socket is gone`)
+  }
+  return { socket, states, closed }
+}

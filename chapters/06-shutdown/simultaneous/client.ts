@@ -1,0 +1,44 @@
+/**
+ * Simultaneous close: does what the server does, and watches the states of both ends.
+ *
+ *   npm run 06:simultaneous:client
+ */
+import { once } from 'node:events'
+import { connect } from 'node:net'
+import { readTcpTable } from '../../../lib/lab/tcp-table.ts'
+import { until } from '../../../lib/lab/until.ts'
+import { endpoint } from '../../../lib/program/endpoint.ts'
+import { exitCannotConnect, exitLost } from '../../../lib/program/failures.ts'
+import { host, port, readOptions } from '../../../lib/program/options.ts'
+
+const options = readOptions({
+  command: 'npm run 06:simultaneous:client',
+  does: 'Closes a connection while the server closes it, and shows both states (Linux).',
+  flags: { host, port: { ...port(7068), min: 1 } },
+})
+const where = endpoint(options.host, options.port)
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(0))
+
+// #region client
+const MUCH = 2 ** 19
+const socket = connect({ port: options.port, host: options.host, allowHalfOpen: true })
+socket.pause() // nothing of what the server sends gets past our kernel: its FIN does not get here
+await once(socket, 'connect').catch(error =>
+  exitCannotConnect(error, where, 'npm run 06:simultaneous:server'),
+)
+socket.on('error', error => exitLost(error, where))
+const { localPort: ours, remotePort: theirs } = socket
+const state = (local?: number, remote?: number) =>
+  readTcpTable().find(row => row.localPort === local && row.remotePort === remote)?.state
+const states = () => `${state(ours, theirs)} here, ${state(theirs, ours)} there`
+const see = async (...wanted: string[]) =>
+  console.log(await until(`states ${wanted}`, () => wanted.includes(states()) && states()))
+
+socket.end(Buffer.alloc(MUCH))
+await once(socket, 'finish') // our FIN waits behind our bytes, as the server's does
+// The server has read our FIN while nobody has acknowledged its own.
+await see('FIN-WAIT-2 here, CLOSING there')
+socket.resume()
+await once(socket, 'close')
+await see('TIME-WAIT here, TIME-WAIT there')
+// #endregion client
