@@ -185,16 +185,19 @@ grows beyond 64 KiB is not kept: the server ends the connection, with an answer 
       async run(at) {
         const stuck = await at.connect()
         stuck.send('GET /stuck HTTP/1.1\r\nHo')
+        const other = async () => ask(at, await at.connect(), 'GET', '/other')
+        const half = await at.connect()
+        half.send('GET /half HTTP/1.1\r\nHo')
+        await other()
+        half.reset()
+        await survives(at, other)
         for (let n = 0; n < 5; n++) {
           const talk = await at.connect()
           talk.send(request('GET', '/first').repeat(at.random.between(1, 50)))
           if (n % 2) talk.reset()
           else talk.close()
         }
-        const talk = await at.connect()
-        await ask(at, talk, 'GET', '/other', {
-          mistake: 'a socket without an error listener: one reset ends the whole server',
-        })
+        await survives(at, other)
         stuck.send('st: a.example\r\n\r\n')
         await answer(at, stuck, 'GET /stuck 0\n', {
           mistake: 'what has come is kept for all connections together, not for each one',
@@ -230,6 +233,20 @@ async function ask(
 ): Promise<void> {
   talk.send(request(method, target))
   await answer(at, talk, `${method} ${target} 0\n`, wanted)
+}
+
+/** Tells a server that has ended from one that does something else wrong. */
+async function survives(at: Examiner, run: () => Promise<void>): Promise<void> {
+  const { subject } = at
+  try {
+    await run()
+  } catch (error) {
+    if (!(await subject.until(() => !subject.running, 1000))) throw error
+    at.fail({
+      what: `after a client’s reset ${subject.fate()}`,
+      mistake: 'a socket without an error listener: one reset ends the whole server',
+    })
+  }
 }
 
 /** Waits for an answer of status 200 with this body. */
