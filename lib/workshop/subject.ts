@@ -46,7 +46,7 @@ export class Subject {
     }
     const child =
       'shell' in command
-        ? spawn(command.shell, { ...options, shell: true })
+        ? spawn(inPlaceOfShell(command.shell), { ...options, shell: true })
         : spawn(command.file, [...command.args], options)
     this.#child = child
     child.stdin.on('error', () => {})
@@ -216,6 +216,16 @@ export class Subject {
   #tell(): void {
     for (const resolve of this.#changed.splice(0)) resolve()
   }
+}
+
+/**
+ * A simple command takes the place of its shell, so that it gets the signals itself, and its exit
+ * code is ours. Not every shell does that without being told. Others stay as they are.
+ */
+function inPlaceOfShell(command: string): string {
+  const simple = /^[\w./~+-]+(\s[^\n;&|<>()`$]*)?$/.test(command.trim())
+  const builtin = /^\s*(exec|cd|export|set|source|if|for|while|until|case)\b/.test(command)
+  return simple && !builtin && process.platform !== 'win32' ? `exec ${command}` : command
 }
 
 /** The line of what a program complained about that says most: the error, not the stack. */

@@ -161,6 +161,11 @@ export class Talk {
     return this.socket.writableLength
   }
 
+  /** What was sent so far: for a failure that a check finds by itself. */
+  get sent(): Buffer {
+    return Buffer.concat(this.#sent)
+  }
+
   /**
    * Waits for exactly these bytes to come next.
    *

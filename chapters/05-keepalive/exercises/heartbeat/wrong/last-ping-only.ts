@@ -1,0 +1,30 @@
+import { connect } from 'node:net'
+import { createInterface } from 'node:readline'
+
+const socket = connect(Number(process.env.PORT), '127.0.0.1')
+socket.on('error', () => leave('connection is lost', 4))
+socket.on('end', () => leave('peer has closed', 0))
+
+let pings = 0
+let answered = 0
+let answeredMs = performance.now()
+
+socket.on('connect', look)
+setInterval(() => setImmediate(look), 250)
+
+function look(): void {
+  if (answered === pings) answeredMs = performance.now()
+  if (performance.now() - answeredMs >= 1500) leave('peer is gone', 3)
+  socket.write(`ping ${++pings}\n`)
+}
+
+createInterface(socket).on('line', line => {
+  const [, verb, number] = /^(ping|pong) (\d+)$/.exec(line) ?? []
+  if (verb === 'ping') socket.write(`pong ${number}\n`)
+  if (verb === 'pong') answered = Number(number)
+})
+
+function leave(line: string, code: number): void {
+  console.log(line)
+  process.exit(code)
+}

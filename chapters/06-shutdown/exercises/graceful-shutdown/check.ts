@@ -1,0 +1,262 @@
+import { once } from 'node:events'
+import { connect } from 'node:net'
+import { type Examiner, exercise } from '../../../../lib/workshop/exercise.ts'
+import type { Talk } from '../../../../lib/workshop/talk.ts'
+
+/** What the protocol promises, in milliseconds. */
+const DEADLINE_MS = 3000
+/** After the deadline: for a machine that is busy. */
+const GRACE_MS = 3000
+/** Timers may be early by a little. */
+const EARLY_MS = 50
+/** Work that is begun at the signal, and is done long before the deadline. */
+const WORK_MS = 1000
+
+const SIGTERM_ENDS =
+  'without a listener the signal ends the process, in the middle of whatever it does'
+const IDLE =
+  'server.close() waits for all connections: those that have nothing to do are yours to end'
+
+export default exercise({
+  id: 'graceful-shutdown',
+  title: 'A server that ends without losing anything',
+  kind: 'server',
+  protocol: `The server listens on TCP port PORT of 127.0.0.1, for any number of clients at once. A client sends lines "work MS" and
+LF, where MS is a whole number. The server works for MS milliseconds (it just waits), and then answers "done MS" and LF. The
+requests of one connection are worked on one after the other, in their order; different connections do not wait for each
+other. When a client sends its FIN, it still gets the answers to all its requests, and then the server's FIN.
+SIGTERM starts the shutdown. The server stops listening first: from then on nobody can connect. A connection on which no
+request is being worked on gets a FIN at once, even when half a line has come. On any other connection the work that was
+begun is finished and answered, and then it gets a FIN. No request is begun any more, whether it came before the signal or
+after it; the connection is not reset because of it.
+When all connections are closed, by both sides, the process ends at once, with exit code 0. What is still open ${DEADLINE_MS} ms
+after the signal is cut, whatever it does, and the process ends with exit code 1. A second SIGTERM changes nothing.`,
+  section: 'chapters/06-shutdown/README.md#serverclose-hangs',
+  hints: [
+    'server.close() stops listening at once, and calls back when the last connection has gone. Which of them go by themselves?',
+    'Keep a Set of the open connections, and note for each whether it works. At the signal, end() those that do not; the others look at a flag when their work is done.',
+    'Two details: the timer of the deadline must not keep the process alive when nothing is left to do, and process.once() takes only the first signal from the default, which is to die.',
+  ],
+  steps: [
+    {
+      title: 'answers each request when its work is done',
+      async run(at) {
+        const [slow, talk] = [await at.connect(), await at.connect()]
+        slow.send('work 300\nwork 0\n')
+        await talk.sendPieces(at.random.cut(Buffer.from('work 0\n'), 1))
+        await talk.expect('done 0\n', { mistake: 'one client’s work holds up another client' })
+        talk.send('work 20\nwork 10\nwork 0\n')
+        talk.finish()
+        await talk.expect('done 20\ndone 10\ndone 0\n', {
+          mistake: 'requests of one connection are worked on side by side, or lost at the FIN',
+        })
+        await talk.expectEnd({ mistake: 'nobody calls end() when the client has ended' })
+        await slow.expect('done 300\ndone 0\n')
+      },
+    },
+    {
+      title: 'ends at once, with exit code 0, when nobody is connected',
+      async run(at) {
+        await begun(at)
+        const startMs = terminate(at)
+        await exits(at, startMs, 0)
+      },
+    },
+    {
+      title: 'ends idle connections, and then itself',
+      async run(at) {
+        const [silent, served, half] = [await at.connect(), await at.connect(), await at.connect()]
+        half.send('wor')
+        served.send('work 0\n')
+        await served.expect('done 0\n')
+        const startMs = terminate(at)
+        for (const talk of [silent, served, half]) {
+          await fin(at, talk, IDLE)
+          talk.finish()
+        }
+        await exits(at, startMs, 0)
+      },
+    },
+    {
+      title: 'takes no connection any more',
+      async run(at) {
+        const { busy, idle } = await company(at)
+        busy.send(`work ${WORK_MS}\n`)
+        await begun(at)
+        const startMs = terminate(at)
+        await fin(at, idle, IDLE)
+        idle.finish()
+        if (await takesConnection(at.subject.port)) {
+          at.fail({
+            what: 'it still takes connections while it finishes its work',
+            mistake: 'server.close() comes first, and not when everything else is done',
+          })
+        }
+        await finished(at, busy)
+        busy.finish()
+        await exits(at, startMs, 0)
+      },
+    },
+    {
+      title: 'finishes the work that it has begun, and begins no other',
+      async run(at) {
+        const { busy, idle } = await company(at)
+        busy.send(`work ${WORK_MS}\nwork 1\n`)
+        await begun(at)
+        const startMs = terminate(at)
+        await fin(at, idle, IDLE)
+        idle.finish()
+        busy.send('work 60000\n')
+        await finished(at, busy)
+        await fin(at, busy, 'after the signal a connection goes on to its next request')
+        busy.finish()
+        await exits(at, startMs, 0)
+      },
+    },
+    {
+      title: 'does not mind a second signal',
+      async run(at) {
+        const { busy, idle } = await company(at)
+        busy.send(`work ${WORK_MS}\n`)
+        await begun(at)
+        const startMs = terminate(at)
+        await fin(at, idle, IDLE)
+        idle.finish()
+        terminate(at)
+        await finished(at, busy, 'process.once(): the second signal finds no listener, and kills')
+        busy.finish()
+        await exits(at, startMs, 0)
+      },
+    },
+    {
+      title: 'keeps the deadline when work takes too long',
+      async run(at) {
+        const { busy, idle } = await company(at)
+        busy.send('work 60000\n')
+        await begun(at)
+        const startMs = terminate(at)
+        await fin(at, idle, IDLE)
+        idle.finish()
+        await exits(at, startMs, 1)
+      },
+    },
+    {
+      title: 'keeps the deadline when a client does not close',
+      async run(at) {
+        const stubborn = await at.connect()
+        await begun(at)
+        const startMs = terminate(at)
+        // It has its FIN, and does not answer it.
+        await fin(at, stubborn, IDLE)
+        await exits(at, startMs, 1)
+      },
+    },
+  ],
+})
+
+/** Sends SIGTERM. Returns when that was. */
+function terminate(at: Examiner): number {
+  if (!at.subject.isOurs) {
+    at.fail({
+      what: 'this check has not started the program, and so it cannot send it a signal; give --command instead of --port',
+    })
+  }
+  const nowMs = performance.now()
+  at.subject.signal('SIGTERM')
+  return nowMs
+}
+
+/** Two connections that the server knows of. */
+async function company(at: Examiner): Promise<{ busy: Talk; idle: Talk }> {
+  const [busy, idle] = [await at.connect(), await at.connect()]
+  for (const talk of [busy, idle]) {
+    talk.send('work 0\n')
+    await talk.expect('done 0\n')
+  }
+  return { busy, idle }
+}
+
+/** An answer on a new connection says that the server has had its turn on the others, too. */
+async function begun(at: Examiner): Promise<void> {
+  const talk = await at.connect()
+  talk.send('work 0\n')
+  talk.finish()
+  await talk.expect('done 0\n')
+  await talk.expectEnd()
+}
+
+/** Waits for the server's FIN. */
+async function fin(at: Examiner, talk: Talk, mistake: string): Promise<void> {
+  await unlessEnded(at, () => talk.expectEnd({ mistake }))
+}
+
+/** Waits for the answer to the work that was begun. */
+async function finished(at: Examiner, talk: Talk, mistake?: string): Promise<void> {
+  await unlessEnded(at, () => talk.expect(`done ${WORK_MS}\n`), mistake)
+}
+
+/** Tells a program that has ended too early from one that does something else wrong. */
+async function unlessEnded(
+  at: Examiner,
+  run: () => Promise<void>,
+  mistake?: string,
+): Promise<void> {
+  const { subject } = at
+  try {
+    await run()
+  } catch (error) {
+    if (!(await subject.until(() => !subject.running, 500))) throw error
+    at.fail({
+      what: `${subject.fate()}, with work that it had begun`,
+      mistake:
+        mistake ??
+        (subject.exitCode === null
+          ? SIGTERM_ENDS
+          : 'process.exit() ends the process in the middle of whatever it does'),
+    })
+  }
+}
+
+/** Waits until the program has ended: at once, or at the deadline. */
+async function exits(at: Examiner, startMs: number, code: 0 | 1): Promise<void> {
+  const { subject } = at
+  const limitMs = startMs + DEADLINE_MS + GRACE_MS - performance.now()
+  if (!(await subject.until(() => !subject.running, limitMs))) {
+    const mistake =
+      code === 0
+        ? 'something keeps the process alive: a connection that nobody ends, or a timer'
+        : 'end() and close() wait for the other side; at the deadline only destroy() helps'
+    const what = `${(DEADLINE_MS + GRACE_MS) / 1000} s after the signal the program still runs`
+    at.fail({ what, mistake })
+  }
+  const ms = performance.now() - startMs
+  if (code === 1 && ms < DEADLINE_MS - EARLY_MS) {
+    at.fail({
+      what: `the program ended before the deadline of ${DEADLINE_MS} ms: ${subject.fate()}`,
+      mistake: 'a connection counts as closed only when both sides have closed it',
+    })
+  }
+  if (code === 0 && ms >= DEADLINE_MS) {
+    at.fail({
+      what: 'there was nothing left to do, and the program ended only at the deadline',
+      mistake: 'the timer of the deadline keeps the process alive: unref() it, or clear it',
+    })
+  }
+  if (subject.exitCode === code) return
+  at.fail({
+    what: `the exit code should be ${code}: ${subject.fate()}`,
+    mistake: code === 0 ? SIGTERM_ENDS : 'what was cut at the deadline is not done: that is no 0',
+  })
+}
+
+async function takesConnection(port: number): Promise<boolean> {
+  const socket = connect(port, '127.0.0.1')
+  try {
+    await once(socket, 'connect')
+    return true
+  } catch {
+    return false
+  } finally {
+    socket.destroy()
+  }
+}

@@ -1,0 +1,48 @@
+import { createServer, type Socket } from 'node:net'
+import { setTimeout as delay } from 'node:timers/promises'
+import { lines } from '../../../../lib/framing/lines.ts'
+import { readFrames } from '../../../../lib/framing/stream.ts'
+
+const DEADLINE_MS = 3000
+
+/** The open connections, and whether they work. */
+const open = new Map<Socket, { working: boolean }>()
+let stopping = false
+
+const server = createServer({ allowHalfOpen: true }, async socket => {
+  const state = { working: false }
+  open.set(socket, state)
+  socket.on('close', () => open.delete(socket))
+  socket.on('error', () => {})
+  try {
+    for await (const line of readFrames(socket, lines())) {
+      // Its FIN has been sent already: this one came too late.
+      if (stopping) break
+      state.working = true
+      const ms = Number(line.split(' ')[1])
+      // The socket keeps the process alive, not the timer: with the client goes its work.
+      await delay(ms, undefined, { ref: false })
+      socket.write(`done ${ms}\n`)
+      state.working = false
+      if (stopping) break
+    }
+    socket.end()
+    // Read on, or the client's FIN would never be seen.
+    socket.resume()
+  } catch {
+    socket.destroy()
+  }
+})
+
+// on(), not once(): without a listener, a second signal would end the process.
+process.on('SIGTERM', () => {
+  if (stopping) return
+  stopping = true
+  server.close()
+  // What works looks at `stopping` when it is done.
+  for (const [socket, { working }] of open) if (!working) socket.end()
+  // When the last connection is gone nothing keeps the process, and it ends by itself, with code 0.
+  setTimeout(() => process.exit(1), DEADLINE_MS).unref()
+})
+
+server.listen(Number(process.env.PORT), '127.0.0.1')

@@ -1,0 +1,204 @@
+import { type Examiner, exercise } from '../../../../lib/workshop/exercise.ts'
+import type { Talk } from '../../../../lib/workshop/talk.ts'
+
+const HALF_OPEN =
+  'at the client’s FIN Node ends our side as well, before the answer, unless allowHalfOpen is true'
+
+export default exercise({
+  id: 'late-reply',
+  title: 'An upload that is answered after its end',
+  kind: 'server',
+  protocol: `The server listens on TCP port PORT of 127.0.0.1, for any number of clients at once. A client sends the line
+"work MS", where MS is a whole number, and LF. Then it sends its upload: any bytes, as many as it likes. It says that this
+was all with its FIN, and goes on reading.
+The server then works for MS milliseconds (it just waits), sends the line "got BYTES SUM" and LF, and its own FIN. BYTES is
+the number of bytes in the upload, without the first line. SUM is the sum of their values, 0 to 255 each, modulo 65536.
+Before the client's FIN the server sends nothing, however long the client takes. To a client that sends its FIN before the
+first line is complete, it sends nothing but its own FIN. Clients that reset their connection, at any moment, do the others
+no harm.`,
+  section: 'chapters/06-shutdown/README.md#the-answer-that-never-arrives',
+  hints: [
+    'The FIN of the client shows as the event end, behind the last byte. It ends one direction only: which option of createServer() keeps the other one open?',
+    'With allowHalfOpen the end of your side is your own duty. Write the answer, and call end() behind it.',
+    'The client may be gone when you answer at last. Then the socket has an error for you: listen to it, or it ends the process.',
+  ],
+  steps: [
+    {
+      title: 'answers an upload after the client’s FIN, and ends, too',
+      async run(at) {
+        const talk = await at.connect()
+        const upload = Buffer.from('one\ntwo\nthree\n')
+        talk.send(`work 0\n${upload}`)
+        talk.finish()
+        await talk.expect(answerTo(upload), { mistake: HALF_OPEN })
+        await ended(talk)
+      },
+    },
+    {
+      title: 'takes its time for the work, and the answer arrives all the same',
+      async run(at) {
+        const talk = await at.connect()
+        const upload = at.random.bytes(300)
+        talk.send('work 300\n')
+        talk.send(upload)
+        const startMs = performance.now()
+        talk.finish()
+        await talk.expect(answerTo(upload), {
+          mistake: 'the FIN must come behind the answer: end() was called before the work was done',
+        })
+        // Timers may be early by a little.
+        if (performance.now() - startMs < 290) {
+          at.fail({ what: 'the answer came sooner than 300 ms after the FIN' })
+        }
+        await ended(talk)
+      },
+    },
+    {
+      title: 'finds the first line, however it is cut',
+      async run(at) {
+        const [talk, other] = [await at.connect(), await at.connect()]
+        const upload = at.random.bytes(40)
+        for (const piece of ['wo', 'rk ', '1', '0', '\n']) {
+          talk.send(piece)
+          // An answer there says that the server has had its turn here, too.
+          await exchange(at)
+        }
+        await talk.sendPieces(at.random.cut(upload, 1))
+        talk.finish()
+        await talk.expect(answerTo(upload), {
+          mistake: 'it takes the first chunk for the first line: a chunk may be less, and more',
+        })
+        other.send('work 0\nwork 0\n\n\nwork 0\n')
+        other.finish()
+        await other.expect(answerTo(Buffer.from('work 0\n\n\nwork 0\n')), {
+          mistake: 'what stands behind the first line is the upload, whatever it looks like',
+        })
+      },
+    },
+    {
+      title: 'says nothing before the client’s FIN',
+      async run(at) {
+        const talk = await at.connect()
+        const [one, two] = [at.random.bytes(1000), at.random.bytes(1000)]
+        talk.send('work 0\n')
+        talk.send(one)
+        await exchange(at, 1000)
+        if (talk.unread > 0) {
+          at.fail({
+            what: `it answered before the client’s FIN, with ${talk.unread} bytes`,
+            sent: talk.sent,
+            mistake:
+              'a pause is no end: a client may be slow, and only its FIN says that this was all',
+          })
+        }
+        talk.send(two)
+        talk.finish()
+        await talk.expect(answerTo(Buffer.concat([one, two])), {
+          mistake:
+            'a pause is no end: a client may be slow, and only its FIN says that this was all',
+        })
+      },
+    },
+    {
+      title: 'answers an upload of nothing, and nothing to a client that says nothing',
+      async run(at) {
+        const empty = await at.connect()
+        empty.send('work 0\n')
+        empty.finish()
+        await empty.expect('got 0 0\n', {
+          mistake: 'it begins with the first byte of the upload, which never comes',
+        })
+        await ended(empty)
+        for (const text of ['', 'wor', 'work 0']) {
+          const talk = await at.connect()
+          if (text !== '') talk.send(text)
+          talk.finish()
+          await talk.expectEnd({
+            mistake: 'without a complete first line there is nothing to answer, only a FIN to send',
+          })
+        }
+        await exchange(at)
+      },
+    },
+    {
+      title: 'takes large uploads of many clients at the same time',
+      async run(at) {
+        const block = at.random.bytes(64 * 1024)
+        const times = Array.from({ length: 8 }, () => at.random.between(1, 6))
+        const talks = await Promise.all(
+          times.map(async blocks => {
+            const talk = await at.connect()
+            talk.send('work 100\n')
+            for (let n = 0; n < blocks; n++) talk.socket.write(block)
+            talk.finish()
+            return { talk, blocks }
+          }),
+        )
+        for (const { talk, blocks } of talks) {
+          await talk.expect(answerTo(block, blocks), {
+            mistake: 'what is counted for one client must not be counted for another',
+          })
+          await ended(talk)
+        }
+      },
+    },
+    {
+      title: 'survives clients that are gone before their answer',
+      async run(at) {
+        const half = await at.connect()
+        half.send('work 0\nhalf of it')
+        await exchange(at)
+        half.reset()
+        await survives(at, () => exchange(at))
+        for (let n = 0; n < 3; n++) {
+          const talk = await at.connect()
+          talk.send('work 100\nall of it')
+          talk.finish()
+          // The server has had its turn: it works now.
+          await exchange(at)
+          talk.reset()
+        }
+        // That one works longer than those that are gone.
+        await survives(at, () => exchange(at, 300))
+      },
+    },
+  ],
+})
+
+/** What the server must say to an upload of this block, so many times. */
+function answerTo(block: Uint8Array, times = 1): string {
+  const sum = block.reduce((total, byte) => total + byte, 0)
+  return `got ${block.length * times} ${(sum * times) % 65536}\n`
+}
+
+/** A whole exchange on a connection of its own. */
+async function exchange(at: Examiner, workMs = 0): Promise<void> {
+  const talk = await at.connect()
+  const word = Buffer.from(at.random.word(8))
+  talk.send(`work ${workMs}\n${word}`)
+  talk.finish()
+  await talk.expect(answerTo(word), {
+    mistake:
+      'it does not keep its clients apart: each has a count of its own, and none waits for another',
+  })
+}
+
+/** Tells a server that has ended from one that does something else wrong. */
+async function survives(at: Examiner, run: () => Promise<void>): Promise<void> {
+  const { subject } = at
+  try {
+    await run()
+  } catch (error) {
+    if (!(await subject.until(() => !subject.running, 1000))) throw error
+    at.fail({
+      what: `after a client’s reset ${subject.fate()}`,
+      mistake: 'a socket without an error listener: one reset ends the whole server',
+    })
+  }
+}
+
+async function ended(talk: Talk): Promise<void> {
+  await talk.expectEnd({
+    mistake: 'allowHalfOpen is true, and nobody calls end() behind the answer',
+  })
+}

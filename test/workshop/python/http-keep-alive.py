@@ -1,0 +1,39 @@
+"""An HTTP server that keeps its connections: the exercise `http-keep-alive`, in Python."""
+
+import os
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+
+    def answer(self):
+        length = self.headers.get("Content-Length", "0")
+        if not (length.isascii() and length.isdigit()):
+            self.close_connection = True
+            self.send_response(400)
+            self.send_header("Content-Length", "0")
+            self.send_header("Connection", "close")
+            self.end_headers()
+            return
+        self.rfile.read(int(length))
+        # The library looks for the one word only; the header is a list.
+        words = [word.strip().lower() for word in self.headers.get("Connection", "").split(",")]
+        old = self.request_version == "HTTP/1.0"
+        kept = "close" not in words and (not old or "keep-alive" in words)
+        body = f"{self.command} {self.path} {length}\n".encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.send_header("Connection", "keep-alive" if kept else "close")
+        self.end_headers()
+        self.wfile.write(body)
+        self.close_connection = not kept
+
+    do_GET = do_POST = answer
+
+    def log_message(self, *_):
+        pass
+
+
+ThreadingHTTPServer(("127.0.0.1", int(os.environ["PORT"])), Handler).serve_forever()
