@@ -59,4 +59,5 @@ export default {
       client: { file: 'closing-race/client.ts' },
     },
   ],
+  exercises: ['heartbeat', 'http-keep-alive'],
 } satisfies Chapter

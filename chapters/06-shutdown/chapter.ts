@@ -88,4 +88,5 @@ export default {
       client: { file: 'simultaneous/client.ts' },
     },
   ],
+  exercises: ['late-reply', 'graceful-shutdown'],
 } satisfies Chapter
