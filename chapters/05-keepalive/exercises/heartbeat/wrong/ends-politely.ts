@@ -13,7 +13,10 @@ socket.on('data', () => {
   heardMs = performance.now()
 })
 
-socket.on('connect', look)
+socket.on('connect', () => {
+  heardMs = performance.now()
+  look()
+})
 const timer = setInterval(() => setImmediate(look), 250)
 
 function look(): void {

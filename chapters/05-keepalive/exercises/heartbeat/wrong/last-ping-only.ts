@@ -9,7 +9,10 @@ let pings = 0
 let answered = 0
 let answeredMs = performance.now()
 
-socket.on('connect', look)
+socket.on('connect', () => {
+  answeredMs = performance.now()
+  look()
+})
 setInterval(() => setImmediate(look), 250)
 
 function look(): void {

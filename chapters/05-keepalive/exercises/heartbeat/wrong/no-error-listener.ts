@@ -10,7 +10,10 @@ socket.on('data', () => {
   heardMs = performance.now()
 })
 
-socket.on('connect', look)
+socket.on('connect', () => {
+  heardMs = performance.now()
+  look()
+})
 setInterval(() => setImmediate(look), 250)
 
 function look(): void {

@@ -11,7 +11,10 @@ socket.on('data', () => {
   heardMs = performance.now()
 })
 
-socket.on('connect', look)
+socket.on('connect', () => {
+  heardMs = performance.now()
+  look()
+})
 setInterval(look, 250)
 
 function look(): void {

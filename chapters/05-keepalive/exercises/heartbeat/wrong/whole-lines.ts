@@ -8,7 +8,10 @@ socket.on('end', () => leave('peer has closed', 0))
 let pings = 0
 let heardMs = performance.now()
 
-socket.on('connect', look)
+socket.on('connect', () => {
+  heardMs = performance.now()
+  look()
+})
 setInterval(() => setImmediate(look), 250)
 
 function look(): void {
