@@ -24,7 +24,9 @@ export default defineConfig({
       {
         test: {
           name: 'unit',
-          include: ['test/{catalogue,cli,framing,lab,program,textbook,trace,workshop}/**/*.test.ts'],
+          include: [
+            'test/{catalogue,cli,framing,lab,program,textbook,trace,workshop}/**/*.test.ts',
+          ],
           testTimeout: 120_000,
         },
       },

@@ -11,6 +11,7 @@ import { claimTable, readRecorded } from '../textbook/document.ts'
 import { loadExperiments } from '../textbook/load.ts'
 import type { TraceEvent } from '../trace/recording.ts'
 import { TextTimeline } from '../trace/render-text.ts'
+import { type ListedExercise, loadExercises } from '../workshop/load.ts'
 import { runSession, sessionLacks, sessionNeeds, sessionShape } from './session.ts'
 import { transitionTable } from './state-machine.ts'
 
@@ -24,6 +25,7 @@ import { transitionTable } from './state-machine.ts'
  *     <!-- session: tcpdump -->                                     a tool watching 02/echo, by hand
  *     <!-- table: chapters -->                                      the catalogue
  *     <!-- table: examples 02 -->                                   one chapter's examples
+ *     <!-- table: exercises 02 -->                                  one chapter's exercises; without it, all
  *     <!-- table: transitions -->                                   the steps of the state machine
  *     <!-- table: claims 02 -->                                     what textbooks say, and the kernel
  *     …
@@ -72,6 +74,7 @@ export async function renderEmbed(embed: Embed, sources: EmbedSources): Promise<
     case 'table':
       if (name === 'chapters') return chapterTable(sources.chapters)
       if (name === 'transitions') return transitionTable(sources.chapters)
+      if (name === 'exercises') return exerciseTable(await loadExercises(), end)
       if (name === 'claims')
         return `\n${claimTable(await loadExperiments(), readRecorded(), end ?? '')}\n\n`
       return exampleTable(sources.chapters, end ?? '')
@@ -159,6 +162,24 @@ function chapterTable(chapters: readonly CatalogueChapter[]): string {
     return `| ${link} | ${chapter.promise} | ${examples} |`
   })
   return `\n| chapter | what you can do afterwards | examples |\n| --- | --- | --- |\n${rows.join('\n')}\n\n`
+}
+
+/** The exercises of a chapter, or of all of them, with links from the folder of the document. */
+function exerciseTable(exercises: readonly ListedExercise[], chapter: string | undefined): string {
+  const rows = exercises
+    .filter(one => chapter === undefined || one.chapter === chapter)
+    .map(({ chapter: id, folder, exercise }) => {
+      const parts = folder.split('/')
+      // A chapter's README is beside the folder `exercises`; other pages are in `docs`.
+      const link = chapter === undefined ? `../${folder}` : parts.slice(2).join('/')
+      const own = chapter === undefined ? `${id} | ` : ''
+      return `| ${own}[\`${exercise.id}\`](${link}/README.md) | ${exercise.title} |`
+    })
+  const [head, rule] =
+    chapter === undefined
+      ? ['| chapter | exercise | what it is |', '| --- | --- | --- |']
+      : ['| exercise | what it is |', '| --- | --- |']
+  return `\n${head}\n${rule}\n${rows.join('\n')}\n\n`
 }
 
 function exampleTable(chapters: readonly CatalogueChapter[], id: string): string {
