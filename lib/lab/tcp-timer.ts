@@ -11,27 +11,34 @@ export interface TcpTimer {
   unanswered: number
 }
 
+/** The two ports of a connection, seen from one end: a `Socket` has them. */
+export interface Ports {
+  localPort?: number | undefined
+  remotePort?: number | undefined
+}
+
 /**
- * Reads the timer of the socket with that local port that is no listener, without root; undefined
- * where there is no such socket.
+ * Reads the timer of a connection's socket, without root; undefined where there is no such socket.
+ * It takes both ports to name it: the kernel gives one local port to several connections, as long
+ * as they go to different places.
  *
  * @throws {Error} `ENOENT` where there is no `/proc/net/tcp`, as on any system but Linux.
  * @see proc_net_tcp in the kernel's documentation: `tr`, `tm->when` and `timeout`
  */
-export function readTcpTimer(localPort: number): TcpTimer | undefined {
+export function readTcpTimer(ports: Ports): TcpTimer | undefined {
   for (const file of ['/proc/net/tcp', '/proc/net/tcp6']) {
     if (file.endsWith('6') && !existsSync(file)) continue // no IPv6 in this kernel
-    const timer = parseTcpTimer(readFileSync(file, 'latin1'), localPort)
+    const timer = parseTcpTimer(readFileSync(file, 'latin1'), ports)
     if (timer !== undefined) return timer
   }
   return undefined
 }
 
 /** The part of `readTcpTimer` that needs no kernel. */
-export function parseTcpTimer(text: string, localPort: number): TcpTimer | undefined {
+export function parseTcpTimer(text: string, ports: Ports): TcpTimer | undefined {
   for (const line of text.trimEnd().split('\n').slice(1)) {
-    const [, local = '', , state, , timer = '', , , unanswered] = line.trim().split(/\s+/)
-    if (state === '0A' || Number.parseInt(local.split(':')[1] ?? '', 16) !== localPort) continue
+    const [, local = '', remote = '', , , timer = '', , , unanswered] = line.trim().split(/\s+/)
+    if (portOf(local) !== ports.localPort || portOf(remote) !== ports.remotePort) continue
     const [kind = '', when = ''] = timer.split(':')
     return {
       kind: KINDS[Number.parseInt(kind, 16)] ?? 'none',
@@ -41,6 +48,8 @@ export function parseTcpTimer(text: string, localPort: number): TcpTimer | undef
   }
   return undefined
 }
+
+const portOf = (address: string): number => Number.parseInt(address.split(':')[1] ?? '', 16)
 
 /** A timer in words: `keepalive in 7200 s`. */
 export function describeTimer(timer: TcpTimer | undefined): string {

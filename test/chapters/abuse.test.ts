@@ -60,23 +60,35 @@ async function askAndNeverRead(kit: Kit, server: Server): Promise<Peer> {
 /** Masses of connections: they come once to each server, and all go in the end. */
 async function crowds(kit: Kit, server: Server, count: number): Promise<void> {
   // Half of a connection each: the client has nothing to say, and leaves the rest to the server.
-  const halves = await Promise.all(Array.from({ length: count / 10 }, () => kit.connect(server)))
+  const halves = await Promise.all(
+    Array.from({ length: count / 10 }, () => connectPatiently(kit, server)),
+  )
   for (const { socket } of halves) socket.end()
   const silent: Peer[] = []
-  // A Unix domain socket does not let clients wait when its queue is full: it refuses them.
   while (silent.length < count) {
-    silent.push(
-      ...(await Promise.all(
-        Array.from({ length: Math.min(count, 100) }, () => kit.connect(server)),
-      )),
-    )
+    const some = Array.from({ length: Math.min(count, 100) }, () => connectPatiently(kit, server))
+    silent.push(...(await Promise.all(some)))
   }
   for (const [at, peer] of [...halves, ...silent].entries()) {
     if (at % 2) peer.socket.destroy()
     else reset(peer)
   }
   // A port scan knocks, and is gone before anybody can answer.
-  for (let knock = 0; knock < 50; knock++) reset(await kit.connect(server))
+  for (let knock = 0; knock < Math.min(count, 50); knock++) {
+    reset(await connectPatiently(kit, server))
+  }
+}
+
+/** A Unix domain socket does not let clients wait when its queue is full: it refuses them. */
+async function connectPatiently(kit: Kit, server: Server): Promise<Peer> {
+  for (;;) {
+    try {
+      return await kit.connect(server)
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') throw error
+      await new Promise(resolve => setTimeout(resolve, 10)) // no event tells that there is room
+    }
+  }
 }
 const CROWD = 1000
 /** Servers that take long over each connection, because that is what they show. */
@@ -132,6 +144,7 @@ describe('abuse', () => {
       const serve = serves[id]
       if (!serve) throw new Error(`abuse.test.ts: say what a good client gets from ${id}`)
       const server = await kit.serverWith(SMALL_HEAP, id, ...(quick[id] ?? []))
+      const before = onLinux ? socketsOf(server) : 0
       // In some examples the first connection is not like the others: be it first as well.
       for (const abuse of Object.values(abuses)) await abuse(kit, server)
       await kit.connect(server).then(({ socket }) => socket.destroy())
@@ -140,10 +153,11 @@ describe('abuse', () => {
         const used = memoryOf(server.pid, 'VmRSS')
         const deaf = await askAndNeverRead(kit, server)
         await crowds(kit, server, slow[id] ?? CROWD)
-        expect(memoryOf(server.pid, 'VmRSS') - used).toBeLessThan(50 * MIB)
+        // It was sent 100 MiB. What a server has dropped may still be there as garbage.
+        expect(memoryOf(server.pid, 'VmRSS') - used).toBeLessThan(75 * MIB)
         deaf.socket.destroy()
         // No event tells another process that a server has noticed.
-        await expect.poll(() => socketsOf(server), { timeout: 30_000 }).toBeLessThan(10)
+        await expect.poll(() => socketsOf(server), { timeout: 30_000 }).toBeLessThanOrEqual(before)
       }
       await serve(kit, server)
       await kit.connect(server)
@@ -185,6 +199,11 @@ const serves: Record<string, (kit: Kit, server: Server) => Promise<void>> = {
   '02/buffers': connects,
   '02/in-flight': connects,
   '02/write-after-fin': connects,
+  '05/tcp-keepalive': connects,
+  '06/four-or-three': connects,
+  '06/end-destroy-reset': connects,
+  '06/time-wait': connects,
+  '06/simultaneous': connects,
   '01/tcp': answer('hello', 'you are'),
   '01/unix': answer('hello', 'you are'),
   '01/three-sockets': answer('', 'seen'),

@@ -33,6 +33,7 @@ const server = createServer(socket => {
   socket.on('error', (error: NodeJS.ErrnoException) => console.error(`error ${peer} ${error.code}`))
   socket.on('close', () => console.log(`closed ${peer}`))
   socket.end('seen\n')
+  socket.resume() // what nobody reads would keep the socket open
 })
 
 const isListener = ({ state, localPort }: TcpRow) =>

@@ -53,6 +53,7 @@ const server = createServer({ pauseOnConnect: true, noDelay: true }, socket => {
     })
     socket.on('close', () => {
       control = undefined
+      patient?.destroy() // as below
     })
     socket.resume()
   } else {

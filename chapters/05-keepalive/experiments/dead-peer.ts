@@ -84,7 +84,10 @@ export default experiment<Seen>({
       const startMs = monotonicMs()
       let unanswered = 0
       const watch = setInterval(() => {
-        unanswered = Math.max(unanswered, readTcpTimer(own)?.unanswered ?? 0)
+        unanswered = Math.max(
+          unanswered,
+          readTcpTimer({ localPort: own, remotePort: port })?.unanswered ?? 0,
+        )
       }, 50)
       const [error] = (await once(client, 'error')) as [NodeJS.ErrnoException]
       clearInterval(watch)

@@ -2,7 +2,12 @@
 import { once } from 'node:events'
 import { Agent, createServer as createHttpServer, get } from 'node:http'
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
-import { describeTimer, readTcpTimer, type TcpTimer } from '../../../lib/lab/tcp-timer.ts'
+import {
+  describeTimer,
+  type Ports,
+  readTcpTimer,
+  type TcpTimer,
+} from '../../../lib/lab/tcp-timer.ts'
 import { experiment } from '../../../lib/textbook/experiment.ts'
 
 interface Seen {
@@ -89,8 +94,8 @@ export default experiment<Seen>({
       await once(socket, 'connect')
       return socket
     }
-    const timerOf = ({ localPort = 0 }: { localPort?: number }): TcpTimer =>
-      readTcpTimer(localPort) ?? { kind: 'none', inS: 0, unanswered: 0 }
+    const timerOf = (ports: Ports): TcpTimer =>
+      readTcpTimer(ports) ?? { kind: 'none', inS: 0, unanswered: 0 }
 
     const plain = await open(await listen(createServer(socket => socket.on('error', () => {}))))
     const unasked = timerOf(plain)
@@ -120,10 +125,10 @@ export default experiment<Seen>({
     const waiting = new Agent({ keepAlive: true })
     const request = get({ port, host: '127.0.0.1', agent: waiting })
     const [response] = await once(request, 'response')
-    const { localPort } = response.socket
+    const { localPort, remotePort } = response.socket
     await once(response.resume(), 'end')
     const agent = await lab.until('the agent has its connection back', () => {
-      const now = timerOf({ localPort })
+      const now = timerOf({ localPort, remotePort })
       return now.kind === 'keepalive' && now
     })
     observe(`a connection that waits in an Agent: ${describeTimer(agent)}`)

@@ -62,7 +62,7 @@ export default experiment<Seen>({
           lab.table(port).some(row => row.remotePort === port && row.rxQueue === 5),
         )
       }
-      const timer = readTcpTimer(port)?.kind ?? 'none'
+      const timer = readTcpTimer(socket)?.kind ?? 'none'
       const event = new Promise<string>(resolve => {
         socket.on('end', () => resolve('end'))
         socket.on('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? ''))

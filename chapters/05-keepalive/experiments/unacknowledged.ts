@@ -66,7 +66,10 @@ export default experiment<Seen>({
     observe('five bytes are written into a line that is cut')
     const startMs = monotonicMs()
     const timers = new Set<string>()
-    const watch = setInterval(() => timers.add(readTcpTimer(own)?.kind ?? 'none'), 100)
+    const watch = setInterval(
+      () => timers.add(readTcpTimer({ localPort: own, remotePort: port })?.kind ?? 'none'),
+      100,
+    )
     const [error] = (await once(client, 'error')) as [NodeJS.ErrnoException]
     clearInterval(watch)
     const afterS = (monotonicMs() - startMs) / 1000

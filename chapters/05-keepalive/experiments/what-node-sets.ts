@@ -23,9 +23,10 @@ for (const delay of ${JSON.stringify(DELAYS)}) {
   await once(socket, 'connect')
   if (delay === 'none') socket.setKeepAlive(true)
   else socket.setKeepAlive(true, delay)
-  const port = ':' + socket.localPort.toString(16).toUpperCase().padStart(4, '0')
+  const [from, to] = [socket.localPort, socket.remotePort]
+    .map(port => ':' + port.toString(16).toUpperCase().padStart(4, '0'))
   const row = readFileSync('/proc/net/tcp', 'latin1').split('\\n')
-    .map(line => line.trim().split(/\\s+/)).find(words => words[1]?.endsWith(port))
+    .map(line => line.trim().split(/\\s+/)).find(words => words[1]?.endsWith(from) && words[2].endsWith(to))
   console.log('AFTER ' + delay + ' ' + parseInt(row[5].split(':')[1], 16) / 100)
 }
 process.exit(0)

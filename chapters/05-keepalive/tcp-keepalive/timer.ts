@@ -5,8 +5,8 @@ import { readTcpTimer } from '../../../lib/lab/tcp-timer.ts'
  * The keepalive timer of a socket, in words. Node cannot ask for it; on Linux the kernel's table
  * of sockets has it, as `ss -o` shows.
  */
-export function keepaliveTimer({ localPort = 0 }: Socket): string {
+export function keepaliveTimer(socket: Socket): string {
   if (process.platform !== 'linux') return '(only Linux tells)'
-  const timer = readTcpTimer(localPort)
+  const timer = readTcpTimer(socket)
   return timer?.kind === 'keepalive' ? `first probe in ${Math.ceil(timer.inS)} s` : 'no timer'
 }

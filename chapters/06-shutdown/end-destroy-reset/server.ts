@@ -58,6 +58,7 @@ async function follow(socket: Socket): Promise<void> {
     }
   } finally {
     control = undefined
+    patient?.destroy()
   }
 }
 
