@@ -1,6 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { describe, expect, test } from 'vitest'
+import { afterAll, describe, expect, test } from 'vitest'
 import { ROOT } from '../../lib/catalogue/index.ts'
 import {
   feedbackFile,
@@ -10,13 +10,18 @@ import {
 } from '../../lib/workshop/load.ts'
 import { renderCheck } from '../../lib/workshop/render.ts'
 import { runCheck } from '../../lib/workshop/run-check.ts'
+import { compileExercises } from './compiled.ts'
 
 const SEED = 1
 const exercises = await loadExercises()
 
+const compiled = compileExercises()
+afterAll(() => compiled.remove())
+
 function examine(one: ListedExercise, file: string, preload: readonly string[] = []) {
-  const args = ['--import', 'tsx', ...preload.flatMap(each => ['--import', each])]
-  const command = { file: process.execPath, args: [...args, join(ROOT, one.folder, file)] }
+  const args = preload.flatMap(each => ['--import', compiled.pathOf(each)])
+  const program = compiled.pathOf(join(one.folder, file))
+  const command = { file: process.execPath, args: [...args, program] }
   return runCheck(one.exercise, { target: { command }, seed: SEED })
 }
 
@@ -45,8 +50,7 @@ describe.concurrent.each(exercises)('$exercise.id', one => {
   })
 
   test('is passed by a solution that is slow', async () => {
-    const slow = new URL('slow.ts', import.meta.url).href
-    const result = await examine(one, 'solution.ts', [slow])
+    const result = await examine(one, 'solution.ts', ['test/workshop/slow.ts'])
     expect(renderCheck(result, exercise)).toContain(`${exercise.id}: passed`)
   })
 
