@@ -136,6 +136,9 @@ const quick: Record<string, string[]> = {
   '06/close-wait': ['--cured'], // it would hold on to every stranger, which is what it shows
 }
 
+/** Connections that a server keeps until the next one comes, because that is what it shows. */
+const holds: Record<string, number> = { '02/buffers': 1 }
+
 // The naive server is the one that does not survive this. The listener of close-listener closes
 // with the first connection: every stranger gets a server of their own.
 const servers = entries
@@ -152,7 +155,7 @@ describe.concurrent('abuse', () => {
       const serve = serves[id]
       if (!serve) throw new Error(`abuse.test.ts: say what a good client gets from ${id}`)
       const server = await kit.serverWith(SMALL_HEAP, id, ...(quick[id] ?? []))
-      const before = onLinux ? socketsOf(server) : 0
+      const allowed = onLinux ? socketsOf(server) + (holds[id] ?? 0) : 0
       // In some examples the first connection is not like the others: be it first as well.
       for (const abuse of Object.values(abuses)) await abuse(kit, server)
       const slowest = await drip(kit, server)
@@ -170,7 +173,7 @@ describe.concurrent('abuse', () => {
         deaf.socket.destroy()
         slowest.destroy()
         // No event tells another process that a server has noticed.
-        await expect.poll(() => socketsOf(server), { timeout: 30_000 }).toBeLessThanOrEqual(before)
+        await expect.poll(() => socketsOf(server), { timeout: 30_000 }).toBeLessThanOrEqual(allowed)
       }
       await serve(kit, server)
       await kit.connect(server)
