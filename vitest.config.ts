@@ -1,5 +1,5 @@
 import { defineConfig } from 'vitest/config'
-import type { Reporter, TestModule } from 'vitest/node'
+import { BaseSequencer, type Reporter, type TestModule, type TestSpecification } from 'vitest/node'
 
 /** The last line of a run, for readers and programs alike: `N passed, N failed`. */
 const closingLine: Reporter = {
@@ -15,22 +15,61 @@ const closingLine: Reporter = {
   },
 }
 
+/** Files that mostly wait, the longest first: what computes runs beside them. */
+const LONG = [
+  'docs/embeds',
+  'cli/start',
+  'chapters/abuse',
+  'cli/picker',
+  'cli/trace',
+  'trace/trace-example',
+  'trace/left-behind',
+  'chapters/05-keepalive',
+  'chapters/examples',
+]
+
+class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const rank = ({ moduleId }: TestSpecification) => {
+      const at = LONG.findIndex(name => moduleId.endsWith(`test/${name}.test.ts`))
+      return at < 0 ? LONG.length : at
+    }
+    return (await super.sort(files)).sort((a, b) => rank(a) - rank(b))
+  }
+}
+
 export default defineConfig({
   test: {
     reporters: ['default', closingLine],
     // Most tests wait for programs: two files side by side, also where there are only two cores.
     maxWorkers: 2,
+    sequence: { sequencer: LongestFirst },
+    // No test changes what it imports: each worker loads that once.
+    isolate: false,
     projects: [
       {
         test: {
           name: 'unit',
-          include: [
-            'test/{catalogue,cli,framing,lab,program,textbook,trace,workshop}/**/*.test.ts',
-          ],
+          include: ['test/{catalogue,cli,framing,lab,program,textbook,trace}/**/*.test.ts'],
           testTimeout: 120_000,
         },
       },
-      { test: { name: 'chapters', include: ['test/chapters/**/*.test.ts'], testTimeout: 60_000 } },
+      {
+        test: {
+          name: 'chapters',
+          include: ['test/chapters/**/*.test.ts'],
+          globalSetup: 'test/support/compile.ts',
+          testTimeout: 60_000,
+        },
+      },
+      {
+        test: {
+          name: 'workshop',
+          include: ['test/workshop/**/*.test.ts'],
+          globalSetup: 'test/support/compile.ts',
+          testTimeout: 120_000,
+        },
+      },
       { test: { name: 'docs', include: ['test/docs/**/*.test.ts'], testTimeout: 120_000 } },
     ],
   },

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { readdirSync, readlinkSync } from 'node:fs'
+import type { Socket } from 'node:net'
 import { describe, expect } from 'vitest'
 import { entries, type Kit, onLinux, type Server, test } from '../support/kit.ts'
 import { memoryOf } from '../support/memory.ts'
@@ -55,6 +56,13 @@ async function askAndNeverRead(kit: Kit, server: Server): Promise<Peer> {
   const peer = await kit.connect(server, { reading: false })
   await flood(peer.socket, 100 * MIB, questions[server.entry.id] ?? QUESTIONS)
   return peer
+}
+
+/** One byte a second, for as long as everything else goes on. */
+async function drip(kit: Kit, server: Server): Promise<Socket> {
+  const { socket } = await kit.connect(server)
+  const timer = setInterval(() => socket.write('x'), 1000)
+  return socket.on('close', () => clearInterval(timer))
 }
 
 /** Masses of connections: they come once to each server, and all go in the end. */
@@ -128,6 +136,9 @@ const quick: Record<string, string[]> = {
   '06/close-wait': ['--cured'], // it would hold on to every stranger, which is what it shows
 }
 
+/** Connections that a server keeps until the next one comes, because that is what it shows. */
+const holds: Record<string, number> = { '02/buffers': 1 }
+
 // The naive server is the one that does not survive this. The listener of close-listener closes
 // with the first connection: every stranger gets a server of their own.
 const servers = entries
@@ -136,28 +147,33 @@ const servers = entries
   .map(({ id }) => id)
   .filter(id => id !== '02/echo-naive' && id !== '01/close-listener')
 
-// Not all side by side: each of them opens 1000 connections.
-describe('abuse', () => {
+// Much of it is waiting for a server that takes no more.
+describe.concurrent('abuse', () => {
   test.for(servers)(
     '%s survives whatever strangers do, holds nothing of it, and still serves',
-    async (id, { kit }) => {
+    async (id, { expect, kit }) => {
       const serve = serves[id]
       if (!serve) throw new Error(`abuse.test.ts: say what a good client gets from ${id}`)
       const server = await kit.serverWith(SMALL_HEAP, id, ...(quick[id] ?? []))
-      const before = onLinux ? socketsOf(server) : 0
+      const allowed = onLinux ? socketsOf(server) + (holds[id] ?? 0) : 0
       // In some examples the first connection is not like the others: be it first as well.
       for (const abuse of Object.values(abuses)) await abuse(kit, server)
-      await kit.connect(server).then(({ socket }) => socket.destroy())
+      const slowest = await drip(kit, server)
       for (const abuse of Object.values(abuses)) await abuse(kit, server)
       if (onLinux) {
         const used = memoryOf(server.pid, 'VmRSS')
         const deaf = await askAndNeverRead(kit, server)
         await crowds(kit, server, slow[id] ?? CROWD)
-        // It was sent 100 MiB. What a server has dropped may still be there as garbage.
-        expect(memoryOf(server.pid, 'VmRSS') - used).toBeLessThan(75 * MIB)
+        // It was sent 100 MiB. What it has dropped may still be there as garbage: give it a reason to look.
+        const grown = async () => {
+          await abuses.garbage?.(kit, server)
+          return memoryOf(server.pid, 'VmRSS') - used
+        }
+        await expect.poll(grown, { timeout: 20_000 }).toBeLessThan(50 * MIB)
         deaf.socket.destroy()
+        slowest.destroy()
         // No event tells another process that a server has noticed.
-        await expect.poll(() => socketsOf(server), { timeout: 30_000 }).toBeLessThanOrEqual(before)
+        await expect.poll(() => socketsOf(server), { timeout: 30_000 }).toBeLessThanOrEqual(allowed)
       }
       await serve(kit, server)
       await kit.connect(server)

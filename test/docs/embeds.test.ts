@@ -10,6 +10,7 @@ import {
   sourceRegion,
 } from '../../lib/docs/embed.ts'
 import type { TraceEvent } from '../../lib/trace/recording.ts'
+import { withSlow } from '../support/slow.ts'
 import { documents } from './documents.ts'
 
 const chapters = await loadChapters()
@@ -40,9 +41,10 @@ for (const { name, text } of documents) {
     })
     for (const embed of embeds) {
       const { needs, lacks } = needsOf(embed)
-      const where = needs.length > 0 ? ` (needs ${needs.join(', ')})` : ''
-      test.skipIf(lacks !== undefined)(
-        `shows ${embed.kind} ${embed.what} as it is (npm run docs:sync mends it)${where}`,
+      const isRun = ['timeline', 'output', 'session'].includes(embed.kind)
+      const where = [...needs.map(each => `needs ${each}`), ...(isRun ? ['npm run test:slow'] : [])]
+      test.skipIf(lacks !== undefined || (isRun && !withSlow))(
+        `shows ${embed.kind} ${embed.what} as it is (npm run docs:sync mends it)${where.map(each => ` (${each})`).join('')}`,
         async () => {
           const body = await renderEmbed(embed, { chapters, run })
           expect(normalise(embed)).toBe(normalise({ ...embed, body }))

@@ -1,11 +1,11 @@
 import { spawnSync } from 'node:child_process'
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { type AddressInfo, createServer, type NetConnectOpts } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { test as base, expect } from 'vitest'
+import { test as base, expect, inject } from 'vitest'
 import {
   type CatalogueEntry,
   entriesOf,
@@ -24,11 +24,22 @@ const { scripts }: { scripts: Record<string, string> } = JSON.parse(
   readFileSync(join(ROOT, 'package.json'), 'utf8'),
 )
 
-/** What `npm run <script>` executes, word by word, with the Node that runs the tests. */
+/** Where the programs are as JavaScript; undefined in projects that do without. */
+const compiled: string | undefined = inject('compiled')
+
+/**
+ * What `npm run <script>` executes, word by word, with the Node that runs the tests. Where there is a
+ * compiled program, it takes the place of `--import tsx` and the source.
+ */
 export function commandOf(script: string): [file: string, ...args: string[]] {
   const [file, ...args] = scripts[script]?.split(' ') ?? []
   if (file !== 'node') throw new Error(`package.json has no script "${script}" that starts node`)
-  return [process.execPath, ...args]
+  const [flag, loader, program, ...rest] = args
+  if (compiled === undefined || flag !== '--import' || loader !== 'tsx' || !program) {
+    return [process.execPath, ...args]
+  }
+  const path = join(compiled, program.replace(/\.ts$/, '.js'))
+  return existsSync(path) ? [process.execPath, path, ...rest] : [process.execPath, ...args]
 }
 
 export function entryOf(id: string): CatalogueEntry {

@@ -8,6 +8,7 @@ import { missing } from '../../lib/lab/needs.ts'
 import { readRecorded, renderDocument } from '../../lib/textbook/document.ts'
 import { byId, claimIds, claimsOf, loadExperiments } from '../../lib/textbook/load.ts'
 import { judgeOne } from '../../lib/textbook/results.ts'
+import { withSlow } from '../support/slow.ts'
 
 interface Result {
   id: string
@@ -21,8 +22,6 @@ interface Result {
 }
 
 const all = await loadExperiments()
-/** Experiments of more than 20 s run in CI, and with `npm run test:slow`. */
-const withSlow = process.env.SLOW === '1'
 const claims = claimsOf(all)
 const tested = claims.filter(({ from }) => withSlow || !from.experiment.slow)
 const chapters = await loadChapters()

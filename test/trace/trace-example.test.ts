@@ -12,6 +12,7 @@ import {
 } from '../../lib/trace/recording.ts'
 import type { RunResult } from '../../lib/trace/run-example.ts'
 import { traceExample } from '../../lib/trace/trace-example.ts'
+import { withSlow } from '../support/slow.ts'
 import { entryOf } from './entries.ts'
 import { Programs } from './programs.ts'
 import { lacks } from './tools.ts'
@@ -144,9 +145,10 @@ describe.skipIf(lacksAny)('traceExample of 02/echo (needs root, strace, tcpdump)
     expect(of(traced.events, 'tcp', 'server').length).toBeGreaterThan(0)
   })
 
-  test('has causes before effects in ten whole runs', async () => {
+  const runs = withSlow ? 10 : 3
+  test(`has causes before effects in ${runs} whole runs`, async () => {
     const entry = await echo()
-    for (let run = 0; run < 10; run++) {
+    for (let run = 0; run < runs; run++) {
       const { events } = await trace(entry, ['js', 'syscall', 'state', 'packet'])
       const position = (what: string, is: (event: TraceEvent) => boolean) => {
         const at = events.findIndex(is)

@@ -1,6 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, describe, expect, test } from 'vitest'
+import { describe, expect, inject, test } from 'vitest'
 import { ROOT } from '../../lib/catalogue/index.ts'
 import {
   feedbackFile,
@@ -10,17 +10,16 @@ import {
 } from '../../lib/workshop/load.ts'
 import { renderCheck } from '../../lib/workshop/render.ts'
 import { runCheck } from '../../lib/workshop/run-check.ts'
-import { compileExercises } from './compiled.ts'
 
 const SEED = 1
 const exercises = await loadExercises()
 
-const compiled = compileExercises()
-afterAll(() => compiled.remove())
+/** The exercises' programs as JavaScript, as in the tests of the chapters. */
+const pathOf = (file: string) => join(inject('compiled'), file.replace(/\.ts$/, '.js'))
 
 function examine(one: ListedExercise, file: string, preload: readonly string[] = []) {
-  const args = preload.flatMap(each => ['--import', compiled.pathOf(each)])
-  const program = compiled.pathOf(join(one.folder, file))
+  const args = preload.flatMap(each => ['--import', pathOf(each)])
+  const program = pathOf(join(one.folder, file))
   const command = { file: process.execPath, args: [...args, program] }
   return runCheck(one.exercise, { target: { command }, seed: SEED })
 }
