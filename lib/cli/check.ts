@@ -2,10 +2,12 @@
 import { randomInt } from 'node:crypto'
 import { parseArgs } from 'node:util'
 import { closest } from 'fastest-levenshtein'
+import wrapAnsi from 'wrap-ansi'
 import { type ListedExercise, loadExercises } from '../workshop/load.ts'
-import { renderCheck, resultAsJson } from '../workshop/render.ts'
+import { renderOutcome, renderStep, resultAsJson } from '../workshop/render.ts'
 import { type CheckOptions, runCheck } from '../workshop/run-check.ts'
-import { letReaderGo } from './terminal.ts'
+import { letReaderGo, terminalColumns } from './terminal.ts'
+import { endOnSignals, problem, SEEDS, wholeNumber } from './workshop-arguments.ts'
 
 const USAGE = `Checks a program of yours, in any language, over the wire.
 
@@ -13,7 +15,9 @@ usage: npm run check -- tcp-echo --port 9000                  a server that runs
        npm run check -- tcp-echo --command 'python3 echo.py'  a program that is started; the port is
                                                               in the environment variable PORT
        npm run check -- --list                                the exercises, and their protocols in words
+       npm run check -- tcp-echo --list                       one of them
 
+  --udp      the server speaks UDP; may be left out: each exercise knows
   --seed N   repeat a run exactly (each run prints its seed)
   --json     the result as JSON (npm run -s check -- …)
   --help
@@ -21,6 +25,7 @@ usage: npm run check -- tcp-echo --port 9000                  a server that runs
 Exit code: 0 passed, 1 failed, 2 wrong usage.`
 
 letReaderGo()
+endOnSignals()
 process.exitCode = await main(process.argv.slice(2))
 
 async function main(args: string[]): Promise<number> {
@@ -30,22 +35,29 @@ async function main(args: string[]): Promise<number> {
     return 0
   }
   const exercises = await loadExercises()
-  const problem = typeof wish === 'string' ? wish : problemOf(wish, exercises)
-  if (typeof wish === 'string' || problem !== undefined) {
-    console.error(`${problem} (see npm run check -- --help)`)
+  const wrong = typeof wish === 'string' ? wish : problemOf(wish, exercises)
+  if (typeof wish === 'string' || wrong !== undefined) {
+    console.error(`${wrong} (see npm run check -- --help)`)
     return 2
   }
   if (wish.list) {
-    console.log(exercises.map(listed).join('\n\n'))
+    list(
+      exercises.filter(({ exercise: { id } }) => id === (wish.id ?? id)),
+      wish.json,
+    )
     return 0
   }
   const { exercise } = exercises.find(one => one.exercise.id === wish.id)!
   const target: CheckOptions['target'] =
     wish.command === undefined ? { port: wish.port! } : { command: { shell: wish.command } }
   const seed = wish.seed ?? randomInt(2 ** 31)
-  const result = await runCheck(exercise, { target, seed })
+  const result = await runCheck(exercise, {
+    target,
+    seed,
+    ...(!wish.json && { onStep: step => console.log(renderStep(step)) }),
+  })
   if (wish.json) console.log(JSON.stringify(resultAsJson(result), null, 2))
-  else console.log(`${renderCheck(result, exercise)}\nseed ${seed}`)
+  else console.log(`${renderOutcome(result, exercise, terminalColumns())}\nseed ${seed}`)
   return result.passed ? 0 : 1
 }
 
@@ -53,6 +65,7 @@ interface Wish {
   id: string | undefined
   list: boolean
   json: boolean
+  udp: boolean
   port: number | undefined
   command: string | undefined
   seed: number | undefined
@@ -65,7 +78,6 @@ function readArguments(args: string[]): Wish | 'help' | string {
       options: {
         list: { type: 'boolean', default: false },
         json: { type: 'boolean', default: false },
-        // Exercises know their transport: taken, and not needed.
         udp: { type: 'boolean', default: false },
         port: { type: 'string' },
         command: { type: 'string' },
@@ -76,28 +88,24 @@ function readArguments(args: string[]): Wish | 'help' | string {
     })
     if (values.help) return 'help'
     if (positionals.length > 1) return `one exercise at a time, got ${positionals.join(' ')}`
-    const { list, json, command } = values
+    const { list, json, udp, command } = values
     const port = wholeNumber('--port', values.port, 1, 65_535)
-    const seed = wholeNumber('--seed', values.seed, 0, 2 ** 31 - 1)
-    return { id: positionals[0], list, json, command, port, seed }
+    const seed = wholeNumber('--seed', values.seed, ...SEEDS)
+    return { id: positionals[0], list, json, udp, command, port, seed }
   } catch (error) {
-    return (error as Error).message.split('. ')[0]!
+    return problem(error)
   }
 }
 
-function wholeNumber(name: string, text: string | undefined, least: number, most: number) {
-  if (text === undefined) return undefined
-  const number = /^\d+$/.test(text) ? Number(text) : Number.NaN
-  if (number >= least && number <= most) return number
-  throw new Error(`${name} needs a whole number from ${least} to ${most}, got "${text}"`)
-}
-
 function problemOf(wish: Wish, exercises: readonly ListedExercise[]): string | undefined {
-  if (wish.list) return undefined
   const ids = exercises.map(({ exercise }) => exercise.id)
-  if (wish.id === undefined) return `which exercise? For instance ${ids[0]}; all: --list`
+  if (wish.id === undefined)
+    return wish.list ? undefined : `which exercise? For instance ${ids[0]}; all: --list`
   const found = exercises.find(({ exercise }) => exercise.id === wish.id)
   if (!found) return `no exercise "${wish.id}": did you mean ${closest(wish.id, ids)}?`
+  if (wish.list) return undefined
+  if (wish.command?.trim() === '') return '--command is empty: give the program to start'
+  if (wish.udp && found.exercise.kind !== 'udp') return `${wish.id} is about TCP: leave --udp out`
   if ((wish.port === undefined) === (wish.command === undefined)) {
     return "give --port N for a server that runs, or --command '…' for a program to start"
   }
@@ -107,8 +115,34 @@ function problemOf(wish: Wish, exercises: readonly ListedExercise[]): string | u
   return undefined
 }
 
+function list(exercises: readonly ListedExercise[], json: boolean): void {
+  if (json) {
+    const rows = exercises.map(({ chapter, exercise: { id, title, kind, protocol } }) => {
+      return { chapter, id, title, kind, protocol }
+    })
+    console.log(JSON.stringify(rows, null, 2))
+  } else console.log(exercises.map(listed).join('\n\n'))
+}
+
 function listed({ chapter, exercise }: ListedExercise): string {
   const kinds = { server: 'a TCP server', udp: 'a UDP server', client: 'a TCP client' }
   const head = `${chapter}  ${exercise.id}: ${exercise.title} (${kinds[exercise.kind]})`
-  return `${head}\n${exercise.protocol.replaceAll(/^/gm, '    ')}`
+  return `${head}\n${indented(exercise.protocol)}`
+}
+
+/** The words in paragraphs of the terminal's width; what is indented, a layout, stays as it is. */
+function indented(protocol: string): string {
+  const width = Math.max(20, Math.min(100, terminalColumns()) - 4)
+  const text = protocol
+    .split('\n')
+    .reduce<string[]>((lines, line) => {
+      const last = lines.at(-1)
+      const isText = (one: string | undefined) => one !== undefined && /^\S/.test(one)
+      // A sentence goes on in the next line; a line that is short was meant to end.
+      if (isText(last) && isText(line) && last!.length > 80) lines[lines.length - 1] += ` ${line}`
+      else lines.push(line)
+      return lines
+    }, [])
+    .map(line => (/^\S/.test(line) ? wrapAnsi(line, width) : line))
+  return text.join('\n').replaceAll(/^(?=.)/gm, '    ')
 }

@@ -1,19 +1,21 @@
 /** `npm run workshop`: exercises, checked over the wire whenever the learner saves. */
 import { randomInt } from 'node:crypto'
-import { existsSync, readFileSync, watch } from 'node:fs'
+import { existsSync, readFileSync, unwatchFile, watchFile } from 'node:fs'
 import { join, relative } from 'node:path'
 import { parseArgs } from 'node:util'
 import { closest } from 'fastest-levenshtein'
 import { ROOT } from '../catalogue/index.ts'
 import { type ListedExercise, loadExercises } from '../workshop/load.ts'
-import { renderCheck, resultAsJson } from '../workshop/render.ts'
-import { type CheckResult, runCheck } from '../workshop/run-check.ts'
+import { renderOutcome, renderStep, resultAsJson } from '../workshop/render.ts'
+import { type CheckOptions, type CheckResult, runCheck } from '../workshop/run-check.ts'
 import { Workspace } from '../workshop/workspace.ts'
 import { letReaderGo, terminalColumns } from './terminal.ts'
+import { endOnSignals, problem, SEEDS, wholeNumber } from './workshop-arguments.ts'
 
 const USAGE = `Exercises about sockets. Each is a file of yours, checked over the wire whenever you save it.
 
 usage: npm run workshop                    goes on where you are
+       npm run workshop -- tcp-echo        works on that exercise
        npm run workshop -- list            all exercises, and which you have passed
        npm run workshop -- next            which is the next one, what to read, what to edit
        npm run workshop -- hint [id]       one more hint
@@ -42,7 +44,7 @@ interface Wish {
 }
 
 letReaderGo()
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(0))
+endOnSignals(0)
 const workspace = new Workspace(process.env.WORKSHOP_FOLDER)
 const exercises = await loadExercises()
 async function main(args: string[]): Promise<number> {
@@ -56,7 +58,7 @@ async function main(args: string[]): Promise<number> {
     return 2
   }
   const named = exercises.find(({ exercise }) => exercise.id === wish.id)
-  const chosen = named ?? current()
+  const chosen = named ?? (wish.command === 'solution' ? latest() : undefined) ?? current()
   if (chosen === undefined && wish.command !== 'list' && !wish.all) {
     console.log(`${bar()}\nYou have passed them all. npm run workshop -- reset ID begins one anew.`)
     return 0
@@ -80,10 +82,20 @@ async function main(args: string[]): Promise<number> {
   }
 }
 
-/** The first exercise that is not passed. */
-function current(): ListedExercise | undefined {
+/** The first exercise that is not passed: behind that one, or else from the beginning. */
+function current(behind?: ListedExercise): ListedExercise | undefined {
   const { passed } = workspace.progress()
-  return exercises.find(({ exercise }) => passed[exercise.id] === undefined)
+  const from = behind === undefined ? 0 : exercises.indexOf(behind)
+  const inOrder = [...exercises.slice(from), ...exercises.slice(0, from)]
+  return inOrder.find(({ exercise }) => passed[exercise.id] === undefined)
+}
+
+/** The exercise that was passed last. */
+function latest(): ListedExercise | undefined {
+  const { passed } = workspace.progress()
+  const when = ({ exercise }: ListedExercise) => passed[exercise.id] ?? ''
+  const done = exercises.filter(one => when(one) !== '')
+  return done.sort((a, b) => when(b).localeCompare(when(a)))[0]
 }
 
 function bar(): string {
@@ -149,10 +161,21 @@ function reset(chosen: readonly ListedExercise[]): number {
   return 0
 }
 
-function examine(one: ListedExercise, seed = randomInt(2 ** 31)): Promise<CheckResult> {
+/** Checks the learner's file. Each step is printed when it is over, unless JSON is asked for. */
+async function examine(
+  one: ListedExercise,
+  { seed = randomInt(2 ** 31), json }: Wish,
+  signal?: AbortSignal,
+): Promise<CheckResult> {
   const args = ['--import', 'tsx', workspace.fileOf(one)]
-  const command = { file: process.execPath, args }
-  return runCheck(one.exercise, { target: { command }, seed })
+  const target = { command: { file: process.execPath, args } }
+  if (json) return runCheck(one.exercise, { target, seed })
+  const onStep: CheckOptions['onStep'] = step => console.log(renderStep(step))
+  const result = await runCheck(one.exercise, { target, seed, signal, onStep })
+  if (!signal?.aborted) {
+    console.log(`${renderOutcome(result, one.exercise, terminalColumns())}\nseed ${seed}`)
+  }
+  return result
 }
 
 async function verify(wish: Wish, chosen: ListedExercise | undefined): Promise<number> {
@@ -161,10 +184,10 @@ async function verify(wish: Wish, chosen: ListedExercise | undefined): Promise<n
   const results: CheckResult[] = []
   for (const one of wanted) {
     workspace.prepare(one)
-    const result = await examine(one, wish.seed)
+    if (!wish.json) console.log(`${results.length > 0 ? '\n' : ''}${one.exercise.id}`)
+    const result = await examine(one, wish)
     results.push(result)
     if (result.passed) workspace.notePassed(result.id, new Date())
-    if (!wish.json) console.log(`${one.exercise.id}\n${renderCheck(result, one.exercise)}\n`)
   }
   if (wish.json) console.log(JSON.stringify(results.map(resultAsJson), null, 2))
   else if (wish.all && results.length === 0) console.log('You have not begun any exercise yet.')
@@ -175,51 +198,64 @@ async function verify(wish: Wish, chosen: ListedExercise | undefined): Promise<n
 async function work(first: ListedExercise, wish: Wish): Promise<number> {
   for (let one: ListedExercise | undefined = first; one; ) {
     show(one)
-    const changes = new Changes(workspace.fileOf(one))
-    let result: CheckResult
-    for (;;) {
-      changes.seen()
-      console.log('\nchecking …')
-      result = await examine(one, wish.seed)
-      console.log(`${renderCheck(result, one.exercise)}\nseed ${result.seed}`)
-      if (result.passed || !wish.watch) break
-      console.log(`\nwaiting until you save ${near(workspace.fileOf(one))} (Ctrl-C ends)`)
-      await changes.next()
-    }
-    changes.close()
+    const result = wish.watch ? await untilPassed(one, wish) : await examine(one, wish)
     if (!result.passed) return 1
     workspace.notePassed(one.exercise.id, new Date())
     console.log(`A solution to compare with: npm run workshop -- solution ${one.exercise.id}\n`)
     if (!wish.watch) return 0
-    one = current()
+    one = current(one)
   }
   console.log(`${bar()}\nThat was the last one.`)
   return 0
 }
 
-/** Tells when a file has another content than before: also where an editor saves by renaming. */
+/** Checks whenever the file is saved, also while a check is under way: that one is given up. */
+async function untilPassed(one: ListedExercise, wish: Wish): Promise<CheckResult> {
+  const file = workspace.fileOf(one)
+  const changes = new Changes(file)
+  try {
+    for (;;) {
+      const savedAgain = new AbortController()
+      const saved = changes.next().then(() => savedAgain.abort())
+      console.log('\nchecking …')
+      const result = await examine(one, wish, savedAgain.signal)
+      if (result.passed && !savedAgain.signal.aborted) return result
+      if (!savedAgain.signal.aborted) {
+        console.log(`\nwaiting until you save ${near(file)} (Ctrl-C ends)`)
+        if (!existsSync(file)) console.log('it is gone: npm run workshop -- next makes it anew')
+      }
+      await saved
+    }
+  } finally {
+    changes.close()
+  }
+}
+
+/**
+ * Tells when a file has another content than before. It looks at the file's name four times a
+ * second: so it sees what editors replace by renaming, what is deleted and made anew, and what lies
+ * on a file system that tells nobody of changes.
+ */
 class Changes {
   readonly #file: string
-  readonly #watcher: ReturnType<typeof watch>
   #content: string | undefined
   #changed: (() => void) | undefined
 
   constructor(file: string) {
     this.#file = file
-    // The folder, not the file: the file may be replaced by another one of that name.
-    this.#watcher = watch(join(file, '..'), () => this.#changed?.())
-  }
-
-  seen(): void {
     this.#content = this.#read()
+    watchFile(file, { interval: 250 }, () => this.#changed?.())
   }
 
-  /** Settles when the file is there and has changed since `seen`. */
+  /** Settles when the file is there, and has changed since it settled before. */
   async next(): Promise<void> {
     for (;;) {
       const now = this.#read()
       // An editor that writes in two steps leaves it empty, or missing, for a moment.
-      if (now !== undefined && now !== '' && now !== this.#content) return
+      if (now !== undefined && now !== '' && now !== this.#content) {
+        this.#content = now
+        return
+      }
       await new Promise<void>(resolve => {
         this.#changed = resolve
       })
@@ -227,11 +263,15 @@ class Changes {
   }
 
   close(): void {
-    this.#watcher.close()
+    unwatchFile(this.#file)
   }
 
   #read(): string | undefined {
-    return existsSync(this.#file) ? readFileSync(this.#file, 'utf8') : undefined
+    try {
+      return readFileSync(this.#file, 'utf8')
+    } catch {
+      return undefined
+    }
   }
 }
 
@@ -251,25 +291,27 @@ function readArguments(args: string[]): Wish | 'help' | string {
       allowPositionals: true,
     })
     if (values.help) return 'help'
-    const [command = '', id, ...more] = positionals
+    const ids = exercises.map(({ exercise }) => exercise.id)
+    // An exercise alone: work on it.
+    const words = ids.includes(positionals[0] ?? '') ? ['', ...positionals] : positionals
+    const [command = '', id, ...more] = words
     const known = COMMANDS.find(candidate => candidate === command)
     if (known === undefined) {
-      const meant = closest(command, COMMANDS.slice(1))
-      return `no command "${command}": did you mean ${meant}?`
+      const meant = closest(command, [...COMMANDS.slice(1), ...ids])
+      return `no command or exercise "${command}": did you mean ${meant}?`
     }
-    if (more.length > 0) return `one exercise at a time, got ${positionals.slice(1).join(' ')}`
-    const ids = exercises.map(({ exercise }) => exercise.id)
+    if (more.length > 0) return `one exercise at a time, got ${words.slice(1).join(' ')}`
     if (id !== undefined && !ids.includes(id)) {
       return `no exercise "${id}": did you mean ${closest(id, ids)}?`
     }
-    if (values.seed !== undefined && !/^\d{1,10}$/.test(values.seed)) {
-      return `--seed needs a whole number, got "${values.seed}"`
-    }
+    const seed = wholeNumber('--seed', values.seed, ...SEEDS)
     const { all, reveal, json } = values
-    const seed = values.seed === undefined ? undefined : Number(values.seed)
+    if (all && known !== 'verify' && known !== 'reset') return '--all goes with verify and reset'
+    if (json && known !== 'verify' && known !== 'list') return '--json goes with verify and list'
+    if (reveal && known !== 'solution') return '--reveal goes with solution'
     return { command: known, id, all, reveal, json, watch: !values['no-watch'], seed }
   } catch (error) {
-    return (error as Error).message.split('. ')[0]!
+    return problem(error)
   }
 }
 

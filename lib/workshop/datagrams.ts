@@ -95,7 +95,7 @@ export class Datagrams {
     const what = running()
       ? 'the datagram was refused: nobody on the port listens to this sender'
       : `it does not answer: ${this.#subject.fate()}`
-    return this.#fail(what, options, {})
+    return this.#fail(what, { ...options, mistake: this.#subject.advice(options.mistake) }, {})
   }
 
   /** Datagrams that came and were not expected so far. */
@@ -117,6 +117,7 @@ export class Datagrams {
     const seen = expected === undefined ? {} : { expected, received: Buffer.alloc(0), offset: 0 }
     // Taken before the program is asked again, and may compute again.
     const condition = this.#subject.condition()
+    const advised = { ...options, mistake: this.#subject.advice(options.mistake) }
     const port = await this.#strangersPort(options.sent ?? this.#sent)
     if (port !== undefined) {
       const what = `an answer came from port ${port}, and we had asked port ${this.#port}`
@@ -124,7 +125,7 @@ export class Datagrams {
         'the answer must leave from the socket that the question came to: a client hears no other'
       this.#fail(what, { ...options, mistake }, {})
     }
-    this.#fail(`no datagram came for ${patience} ms (${condition})`, options, seen)
+    this.#fail(`no datagram came for ${patience} ms (${condition})`, advised, seen)
   }
 
   /** Where a program answers from, when that is not the port that was asked. */

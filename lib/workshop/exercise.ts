@@ -41,6 +41,8 @@ export interface Failure {
   offset?: number
   /** The likely mistake, in one sentence. */
   mistake?: string
+  /** The last lines that the program printed. */
+  output?: string
 }
 
 /** An exercise as data: what is to be built, and how it is examined. */

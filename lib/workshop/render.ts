@@ -1,73 +1,95 @@
 import type { Exercise, Failure } from './exercise.ts'
-import type { CheckResult } from './run-check.ts'
+import { count } from './failed.ts'
+import type { CheckResult, StepResult } from './run-check.ts'
 
-/** So many bytes are shown on a line, and so many lines around a difference. */
-const PER_LINE = 16
+/** So many lines are shown around a difference. */
 const AROUND = 2
+/** A result as JSON has no more bytes than this of each kind, unless the difference lies behind. */
+const JSON_BYTES = 4096
 
 /** How a check went, as text: the steps in order, then what happened, then bytes, then advice. */
-export function renderCheck(result: CheckResult, exercise: Exercise): string {
-  const lines = result.steps.map(({ title, passed }) => `  ${passed ? '✓' : '✗'} ${title}`)
-  if (!result.failure) return [...lines, '', `${exercise.id}: passed`].join('\n')
-  return [...lines, '', ...renderFailure(result.failure, exercise.section)].join('\n')
+export function renderCheck(result: CheckResult, exercise: Exercise, columns = 80): string {
+  return [...result.steps.map(renderStep), renderOutcome(result, exercise, columns)].join('\n')
 }
 
-/** What happened, the bytes, the likely mistake, and where to read. */
-export function renderFailure(failure: Failure, section: string): string[] {
-  const { what, sent, expected, received, offset, mistake } = failure
+export const renderStep = ({ title, passed }: StepResult): string =>
+  `  ${passed ? '✓' : '✗'} ${title}`
+
+/** What follows the steps. */
+export function renderOutcome(result: CheckResult, exercise: Exercise, columns = 80): string {
+  const { failure } = result
+  if (!failure) return `\n${exercise.id}: passed`
+  return ['', ...renderFailure(failure, exercise.section, columns)].join('\n')
+}
+
+/** What happened, the bytes, the likely mistake, where to read, and what the program printed. */
+export function renderFailure(failure: Failure, section: string, columns = 80): string[] {
+  const { what, sent, expected, received, offset, mistake, output } = failure
   const lines = [`What happened: ${what}.`]
-  if (sent !== undefined) lines.push(...block('sent', sent))
-  if (expected !== undefined) lines.push(...block('expected', expected, offset))
-  if (received !== undefined) lines.push(...block('received', received, offset))
+  // What was sent last is what the answer is about.
+  if (sent !== undefined) lines.push(...block('sent', sent, columns, sent.length - 1))
+  if (expected !== undefined) lines.push(...block('expected', expected, columns, offset))
+  if (received !== undefined) lines.push(...block('received', received, columns, offset))
   if (offset !== undefined && expected && received)
     lines.push(`  the first difference is at byte ${offset}`)
   if (mistake !== undefined) lines.push('', `A likely mistake: ${mistake}.`)
   lines.push(`To read: ${section}`)
+  if (output) lines.push('', 'The program printed:', output.replaceAll(/^/gm, '  '))
   return lines
 }
 
 /** Bytes in hex and as text, around a place where there are many. */
-function block(name: string, bytes: Uint8Array, offset?: number): string[] {
-  const size = `${bytes.length} byte${bytes.length === 1 ? '' : 's'}`
+function block(name: string, bytes: Uint8Array, columns: number, offset = 0): string[] {
   if (bytes.length === 0) return [`  ${name}: nothing`]
-  const last = Math.ceil(bytes.length / PER_LINE) - 1
-  const middle = Math.min(Math.floor((offset ?? 0) / PER_LINE), last)
+  // A line has an offset, and four columns for each byte.
+  const perLine = [16, 8].find(n => 13 + 4 * n <= columns) ?? 4
+  const last = Math.ceil(bytes.length / perLine) - 1
+  const middle = Math.min(Math.floor(offset / perLine), last)
   const from = Math.max(0, middle - AROUND)
   const to = Math.min(last, middle + AROUND)
-  const rows = Array.from({ length: to - from + 1 }, (_, at) => row(bytes, (from + at) * PER_LINE))
+  const rows = Array.from({ length: to - from + 1 }, (_, at) =>
+    row(bytes, (from + at) * perLine, perLine),
+  )
+  const behind = bytes.length - (to + 1) * perLine
   return [
-    `  ${name}: ${size}`,
-    ...(from > 0 ? [`    … ${from * PER_LINE} bytes before`] : []),
+    `  ${name}: ${count(bytes.length, 'byte')}`,
+    ...(from > 0 ? [`    … ${count(from * perLine, 'byte')} before`] : []),
     ...rows,
-    ...(to < last ? [`    … ${bytes.length - (to + 1) * PER_LINE} bytes more`] : []),
+    ...(behind > 0 ? [`    … ${count(behind, 'byte')} more`] : []),
   ]
 }
 
-function row(bytes: Uint8Array, start: number): string {
-  const part = bytes.subarray(start, start + PER_LINE)
+function row(bytes: Uint8Array, start: number, perLine: number): string {
+  const part = bytes.subarray(start, start + perLine)
   const hex = Array.from(part, byte => byte.toString(16).padStart(2, '0')).join(' ')
   const text = Array.from(part, byte =>
     byte >= 0x20 && byte < 0x7f ? String.fromCharCode(byte) : '.',
   ).join('')
-  return `    ${String(start).padStart(6)}  ${hex.padEnd(PER_LINE * 3 - 1)}  ${text}`
+  const digits = Math.max(6, String(bytes.length).length)
+  return `    ${String(start).padStart(digits)}  ${hex.padEnd(perLine * 3 - 1)}  ${text}`
 }
 
-/** The result as JSON has it: bytes in hex. */
+/**
+ * The result as JSON has it: bytes in hex. Of many bytes that were sent it has the last ones, of what
+ * was expected and received the first ones, up to a little behind the difference.
+ */
 export function resultAsJson(result: CheckResult): unknown {
   const { failure, ...rest } = result
   if (!failure) return rest
-  const hex = (bytes: Uint8Array | undefined) =>
-    bytes === undefined ? undefined : Buffer.from(bytes).toString('hex')
-  const { what, sent, expected, received, offset, mistake } = failure
+  const { what, sent, expected, received, offset = 0, mistake, output } = failure
+  const hex = (bytes: Uint8Array | undefined, from = 0) =>
+    bytes === undefined ? undefined : Buffer.from(bytes.subarray(from)).toString('hex')
+  const end = Math.max(JSON_BYTES, offset + 64)
   return {
     ...rest,
     failure: {
       what,
-      sent: hex(sent),
-      expected: hex(expected),
-      received: hex(received),
-      offset,
+      sent: hex(sent, -JSON_BYTES),
+      expected: hex(expected?.subarray(0, end)),
+      received: hex(received?.subarray(0, end)),
+      offset: failure.offset,
       hint: mistake,
+      output,
     },
   }
 }

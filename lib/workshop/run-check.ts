@@ -32,8 +32,10 @@ export interface CheckOptions {
   /** A command to start, or the port of a server that runs. */
   target: { command: NonNullable<SubjectOptions['command']> } | { port: number }
   seed: number
-  /** Called when a step begins. */
-  onStep?: (title: string) => void
+  /** Called when a step is over. */
+  onStep?: (step: StepResult) => void
+  /** Ends the check, and the program: the result is worth nothing then. */
+  signal?: AbortSignal | undefined
 }
 
 /**
@@ -41,25 +43,30 @@ export interface CheckOptions {
  * start it, so that one step cannot spoil another.
  */
 export async function runCheck(exercise: Exercise, options: CheckOptions): Promise<CheckResult> {
-  const { seed, onStep } = options
+  const { seed, onStep, signal } = options
   const steps: StepResult[] = []
   for (const [at, step] of exercise.steps.entries()) {
-    onStep?.(step.title)
     const startMs = performance.now()
     // Of its own for each step: a step that is changed does not change those behind it.
     const failure = await runStep(exercise, step, options, new Random(seed + at))
-    steps.push({ title: step.title, passed: !failure, ms: Math.round(performance.now() - startMs) })
+    if (signal?.aborted) break
+    const ms = Math.round(performance.now() - startMs)
+    const result = { title: step.title, passed: failure === undefined, ms }
+    steps.push(result)
+    onStep?.(result)
     if (failure) return { id: exercise.id, passed: false, seed, steps, failure }
   }
-  return { id: exercise.id, passed: true, seed, steps }
+  return { id: exercise.id, passed: steps.length === exercise.steps.length, seed, steps }
 }
 
 async function runStep(
   exercise: Exercise,
   step: Step,
-  { target }: CheckOptions,
+  { target, signal }: CheckOptions,
   random: Random,
 ): Promise<Failure | undefined> {
+  const stopped =
+    signal && new Promise<void>(done => signal.addEventListener('abort', () => done()))
   const door = exercise.kind === 'client' ? await Door.open() : undefined
   const reserved = 'command' in target && !door ? await reservePort(exercise.kind) : undefined
   const port = door?.port ?? reserved?.port ?? ('port' in target ? target.port : 0)
@@ -69,7 +76,7 @@ async function runStep(
     opened.push(one)
     return one
   }
-  try {
+  const examine = async () => {
     if (exercise.kind === 'server') await subject.listening('tcp')
     if (exercise.kind === 'udp') await subject.listening('udp')
     await step.run({
@@ -83,16 +90,25 @@ async function runStep(
         throw new Failed(failure)
       },
     })
-    return undefined
+  }
+  let failure: Failure | undefined
+  try {
+    const examined = examine()
+    // Once it is stopped, nobody waits for how it ends.
+    if (stopped) examined.catch(() => {})
+    await (stopped ? Promise.race([examined, stopped]) : examined)
   } catch (error) {
     if (!(error instanceof Failed)) throw error
-    return { step: step.title, ...error.failure }
+    failure = { step: step.title, ...error.failure }
   } finally {
     for (const one of opened) one.close()
     door?.close()
     await subject.end()
     reserved?.release()
   }
+  // All that it printed has been read now.
+  const output = subject.printed
+  return failure && output !== '' ? { ...failure, output } : failure
 }
 
 /** Where a check waits for the client that it examines. */
@@ -127,6 +143,7 @@ class Door {
     const end = performance.now() + CONNECT_MS
     while (this.#waiting.length === 0) {
       if (!subject.running) throw new Failed({ what: `it did not connect: ${subject.fate()}` })
+      subject.mustNotCompute()
       if (performance.now() > end) {
         throw new Failed({
           what: `it did not connect within ${CONNECT_MS / 1000} s (${subject.condition()})`,

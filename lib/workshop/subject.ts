@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { availableParallelism, loadavg } from 'node:os'
 import { readUdpTable } from '../lab/udp-table.ts'
@@ -21,19 +21,48 @@ export interface SubjectOptions {
 const START_MS = 10_000
 /** The share of one core that a program uses at least when it never waits; others want some too. */
 const BUSY = 0.5
-/** How long a program may compute before it listens, in milliseconds. */
-const COMPUTE_MS = 5000
-const STDERR_CHARACTERS = 4000
+/** Less computing than this is no endless loop, in milliseconds of processor time. */
+const LEAST_BUSY_MS = 1000
+/** How long a program may compute before it listens or connects, in milliseconds. */
+export const COMPUTE_MS = 5000
+/** How long a program may take to end when its connection is gone, in milliseconds. */
+const END_MS = 1000
+/** How much of a program's output is kept: the end. */
+const OUTPUT_CHARACTERS = 65_536
+/** How many lines of it are shown. */
+const OUTPUT_LINES = 10
+
+const LOOP = 'an endless loop: while it runs, Node can neither listen nor read'
+
+/** Programs that run. Each leads a group of its own, so that a Ctrl-C of ours does not reach it. */
+const programs = new Set<ChildProcess>()
+process.on('exit', () => {
+  for (const program of programs) signalGroup(program, 'SIGKILL')
+})
+
+/** Signals a program, and all that it has started. */
+function signalGroup(program: ChildProcess, signal: NodeJS.Signals): void {
+  if (program.pid === undefined) return
+  try {
+    if (process.platform === 'win32') program.kill(signal)
+    else process.kill(-program.pid, signal)
+  } catch {
+    // gone already
+  }
+}
 
 /** The program under examination. */
 export class Subject {
   readonly port: number
   readonly #child: ChildProcess | undefined
-  readonly #startMs = performance.now()
-  #startTicks = 0
+  readonly #bornMs = performance.now()
+  /** Since when its computing is counted, and how much there was before. */
+  #sinceMs = performance.now()
+  #before = 0
   #exit: { code: number | null; signal: NodeJS.Signals | null } | undefined
   #stdout = ''
   #stderr = ''
+  #output = ''
   #changed: (() => void)[] = []
 
   constructor({ command, port, env = {} }: SubjectOptions) {
@@ -50,19 +79,23 @@ export class Subject {
         ? spawn(inPlaceOfShell(command.shell), { ...options, shell: true })
         : spawn(command.file, [...command.args], options)
     this.#child = child
+    programs.add(child)
     child.stdin.on('error', () => {})
     child.stdout.setEncoding('utf8').on('data', (text: string) => {
-      this.#stdout += text
+      this.#stdout = (this.#stdout + text).slice(-OUTPUT_CHARACTERS)
+      this.#output = (this.#output + text).slice(-OUTPUT_CHARACTERS)
       this.#tell()
     })
     child.stderr.setEncoding('utf8').on('data', (text: string) => {
-      this.#stderr = (this.#stderr + text).slice(-STDERR_CHARACTERS)
+      this.#stderr = (this.#stderr + text).slice(-OUTPUT_CHARACTERS)
+      this.#output = (this.#output + text).slice(-OUTPUT_CHARACTERS)
     })
     child.once('error', error => {
       this.#stderr += error.message
       this.#exit = { code: 127, signal: null }
       this.#tell()
     })
+    child.once('exit', () => programs.delete(child))
     child.once('close', (code, signal) => {
       this.#exit ??= { code, signal }
       this.#tell()
@@ -73,25 +106,20 @@ export class Subject {
     return this.#child === undefined || this.#exit === undefined
   }
 
-  get stdout(): string {
-    return this.#stdout
-  }
-
-  get stderr(): string {
-    return this.#stderr
-  }
-
   get exitCode(): number | null | undefined {
     return this.#exit?.code
   }
 
-  get pid(): number | undefined {
-    return this.#child?.pid
-  }
-
-  /** True where the program is ours: it can be sent signals, and its memory can be looked at. */
+  /** True where the program is ours: it can be sent signals, and asked how it is. */
   get isOurs(): boolean {
     return this.#child !== undefined
+  }
+
+  /** The last lines that it printed, without what Node prints of a crash: `fate()` tells that. */
+  get printed(): string {
+    const lines = this.#output.replaceAll(CRASH, '').trimEnd().split('\n')
+    const shown = lines.slice(-OUTPUT_LINES).map(line => line.slice(0, 200))
+    return shown.join('\n').trimStart()
   }
 
   /** Lines of standard output so far. */
@@ -107,8 +135,9 @@ export class Subject {
     this.#child?.stdin?.end()
   }
 
+  /** Signals the program, and what it has started: a shell may stand between it and us. */
   signal(name: NodeJS.Signals): void {
-    this.#child?.kill(name)
+    if (this.#child && this.running) signalGroup(this.#child, name)
   }
 
   /** Settles when something about its output or its life holds; false when the time is over. */
@@ -133,28 +162,63 @@ export class Subject {
    * @throws {Failed} when it ends before, or does not listen in time.
    */
   async listening(kind: 'tcp' | 'udp'): Promise<void> {
+    const transport = kind === 'tcp' ? 'TCP' : 'UDP'
     const end = performance.now() + START_MS
     while (performance.now() < end) {
-      if (!this.running) throw new Failed({ what: this.fate() })
-      if (performance.now() - this.#startMs > COMPUTE_MS && this.computes()) {
+      if (!this.running) {
+        const mistake = this.advice('nothing keeps it alive: a server that listens does')
+        throw new Failed({ what: this.fate(), ...(mistake !== undefined && { mistake }) })
+      }
+      this.mustNotCompute()
+      if (await (kind === 'tcp' ? takesConnection(this.port) : this.#takesDatagrams())) {
+        this.#sinceMs = performance.now()
+        this.#before = this.#computedMs()
+        return
+      }
+      if (!this.isOurs) {
         throw new Failed({
-          what: `the program computes without a pause, and was ended after ${COMPUTE_MS / 1000} s`,
-          mistake: 'an endless loop: while it runs, Node can neither listen nor read',
+          what: `nothing listens on ${transport} port ${this.port} of 127.0.0.1`,
+          mistake: 'the server is not running, or listens on another port or address',
         })
       }
-      if (await (kind === 'tcp' ? takesConnection(this.port) : this.#takesDatagrams())) return
       await this.until(() => !this.running, 25)
     }
-    const transport = kind === 'tcp' ? 'TCP' : 'UDP'
     throw new Failed({
       what: `nothing listens on ${transport} port ${this.port} of 127.0.0.1 after ${START_MS / 1000} s (${this.condition()})`,
       mistake: 'the program does not listen on the port that is in the environment variable PORT',
     })
   }
 
+  /**
+   * For a program that should have begun by now.
+   *
+   * @throws {Failed} when it only computes.
+   */
+  mustNotCompute(): void {
+    if (performance.now() - this.#bornMs < COMPUTE_MS || !this.computes()) return
+    const what = `the program computes without a pause, and was ended after ${COMPUTE_MS / 1000} s`
+    throw new Failed({ what, mistake: LOOP })
+  }
+
+  /** True where the program has ended, or does so within a moment: a connection goes before it. */
+  async hasEnded(): Promise<boolean> {
+    return this.isOurs && (await this.until(() => !this.running, END_MS))
+  }
+
+  /** The likely mistake, now that we know how the program is; without that, the one given. */
+  advice(mistake: string | undefined): string | undefined {
+    if (!this.isOurs) return mistake
+    if (this.running) return this.computes() ? LOOP : mistake
+    if (this.#exit?.code === 0 || complaint(this.#stderr) === '') return mistake
+    // It has said itself what is wrong.
+    return /\b(ECONNRESET|EPIPE)\b/.test(complaint(this.#stderr))
+      ? 'a socket without an error listener: one reset ends the whole server'
+      : undefined
+  }
+
   /** What has become of the program, in words. */
   fate(): string {
-    if (this.#child === undefined) return 'it was not started by this check'
+    if (this.#child === undefined) return 'the server does not listen any more'
     if (this.#exit === undefined) return 'the program still runs'
     const { code, signal } = this.#exit
     const how = signal
@@ -166,40 +230,46 @@ export class Subject {
 
   /** What it is doing now, in words. */
   condition(): string {
-    if (this.#child === undefined) return 'the server says nothing more'
+    if (this.#child === undefined) return 'the server was not started by this check'
     if (!this.running) return this.fate()
-    if (this.computes()) return 'the program computes without a pause: an endless loop?'
+    if (this.computes()) return 'the program computes without a pause'
     return 'the program runs and waits'
   }
 
   /** True when the program has used a core nearly alone since it started to be looked at. */
   computes(): boolean {
-    const { pid } = this
-    if (pid === undefined || !this.running || process.platform !== 'linux') return false
-    try {
-      // utime and stime are fields 14 and 15, in ticks of 10 ms; the name may have spaces.
-      const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
-        .replace(/^.*\) /s, '')
-        .split(' ')
-      const ticks = Number(stat[11]) + Number(stat[12])
-      const elapsed = performance.now() - this.#startMs
-      // Where many want the cores, one that never waits gets its share of them and no more.
-      const share = Math.min(BUSY, (0.6 * availableParallelism()) / Math.max(1, loadavg()[0]!))
-      return (ticks - this.#startTicks) * 10 > share * elapsed && elapsed > 1000
-    } catch {
-      return false
+    if (!this.running) return false
+    const elapsed = performance.now() - this.#sinceMs
+    // Where many want the cores, one that never waits gets its share of them and no more.
+    const share = Math.min(BUSY, (0.6 * availableParallelism()) / Math.max(1, loadavg()[0]!))
+    return this.#computedMs() - this.#before > Math.max(LEAST_BUSY_MS, share * elapsed)
+  }
+
+  /** Processor time of the program and of what it has started, in milliseconds; 0 where unknown. */
+  #computedMs(): number {
+    const group = this.#child?.pid
+    if (group === undefined || process.platform !== 'linux') return 0
+    let ticks = 0
+    for (const pid of readdirSync('/proc')) {
+      if (!/^\d+$/.test(pid)) continue
+      try {
+        // pgrp, utime and stime are fields 5, 14 and 15, in ticks of 10 ms; the name may have spaces.
+        const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
+          .replace(/^.*\) /s, '')
+          .split(' ')
+        if (Number(stat[2]) === group) ticks += Number(stat[11]) + Number(stat[12])
+      } catch {
+        // gone since the folder was read
+      }
     }
+    return ticks * 10
   }
 
   /** Ends the program, and all that it has started, for good. */
   async end(): Promise<void> {
     const child = this.#child
     if (child?.pid === undefined) return
-    try {
-      process.kill(process.platform === 'win32' ? child.pid : -child.pid, 'SIGKILL')
-    } catch {
-      // gone already
-    }
+    signalGroup(child, 'SIGKILL')
     await this.until(() => !this.running, 5000)
   }
 
@@ -222,22 +292,34 @@ export class Subject {
 }
 
 /**
- * A simple command takes the place of its shell, so that it gets the signals itself, and its exit
- * code is ours. Not every shell does that without being told. Others stay as they are.
+ * A simple command takes the place of its shell, so that its exit code and signal are ours: not
+ * every shell does that without being told. With others the shell outlives the signals that we send
+ * to both, and passes the exit code on.
  */
 function inPlaceOfShell(command: string): string {
   const simple = /^[\w./~+-]+(\s[^\n;&|<>()`$]*)?$/.test(command.trim())
   const builtin = /^\s*(exec|cd|export|set|source|if|for|while|until|case)\b/.test(command)
-  return simple && !builtin && process.platform !== 'win32' ? `exec ${command}` : command
+  return simple && !builtin && process.platform !== 'win32'
+    ? `exec ${command}`
+    : `trap : TERM INT HUP\n${command}`
 }
 
-/** The line of what a program complained about that says most: the error, not the stack. */
+/** What Node prints of an exception that nobody caught: from the place to its version. */
+const CRASH = /^(file:|node:|\/|[A-Z]:\\).*:\d+\n[\s\S]*?\n\nNode\.js v[\d.]+\n/gm
+
+/** The line of what a program complained about that says most, and where: not the whole stack. */
 export function complaint(stderr: string): string {
-  const lines = stderr.split('\n').filter(line => line.trim() !== '')
+  const lines = stderr.split('\n').filter(line => line.trim() !== '' && !/^Node\.js v\d/.test(line))
   // A file that does not compile: where, and what the compiler expects.
   const compiler = lines.find(line => /:\d+:\d+: ERROR: /.test(line))
   const error = lines.find(line => /^\s*(\w*Error|Uncaught|error)\b.*:/.test(line))
-  return (compiler ?? error ?? lines.at(-1) ?? '').trim().slice(0, 300)
+  const what = (compiler ?? error ?? lines.at(-1) ?? '').trim().slice(0, 300)
+  // The first line of the stack that is not Node's own.
+  const place = lines.find(line => /^\s+at .*:\d+:\d+\)?$/.test(line) && !/\(?node:/.test(line))
+  const [, file, at] = /([^/(\s]+):(\d+):\d+\)?$/.exec(place ?? '') ?? []
+  // A broken connection has no place in the program that would say more.
+  const isPlain = compiler !== undefined || /\b(read|write) E[A-Z]+$/.test(what)
+  return isPlain || file === undefined ? what : `${what} (${file}, line ${at})`
 }
 
 async function takesConnection(port: number): Promise<boolean> {
@@ -247,6 +329,7 @@ async function takesConnection(port: number): Promise<boolean> {
     socket.on('error', () => {})
     // Closed politely: some servers make much of a reset.
     socket.resume().end()
+    socket.unref() // some never end
     return true
   } catch {
     return false

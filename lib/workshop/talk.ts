@@ -19,6 +19,8 @@ export interface Expected {
   mistake?: string | undefined
   /** The likely mistake where it falls silent; without it, the one above. */
   silence?: string | undefined
+  /** The likely mistake where more comes than should. */
+  tooMuch?: string | undefined
   patienceMs?: number | undefined
   /** A mass of bytes, of which one place says nothing: the failure is told without showing them. */
   bulk?: boolean | undefined
@@ -72,7 +74,12 @@ export class Talk {
     const talk = new Talk(socket, subject)
     await talk.#until(() => !socket.connecting || talk.#closed, PATIENCE_MS)
     if (talk.#error === 'ECONNREFUSED') {
-      throw new Failed({ what: `nobody listens on port ${port} any more: ${subject.fate()}` })
+      const what = `nobody listens on port ${port} any more`
+      const mistake = subject.advice(undefined)
+      throw new Failed({
+        what: subject.isOurs ? `${what}: ${subject.fate()}` : what,
+        ...(mistake !== undefined && { mistake }),
+      })
     }
     if (talk.#error !== undefined && socket.destroyed) {
       throw new Failed({ what: `cannot connect to port ${port}: ${talk.#error}` })
@@ -184,7 +191,7 @@ export class Talk {
         this.#at = from + expected.length
         return
       }
-      if (this.#ended || this.#closed) this.#short(expected, received, options)
+      if (this.#ended || this.#closed) await this.#short(expected, received, options)
       const before = this.#received.length
       const moved = await this.#until(
         () => this.#received.length > before || this.#ended || this.#closed,
@@ -208,7 +215,8 @@ export class Talk {
         return unread.subarray(0, length)
       }
       if (this.#ended || this.#closed) {
-        this.#fail(`${this.#how()} before ${what} was complete`, options, { received: unread })
+        const how = `${await this.#how()} before ${what} was complete`
+        this.#fail(how, this.#advised(options), { received: unread })
       }
       const before = this.#received.length
       const moved = await this.#until(
@@ -217,8 +225,13 @@ export class Talk {
       )
       if (!moved) {
         const state = this.#subject.condition()
-        const silent = { ...options, mistake: options.silence ?? options.mistake }
-        this.#fail(`${state}: ${what} did not come`, silent, { received: unread })
+        const patience = options.patienceMs ?? PATIENCE_MS
+        const mistake = options.silence ?? options.mistake
+        this.#fail(
+          `${what} did not come for ${patience} ms (${state})`,
+          this.#advised({ ...options, mistake }),
+          { received: unread },
+        )
       }
     }
   }
@@ -243,12 +256,17 @@ export class Talk {
     if (this.unread > 0) {
       const more = this.#received.subarray(this.#at)
       const what = `it sent ${count(more.length, 'byte')} more than it should`
-      this.#fail(what, options, { expected: Buffer.alloc(0), received: more, offset: 0 })
+      const { mistake: _, tooMuch: mistake, ...rest } = options
+      const seen = { expected: Buffer.alloc(0), received: more, offset: 0 }
+      this.#fail(what, { ...rest, mistake }, seen)
     }
     if (this.#ended) return
-    if (this.#closed) this.#fail(`${this.#how()}; it should have ended with a FIN`, options, {})
+    if (this.#closed) {
+      const how = `${await this.#how()}; it should have ended with a FIN`
+      this.#fail(how, this.#advised(options), {})
+    }
     const state = this.#subject.condition()
-    this.#fail(`it did not end the connection (${state})`, options, {})
+    this.#fail(`it did not end the connection (${state})`, this.#advised(options), {})
   }
 
   /** Waits until the connection is gone, whichever way. */
@@ -256,7 +274,8 @@ export class Talk {
     const patience = options.patienceMs ?? PATIENCE_MS
     await this.#until(() => this.#ended || this.#closed, patience)
     if (this.#ended || this.#closed) return
-    this.#fail(`it kept the connection open (${this.#subject.condition()})`, options, {})
+    const state = this.#subject.condition()
+    this.#fail(`it kept the connection open (${state})`, this.#advised(options), {})
   }
 
   /** The room doubles: a mass of bytes is not copied again for each chunk. */
@@ -307,13 +326,14 @@ export class Talk {
     this.#fail(what, options, { expected, received, offset })
   }
 
-  #short(expected: Buffer, received: Buffer, options: Expected): never {
+  async #short(expected: Buffer, received: Buffer, options: Expected): Promise<never> {
     const all = count(expected.length, 'byte')
     // With bytes on their way in both directions, FIN or reset is a matter of chance.
+    const how = await this.#how()
     const what = options.bulk
-      ? 'it closed the connection before all bytes had come'
-      : `${this.#how()} after ${received.length} of ${all}`
-    this.#fail(what, options, { expected, received, offset: received.length })
+      ? `${this.#subject.running ? 'it closed the connection' : how} before all bytes had come`
+      : `${how} after ${received.length} of ${all}`
+    this.#fail(what, this.#advised(options), { expected, received, offset: received.length })
   }
 
   async #silent(expected: Buffer, from: number, options: Expected): Promise<never> {
@@ -326,20 +346,31 @@ export class Talk {
     const part = options.bulk ? 'not all bytes came' : `${came} of ${all} came`
     const missing = `${part}, and then nothing for ${patience} ms`
     const silent = { ...options, mistake: options.silence ?? options.mistake }
-    if (this.#subject.computes()) this.#fail(`${state}; ${missing}`, silent, seen)
+    if (this.#subject.computes()) {
+      this.#fail(`${state}: ${missing}`, this.#advised(silent), seen)
+    }
     // Does it wait for our end? Then the answer comes now.
     if (!this.socket.writableEnded) {
       this.finish()
       await this.#until(() => received().length === expected.length || this.#ended, 1000)
       if (received().equals(expected)) {
         const mistake = 'it answers in the `end` event, when it should answer each request'
-        this.#fail('it answered only after we had sent our FIN', { mistake, ...options }, seen)
+        this.#fail('it answered only after we had sent our FIN', { ...options, mistake }, seen)
       }
     }
     this.#fail(`it fell silent: ${missing} (${state})`, silent, seen)
   }
 
-  #how(): string {
+  /** The mistake, with what the state of the program says about it. */
+  #advised(options: Expected): Expected {
+    return { ...options, mistake: this.#subject.advice(options.mistake) }
+  }
+
+  /** How the connection ended: with the program, or by its will. */
+  async #how(): Promise<string> {
+    if (await this.#subject.hasEnded()) {
+      return `${this.#subject.fate()}; the connection broke off`
+    }
     if (this.#error === 'ECONNRESET') return 'it reset the connection'
     if (this.#error !== undefined) return `the connection broke (${this.#error})`
     return 'it closed the connection'

@@ -1,11 +1,4 @@
-import {
-  copyFileSync,
-  existsSync,
-  mkdirSync,
-  readFileSync,
-  renameSync,
-  writeFileSync,
-} from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { ROOT } from '../catalogue/index.ts'
 import type { ListedExercise } from './load.ts'
@@ -50,7 +43,7 @@ export class Workspace {
       const folder = join(this.folder, 'backup')
       mkdirSync(folder, { recursive: true })
       const stamp = now.toISOString().replaceAll(/[:.]/g, '-')
-      backup = freeName(join(folder, `${one.exercise.id}-${stamp}`))
+      backup = freeName(join(folder, `${one.exercise.id}-${stamp}`), '.ts')
       renameSync(file, backup)
     }
     this.prepare(one)
@@ -66,12 +59,17 @@ export class Workspace {
     const empty: Progress = { passed: {}, hints: {} }
     if (!existsSync(file)) return empty
     try {
-      return { ...empty, ...JSON.parse(readFileSync(file, 'utf8')) }
+      const read: Partial<Progress> = JSON.parse(readFileSync(file, 'utf8'))
+      const progress = { passed: read.passed ?? {}, hints: read.hints ?? {} }
+      if (isRecordOf('string', progress.passed) && isRecordOf('number', progress.hints)) {
+        return progress
+      }
     } catch {
-      // Somebody has edited it. What they had is kept; what was passed can be verified again.
-      copyFileSync(file, freeName(`${file}.broken`))
-      return empty
+      // As below.
     }
+    // Somebody has edited it. What they had is kept; what was passed can be verified again.
+    renameSync(file, freeName(`${file}.broken`))
+    return empty
   }
 
   notePassed(id: string, now: Date): void {
@@ -93,15 +91,21 @@ export class Workspace {
     mkdirSync(this.folder, { recursive: true })
     const file = join(this.folder, 'progress.json')
     // Never half a file, also when we are interrupted.
-    writeFileSync(`${file}.new`, `${JSON.stringify(progress, null, 2)}\n`)
-    renameSync(`${file}.new`, file)
+    const next = `${file}.${process.pid}.new`
+    writeFileSync(next, `${JSON.stringify(progress, null, 2)}\n`)
+    renameSync(next, file)
   }
 }
 
+function isRecordOf(type: string, value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false
+  return Object.values(value).every(each => typeof each === type)
+}
+
 /** Nothing is ever written over: a number is added where that name is taken. */
-function freeName(name: string): string {
+function freeName(name: string, ending = ''): string {
   for (let n = 0; ; n++) {
-    const candidate = n === 0 ? `${name}.ts` : `${name}-${n}.ts`
+    const candidate = n === 0 ? `${name}${ending}` : `${name}-${n}${ending}`
     if (!existsSync(candidate)) return candidate
   }
 }

@@ -25,6 +25,7 @@ export default function setup(project: TestProject): () => void {
     compilerOptions: {
       noEmit: false,
       noCheck: true, // the kit is type-checked as a whole
+      inlineSourceMap: true,
       rewriteRelativeImportExtensions: true,
       rootDir: ROOT,
       outDir: folder,
