@@ -4,6 +4,7 @@ import { once } from 'node:events'
 import { readdirSync, readFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { availableParallelism, loadavg } from 'node:os'
+import { readTcpTable } from '../lab/tcp-table.ts'
 import { readUdpTable } from '../lab/udp-table.ts'
 import { Failed } from './failed.ts'
 
@@ -170,7 +171,7 @@ export class Subject {
         throw new Failed({ what: this.fate(), ...(mistake !== undefined && { mistake }) })
       }
       this.mustNotCompute()
-      if (await (kind === 'tcp' ? takesConnection(this.port) : this.#takesDatagrams())) {
+      if (await (kind === 'tcp' ? this.#takesConnections() : this.#takesDatagrams())) {
         this.#sinceMs = performance.now()
         this.#before = this.#computedMs()
         return
@@ -271,6 +272,20 @@ export class Subject {
     if (child?.pid === undefined) return
     signalGroup(child, 'SIGKILL')
     await this.until(() => !this.running, 5000)
+  }
+
+  /**
+   * Linux is asked, and the program is not disturbed: a connection of ours would be one more that it
+   * tells its author of. Elsewhere, and where the port may be another machine's, one is tried.
+   */
+  async #takesConnections(): Promise<boolean> {
+    if (process.platform !== 'linux' || !this.isOurs) return takesConnection(this.port)
+    return readTcpTable().some(
+      row =>
+        row.state === 'LISTEN' &&
+        row.localPort === this.port &&
+        ['127.0.0.1', '0.0.0.0', '::'].includes(row.localAddress),
+    )
   }
 
   /**

@@ -61,11 +61,45 @@ int main(void) {
 }
 `
 
-/** Echo servers that nobody wrote for this kit: they listen on $PORT. */
-const servers: [name: string, tools: string[], command: string][] = [
-  ['socat', ['socat'], 'exec socat TCP-LISTEN:$PORT,bind=127.0.0.1,fork,reuseaddr EXEC:cat'],
+/** nginx as an HTTP server that says what it was asked; all its files are in a folder of its own. */
+const NGINX = `
+dir=$(mktemp -d)
+trap 'rm -rf "$dir"' EXIT
+cat > "$dir/nginx.conf" <<CONF
+daemon off; master_process off; pid $dir/pid; error_log $dir/error.log;
+events {}
+http {
+  access_log off; client_body_temp_path $dir/b; proxy_temp_path $dir/p;
+  fastcgi_temp_path $dir/f; uwsgi_temp_path $dir/u; scgi_temp_path $dir/s;
+  map \\$content_length \\$length { '' 0; default \\$content_length; }
+  server {
+    listen 127.0.0.1:$PORT;
+    location / { return 200 "\\$request_method \\$request_uri \\$length\\n"; }
+  }
+}
+CONF
+nginx -e "$dir/error.log" -c "$dir/nginx.conf"
+`
+const INETD = `
+conf=$(mktemp)
+trap 'rm -f "$conf"' EXIT
+echo "127.0.0.1:$PORT stream tcp nowait $(id -un) /bin/cat cat" > "$conf"
+inetd -i "$conf"
+`
+
+/** Servers that nobody wrote for this kit: they listen on $PORT. */
+const servers: [name: string, id: string, tools: string[], command: string][] = [
+  ['nginx', 'http-keep-alive', ['nginx'], NGINX],
+  ['cat behind inetd', 'tcp-echo', ['inetd'], INETD],
+  [
+    'socat',
+    'tcp-echo',
+    ['socat'],
+    'exec socat TCP-LISTEN:$PORT,bind=127.0.0.1,fork,reuseaddr EXEC:cat',
+  ],
   [
     'Python’s socketserver',
+    'tcp-echo',
     ['python3'],
     `exec python3 -c "
 import os, socketserver
@@ -81,10 +115,10 @@ Server(('127.0.0.1', int(os.environ['PORT'])), Echo).serve_forever()
 ]
 
 describe.concurrent('a server that nobody wrote for this kit', () => {
-  for (const [name, tools, command] of servers) {
-    test.skipIf(!tools.every(has))(`${name} passes tcp-echo (needs ${tools.join()})`, async () => {
-      const { stdout, exitCode } = await check('tcp-echo', '--command', command, '--seed', '1')
-      expect(stdout).toContain('tcp-echo: passed')
+  for (const [name, id, tools, command] of servers) {
+    test.skipIf(!tools.every(has))(`${name} passes ${id} (needs ${tools.join()})`, async () => {
+      const { stdout, exitCode } = await check(id, '--command', command, '--seed', '1')
+      expect(stdout).toContain(`${id}: passed`)
       expect(exitCode).toBe(0)
     })
   }
@@ -122,6 +156,9 @@ describe.concurrent('a server that nobody wrote for this kit', () => {
     [['tcp-echo'], "give --port N for a server that runs, or --command '…' for a program to start"],
     [['tcp-echo', '--port', 'x'], '--port needs a whole number from 1 to 65535, got "x"'],
     [['heartbeat', '--port', '1'], 'heartbeat is a client: give --command'],
+    [['hello', '--command', ' '], '--command is empty'],
+    [['hello', '--port', '1', '--udp'], 'hello is about TCP: leave --udp out'],
+    [['hello', '--port', '1', '--seed', '-1'], "Option '--seed' argument is ambiguous"],
     [[], 'which exercise? For instance hello; all: --list'],
   ])('wrong usage %j: one line, exit code 2', async (args, line) => {
     const { stderr, stdout, exitCode } = await check(...args)
@@ -130,7 +167,42 @@ describe.concurrent('a server that nobody wrote for this kit', () => {
     expect(stderr.trimEnd().split('\n')).toHaveLength(1)
   })
 
-  test('--list prints every protocol in words', async () => {
+  kitTest('a server that never ends connections is examined to the end', async ({ kit }) => {
+    const source = `require('node:net').createServer({ allowHalfOpen: true }, socket => {
+      socket.on('error', () => {}).on('data', chunk => socket.write(chunk))
+    }).listen(0, '127.0.0.1', function () { console.log('listening ' + this.address().port) })`
+    const server = kit.program(process.execPath, ['-e', source])
+    const port = (await server.line(/^listening /)).split(' ')[1]!
+    const { stdout, exitCode } = await check('tcp-echo', '--port', port, '--seed', '1')
+    expect(stdout).toContain('What happened: it did not end the connection')
+    expect(exitCode).toBe(1)
+  })
+
+  kitTest.skipIf(!has('python3'))(
+    'behind a shell the program gets the signals (needs python3)',
+    async ({ kit }) => {
+      const command = `cd ${PYTHON} && python3 graceful-shutdown.py`
+      const { stdout } = await check('graceful-shutdown', '--command', command, '--seed', '1')
+      expect(stdout).toContain('graceful-shutdown: passed')
+      const loop = `cd ${kit.folder()} && echo started && while :; do :; done`
+      const { stdout: looping } = await check('hello', '--command', loop)
+      expect(looping).toContain('the program computes without a pause, and was ended after 5 s')
+      expect(looping).toContain('The program printed:\n  started\n')
+    },
+  )
+
+  test('a program that prints without end is ended, and only the end is shown', async () => {
+    const { stdout, stderr } = await check('hello', '--command', 'yes')
+    expect(stderr).toBe('')
+    expect(stdout).toContain('The program printed:\n  y\n')
+    expect(stdout.split('\n').length).toBeLessThan(30)
+  })
+
+  test('--list prints every protocol in words, or one of them', async () => {
+    const { stdout: one } = await check('dns-answer', '--list')
+    expect(one.match(/^\d\d {2}\S+: /gm)).toEqual(['03  dns-answer: '])
+    const all = JSON.parse((await check('--list', '--json')).stdout)
+    expect(all.length).toBeGreaterThanOrEqual(14)
     const { stdout, exitCode } = await check('--list')
     expect(exitCode).toBe(0)
     for (const id of ['hello', 'dns-answer', 'graceful-shutdown'])

@@ -1,16 +1,43 @@
-import { readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { spawnSync } from 'node:child_process'
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { describe, expect } from 'vitest'
+import { describe, expect, vi } from 'vitest'
 import { ROOT } from '../../lib/catalogue/index.ts'
 import { type Kit, test } from '../support/kit.ts'
 
-const SOLUTION = readFileSync(join(ROOT, 'chapters/01-socket/exercises/hello/solution.ts'), 'utf8')
+const solutionOf = (chapter: string, id: string) =>
+  readFileSync(join(ROOT, `chapters/${chapter}/exercises/${id}/solution.ts`), 'utf8').replaceAll(
+    "'../../../../lib/",
+    `'${ROOT}/lib/`,
+  )
+const SOLUTION = solutionOf('01-socket', 'hello')
 
 /** `npm run workshop`, without npm, in a workspace of its own. */
 const workshop = (kit: Kit, folder: string, ...args: string[]) =>
   kit.program(process.execPath, ['--import', 'tsx', 'lib/cli/workshop.ts', ...args], {
     env: { WORKSHOP_FOLDER: folder },
   })
+
+/** The process that runs a learner's file: `ps` knows it by its command line. */
+const programIn = (file: string): Promise<number> =>
+  vi.waitFor(
+    () => {
+      const { stdout } = spawnSync('ps', ['-eo', 'pid=,args='], { encoding: 'utf8' })
+      const line = stdout.split('\n').find(each => each.endsWith(` ${file}`))
+      expect(line, file).toBeDefined()
+      return Number(line!.trim().split(' ')[0])
+    },
+    { timeout: 30_000, interval: 100 },
+  )
+
+function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch {
+    return false
+  }
+}
 
 describe.concurrent('npm run workshop', () => {
   test('makes the file of the first exercise, checks it, and checks again when it is saved', async ({
@@ -30,6 +57,81 @@ describe.concurrent('npm run workshop', () => {
     expect(await run.ended).toMatchObject({ code: 0, stderr: '' })
     const progress = JSON.parse(readFileSync(join(folder, 'progress.json'), 'utf8'))
     expect(Object.keys(progress.passed)).toEqual(['hello'])
+  })
+
+  test('works on the exercise that is asked for, and then on the next one behind it', async ({
+    kit,
+  }) => {
+    const folder = kit.folder()
+    const run = workshop(kit, folder, 'five-tuple')
+    await run.line(/^01 {2}five-tuple: /)
+    await run.line(/^waiting until you save /)
+    writeFileSync(join(folder, 'five-tuple.ts'), solutionOf('01-socket', 'five-tuple'))
+    await run.line(/^five-tuple: passed$/)
+    await run.line(/^02 {2}tcp-echo: /)
+    run.kill('SIGINT')
+    expect(await run.ended).toMatchObject({ code: 0, stderr: '' })
+  })
+
+  test('a save ends a check that is under way; a file that is gone may come back', async ({
+    kit,
+  }) => {
+    const folder = kit.folder()
+    mkdirSync(folder, { recursive: true })
+    const file = join(folder, 'hello.ts')
+    writeFileSync(file, "console.log('one'); for (;;);\n")
+    const run = workshop(kit, folder)
+    await run.line(/^checking/)
+    const loop = await programIn(file)
+    writeFileSync(file, "console.error('here'); socket.end()\n")
+    await run.line(/^What happened: .*ReferenceError: socket is not defined \(hello\.ts, line 1\)/)
+    expect(isRunning(loop)).toBe(false)
+    expect(run.lines).not.toContain('  one')
+    await run.line(/^The program printed:$/)
+    await run.line(/^ {2}here$/)
+    await run.line(/^waiting until you save /)
+    rmSync(folder, { recursive: true })
+    mkdirSync(folder)
+    writeFileSync(file, SOLUTION)
+    await run.line(/^hello: passed$/)
+    run.kill('SIGINT')
+    expect((await run.ended).code).toBe(0)
+  })
+
+  test.for(['SIGINT', 'SIGHUP', 'SIGTERM'] as const)(
+    '%s leaves no program behind',
+    async (signal, { kit }) => {
+      const folder = kit.folder()
+      const file = join(folder, 'hello.ts')
+      writeFileSync(file, 'for (;;);\n')
+      const run = workshop(kit, folder)
+      const loop = await programIn(file)
+      run.kill(signal)
+      await run.ended
+      await vi.waitFor(() => expect(isRunning(loop)).toBe(false), { timeout: 10_000 })
+    },
+  )
+
+  test('progress that somebody has spoilt is kept aside, and begins anew', async ({ kit }) => {
+    const folder = kit.folder()
+    for (const text of ['{', '{"passed":[1]}', '{"hints":{"hello":"x"}}', 'null']) {
+      writeFileSync(join(folder, 'progress.json'), text)
+      const { code, stderr, stdout } = await workshop(kit, folder, 'hint').ended
+      expect({ code, stderr }, text).toEqual({ code: 0, stderr: '' })
+      expect(stdout).toMatch(/^hello, hint 1 of /)
+      const kept = readdirSync(folder).filter(name => name.includes('broken'))
+      expect(kept.map(name => readFileSync(join(folder, name), 'utf8'))).toContain(text)
+    }
+  })
+
+  test('bytes keep to a narrow terminal', async ({ kit }) => {
+    const folder = kit.folder()
+    const env = { WORKSHOP_FOLDER: folder, COLUMNS: '40' }
+    const words = ['--import', 'tsx', 'lib/cli/workshop.ts', 'verify', 'tcp-echo']
+    const { stdout } = await kit.program(process.execPath, words, { env }).ended
+    const rows = stdout.split('\n').filter(line => /^ {4} +\d+ {2}/.test(line))
+    expect(rows.length).toBeGreaterThan(0)
+    for (const row of rows) expect(row.length).toBeLessThanOrEqual(40)
   })
 
   test('gives one hint after the other, and the solution only after passing', async ({ kit }) => {
@@ -85,9 +187,16 @@ describe.concurrent('npm run workshop', () => {
   })
 
   test.for([
-    [['hnit'], 'no command "hnit": did you mean hint?'],
+    [['hnit'], 'no command or exercise "hnit": did you mean hint?'],
+    [['tcp-ecko'], 'no command or exercise "tcp-ecko": did you mean tcp-echo?'],
+    [['next', '--all'], '--all goes with verify and reset'],
+    [['--json'], '--json goes with verify and list'],
+    [
+      ['--seed', '99999999999'],
+      '--seed needs a whole number from 0 to 2147483647, got "99999999999"',
+    ],
     [['verify', 'helo'], 'no exercise "helo": did you mean hello?'],
-    [['--seed', 'x'], '--seed needs a whole number, got "x"'],
+    [['--seed', 'x'], '--seed needs a whole number from 0 to 2147483647, got "x"'],
   ] as const)('wrong usage %j: one line, exit code 2', async ([args, line], { kit }) => {
     const exit = await workshop(kit, kit.folder(), ...args).ended
     expect(exit).toMatchObject({ code: 2, stdout: '' })
