@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type CatalogueChapter, entriesOf, ROOT } from '../catalogue/index.ts'
+import { anchor } from '../textbook/document.ts'
 
 /** A step of the state machine of RFC 9293, figure 5, or one that Linux takes besides. */
 export interface Transition {
@@ -40,7 +41,8 @@ export const TRANSITIONS: readonly Transition[] = [
   step('SYN-SENT', 'CLOSED', 'RST, close(), or nobody answers'),
   step('SYN-RECEIVED', 'ESTABLISHED', 'ACK'),
   step('SYN-RECEIVED', 'FIN-WAIT-1', 'close()', 'FIN', {
-    never: 'a program gets the socket when the handshake is over, and cannot close it before',
+    never:
+      'accept() gives a server the socket when the handshake is over, not before; nobody here has tried it in a simultaneous open',
   }),
   step('SYN-RECEIVED', 'LISTEN', 'RST', 'nothing', {
     never: 'the socket that listens has never left LISTEN; the request of the SYN is forgotten',
@@ -115,5 +117,9 @@ export function transitionTable(chapters: readonly CatalogueChapter[]): string {
 function linkOf(witness: string, chapters: readonly CatalogueChapter[]): string {
   const entry = entriesOf(chapters).find(({ id }) => id === witness)
   if (entry) return `[${witness}](../chapters/${entry.chapter.folder}/README.md)`
-  return `[${witness}](textbook-vs-kernel.md)`
+  // An experiment. The heading of its claim has stars and a verdict.
+  const claims = readFileSync(join(ROOT, 'docs/textbook-vs-kernel.md'), 'utf8')
+  const heading = claims.split('\n').find(line => /^### ([\d.]+)/.exec(line)?.[1] === witness)
+  const place = heading === undefined ? '' : `#${anchor(heading.slice('### '.length))}`
+  return `[${witness}](textbook-vs-kernel.md${place})`
 }

@@ -50,7 +50,7 @@ export async function* readFrames<Frame>(
   codec: FrameCodec<Frame>,
 ): AsyncGenerator<Frame, void, undefined> {
   const decoder = codec.decoder()
-  // A plain `for await (… of stream)` would destroy the stream, and with it a half-open socket.
+  // A plain `for await (… of stream)` would destroy the stream, and with it a half-closed socket.
   for await (const chunk of stream.iterator({ destroyOnReturn: false })) {
     decoder.push(chunk)
     yield* framesIn(decoder)

@@ -154,7 +154,7 @@ const quote = (text: string): string =>
     .join('\n')
 
 /** A link to a section by its heading, as GitHub names it. */
-const anchor = (heading: string): string =>
+export const anchor = (heading: string): string =>
   heading
     .toLowerCase()
     .replaceAll(/[^\p{L}\p{N} _-]/gu, '')

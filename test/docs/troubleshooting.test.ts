@@ -12,7 +12,7 @@ describe('docs/troubleshooting.md', () => {
     '%s: has cause, confirmation, cure, and an example that exists',
     async (_title, part) => {
       for (const field of ['Cause', 'Confirm', 'Cure', 'See']) {
-        expect(part).toContain(`- **${field}**: `)
+        expect(part).toMatch(new RegExp(`^- \\*\\*${field}\\*\\*: `, 'm'))
       }
       const see = part.slice(part.indexOf('- **See**'))
       const named = [...see.matchAll(/`(\d\d\/[\w-]+)`/g)].map(([, id]) => id)

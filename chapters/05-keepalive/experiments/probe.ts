@@ -4,7 +4,7 @@ import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { experiment } from '../../../lib/textbook/experiment.ts'
 
 interface Seen {
-  /** Probes in the same time: of an idle connection, of one with a byte every 700 ms. */
+  /** Probes in the same time: of an idle connection, of one with a byte every 250 ms. */
   idle: number
   busy: number
   /** The first probe, with its answer. */
@@ -31,7 +31,7 @@ export default experiment<Seen>({
         'TCP knows no requests. Any segment that arrives does it: one byte, or a bare acknowledgment.',
       source: 'RFC 9293 section 3.8.4',
       judge: ({ idle, busy }) => {
-        const observed = `${SECONDS} s idle: ${idle} probes; with one byte every 0.7 s, no request: ${busy} probes`
+        const observed = `${SECONDS} s idle: ${idle} probes; with one byte every 0.25 s, no request: ${busy} probes`
         if (idle === 0) return { verdict: 'unclear', observed }
         return { verdict: busy === 0 ? 'depends' : 'wrong', observed }
       },
@@ -74,8 +74,8 @@ export default experiment<Seen>({
     idle.setKeepAlive(true, 1000)
     busy.setKeepAlive(true, 1000)
     busyPeer.resume()
-    observe('two connections with keepalive after 1 s; over one of them goes a byte every 0.7 s')
-    const timer = setInterval(() => busy.write('x'), 700)
+    observe('two connections with keepalive after 1 s; over one of them goes a byte every 0.25 s')
+    const timer = setInterval(() => busy.write('x'), 250)
     await new Promise(resolve => setTimeout(resolve, SECONDS * 1000))
     clearInterval(timer)
     const packets = await capture.stop()

@@ -39,7 +39,8 @@ export default experiment<Seen>({
       star: false,
       says: 'After 2 MSL the connection is closed, whether or not the last ACK has arrived.',
       verdict: 'holds',
-      truth: 'The clock decides, and nobody else. Each FIN that comes again starts it anew.',
+      truth:
+        'The clock decides, and nobody else: this end never learns whether its last ACK has arrived. Each FIN that comes again starts it anew.',
       source: 'RFC 9293 section 3.6',
       judge: ({ lastedS, left }) => ({
         verdict: left.length === 0 ? 'holds' : 'wrong',
