@@ -1,5 +1,6 @@
 import { type Examiner, exercise } from '../../../../lib/workshop/exercise.ts'
 import { firstDifference } from '../../../../lib/workshop/failed.ts'
+import { survives } from '../../../../lib/workshop/survives.ts'
 import type { Talk } from '../../../../lib/workshop/talk.ts'
 
 /** A body that is larger than any head. */
@@ -244,20 +245,6 @@ async function ask(
 ): Promise<void> {
   talk.send(request(method, target))
   await answer(at, talk, `${method} ${target} 0\n`, wanted)
-}
-
-/** Tells a server that has ended from one that does something else wrong. */
-async function survives(at: Examiner, run: () => Promise<void>): Promise<void> {
-  const { subject } = at
-  try {
-    await run()
-  } catch (error) {
-    if (!(await subject.until(() => !subject.running, 1000))) throw error
-    at.fail({
-      what: `after a client’s reset ${subject.fate()}`,
-      mistake: 'a socket without an error listener: one reset ends the whole server',
-    })
-  }
 }
 
 /** Waits for an answer of status 200 with this body. */

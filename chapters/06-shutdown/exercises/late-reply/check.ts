@@ -1,4 +1,5 @@
 import { type Examiner, exercise } from '../../../../lib/workshop/exercise.ts'
+import { survives } from '../../../../lib/workshop/survives.ts'
 import type { Talk } from '../../../../lib/workshop/talk.ts'
 
 const HALF_OPEN =
@@ -181,20 +182,6 @@ async function exchange(at: Examiner, workMs = 0): Promise<void> {
     mistake:
       'it does not keep its clients apart: each has a count of its own, and none waits for another',
   })
-}
-
-/** Tells a server that has ended from one that does something else wrong. */
-async function survives(at: Examiner, run: () => Promise<void>): Promise<void> {
-  const { subject } = at
-  try {
-    await run()
-  } catch (error) {
-    if (!(await subject.until(() => !subject.running, 1000))) throw error
-    at.fail({
-      what: `after a client’s reset ${subject.fate()}`,
-      mistake: 'a socket without an error listener: one reset ends the whole server',
-    })
-  }
 }
 
 async function ended(talk: Talk): Promise<void> {
