@@ -76,18 +76,9 @@ export class Datagrams {
   /** Waits for the next datagram. */
   async next(options: ExpectedDatagram = {}, expected?: Buffer): Promise<Buffer> {
     const patience = options.patienceMs ?? PATIENCE_MS
-    const end = performance.now() + patience
     const running = () => this.#subject.running
-    while (this.#messages.length === 0 && !this.#refused && running()) {
-      const left = end - performance.now()
-      if (left <= 0) await this.#silent(patience, options, expected)
-      let timer: NodeJS.Timeout | undefined
-      await new Promise<void>(resolve => {
-        timer = setTimeout(resolve, Math.min(left, LOOK_MS))
-        this.#changed.push(resolve)
-      })
-      clearTimeout(timer)
-    }
+    const over = () => this.#messages.length > 0 || this.#refused || !running()
+    if (!(await this.until(over, patience))) await this.#silent(patience, options, expected)
     const next = this.#messages.shift()
     if (next) return next
     // The port is gone a moment before the process is.
@@ -96,6 +87,22 @@ export class Datagrams {
       ? 'the datagram was refused: nobody on the port listens to this sender'
       : `it does not answer: ${this.#subject.fate()}`
     return this.#fail(what, { ...options, mistake: this.#subject.advice(options.mistake) }, {})
+  }
+
+  /** Settles with true when it holds: asked when something comes; with false when the time is over. */
+  async until(holds: () => boolean, ms: number): Promise<boolean> {
+    const end = performance.now() + ms
+    while (!holds()) {
+      const left = end - performance.now()
+      if (left <= 0) return false
+      let timer: NodeJS.Timeout | undefined
+      await new Promise<void>(resolve => {
+        timer = setTimeout(resolve, Math.min(left, LOOK_MS))
+        this.#changed.push(resolve)
+      })
+      clearTimeout(timer)
+    }
+    return true
   }
 
   /** Datagrams that came and were not expected so far. */

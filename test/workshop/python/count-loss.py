@@ -10,7 +10,7 @@ senders = defaultdict(Counter)
 while True:
     message, sender = sock.recvfrom(65535)
     came = senders[sender]
-    if message[:1] == b"D" and len(message) >= 5:
+    if message[:1] == b"D" and 5 <= len(message) <= 1005:
         came[struct.unpack_from("!I", message, 1)[0]] += 1
     elif message[:1] == b"Q" and len(message) == 3:
         lost = max(came, default=-1) + 1 - len(came)

@@ -15,6 +15,8 @@ function garbage({ random }: Examiner): Buffer[] {
     Buffer.from('d\0\0\0\x09'),
     Buffer.concat([Buffer.of(0x41), random.bytes(10)]),
     Buffer.concat([Buffer.of(0), random.bytes(299)]),
+    // A numbered one with 1001 bytes behind its number.
+    Buffer.concat([Buffer.from('D\0\0\0\x09'), random.bytes(1001)]),
   ]
 }
 

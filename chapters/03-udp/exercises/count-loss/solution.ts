@@ -16,7 +16,7 @@ socket.on('message', (message, { address, port }) => {
   // The address alone does not name a sender: many programs share it.
   const sender = `${address}:${port}`
   const counts = senders.get(sender) ?? { came: new Set(), highest: -1, again: 0 }
-  if (message[0] === NUMBERED && message.length >= 5) {
+  if (message[0] === NUMBERED && message.length >= 5 && message.length <= 1005) {
     senders.set(sender, counts)
     note(counts, message.readUInt32BE(1))
   } else if (message[0] === QUESTION && message.length === 3) {

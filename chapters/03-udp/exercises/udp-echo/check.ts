@@ -1,5 +1,6 @@
 import type { Datagrams } from '../../../../lib/workshop/datagrams.ts'
 import { type Examiner, exercise } from '../../../../lib/workshop/exercise.ts'
+import { PATIENCE_MS } from '../../../../lib/workshop/talk.ts'
 
 /** An Ethernet carries 1472 bytes in one packet, and a datagram of IPv4 has 65507 at most. */
 const SIZES = [1, 2, 1472, 1473, 8192, 65_507]
@@ -167,9 +168,8 @@ async function answered(
 }
 
 /** Waits until so many datagrams have come, to whichever of the sockets. */
-async function arrived(at: Examiner, sockets: readonly Datagrams[], count: number) {
+async function arrived(at: Examiner, sockets: readonly Datagrams[], count: number): Promise<void> {
   const came = () => sockets.reduce((sum, { unread }) => sum + unread.length, 0)
-  for (let turns = 0; turns < 400 && came() < count && at.subject.running; turns++) {
-    await at.pause(10)
-  }
+  const all = () => came() >= count || !at.subject.running
+  await Promise.race(sockets.map(socket => socket.until(all, PATIENCE_MS)))
 }

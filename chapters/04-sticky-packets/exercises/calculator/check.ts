@@ -105,7 +105,12 @@ LF is no request.`,
           ['div -7 2', 'ok -3'],
           ['div 1 -2', 'ok 0'],
         ] as const) {
-          await ask(talk, [request], [answer], 'rounded down is not rounded toward zero: -3.5')
+          await ask(
+            talk,
+            [request],
+            [answer],
+            '-3.5 rounded toward zero is -3; rounded down it is -4',
+          )
         }
       },
     },

@@ -1,8 +1,15 @@
 import { lengthPrefix } from '../../../../lib/framing/index.ts'
-import { exercise } from '../../../../lib/workshop/exercise.ts'
+import { type Examiner, exercise } from '../../../../lib/workshop/exercise.ts'
+import { staysHeldBack } from '../../../../lib/workshop/held-back.ts'
+import type { Talk } from '../../../../lib/workshop/talk.ts'
 
 const LIMIT = 65_536
-const MIB = 2 ** 20
+/** 100 MiB in frames: the sockets hold less than that, on any kernel with its usual settings. */
+const MANY = 1600
+/** So long nothing must move until we ask whether it has stopped. */
+const QUIET_MS = 1000
+/** So often it may go on by itself: TCP fills the last of a window in a few steps, each later. */
+const MOVES = 5
 
 const { encode } = lengthPrefix({ maxFrameBytes: LIMIT })
 const frame = (payload: string | Uint8Array) => encode(Buffer.from(payload))
@@ -175,7 +182,7 @@ server sends what answers are left, and ends the connection; a frame that is not
         await talk.expect(Buffer.concat([mirrored('live'), mirrored('on')]))
         await talk.expectEnd({
           mistake:
-            'who sets allowHalfOpen ends each connection himself, also when a frame is cut off',
+            'with allowHalfOpen you end each connection yourself, also when a frame is cut off',
         })
       },
     },
@@ -184,26 +191,11 @@ server sends what answers are left, and ends the connection; a frame that is not
       async run(at) {
         const talk = await at.connect({ reading: false })
         const payload = at.random.bytes(LIMIT)
-        const frames = MIB / LIMIT
-        const bytes = Buffer.concat(Array.from({ length: frames }, () => frame(payload)))
-        let sent = 0
-        // What the sockets hold is less than this, on any kernel with its usual settings.
-        while (sent < 100 && talk.waiting === 0) {
-          talk.send(bytes)
-          sent++
-          await talk.taken(1500)
-        }
-        if (talk.waiting === 0) {
-          at.fail({
-            what: `it took ${sent} MiB from a client that has not read one answer`,
-            mistake:
-              'what write() returns is ignored: all answers wait in the memory of the program',
-          })
-        }
+        const sent = await untilHeldBack(at, talk, frame(payload))
         talk.finish()
         talk.read()
         const answer = mirrored(payload)
-        for (let n = 0; n < sent * frames; n++) await talk.expect(answer, { bulk: true })
+        for (let n = 0; n < sent; n++) await talk.expect(answer, { bulk: true })
         await talk.expectEnd()
       },
     },
@@ -224,3 +216,26 @@ server sends what answers are left, and ends the connection; a frame that is not
     },
   ],
 })
+
+/** Sends a frame until no more are taken, and stay so. Returns how many are sent, or on their way. */
+async function untilHeldBack(at: Examiner, talk: Talk, bytes: Uint8Array): Promise<number> {
+  let sent = 0
+  for (let moves = 0; moves < MOVES; moves++) {
+    sent += await talk.pour(bytes, MANY - sent, QUIET_MS)
+    if (talk.isGone) return sent
+    if (sent === MANY) {
+      at.fail({
+        what: `it took ${(MANY * LIMIT) / 2 ** 20} MiB from a client that has not read one answer`,
+        mistake: 'what write() returns is ignored: all answers wait in the memory of the program',
+      })
+    }
+    // One more is on its way. One who is held back is held back for as long as nobody reads.
+    sent++
+    if (await staysHeldBack(talk)) return sent
+  }
+  return at.fail({
+    what: 'it stopped, and then went on to take frames, again and again; not one answer had been read',
+    mistake:
+      'to wait for some time is no back-pressure: wait until `drain` says that somebody reads',
+  })
+}

@@ -8,6 +8,10 @@ const LIMIT_MS = 1500
 const LATEST_MS = 4000
 /** Timers may be early by a little. */
 const EARLY_MS = 50
+/** So many pings say how fast they come; a machine that is busy may delay the last of them. */
+const PINGS = 9
+const PINGS_EARLY_MS = 100
+const PINGS_LATEST_MS = 3500
 /** As often a slow peer gives a sign of life: well within the limit. */
 const SIGN_MS = 400
 
@@ -33,18 +37,23 @@ prints "${LOST.line}" and ends with exit code ${LOST.code}. Each of these is the
   hints: [
     'Two things go on at the same time: pings leave every 250 ms, and lines come when they come. Neither waits for the other.',
     'Remember when something came the last time, and let the same interval compare that with the clock. Bytes count, not lines: look at socket.bytesRead.',
-    'Timers run before sockets are read. A setImmediate inside of the interval lets Node read first, and decides then. To leave, process.exit() is enough: who has vanished will not answer a FIN.',
+    'Timers run before sockets are read. A setImmediate inside of the interval lets Node read first, and decides then. To leave, process.exit() is enough: a peer that has vanished will not answer a FIN.',
   ],
   steps: [
     {
       title: 'pings every 250 ms, answered or not',
       async run(at) {
         const peer = await at.accept()
-        await peer.expect('ping 1\nping 2\nping 3\n', {
-          mistake: 'it waits for a pong before it sends the next ping',
-        })
-        peer.send('pong 1\npong 2\npong 3\n')
-        await peer.expect('ping 4\n')
+        const arrivedMs: number[] = []
+        for (let n = 1; n <= PINGS; n++) {
+          await peer.expect(`ping ${n}\n`, {
+            mistake: 'it waits for a pong before it sends the next ping',
+          })
+          arrivedMs.push(performance.now())
+          if (n === 3) peer.send('pong 1\npong 2\npong 3\n')
+          if (n > 3) peer.send(`pong ${n}\n`)
+        }
+        inTime(at, arrivedMs)
       },
     },
     {
@@ -170,6 +179,27 @@ prints "${LOST.line}" and ends with exit code ${LOST.code}. Each of these is the
   ],
 })
 
+/** From the first ping to the last one it must take as long as the intervals between them. */
+function inTime(at: Examiner, arrivedMs: readonly number[]): void {
+  // Any of the first three says when ping 1 was sent: one that came late says it wrong.
+  const firstMs = Math.min(...arrivedMs.slice(0, 3).map((ms, n) => ms - n * INTERVAL_MS))
+  const ms = arrivedMs.at(-1)! - firstMs
+  const rightMs = (PINGS - 1) * INTERVAL_MS
+  const span = `ping ${PINGS} is due ${rightMs} ms after ping 1`
+  if (ms < rightMs - PINGS_EARLY_MS) {
+    at.fail({
+      what: `it pings too fast: ${span}, and came more than ${PINGS_EARLY_MS} ms early`,
+      mistake: `the interval is shorter than ${INTERVAL_MS} ms, or what comes makes it ping, too`,
+    })
+  }
+  if (ms > PINGS_LATEST_MS) {
+    at.fail({
+      what: `it pings too slowly: ${span}, and came only after more than ${PINGS_LATEST_MS} ms`,
+      mistake: `the interval is longer than ${INTERVAL_MS} ms, or it starts anew with what comes`,
+    })
+  }
+}
+
 /** Waits for a pong between the pings. */
 async function pong(at: Examiner, peer: Talk, n: number, mistake?: string): Promise<void> {
   for (;;) {
@@ -198,7 +228,7 @@ async function ends(
     if (peer.socket.readableEnded && !peer.socket.writableEnded) {
       at.fail({
         what: 'it has sent its FIN, and has not ended: it waits for ours',
-        mistake: 'end() waits until the peer closes, too; who has vanished never will',
+        mistake: 'end() waits until the peer closes, too; a peer that has vanished never will',
       })
     }
     const what = `${LATEST_MS} ms after ${after} the program still runs`

@@ -6,7 +6,7 @@ import { readFrames } from '../../../../lib/framing/stream.ts'
 const INTERVAL_MS = 250
 const LIMIT_MS = 1500
 
-/** No end(), no waiting: one who has vanished does not answer a FIN. The kernel closes for us. */
+/** No end(), no waiting: a peer that has vanished answers no FIN. The kernel closes for us. */
 function leave(line: string, code: number): never {
   console.log(line)
   process.exit(code)

@@ -9,8 +9,8 @@ createServer(socket => {
   socket.setEncoding('utf8').on('data', text => {
     const lines = (begun + text).split('\n')
     begun = lines.pop() ?? ''
-    for (const line of lines) tellOthers(socket, `${line}\n`)
-    if (Buffer.byteLength(begun) > 8192) socket.destroy()
+    if ([...lines, begun].some(line => Buffer.byteLength(line) > 8192)) socket.destroy()
+    else for (const line of lines) tellOthers(socket, `${line}\n`)
   })
   socket.on('close', () => members.delete(socket))
 }).listen(Number(process.env.PORT), '127.0.0.1')

@@ -7,7 +7,7 @@ socket.on('message', (message, { address, port }) => {
   const sender = `${address}:${port}`
   const counts = senders.get(sender) ?? { came: 0, highest: -1, again: 0 }
   senders.set(sender, counts)
-  if (message[0] === 0x44 && message.length >= 5) {
+  if (message[0] === 0x44 && message.length >= 5 && message.length <= 1005) {
     const number = message.readUInt32BE(1)
     if (number === counts.highest) counts.again++
     counts.came++
