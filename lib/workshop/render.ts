@@ -45,8 +45,8 @@ function block(name: string, bytes: Uint8Array, columns: number, offset = 0): st
   const perLine = [16, 8].find(n => 13 + 4 * n <= columns) ?? 4
   const last = Math.ceil(bytes.length / perLine) - 1
   const middle = Math.min(Math.floor(offset / perLine), last)
-  const from = Math.max(0, middle - AROUND)
-  const to = Math.min(last, middle + AROUND)
+  const from = Math.max(0, Math.min(middle, last - AROUND) - AROUND)
+  const to = Math.min(last, from + 2 * AROUND)
   const rows = Array.from({ length: to - from + 1 }, (_, at) =>
     row(bytes, (from + at) * perLine, perLine),
   )

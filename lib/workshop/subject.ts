@@ -211,10 +211,12 @@ export class Subject {
     if (!this.isOurs) return mistake
     if (this.running) return this.computes() ? LOOP : mistake
     if (this.#exit?.code === 0 || complaint(this.#stderr) === '') return mistake
-    // It has said itself what is wrong.
-    return /\b(ECONNRESET|EPIPE)\b/.test(complaint(this.#stderr))
-      ? 'a socket without an error listener: one reset ends the whole server'
-      : undefined
+    const why = complaint(this.#stderr)
+    if (/\b(ECONNRESET|EPIPE)\b/.test(why)) {
+      return 'a socket without an error listener: one reset ends the whole server'
+    }
+    // These say themselves what is wrong.
+    return /^(Type|Reference|Syntax)Error\b/.test(why) ? undefined : mistake
   }
 
   /** What has become of the program, in words. */

@@ -1,9 +1,6 @@
 import type { Examiner } from './exercise.ts'
 import { Failed } from './failed.ts'
 
-/** How long a program may take to end when its answer is missing, in milliseconds. */
-const END_MS = 1000
-
 /**
  * Examines a server whose clients have reset. One that has ended is told from one that does something
  * else wrong; advice is given only where the reset is what has ended it.
@@ -19,7 +16,7 @@ export async function survives(
     await run()
   } catch (error) {
     if (!(error instanceof Failed)) throw error
-    if (!(await subject.until(() => !subject.running, END_MS))) throw error
+    if (!(await subject.hasEnded())) throw error
     // Whether it read or wrote when it was told is chance.
     const fate = subject.fate().replace(/\b(read|write) (?=ECONNRESET|EPIPE)/, '')
     fail({

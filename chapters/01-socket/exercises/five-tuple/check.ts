@@ -64,7 +64,7 @@ connection too. Clients that reset their connection do the others no harm.`,
         for (let n = 0; n < 1000; n++) await answers(at, talk, mistake)
         talk.send('no question')
         talk.finish()
-        await talk.expectEnd({ bulk: true, mistake: 'it answers bytes that are no newlines' })
+        await talk.expectEnd({ bulk: true, tooMuch: 'it answers bytes that are no newlines' })
       },
     },
     {

@@ -217,8 +217,8 @@ what answers are left, and ends the connection; a frame without END gets no answ
         talk.finish()
         await answers(talk, ['live', 'on'])
         await talk.expectEnd({
-          mistake:
-            'a frame without END is no frame; and who sets allowHalfOpen ends the connection',
+          mistake: 'with allowHalfOpen you end each connection yourself',
+          tooMuch: 'a frame without END is no frame',
         })
       },
     },

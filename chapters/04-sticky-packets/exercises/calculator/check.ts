@@ -225,7 +225,8 @@ LF is no request.`,
         const talk = await at.connect()
         await ask(talk, ['add 1 2', 'quit', 'add 3 4'], ['ok 3', 'bye'])
         await talk.expectEnd({
-          mistake: 'more requests have come with `quit`: the loop over them must end there too',
+          tooMuch: 'more requests have come with `quit`: the loop over them must end there too',
+          mistake: '`quit` asks for the end of the connection: end()',
         })
       },
     },
@@ -240,7 +241,10 @@ LF is no request.`,
           ['ok 300', 'ok 3'],
           'the client’s FIN comes while answers are still to be given: end() belongs behind them',
         )
-        await talk.expectEnd({ mistake: 'what stands behind the last LF is not a request' })
+        await talk.expectEnd({
+          mistake: 'with allowHalfOpen you end each connection yourself',
+          tooMuch: 'what stands behind the last LF is not a request',
+        })
       },
     },
     {

@@ -123,6 +123,7 @@ status 400, 414 or 431 or without one.`,
           await answer(at, talk, 'GET /last 0\n', { connection: 'close' })
           await talk.expectEnd({
             mistake: 'it does not look at the Connection header of the request',
+            tooMuch: 'what comes behind the request that says Connection: close is not answered',
           })
         }
       },

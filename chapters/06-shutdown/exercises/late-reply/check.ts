@@ -117,7 +117,8 @@ no harm.`,
           if (text !== '') talk.send(text)
           talk.finish()
           await talk.expectEnd({
-            mistake: 'without a complete first line there is nothing to answer, only a FIN to send',
+            mistake: 'without a complete first line there is only a FIN to send: end()',
+            tooMuch: 'without a complete first line there is nothing to answer',
           })
         }
         await exchange(at)
