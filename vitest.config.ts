@@ -68,6 +68,8 @@ export default defineConfig({
           include: ['test/workshop/**/*.test.ts'],
           globalSetup: 'test/support/compile.ts',
           testTimeout: 120_000,
+          // Most of them wait for programs that say nothing.
+          maxConcurrency: 10,
         },
       },
       { test: { name: 'docs', include: ['test/docs/**/*.test.ts'], testTimeout: 120_000 } },

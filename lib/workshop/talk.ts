@@ -74,6 +74,7 @@ export class Talk {
     const talk = new Talk(socket, subject)
     await talk.#until(() => !socket.connecting || talk.#closed, PATIENCE_MS)
     if (talk.#error === 'ECONNREFUSED') {
+      await subject.hasEnded() // its port goes a moment before it
       const what = `nobody listens on port ${port} any more`
       const mistake = subject.advice(undefined)
       throw new Failed({
