@@ -42,6 +42,20 @@ describe.concurrent('05 tcp-keepalive', () => {
     },
   )
 
+  test.skipIf(!isolation())(
+    '--vanish: Ctrl-C ends it at once (needs a private network)',
+    async ({ kit }) => {
+      const file = 'chapters/05-keepalive/tcp-keepalive/client.ts'
+      // As a terminal does it: the program has a process group of its own, and all of it is told.
+      const args = [process.execPath, '--import', 'tsx', file, '--vanish']
+      const program = kit.program('setsid', args)
+      await program.line('the line is cut')
+      process.kill(-program.pid, 'SIGINT')
+      const cut = 'the line is cut; no program hears of it\n'
+      expect(await program.ended).toMatchObject({ code: 0, stdout: cut, stderr: '' })
+    },
+  )
+
   test('its program that cuts a line refuses to run on a machine’s own network', async ({
     kit,
   }) => {
@@ -142,6 +156,23 @@ describe.concurrent('05 idle-timeout', () => {
     expect(numbers(drips)[0]).toBeGreaterThanOrEqual(1995)
     expect(drops).toMatch(/^it sent \d+ bytes, one every 50 ms: never idle, never done$/)
     await server.line(/^late 127\.0\.0\.1:\d+ 2000 ms$/)
+  })
+
+  test('gives each line a deadline of its own, wherever its bytes are cut', async ({ kit }) => {
+    const flags = ['--idle-ms', '10000', '--request-ms', '500']
+    const server = await kit.server('05/idle-timeout', ...flags)
+    const honest = await kit.connect(server)
+    await honest.write('o')
+    const dripping = await kit.connect(server)
+    await dripping.write('x')
+    // Every write ends one line and begins the next, until longer than a line may take.
+    for (let n = 1; !dripping.ended && !dripping.socket.destroyed; n++) {
+      await honest.write('ne\no')
+      await honest.receive(n * 'one\n'.length)
+    }
+    await server.line(/^late /)
+    expect(server.lines.filter(line => line.startsWith('late '))).toHaveLength(1)
+    expect(honest.ended).toBe(false)
   })
 
   test('the event itself closes nothing: the connection goes on after it', async ({ kit }) => {
