@@ -1,7 +1,10 @@
+import { once } from 'node:events'
+import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { describe, expect } from 'vitest'
 import { isolation } from '../../lib/lab/isolation.ts'
-import { has, type Kit, onLinux, test } from '../support/kit.ts'
+import { entries, has, type Kit, onLinux, test } from '../support/kit.ts'
 import { flood } from '../support/peer.ts'
+import { expectNoStack } from '../support/program.ts'
 
 const linesOf = (text: string) => text.trimEnd().split('\n')
 /** The numbers in a line that stand alone, in order. */
@@ -341,4 +344,32 @@ describe.concurrent('05 closing-race', () => {
       'behind a load balancer: 200, then 200',
     ])
   })
+})
+
+/** What a server does that is none of this chapter. */
+const strangers: [does: string, greet: (socket: Socket) => void][] = [
+  ['ends at once', socket => socket.end()],
+  ['resets', socket => socket.resetAndDestroy()],
+  ['sends garbage and ends', socket => socket.end('garbage\n')],
+]
+const clients = entries.filter(({ chapter }) => chapter.id === '05').map(({ id }) => id)
+
+describe.concurrent.each(clients)('%s', id => {
+  test.for(strangers)(
+    'client says in a line or two that a server which %s is not its own',
+    { timeout: 10_000 },
+    async ([, greet], { kit, expect, onTestFinished }) => {
+      const server = createServer(socket => greet(socket.on('error', () => {}).resume()))
+      onTestFinished(() => void server.close())
+      await once(server.listen(0, '127.0.0.1'), 'listening')
+      const { port } = server.address() as AddressInfo
+      const exit = await kit.client(id, port).ended
+      expect(exit).toMatchObject({ code: 1, signal: null })
+      // A reset may be faster than connect(2).
+      const said =
+        /^(whoever answers at|lost the connection to|cannot connect to \S+ ECONNRESET).*\n$/
+      expect(exit.stderr).toMatch(said)
+      expectNoStack(exit.stderr)
+    },
+  )
 })
