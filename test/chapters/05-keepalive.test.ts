@@ -286,6 +286,37 @@ describe.concurrent('05 http-keepalive', () => {
   })
 })
 
+const httpServers: [id: string, ...idle: string[]][] = [
+  ['05/http-keepalive', '--idle-ms', '300'],
+  ['05/pipelining', '--idle-ms', '300'],
+  ['05/closing-race', '--idle-s', '1'],
+]
+
+describe.concurrent.each(httpServers)('%s', (id, ...idle) => {
+  test('server says whether it keeps a connection (5.13, 5.14)', async ({ kit }) => {
+    const peer = await kit.connect(await kit.server(id, ...idle))
+    await peer.write('GET / HTTP/1.0\r\nHost: a\r\nConnection: keep-alive\r\n\r\n')
+    await peer.receive('Connection: keep-alive\r\n')
+    await peer.write('GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n')
+    await peer.end()
+    expect(peer.received.toString()).toContain('Connection: close\r\n')
+  })
+
+  test.for([
+    ['Connection: close', 'GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n'],
+    ['a bad request', 'GET nonsense\r\n\r\n'],
+  ] as const)('server does not wait for ever for the FIN after %s', async ([, text], { kit }) => {
+    const server = await kit.server(id, ...idle)
+    const peer = await kit.connect(server, { allowHalfOpen: true })
+    await peer.write(text)
+    await peer.end()
+    const timer = setInterval(() => peer.socket.write('x'), 20)
+    await peer.closed
+    clearInterval(timer)
+    expect(peer.errorCode).toMatch(/^(ECONNRESET|EPIPE)$/)
+  })
+})
+
 describe.concurrent('05 pipelining', () => {
   test('handles at once, and answers in order (5.19, 5.20, 5.21)', async ({ kit }) => {
     const server = await kit.server('05/pipelining', '--slow-ms', '1500')
