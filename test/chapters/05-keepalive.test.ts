@@ -87,6 +87,16 @@ describe.concurrent('05 heartbeat', () => {
     expect(numbers(stuck)[0]).toBeGreaterThanOrEqual(595)
   })
 
+  test.for(['05:heartbeat:server', '05:heartbeat:client'])(
+    '%s refuses a timeout in which nobody has been asked',
+    async (script, { kit, expect }) => {
+      const exit = await kit.script(script, ['--timeout-ms', '600', '--interval-ms', '1000']).ended
+      expect(exit).toMatchObject({ code: 2, stdout: '' })
+      const line = '--timeout-ms must be at least twice --interval-ms (1000), got 600\n'
+      expect(exit.stderr).toBe(line)
+    },
+  )
+
   test('server keeps a client that answers its pings and says nothing else', async ({ kit }) => {
     const server = await kit.server('05/heartbeat', '--interval-ms', '20', '--timeout-ms', '200')
     const peer = await kit.connect(server)
@@ -311,8 +321,7 @@ describe.concurrent.each(httpServers)('%s', (id, ...idle) => {
     await peer.write(text)
     await peer.end()
     const timer = setInterval(() => peer.socket.write('x'), 20)
-    await peer.closed
-    clearInterval(timer)
+    await peer.closed.finally(() => clearInterval(timer))
     expect(peer.errorCode).toMatch(/^(ECONNRESET|EPIPE)$/)
   })
 })

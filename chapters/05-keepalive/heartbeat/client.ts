@@ -10,7 +10,7 @@ import { framed } from '../../../lib/framing/stream.ts'
 import { endpoint } from '../../../lib/program/endpoint.ts'
 import { exitCannotConnect, exitUnknown } from '../../../lib/program/failures.ts'
 import { host, port, readOptions } from '../../../lib/program/options.ts'
-import { watchOver } from './heartbeat.ts'
+import { checkTimes, watchOver } from './heartbeat.ts'
 
 const options = readOptions({
   command: 'npm run 05:heartbeat:client',
@@ -21,6 +21,7 @@ const options = readOptions({
     'interval-ms': { default: 100, min: 10, max: 60_000, help: 'time between two pings' },
     'timeout-ms': { default: 600, min: 20, max: 3000, help: 'so long a peer may be silent' },
   },
+  check: checkTimes,
 })
 const where = endpoint(options.host, options.port)
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(0))
