@@ -2,6 +2,8 @@ import { once } from 'node:events'
 import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { describe, expect } from 'vitest'
 import { isolation } from '../../lib/lab/isolation.ts'
+import { readRecorded } from '../../lib/textbook/document.ts'
+import { claimsOf, loadExperiments } from '../../lib/textbook/load.ts'
 import { entries, has, type Kit, onLinux, test } from '../support/kit.ts'
 import { flood } from '../support/peer.ts'
 import { expectNoStack } from '../support/program.ts'
@@ -412,4 +414,27 @@ describe.concurrent.each(clients)('%s', id => {
       expectNoStack(exit.stderr)
     },
   )
+})
+
+const claims = claimsOf(await loadExperiments())
+/** What an experiment saw, made less: part, value, and value of that part. */
+const lesser: [id: string, part: string, key: string, value: number | string | string[]][] = [
+  ['5.4', 'kernel', 'probes', 0],
+  ['5.4', 'kernel', 'probes', 11],
+  ['5.5', 'node', 'probes', 0],
+  ['5.5', 'node', 'unanswered', 0],
+  ['5.5', 'node', 'then', []],
+  ['5.5', 'node', 'otherEnd', 'gone'],
+  ['5.18', 'race', 'lost', 0],
+  ['5.18', 'hinted', 'reused', 0],
+]
+
+test.for(lesser)('claim %s is unclear when %s.%s is %j', ([id, part, key, value], { expect }) => {
+  const { claim, from } = claims.find(({ claim }) => claim.id === id)!
+  const seen = structuredClone(readRecorded().experiments[from.name]!.seen) as {
+    [part: string]: { [key: string]: unknown }
+  }
+  expect(claim.judge(seen).verdict).toBe(claim.verdict)
+  seen[part]![key] = value
+  expect(claim.judge(seen).verdict).toBe('unclear')
 })
