@@ -21,6 +21,8 @@ export interface Usage<F extends Record<string, Flag>> {
   /** What the program does, in one sentence. */
   does: string
   flags: F
+  /** Says in one line what is wrong with values that do not go together; nothing when they do. */
+  check?: (options: Options<F>) => string | undefined
 }
 
 /** Where every server of the kit listens unless it is told otherwise. */
@@ -99,7 +101,8 @@ export function parseOptions<const F extends Record<string, Flag>>(
     if (typeof value === 'object') return value
     options[token.name] = value
   }
-  return { options: options as Options<F> }
+  const wrong = usage.check?.(options as Options<F>)
+  return wrong === undefined ? { options: options as Options<F> } : { error: wrong }
 }
 
 function readValue(name: string, flag: Flag, text: string | undefined) {

@@ -1,7 +1,12 @@
+import { once } from 'node:events'
+import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { describe, expect } from 'vitest'
 import { isolation } from '../../lib/lab/isolation.ts'
-import { has, type Kit, onLinux, test } from '../support/kit.ts'
+import { readRecorded } from '../../lib/textbook/document.ts'
+import { claimsOf, loadExperiments } from '../../lib/textbook/load.ts'
+import { entries, has, type Kit, onLinux, test } from '../support/kit.ts'
 import { flood } from '../support/peer.ts'
+import { expectNoStack } from '../support/program.ts'
 
 const linesOf = (text: string) => text.trimEnd().split('\n')
 /** The numbers in a line that stand alone, in order. */
@@ -42,6 +47,20 @@ describe.concurrent('05 tcp-keepalive', () => {
     },
   )
 
+  test.skipIf(!isolation())(
+    '--vanish: Ctrl-C ends it at once (needs a private network)',
+    async ({ kit }) => {
+      const file = 'chapters/05-keepalive/tcp-keepalive/client.ts'
+      // As a terminal does it: the program has a process group of its own, and all of it is told.
+      const args = [process.execPath, '--import', 'tsx', file, '--vanish']
+      const program = kit.program('setsid', args)
+      await program.line('the line is cut')
+      process.kill(-program.pid, 'SIGINT')
+      const cut = 'the line is cut; no program hears of it\n'
+      expect(await program.ended).toMatchObject({ code: 0, stdout: cut, stderr: '' })
+    },
+  )
+
   test('its program that cuts a line refuses to run on a machine’s own network', async ({
     kit,
   }) => {
@@ -69,6 +88,16 @@ describe.concurrent('05 heartbeat', () => {
     expect(stuck).toMatch(/^stuck server: I gave up after \d+ ms$/)
     expect(numbers(stuck)[0]).toBeGreaterThanOrEqual(595)
   })
+
+  test.for(['05:heartbeat:server', '05:heartbeat:client'])(
+    '%s refuses a timeout in which nobody has been asked',
+    async (script, { kit, expect }) => {
+      const exit = await kit.script(script, ['--timeout-ms', '600', '--interval-ms', '1000']).ended
+      expect(exit).toMatchObject({ code: 2, stdout: '' })
+      const line = '--timeout-ms must be at least twice --interval-ms (1000), got 600\n'
+      expect(exit.stderr).toBe(line)
+    },
+  )
 
   test('server keeps a client that answers its pings and says nothing else', async ({ kit }) => {
     const server = await kit.server('05/heartbeat', '--interval-ms', '20', '--timeout-ms', '200')
@@ -142,6 +171,23 @@ describe.concurrent('05 idle-timeout', () => {
     expect(numbers(drips)[0]).toBeGreaterThanOrEqual(1995)
     expect(drops).toMatch(/^it sent \d+ bytes, one every 50 ms: never idle, never done$/)
     await server.line(/^late 127\.0\.0\.1:\d+ 2000 ms$/)
+  })
+
+  test('gives each line a deadline of its own, wherever its bytes are cut', async ({ kit }) => {
+    const flags = ['--idle-ms', '10000', '--request-ms', '500']
+    const server = await kit.server('05/idle-timeout', ...flags)
+    const honest = await kit.connect(server)
+    await honest.write('o')
+    const dripping = await kit.connect(server)
+    await dripping.write('x')
+    // Every write ends one line and begins the next, until longer than a line may take.
+    for (let n = 1; !dripping.ended && !dripping.socket.destroyed; n++) {
+      await honest.write('ne\no')
+      await honest.receive(n * 'one\n'.length)
+    }
+    await server.line(/^late /)
+    expect(server.lines.filter(line => line.startsWith('late '))).toHaveLength(1)
+    expect(honest.ended).toBe(false)
   })
 
   test('the event itself closes nothing: the connection goes on after it', async ({ kit }) => {
@@ -252,6 +298,36 @@ describe.concurrent('05 http-keepalive', () => {
   })
 })
 
+const httpServers: [id: string, ...idle: string[]][] = [
+  ['05/http-keepalive', '--idle-ms', '300'],
+  ['05/pipelining', '--idle-ms', '300'],
+  ['05/closing-race', '--idle-s', '1'],
+]
+
+describe.concurrent.each(httpServers)('%s', (id, ...idle) => {
+  test('server says whether it keeps a connection (5.13, 5.14)', async ({ kit }) => {
+    const peer = await kit.connect(await kit.server(id, ...idle))
+    await peer.write('GET / HTTP/1.0\r\nHost: a\r\nConnection: keep-alive\r\n\r\n')
+    await peer.receive('Connection: keep-alive\r\n')
+    await peer.write('GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n')
+    await peer.end()
+    expect(peer.received.toString()).toContain('Connection: close\r\n')
+  })
+
+  test.for([
+    ['Connection: close', 'GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n'],
+    ['a bad request', 'GET nonsense\r\n\r\n'],
+  ] as const)('server does not wait for ever for the FIN after %s', async ([, text], { kit }) => {
+    const server = await kit.server(id, ...idle)
+    const peer = await kit.connect(server, { allowHalfOpen: true })
+    await peer.write(text)
+    await peer.end()
+    const timer = setInterval(() => peer.socket.write('x'), 20)
+    await peer.closed.finally(() => clearInterval(timer))
+    expect(peer.errorCode).toMatch(/^(ECONNRESET|EPIPE)$/)
+  })
+})
+
 describe.concurrent('05 pipelining', () => {
   test('handles at once, and answers in order (5.19, 5.20, 5.21)', async ({ kit }) => {
     const server = await kit.server('05/pipelining', '--slow-ms', '1500')
@@ -310,4 +386,55 @@ describe.concurrent('05 closing-race', () => {
       'behind a load balancer: 200, then 200',
     ])
   })
+})
+
+/** What a server does that is none of this chapter. */
+const strangers: [does: string, greet: (socket: Socket) => void][] = [
+  ['ends at once', socket => socket.end()],
+  ['resets', socket => socket.resetAndDestroy()],
+  ['sends garbage and ends', socket => socket.end('garbage\n')],
+]
+const clients = entries.filter(({ chapter }) => chapter.id === '05').map(({ id }) => id)
+
+describe.concurrent.each(clients)('%s', id => {
+  test.for(strangers)(
+    'client says in a line or two that a server which %s is not its own',
+    { timeout: 10_000 },
+    async ([, greet], { kit, expect, onTestFinished }) => {
+      const server = createServer(socket => greet(socket.on('error', () => {}).resume()))
+      onTestFinished(() => void server.close())
+      await once(server.listen(0, '127.0.0.1'), 'listening')
+      const { port } = server.address() as AddressInfo
+      const exit = await kit.client(id, port).ended
+      expect(exit).toMatchObject({ code: 1, signal: null })
+      // A reset may be faster than connect(2).
+      const said =
+        /^(whoever answers at|lost the connection to|cannot connect to \S+ ECONNRESET).*\n$/
+      expect(exit.stderr).toMatch(said)
+      expectNoStack(exit.stderr)
+    },
+  )
+})
+
+const claims = claimsOf(await loadExperiments())
+/** What an experiment saw, made less: part, value, and value of that part. */
+const lesser: [id: string, part: string, key: string, value: number | string | string[]][] = [
+  ['5.4', 'kernel', 'probes', 0],
+  ['5.4', 'kernel', 'probes', 11],
+  ['5.5', 'node', 'probes', 0],
+  ['5.5', 'node', 'unanswered', 0],
+  ['5.5', 'node', 'then', []],
+  ['5.5', 'node', 'otherEnd', 'gone'],
+  ['5.18', 'race', 'lost', 0],
+  ['5.18', 'hinted', 'reused', 0],
+]
+
+test.for(lesser)('claim %s is unclear when %s.%s is %j', ([id, part, key, value], { expect }) => {
+  const { claim, from } = claims.find(({ claim }) => claim.id === id)!
+  const seen = structuredClone(readRecorded().experiments[from.name]!.seen) as {
+    [part: string]: { [key: string]: unknown }
+  }
+  expect(claim.judge(seen).verdict).toBe(claim.verdict)
+  seen[part]![key] = value
+  expect(claim.judge(seen).verdict).toBe('unclear')
 })

@@ -42,6 +42,18 @@ describe('parseOptions reads', () => {
   })
 })
 
+test('parseOptions asks the program whether the values go together', () => {
+  const both = {
+    ...usage,
+    check: ({ 'busy-ms': ms, loud }: { 'busy-ms': number; loud: boolean }) =>
+      loud && ms < 100 ? `--loud needs at least 100 ms, got ${ms}` : undefined,
+  }
+  expect(parseOptions(both, ['--loud'])).toEqual({ options: { ...DEFAULTS, loud: true } })
+  expect(parseOptions(both, ['--loud', '--busy-ms', '10'])).toEqual({
+    error: '--loud needs at least 100 ms, got 10',
+  })
+})
+
 describe('parseOptions refuses, in one line that names the flag,', () => {
   const KNOWN = 'known are --host, --port, --message, --busy-ms, --loud'
   test.each<[string[], string]>([

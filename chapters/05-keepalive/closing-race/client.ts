@@ -7,7 +7,7 @@ import { once } from 'node:events'
 import { Agent, request } from 'node:http'
 import { setTimeout } from 'node:timers/promises'
 import { endpoint } from '../../../lib/program/endpoint.ts'
-import { exitCannotConnect, type SocketError } from '../../../lib/program/failures.ts'
+import { exitCannotConnect, exitUnknown, type SocketError } from '../../../lib/program/failures.ts'
 import { host, port, readOptions } from '../../../lib/program/options.ts'
 import { startBalancer } from './balancer.ts'
 
@@ -45,7 +45,7 @@ async function ask(agent: Agent, { method = 'GET', path = '/', retry }: How): Pr
     return asking.reusedSocket ? 'answered, reused' : 'answered, new connection'
   } catch (error) {
     const { code } = error as SocketError
-    if (!asking.reusedSocket) exitCannotConnect(error as Error, where, serverCommand)
+    if (!asking.reusedSocket) neverWorked(error as SocketError)
     // Lost before it was read, or after? Nobody knows. Ask again only what may be done twice.
     if (retry && method === 'GET') return ask(new Agent(), { method, path })
     return `lost: ${code}`
@@ -54,6 +54,13 @@ async function ask(agent: Agent, { method = 'GET', path = '/', retry }: How): Pr
 // #endregion client
 
 const serverCommand = 'npm run 05:closing-race:server'
+
+/** A new connection that fails: it was refused, or whoever took it speaks no HTTP. */
+function neverWorked(error: SocketError): never {
+  const taken = /^(ECONNRESET|EPIPE|HPE_.*)$/.test(error.code ?? '')
+  if (taken) exitUnknown(where, serverCommand)
+  exitCannotConnect(error, where, serverCommand)
+}
 
 // #region race
 const cases: [name: string, how: How][] = [

@@ -25,6 +25,7 @@ const options = readOptions({
 })
 
 // #region server
+const idleMs = options['idle-s'] * 1000
 const hint = { 'Keep-Alive': `timeout=${options['idle-s']}` }
 const responses = http1Response()
 
@@ -32,13 +33,14 @@ const server = createServer({ allowHalfOpen: true }, async socket => {
   const peer = endpoint(socket.remoteAddress, socket.remotePort)
   let served = 0
   // A request may be on its way at this moment. It will be answered by a RST.
-  socket.setTimeout(options['idle-s'] * 1000, () => socket.destroy())
+  socket.setTimeout(idleMs, () => socket.destroy())
   socket.on('error', (error: SocketError) => console.error(`error ${peer} ${error.code}`))
   socket.on('close', () => console.log(`closed ${peer} ${served} requests`))
   try {
     for await (const { target, keepAlive } of readFrames<Http1Request>(socket, http1Request())) {
       served++
-      const headers = target === '/hint' ? hint : {}
+      const connection = { Connection: keepAlive ? 'keep-alive' : 'close' }
+      const headers = target === '/hint' ? { ...connection, ...hint } : connection
       const answer = responses.encode({ status: 200, headers, body: Buffer.from('ok\n') })
       if (!socket.write(answer)) await once(socket, 'drain')
       if (!keepAlive) break
@@ -50,6 +52,7 @@ const server = createServer({ allowHalfOpen: true }, async socket => {
     socket.end(responses.encode({ status: 400, headers: { Connection: 'close' } }))
   }
   socket.resume()
+  setTimeout(() => socket.destroy(), idleMs).unref() // its FIN may never come
 })
 // #endregion server
 

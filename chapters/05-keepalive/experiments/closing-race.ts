@@ -17,15 +17,34 @@ interface Counts {
 
 interface Seen {
   race: Counts
-  /** The same with a server that says for how long it will wait, and waits a second longer. */
+  /**
+   * The same with a server that says for how long it will wait, and waits a second longer. Asked
+   * when Node's agent leaves, a second before that time, and by one that stays until then.
+   */
   hinted: Counts
 }
 
+const REQUESTS = 300
 const IDLE_MS = 100
-const LANES = 30
-const ROUNDS = 10
+const HINT_MS = 2000
+/** So much earlier than the server has said Node's agent leaves. */
+const AGENT_MS = 1000
 
-const server: PeerProgram<{ idleMs: number }> = async (wire, { idleMs }) => {
+interface Plan {
+  port: number
+  /** How long connections are idle, more or less. */
+  idleMs: number
+  /** Connections side by side, and how many requests on each. */
+  lanes: number
+  rounds: number
+  /** Keeps connections whatever the server has said. */
+  deaf?: boolean
+}
+
+const server: PeerProgram<{ idleMs: number; hintMs: number }> = async (
+  wire,
+  { idleMs, hintMs },
+) => {
   const { createServer } = await import('node:http')
   const port = (server: import('node:http').Server) => {
     const address = server.address()
@@ -36,7 +55,7 @@ const server: PeerProgram<{ idleMs: number }> = async (wire, { idleMs }) => {
     response.on('finish', () => request.socket.setTimeout(idleMs, () => request.socket.destroy()))
     response.end('ok')
   }).listen(0, '127.0.0.1')
-  const hinted = createServer({ keepAliveTimeout: 2000 }, (_, response) => response.end('ok'))
+  const hinted = createServer({ keepAliveTimeout: hintMs }, (_, response) => response.end('ok'))
   hinted.listen(0, '127.0.0.1', () => wire.send('listening', [port(unhinted), port(hinted)]))
 }
 
@@ -44,7 +63,7 @@ const words = ({ reused, fresh, lost, other }: Counts) =>
   `${lost} lost (ECONNRESET), ${reused} reused, ${fresh} on new connections${other ? `, ${other} others` : ''}`
 
 export default experiment<Seen>({
-  title: `${LANES * ROUNDS} requests, each on a connection that was idle for ${IDLE_MS} ms or so`,
+  title: `${REQUESTS} requests, each on a connection that was idle for about as long as the server waits`,
   needs: [],
   claims: [
     {
@@ -58,20 +77,23 @@ export default experiment<Seen>({
       example: '05/closing-race',
       judge: ({ race, hinted }) => {
         const observed = `${words(race)}; with a hint and a margin: ${words(hinted)}`
-        return { verdict: race.lost > 0 && hinted.lost === 0 ? 'holds' : 'wrong', observed }
+        // On a busy machine nobody may have come at the right moment.
+        if (race.lost === 0 || hinted.reused === 0) return { verdict: 'unclear', observed }
+        return { verdict: hinted.lost === 0 ? 'holds' : 'wrong', observed }
       },
       altered: seen => ({ ...seen, race: { ...seen.race, lost: 0 } }),
     },
   ],
 
   async run(lab, observe) {
-    const peer = lab.start(server, { idleMs: IDLE_MS })
-    const ports = (await peer.message('listening')).value as [number, number]
-    const meet = async (port: number): Promise<Counts> => {
+    const peer = lab.start(server, { idleMs: IDLE_MS, hintMs: HINT_MS })
+    const [unhinted, hints] = (await peer.message('listening')).value as [number, number]
+    const meet = async (...plans: Plan[]): Promise<Counts> => {
       const counts: Counts = { reused: 0, fresh: 0, lost: 0, other: 0 }
-      const lane = async (index: number) => {
+      const lane = async ({ port, idleMs, rounds, deaf }: Plan, index: number) => {
         const agent = new Agent({ keepAlive: true, timeout: 5000 })
-        for (let round = 0; round <= ROUNDS; round++) {
+        if (deaf) agent.keepSocketAlive = () => true
+        for (let round = 0; round <= rounds; round++) {
           const asking = request({ port, host: '127.0.0.1', agent })
           asking.end()
           const kind = await once(asking, 'response').then(
@@ -83,18 +105,24 @@ export default experiment<Seen>({
               asking.reusedSocket && error.code === 'ECONNRESET' ? 'lost' : 'other',
           )
           if (round > 0) counts[kind]++
-          // A little before, a little after: from 98 to 102 ms.
-          const ms = IDLE_MS - 2 + ((index + round) % 5)
+          if (round === rounds) break
+          // A little before, a little after: by two milliseconds at most.
+          const ms = idleMs - 2 + ((index + round) % 5)
           await new Promise(resolve => setTimeout(resolve, ms))
         }
         agent.destroy()
       }
-      await Promise.all(Array.from({ length: LANES }, (_, index) => lane(index)))
+      const all = plans.flatMap(plan => Array.from({ length: plan.lanes }, () => plan))
+      await Promise.all(all.map(lane))
       return counts
     }
-    const race = await meet(ports[0])
+    const race = await meet({ port: unhinted, idleMs: IDLE_MS, lanes: 30, rounds: REQUESTS / 30 })
     observe(`no hint: ${words(race)}`)
-    const hinted = await meet(ports[1])
+    const few = { port: hints, lanes: REQUESTS / 4, rounds: 2 }
+    const hinted = await meet(
+      { ...few, idleMs: HINT_MS - AGENT_MS },
+      { ...few, idleMs: HINT_MS, deaf: true },
+    )
     observe(`hint and margin: ${words(hinted)}`)
     return { race, hinted }
   },

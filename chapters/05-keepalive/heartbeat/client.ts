@@ -8,9 +8,9 @@ import { connect } from 'node:net'
 import { lengthPrefix } from '../../../lib/framing/length-prefix.ts'
 import { framed } from '../../../lib/framing/stream.ts'
 import { endpoint } from '../../../lib/program/endpoint.ts'
-import { exitCannotConnect } from '../../../lib/program/failures.ts'
+import { exitCannotConnect, exitUnknown } from '../../../lib/program/failures.ts'
 import { host, port, readOptions } from '../../../lib/program/options.ts'
-import { watchOver } from './heartbeat.ts'
+import { checkTimes, watchOver } from './heartbeat.ts'
 
 const options = readOptions({
   command: 'npm run 05:heartbeat:client',
@@ -21,6 +21,7 @@ const options = readOptions({
     'interval-ms': { default: 100, min: 10, max: 60_000, help: 'time between two pings' },
     'timeout-ms': { default: 600, min: 20, max: 3000, help: 'so long a peer may be silent' },
   },
+  check: checkTimes,
 })
 const where = endpoint(options.host, options.port)
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(0))
@@ -29,6 +30,7 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => 
 const codec = lengthPrefix({ prefixBytes: 2, maxFrameBytes: 1024 })
 const times = { intervalMs: options['interval-ms'], timeoutMs: options['timeout-ms'] }
 const { timeoutMs } = times
+const serverCommand = 'npm run 05:heartbeat:server'
 
 console.log(`slow server: ${await talk(`work ${2 * timeoutMs}`)}`)
 console.log(`silent client: ${await talk('', { silent: true })}`)
@@ -37,9 +39,7 @@ console.log(`stuck server: ${await talk(`block ${3 * timeoutMs}`)}`)
 /** Has a conversation, and returns how it ended. */
 async function talk(request: string, { silent = false } = {}): Promise<string> {
   const socket = connect(options.port, options.host)
-  await once(socket, 'connect').catch(error =>
-    exitCannotConnect(error, where, 'npm run 05:heartbeat:server'),
-  )
+  await once(socket, 'connect').catch(error => exitCannotConnect(error, where, serverCommand))
   const { frames, send } = framed(socket, codec)
   const startMs = performance.now()
   const since = () => `${Math.round(performance.now() - startMs)} ms`
@@ -68,6 +68,7 @@ async function talk(request: string, { silent = false } = {}): Promise<string> {
   } finally {
     socket.destroy()
   }
+  if (!gaveUp && !silent && pings === 0) exitUnknown(where, serverCommand)
   return gaveUp || `the server hung up after ${since()} and ${pings} pings`
 }
 // #endregion client

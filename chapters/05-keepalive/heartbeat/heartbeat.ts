@@ -1,5 +1,12 @@
 import type { Socket } from 'node:net'
 
+/** What is wrong with these flags: nobody may be called silent who was not asked. */
+export function checkTimes(flags: { 'interval-ms': number; 'timeout-ms': number }) {
+  const { 'interval-ms': interval, 'timeout-ms': timeout } = flags
+  if (timeout >= 2 * interval) return undefined
+  return `--timeout-ms must be at least twice --interval-ms (${interval}), got ${timeout}`
+}
+
 /**
  * Pings a peer, and says when nothing has come from it for `timeoutMs`.
  *

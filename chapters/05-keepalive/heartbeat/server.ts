@@ -10,7 +10,7 @@ import { framed } from '../../../lib/framing/stream.ts'
 import { endpoint } from '../../../lib/program/endpoint.ts'
 import { exitCannotListen, type SocketError } from '../../../lib/program/failures.ts'
 import { host, port, readOptions } from '../../../lib/program/options.ts'
-import { watchOver } from './heartbeat.ts'
+import { checkTimes, watchOver } from './heartbeat.ts'
 
 const command = 'npm run 05:heartbeat:server'
 const options = readOptions({
@@ -22,6 +22,7 @@ const options = readOptions({
     'interval-ms': { default: 100, min: 10, max: 60_000, help: 'time between two pings' },
     'timeout-ms': { default: 600, min: 20, max: 600_000, help: 'so long a peer may be silent' },
   },
+  check: checkTimes,
 })
 
 // #region server

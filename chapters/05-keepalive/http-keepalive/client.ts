@@ -7,7 +7,7 @@ import { once } from 'node:events'
 import { Agent, type ClientRequest, get } from 'node:http'
 import type { Http1RequestInit } from '../../../lib/framing/http1.ts'
 import { endpoint } from '../../../lib/program/endpoint.ts'
-import { exitCannotConnect } from '../../../lib/program/failures.ts'
+import { exitCannotConnect, exitLost, exitUnknown } from '../../../lib/program/failures.ts'
 import { host, port, readOptions } from '../../../lib/program/options.ts'
 import { openConnection } from './connection.ts'
 
@@ -21,16 +21,16 @@ const options = readOptions({
   },
 })
 const where = endpoint(options.host, options.port)
+const serverCommand = 'npm run 05:http-keepalive:server'
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(0))
 
 const open = (port = options.port) =>
-  openConnection(options.host, port).catch(error =>
-    exitCannotConnect(error, where, 'npm run 05:http-keepalive:server'),
-  )
+  openConnection(options.host, port).catch(error => exitCannotConnect(error, where, serverCommand))
 const hello = { method: 'GET', target: '/', headers: { Host: where } }
 
 const first = await (await open()).ask(hello)
 const nodePort = Number(/(\d+)\n$/.exec(first?.body.toString() ?? '')?.[1])
+if (Number.isNaN(nodePort)) exitUnknown(where, serverCommand)
 
 // #region rules
 const cases: [name: string, request: Http1RequestInit][] = [
@@ -96,7 +96,7 @@ for (const [name, agent] of [
 }
 
 async function answered(request: ClientRequest): Promise<number | undefined> {
-  const [response] = await once(request, 'response')
+  const [response] = await once(request, 'response').catch(error => exitLost(error, where))
   const { localPort } = response.socket
   await once(response.resume(), 'end')
   return localPort

@@ -60,6 +60,7 @@ const server = createServer({ allowHalfOpen: true }, async socket => {
     socket.end(responses.encode({ status: 400, headers: { Connection: 'close' } }))
   }
   socket.resume() // what comes after the end is not for us; its FIN is
+  setTimeout(() => socket.destroy(), idleMs).unref() // a client that drips is never idle
 })
 // #endregion server
 

@@ -6,7 +6,7 @@
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { endpoint } from '../../../lib/program/endpoint.ts'
-import { exitCannotConnect } from '../../../lib/program/failures.ts'
+import { exitCannotConnect, exitUnknown } from '../../../lib/program/failures.ts'
 import { host, port, readOptions } from '../../../lib/program/options.ts'
 
 const options = readOptions({
@@ -19,10 +19,13 @@ const options = readOptions({
   },
 })
 const where = endpoint(options.host, options.port)
+const serverCommand = 'npm run 05:idle-timeout:server'
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(0))
 
 // #region client
+let asked = false
 await talk('one that answers', (socket, text) => {
+  asked ||= text === 'still there?\n'
   if (text === 'still there?\n') socket.write('yes\n')
   if (text === 'yes\n') socket.end()
 })
@@ -45,9 +48,7 @@ async function talk(
   begin: (socket: Socket) => void = () => {},
 ): Promise<void> {
   const socket = connect(options.port, options.host)
-  await once(socket, 'connect').catch(error =>
-    exitCannotConnect(error, where, 'npm run 05:idle-timeout:server'),
-  )
+  await once(socket, 'connect').catch(error => exitCannotConnect(error, where, serverCommand))
   const startMs = performance.now()
   const words: string[] = []
   socket.setEncoding('utf8')
@@ -58,6 +59,7 @@ async function talk(
   socket.on('error', () => {}) // being cut may be a reset: `close` follows
   begin(socket)
   await new Promise(resolve => socket.once('close', resolve))
+  if (!asked) exitUnknown(where, serverCommand)
   const ms = Math.round(performance.now() - startMs)
   console.log(`${name}: heard ${words.join(', ') || 'nothing'}; closed after ${ms} ms`)
 }

@@ -47,9 +47,11 @@ const server = createServer({ allowHalfOpen: true }, socket => {
 
   socket.on('data', chunk => {
     idle = 0
+    let complete = false
     try {
       decoder.push(chunk)
       for (let line = decoder.read(); line !== null; line = decoder.read()) {
+        complete = true
         if (socket.writable && !socket.write(codec.encode(line))) socket.pause()
       }
     } catch (error) {
@@ -59,9 +61,9 @@ const server = createServer({ allowHalfOpen: true }, socket => {
     // #region deadline
     // One byte now and then is enough never to be idle. So a line that was begun has a deadline.
     const begun = chunk.at(-1) !== LF
-    if (!begun) clearTimeout(late)
-    if (!begun) late = undefined
-    else late ??= setTimeout(cut, options['request-ms'])
+    if (complete) clearTimeout(late)
+    if (complete) late = undefined
+    if (begun) late ??= setTimeout(cut, options['request-ms'])
     // #endregion deadline
   })
   const cut = () => {

@@ -6,10 +6,11 @@
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { setTimeout } from 'node:timers/promises'
+import { FrameError } from '../../../lib/framing/frame.ts'
 import { type Http1Response, http1Request, http1Response } from '../../../lib/framing/http1.ts'
 import { readFrames } from '../../../lib/framing/stream.ts'
 import { endpoint } from '../../../lib/program/endpoint.ts'
-import { exitCannotConnect, exitLost } from '../../../lib/program/failures.ts'
+import { exitCannotConnect, exitLost, exitUnknown } from '../../../lib/program/failures.ts'
 import { host, port, readOptions } from '../../../lib/program/options.ts'
 
 const options = readOptions({
@@ -22,6 +23,7 @@ const options = readOptions({
   },
 })
 const where = endpoint(options.host, options.port)
+const serverCommand = 'npm run 05:pipelining:server'
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(0))
 
 // #region client
@@ -49,16 +51,16 @@ async function report(socket: Socket, names: string[], fromMs = startMs): Promis
       if (names.length === 0) break
     }
   } catch (error) {
+    if (error instanceof FrameError) exitUnknown(where, serverCommand)
     exitLost(error as Error, where)
   }
+  if (names.length > 0) exitUnknown(where, serverCommand)
   socket.destroy()
 }
 // #endregion client
 
 async function open(): Promise<Socket> {
   const socket = connect(options.port, options.host)
-  await once(socket, 'connect').catch(error =>
-    exitCannotConnect(error, where, 'npm run 05:pipelining:server'),
-  )
+  await once(socket, 'connect').catch(error => exitCannotConnect(error, where, serverCommand))
   return socket
 }

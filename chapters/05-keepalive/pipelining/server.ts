@@ -36,10 +36,11 @@ const server = createServer({ allowHalfOpen: true }, async socket => {
   socket.setTimeout(options['idle-ms'], () => socket.destroy())
   socket.on('error', (error: SocketError) => console.error(`error ${peer} ${error.code}`))
 
-  const handle = async ({ target }: Http1Request): Promise<Uint8Array> => {
+  const handle = async ({ target, keepAlive }: Http1Request): Promise<Uint8Array> => {
     if (target === '/slow') await delay(options['slow-ms'])
     console.log(`handled ${peer} ${target} ${since()} ms`)
-    return responses.encode({ status: 200, body: Buffer.from(`${since()}`) })
+    const headers = { Connection: keepAlive ? 'keep-alive' : 'close' }
+    return responses.encode({ status: 200, headers, body: Buffer.from(`${since()}`) })
   }
   const answer = async (before: Promise<void>, handling: Promise<Uint8Array>) => {
     await before // HTTP/1.1 has no number by which a client could tell answers apart: only order
@@ -65,6 +66,7 @@ const server = createServer({ allowHalfOpen: true }, async socket => {
     socket.end(responses.encode({ status: 400, headers: { Connection: 'close' } }))
   }
   socket.resume()
+  setTimeout(() => socket.destroy(), options['idle-ms']).unref() // its FIN may never come
 })
 
 const delay = (ms: number) => new Promise(resolve => setTimeout(resolve, ms).unref())

@@ -13,6 +13,8 @@ if (Object.keys(networkInterfaces()).length > 0) {
   console.error('not a private network: run npm run 05:client -- --vanish')
   process.exit(1)
 }
+// The first process of a PID namespace: a signal without a listener would be ignored.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(0))
 execFileSync('ip', ['link', 'set', 'lo', 'up'])
 
 // #region vanish
