@@ -57,6 +57,28 @@ export function readTcpTable(pid: number | 'self' = 'self'): TcpRow[] {
 }
 
 /**
+ * Whether a socket of our own network namespace listens on that port of 127.0.0.1, perhaps because it
+ * listens on all addresses. It looks for one row and reads no others: for programs that ask often.
+ *
+ * @throws {Error} `ENOENT` where there is no `/proc/net/tcp`, as on any system but Linux.
+ * @example
+ * ```ts
+ * import { listensHere } from './lib/lab/tcp-table.ts'
+ *
+ * const isTaken = listensHere(7020)
+ * ```
+ */
+export function listensHere(port: number): boolean {
+  const hex = port.toString(16).toUpperCase().padStart(4, '0')
+  const [loopback, mapped] = LITTLE_ENDIAN ? ['0100007F', 'FFFF0000'] : ['7F000001', '0000FFFF']
+  const addresses = `${loopback}|0{8}|0{32}|0{16}${mapped}${loopback}`
+  const row = new RegExp(` (${addresses}):${hex} 0+:0000 0A `)
+  return ['/proc/net/tcp', '/proc/net/tcp6'].some(
+    (file, at) => (at === 0 || existsSync(file)) && row.test(readFileSync(file, 'latin1')),
+  )
+}
+
+/**
  * The rows, each socket once. A long table is read in several pieces, and where sockets come and go
  * in between, the kernel may print one of them in two pieces. The later row is the newer one.
  */

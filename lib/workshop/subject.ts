@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { readdirSync, readFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { availableParallelism, loadavg } from 'node:os'
-import { readTcpTable } from '../lab/tcp-table.ts'
+import { listensHere } from '../lab/tcp-table.ts'
 import { readUdpTable } from '../lab/udp-table.ts'
 import { Failed } from './failed.ts'
 
@@ -282,12 +282,7 @@ export class Subject {
    */
   async #takesConnections(): Promise<boolean> {
     if (process.platform !== 'linux' || !this.isOurs) return takesConnection(this.port)
-    return readTcpTable().some(
-      row =>
-        row.state === 'LISTEN' &&
-        row.localPort === this.port &&
-        ['127.0.0.1', '0.0.0.0', '::'].includes(row.localAddress),
-    )
+    return listensHere(this.port)
   }
 
   /**

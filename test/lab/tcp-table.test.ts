@@ -4,6 +4,7 @@ import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { describe, expect, test, vi } from 'vitest'
 import {
   describeRow,
+  listensHere,
   parseTcpTable,
   readTcpTable,
   withoutRepeats,
@@ -155,3 +156,29 @@ describe.skipIf(!existsSync('/proc/net/tcp'))('readTcpTable (needs /proc/net/tcp
     ).toEqual([])
   })
 })
+
+test.skipIf(process.platform !== 'linux').each(['127.0.0.1', '0.0.0.0', '::', '::ffff:127.0.0.1'])(
+  'listensHere sees a server on %s, and none once it has closed (needs Linux)',
+  async host => {
+    const server = createServer().listen(0, host)
+    await once(server, 'listening')
+    const { port } = server.address() as AddressInfo
+    const socket = connect(port, '127.0.0.1')
+    await once(socket, 'connect')
+    expect(listensHere(port)).toBe(true)
+    // A connection on that port is no server.
+    server.close()
+    await vi.waitFor(() => expect(listensHere(port)).toBe(false))
+    socket.destroy()
+  },
+)
+
+test.skipIf(process.platform !== 'linux')(
+  'listensHere does not take a server on another address for one (needs Linux)',
+  async () => {
+    const server = createServer().listen(0, '127.0.0.2')
+    await once(server, 'listening')
+    expect(listensHere((server.address() as AddressInfo).port)).toBe(false)
+    server.close()
+  },
+)
