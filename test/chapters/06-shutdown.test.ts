@@ -1,4 +1,6 @@
+import { spawnSync } from 'node:child_process'
 import { once } from 'node:events'
+import { readdirSync } from 'node:fs'
 import { connect } from 'node:net'
 import { describe, expect } from 'vitest'
 import { readTcpTable } from '../../lib/lab/tcp-table.ts'
@@ -142,6 +144,38 @@ describe.skipIf(process.platform === 'win32').concurrent('06 shared-socket', () 
     await server.line(/^write .* by the child: ok$/)
     await server.line(/^write .* by the child: EPIPE$/)
   })
+
+  test.skipIf(!has('pgrep'))(
+    'ends the child of a client that resets (needs pgrep)',
+    async ({ kit }) => {
+      const server = await kit.server('06/shared-socket')
+      const children = () => spawnSync('pgrep', ['-P', String(server.pid)]).stdout.length
+      for (const way of ['shutdown', 'close']) {
+        const rude = await kit.connect(server)
+        await rude.write(way)
+        await until('a child starts', () => children() > 0)
+        rude.socket.resetAndDestroy()
+        await until('no child is left', () => children() === 0)
+      }
+      const { code } = await kit.client('06/shared-socket', server).ended
+      expect(code).toBe(0)
+      expectNoStack((await server.stop()).stderr)
+    },
+  )
+
+  test.skipIf(!has('prlimit'))(
+    'says why a child cannot be started, and closes (needs prlimit)',
+    async ({ kit }) => {
+      const server = await kit.server('06/shared-socket')
+      const used = readdirSync(`/proc/${server.pid}/fd`).length
+      const limit = `--nofile=${used + 2}:4096` // enough for the connection, not for a child
+      expect(spawnSync('prlimit', ['--pid', String(server.pid), limit]).status).toBe(0)
+      const peer = await kit.connect(server)
+      await peer.write('shutdown')
+      await peer.closed
+      await server.complaint(/^error 127\.0\.0\.1:\d+ EMFILE$/)
+    },
+  )
 
   test('leaves no child behind when it is ended in the middle', async ({ kit }) => {
     const server = await kit.server('06/shared-socket')
