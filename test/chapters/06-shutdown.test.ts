@@ -6,7 +6,11 @@ import { describe, expect } from 'vitest'
 import { readTcpTable } from '../../lib/lab/tcp-table.ts'
 import { until } from '../../lib/lab/until.ts'
 import { has, onLinux, type Server, test } from '../support/kit.ts'
+import { memoryOf } from '../support/memory.ts'
+import { flood } from '../support/peer.ts'
 import { expectNoStack } from '../support/program.ts'
+
+const MIB = 2 ** 20
 
 const linesOf = (text: string) => text.trimEnd().split('\n')
 
@@ -131,6 +135,39 @@ test('06 end-destroy-reset shows a FIN or a RST for each way to leave', async ({
     `destroy, input unread: ${gone}`,
     `resetAndDestroy, input unread: ${gone}`,
   ])
+})
+
+describe.concurrent('06 end-destroy-reset', () => {
+  test.skipIf(!onLinux)(
+    'does not read on from who reads no answers (needs Linux)',
+    async ({ kit }) => {
+      const server = await kit.server('06/end-destroy-reset')
+      const control = await kit.connect(server, { reading: false })
+      await server.line(/^accepted /)
+      await kit.connect(server)
+      const idle = memoryOf(server.pid, 'VmRSS')
+      await flood(control.socket, 40 * MIB, Buffer.from('a b\n'.repeat(16_384)))
+      expect(memoryOf(server.pid, 'VmHWM') - idle).toBeLessThan(50 * MIB)
+      control.socket.destroy()
+      await control.closed
+      // Both are closed at the server, so that the next connection is for commands again.
+      await server.until(
+        () => server.lines.filter(line => line.startsWith('closed ')).length === 2,
+        'second line that starts with "closed"',
+      )
+      expect(await kit.client('06/end-destroy-reset', server).ended).toMatchObject({ code: 0 })
+    },
+  )
+
+  test('tells a client that another one may be running', async ({ kit }) => {
+    const server = await kit.server('06/end-destroy-reset')
+    await kit.connect(server)
+    await server.line(/^accepted /)
+    const { code, stderr } = await kit.client('06/end-destroy-reset', server).ended
+    expect(code).toBe(1)
+    expect(stderr).toContain('no answer: another client may be running (one at a time)\n')
+    expectNoStack(stderr)
+  })
 })
 
 describe.skipIf(process.platform === 'win32').concurrent('06 shared-socket', () => {
