@@ -1,11 +1,11 @@
 import { spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { readdirSync } from 'node:fs'
-import { connect } from 'node:net'
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { describe, expect } from 'vitest'
 import { readTcpTable } from '../../lib/lab/tcp-table.ts'
 import { until } from '../../lib/lab/until.ts'
-import { has, onLinux, type Server, test } from '../support/kit.ts'
+import { entries, has, onLinux, type Server, test } from '../support/kit.ts'
 import { memoryOf } from '../support/memory.ts'
 import { flood } from '../support/peer.ts'
 import { expectNoStack } from '../support/program.ts'
@@ -85,6 +85,16 @@ describe.skipIf(!onLinux).concurrent('06 states (needs Linux)', () => {
     ])
   })
 
+  test('four-or-three holds many that say later, without a warning', async ({ kit }) => {
+    const server = await kit.server('06/four-or-three')
+    for (let n = 0; n < 15; n++) {
+      const peer = await kit.connect(server, { allowHalfOpen: true })
+      peer.socket.end('later\n')
+      await until('the server has our FIN', () => statesAt(server).includes('CLOSE-WAIT'))
+    }
+    expect((await server.stop()).stderr).toBe('')
+  })
+
   test('time-wait finds TIME-WAIT at whoever closed first, and restarts a server', async ({
     kit,
   }) => {
@@ -104,12 +114,14 @@ describe.skipIf(!onLinux).concurrent('06 states (needs Linux)', () => {
   }) => {
     const server = await kit.server('06/close-wait')
     const args = ['--visits', '7']
-    const { stdout } = await kit.client('06/close-wait', server, { args }).ended
-    expect(linesOf(stdout)).toEqual([
-      'before: 7 in CLOSE-WAIT, 8 sockets open',
-      'cured:  0 in CLOSE-WAIT, 1 sockets open',
-    ])
-    await until('the server holds nothing any more', () => statesAt(server).length === 0)
+    for (const run of ['first', 'second']) {
+      const { stdout } = await kit.client('06/close-wait', server, { args }).ended
+      expect(linesOf(stdout), run).toEqual([
+        'before: 7 in CLOSE-WAIT, 8 sockets open',
+        'cured:  0 in CLOSE-WAIT, 1 sockets open',
+      ])
+      await until('the server holds nothing any more', () => statesAt(server).length === 0)
+    }
   })
 
   test('simultaneous ends in TIME-WAIT at both ends', async ({ kit }) => {
@@ -274,6 +286,22 @@ describe.concurrent('06 graceful-http', () => {
     await other.closed
   })
 
+  test('does not end a connection whose request is half there', async ({ kit }) => {
+    const server = await kit.server('06/graceful-http', '--deadline-ms', '600000')
+    const slow = await kit.connect(server)
+    const whole = request(1)
+    await slow.write(whole.slice(0, 20))
+    const other = await kit.connect(server)
+    await other.write(request(0))
+    await other.receive('done 0') // so the server has read the half that came before
+    server.kill('SIGTERM')
+    await server.line('stopping 1 silent, deadline 600000 ms')
+    await other.end()
+    await slow.write(whole.slice(20))
+    await slow.receive('done 1')
+    expect(await server.ended).toMatchObject({ code: 0, stderr: '' })
+  })
+
   test('answers what has begun with Connection: close', async ({ kit }) => {
     const server = await kit.server('06/graceful-http', '--stop-after', '1')
     const peer = await kit.connect(server)
@@ -348,6 +376,52 @@ describe.concurrent('06 graceful-tcp', () => {
     await peer.write('work 1\n')
     await peer.receive('done 1\n')
   })
+})
+
+test('06 graceful clients say so when the server has not stopped', async ({ kit }) => {
+  for (const id of ['06/graceful-http', '06/graceful-tcp']) {
+    const server = await kit.server(id)
+    const { code, stderr } = await kit.client(id, server).ended
+    expect(stderr).toBe(
+      'late:   connected: the server has not stopped ' +
+        `(npm run ${id.replace('/', ':')}:server -- --stop-after 3)\n`,
+    )
+    expect(code).toBe(1)
+  }
+})
+
+/** Servers that know nothing of the examples: what they do with a connection. */
+const strangers = new Map<string, (socket: Socket) => void>([
+  ['ends at once', socket => socket.end()],
+  ['resets', socket => socket.resetAndDestroy()],
+  ['sends garbage and ends', socket => socket.end('garbage\n')],
+])
+
+const clients = entries.filter(({ chapter, example }) => chapter.id === '06' && example.client)
+
+describe.concurrent('06 a client', () => {
+  test.for(clients.flatMap(({ id }) => [...strangers.keys()].map(does => [id, does] as const)))(
+    'of %s tells in words that a wrong server %s',
+    { timeout: 20_000 },
+    async ([id, does], { kit }) => {
+      const server = createServer(socket => {
+        socket.on('error', () => {})
+        strangers.get(does)!(socket)
+      }).listen(0, '127.0.0.1')
+      await once(server, 'listening')
+      try {
+        const { port } = server.address() as AddressInfo
+        const { code, stderr } = await kit.client(id, port).ended
+        expectNoStack(stderr)
+        // A server that closes is all that time-wait needs: which end was first, it sees.
+        if (id === '06/time-wait' && does === 'ends at once' && code === 0) return
+        expect(stderr).toMatch(/^(.+\n){1,2}$/)
+        expect(code).toBe(1)
+      } finally {
+        server.close()
+      }
+    },
+  )
 })
 
 test('06 close-wait holds what vanished, as it says, also for 200 clients', async ({ kit }) => {
