@@ -87,11 +87,14 @@ describe.skipIf(!onLinux).concurrent('06 states (needs Linux)', () => {
 
   test('four-or-three holds many that say later, without a warning', async ({ kit }) => {
     const server = await kit.server('06/four-or-three')
-    for (let n = 0; n < 15; n++) {
-      const peer = await kit.connect(server, { allowHalfOpen: true })
-      peer.socket.end('later\n')
-      await until('the server has our FIN', () => statesAt(server).includes('CLOSE-WAIT'))
-    }
+    const peers = await Promise.all(
+      Array.from({ length: 15 }, () => kit.connect(server, { allowHalfOpen: true })),
+    )
+    for (const { socket } of peers) socket.end('later\n')
+    const waiting = () => statesAt(server).filter(state => state === 'CLOSE-WAIT').length
+    await until('the server has all FINs', () => waiting() === 15)
+    await kit.connect(server) // what they all wait for
+    await Promise.all(peers.map(peer => peer.end()))
     expect((await server.stop()).stderr).toBe('')
   })
 
