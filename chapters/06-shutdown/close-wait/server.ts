@@ -61,7 +61,10 @@ function cure(asker: Socket): void {
   for (const socket of open) if (socket.readableEnded) socket.end()
 }
 
-/** What the kernel knows. Without keepalive no clock runs in CLOSE-WAIT: the program has to close. */
+/**
+ * What the kernel knows. There is no clock in CLOSE-WAIT, unless keepalive is on. Then a probe meets a
+ * peer that has forgotten, and the row disappears; the descriptor does not. So both are counted.
+ */
 function count(): string {
   const { port } = server.address() as AddressInfo
   const rows = readTcpTable().filter(({ localPort }) => localPort === port)
