@@ -90,6 +90,8 @@ describe.skipIf(!onLinux).concurrent('06 states (needs Linux)', () => {
     const peers = await Promise.all(
       Array.from({ length: 15 }, () => kit.connect(server, { allowHalfOpen: true })),
     )
+    const accepted = () => server.lines.filter(line => line.startsWith('accepted ')).length
+    await server.until(() => accepted() === 15, '15 lines that start with "accepted"')
     for (const { socket } of peers) socket.end('later\n')
     const waiting = () => statesAt(server).filter(state => state === 'CLOSE-WAIT').length
     await until('the server has all FINs', () => waiting() === 15)
