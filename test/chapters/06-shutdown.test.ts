@@ -1,10 +1,16 @@
+import { spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { connect } from 'node:net'
+import { readdirSync } from 'node:fs'
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { describe, expect } from 'vitest'
 import { readTcpTable } from '../../lib/lab/tcp-table.ts'
 import { until } from '../../lib/lab/until.ts'
-import { has, onLinux, type Server, test } from '../support/kit.ts'
+import { entries, has, onLinux, type Server, test } from '../support/kit.ts'
+import { memoryOf } from '../support/memory.ts'
+import { flood } from '../support/peer.ts'
 import { expectNoStack } from '../support/program.ts'
+
+const MIB = 2 ** 20
 
 const linesOf = (text: string) => text.trimEnd().split('\n')
 
@@ -79,6 +85,21 @@ describe.skipIf(!onLinux).concurrent('06 states (needs Linux)', () => {
     ])
   })
 
+  test('four-or-three holds many that say later, without a warning', async ({ kit }) => {
+    const server = await kit.server('06/four-or-three')
+    const peers = await Promise.all(
+      Array.from({ length: 15 }, () => kit.connect(server, { allowHalfOpen: true })),
+    )
+    const accepted = () => server.lines.filter(line => line.startsWith('accepted ')).length
+    await server.until(() => accepted() === 15, '15 lines that start with "accepted"')
+    for (const { socket } of peers) socket.end('later\n')
+    const waiting = () => statesAt(server).filter(state => state === 'CLOSE-WAIT').length
+    await until('the server has all FINs', () => waiting() === 15)
+    await kit.connect(server) // what they all wait for
+    await Promise.all(peers.map(peer => peer.end()))
+    expect((await server.stop()).stderr).toBe('')
+  })
+
   test('time-wait finds TIME-WAIT at whoever closed first, and restarts a server', async ({
     kit,
   }) => {
@@ -98,12 +119,14 @@ describe.skipIf(!onLinux).concurrent('06 states (needs Linux)', () => {
   }) => {
     const server = await kit.server('06/close-wait')
     const args = ['--visits', '7']
-    const { stdout } = await kit.client('06/close-wait', server, { args }).ended
-    expect(linesOf(stdout)).toEqual([
-      'before: 7 in CLOSE-WAIT, 8 sockets open',
-      'cured:  0 in CLOSE-WAIT, 1 sockets open',
-    ])
-    await until('the server holds nothing any more', () => statesAt(server).length === 0)
+    for (const run of ['first', 'second']) {
+      const { stdout } = await kit.client('06/close-wait', server, { args }).ended
+      expect(linesOf(stdout), run).toEqual([
+        'before: 7 in CLOSE-WAIT, 8 sockets open',
+        'cured:  0 in CLOSE-WAIT, 1 sockets open',
+      ])
+      await until('the server holds nothing any more', () => statesAt(server).length === 0)
+    }
   })
 
   test('simultaneous ends in TIME-WAIT at both ends', async ({ kit }) => {
@@ -131,6 +154,39 @@ test('06 end-destroy-reset shows a FIN or a RST for each way to leave', async ({
   ])
 })
 
+describe.concurrent('06 end-destroy-reset', () => {
+  test.skipIf(!onLinux)(
+    'does not read on from who reads no answers (needs Linux)',
+    async ({ kit }) => {
+      const server = await kit.server('06/end-destroy-reset')
+      const control = await kit.connect(server, { reading: false })
+      await server.line(/^accepted /)
+      await kit.connect(server)
+      const idle = memoryOf(server.pid, 'VmRSS')
+      await flood(control.socket, 40 * MIB, Buffer.from('a b\n'.repeat(16_384)))
+      expect(memoryOf(server.pid, 'VmHWM') - idle).toBeLessThan(50 * MIB)
+      control.socket.destroy()
+      await control.closed
+      // Both are closed at the server, so that the next connection is for commands again.
+      await server.until(
+        () => server.lines.filter(line => line.startsWith('closed ')).length === 2,
+        'second line that starts with "closed"',
+      )
+      expect(await kit.client('06/end-destroy-reset', server).ended).toMatchObject({ code: 0 })
+    },
+  )
+
+  test('tells a client that another one may be running', async ({ kit }) => {
+    const server = await kit.server('06/end-destroy-reset')
+    await kit.connect(server)
+    await server.line(/^accepted /)
+    const { code, stderr } = await kit.client('06/end-destroy-reset', server).ended
+    expect(code).toBe(1)
+    expect(stderr).toContain('no answer: another client may be running (one at a time)\n')
+    expectNoStack(stderr)
+  })
+})
+
 describe.skipIf(process.platform === 'win32').concurrent('06 shared-socket', () => {
   test('closes for the peer when the child has gone, and shuts down at once', async ({ kit }) => {
     const server = await kit.server('06/shared-socket')
@@ -142,6 +198,38 @@ describe.skipIf(process.platform === 'win32').concurrent('06 shared-socket', () 
     await server.line(/^write .* by the child: ok$/)
     await server.line(/^write .* by the child: EPIPE$/)
   })
+
+  test.skipIf(!has('pgrep'))(
+    'ends the child of a client that resets (needs pgrep)',
+    async ({ kit }) => {
+      const server = await kit.server('06/shared-socket')
+      const children = () => spawnSync('pgrep', ['-P', String(server.pid)]).stdout.length
+      for (const way of ['shutdown', 'close']) {
+        const rude = await kit.connect(server)
+        await rude.write(way)
+        await until('a child starts', () => children() > 0)
+        rude.socket.resetAndDestroy()
+        await until('no child is left', () => children() === 0)
+      }
+      const { code } = await kit.client('06/shared-socket', server).ended
+      expect(code).toBe(0)
+      expectNoStack((await server.stop()).stderr)
+    },
+  )
+
+  test.skipIf(!has('prlimit'))(
+    'says why a child cannot be started, and closes (needs prlimit)',
+    async ({ kit }) => {
+      const server = await kit.server('06/shared-socket')
+      const used = readdirSync(`/proc/${server.pid}/fd`).length
+      const limit = `--nofile=${used + 2}:4096` // enough for the connection, not for a child
+      expect(spawnSync('prlimit', ['--pid', String(server.pid), limit]).status).toBe(0)
+      const peer = await kit.connect(server)
+      await peer.write('shutdown')
+      await peer.closed
+      await server.complaint(/^error 127\.0\.0\.1:\d+ EMFILE$/)
+    },
+  )
 
   test('leaves no child behind when it is ended in the middle', async ({ kit }) => {
     const server = await kit.server('06/shared-socket')
@@ -201,6 +289,22 @@ describe.concurrent('06 graceful-http', () => {
     const other = await kit.connect(brisk)
     await brisk.stop()
     await other.closed
+  })
+
+  test('does not end a connection whose request is half there', async ({ kit }) => {
+    const server = await kit.server('06/graceful-http', '--deadline-ms', '600000')
+    const slow = await kit.connect(server)
+    const whole = request(1)
+    await slow.write(whole.slice(0, 20))
+    const other = await kit.connect(server)
+    await other.write(request(0))
+    await other.receive('done 0') // so the server has read the half that came before
+    server.kill('SIGTERM')
+    await server.line('stopping 1 silent, deadline 600000 ms')
+    await other.end()
+    await slow.write(whole.slice(20))
+    await slow.receive('done 1')
+    expect(await server.ended).toMatchObject({ code: 0, stderr: '' })
   })
 
   test('answers what has begun with Connection: close', async ({ kit }) => {
@@ -277,6 +381,52 @@ describe.concurrent('06 graceful-tcp', () => {
     await peer.write('work 1\n')
     await peer.receive('done 1\n')
   })
+})
+
+test('06 graceful clients say so when the server has not stopped', async ({ kit }) => {
+  for (const id of ['06/graceful-http', '06/graceful-tcp']) {
+    const server = await kit.server(id)
+    const { code, stderr } = await kit.client(id, server).ended
+    expect(stderr).toBe(
+      'late:   connected: the server has not stopped ' +
+        `(npm run ${id.replace('/', ':')}:server -- --stop-after 3)\n`,
+    )
+    expect(code).toBe(1)
+  }
+})
+
+/** Servers that know nothing of the examples: what they do with a connection. */
+const strangers = new Map<string, (socket: Socket) => void>([
+  ['ends at once', socket => socket.end()],
+  ['resets', socket => socket.resetAndDestroy()],
+  ['sends garbage and ends', socket => socket.end('garbage\n')],
+])
+
+const clients = entries.filter(({ chapter, example }) => chapter.id === '06' && example.client)
+
+describe.concurrent('06 a client', () => {
+  test.for(clients.flatMap(({ id }) => [...strangers.keys()].map(does => [id, does] as const)))(
+    'of %s tells in words that a wrong server %s',
+    { timeout: 20_000 },
+    async ([id, does], { kit }) => {
+      const server = createServer(socket => {
+        socket.on('error', () => {})
+        strangers.get(does)!(socket)
+      }).listen(0, '127.0.0.1')
+      await once(server, 'listening')
+      try {
+        const { port } = server.address() as AddressInfo
+        const { code, stderr } = await kit.client(id, port).ended
+        expectNoStack(stderr)
+        // A server that closes is all that time-wait needs: which end was first, it sees.
+        if (id === '06/time-wait' && does === 'ends at once' && code === 0) return
+        expect(stderr).toMatch(/^(.+\n){1,2}$/)
+        expect(code).toBe(1)
+      } finally {
+        server.close()
+      }
+    },
+  )
 })
 
 test('06 close-wait holds what vanished, as it says, also for 200 clients', async ({ kit }) => {

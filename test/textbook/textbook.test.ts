@@ -72,32 +72,35 @@ describe.each(claims)('claim $claim.id', ({ claim, from }) => {
   })
 })
 
-test('npm run textbook tests on the host’s loopback what needs no network of its own', async () => {
-  // As on a system that allows no namespaces.
-  const folder = mkdtempSync(join(tmpdir(), 'socket-kit-path-'))
-  writeFileSync(join(folder, 'unshare'), '#!/bin/sh\nexit 1\n', { mode: 0o755 })
-  try {
-    const run = await execa('npm', ['run', '--silent', 'textbook', '--', '--json'], {
-      cwd: ROOT,
-      reject: false,
-      stderr: 'ignore',
-      env: { PATH: `${folder}:${process.env.PATH}` },
-    })
-    const found: Result[] = JSON.parse(run.stdout)
-    // What is slow is left out without --slow, and not even said to be skipped.
-    const inPrivate = claims.filter(
-      ({ from: { experiment } }) => experiment.needs.includes('namespace') && !experiment.slow,
-    )
-    const skipped = found.filter(one => one.skipped !== undefined).map(({ id }) => id)
-    expect(skipped).toEqual(expect.arrayContaining(inPrivate.map(({ claim }) => claim.id)))
-    const others = found.filter(one => one.skipped === undefined)
-    expect(others.filter(one => !one.agrees)).toEqual([])
-    expect(others.length).toBeGreaterThan(0)
-    expect(run.exitCode).toBe(0)
-  } finally {
-    rmSync(folder, { recursive: true })
-  }
-})
+test.skipIf(!withSlow)(
+  'npm run textbook tests on the host’s loopback what needs no network of its own (npm run test:slow)',
+  async () => {
+    // As on a system that allows no namespaces.
+    const folder = mkdtempSync(join(tmpdir(), 'socket-kit-path-'))
+    writeFileSync(join(folder, 'unshare'), '#!/bin/sh\nexit 1\n', { mode: 0o755 })
+    try {
+      const run = await execa('npm', ['run', '--silent', 'textbook', '--', '--json'], {
+        cwd: ROOT,
+        reject: false,
+        stderr: 'ignore',
+        env: { PATH: `${folder}:${process.env.PATH}` },
+      })
+      const found: Result[] = JSON.parse(run.stdout)
+      // What is slow is left out without --slow, and not even said to be skipped.
+      const inPrivate = claims.filter(
+        ({ from: { experiment } }) => experiment.needs.includes('namespace') && !experiment.slow,
+      )
+      const skipped = found.filter(one => one.skipped !== undefined).map(({ id }) => id)
+      expect(skipped).toEqual(expect.arrayContaining(inPrivate.map(({ claim }) => claim.id)))
+      const others = found.filter(one => one.skipped === undefined)
+      expect(others.filter(one => !one.agrees)).toEqual([])
+      expect(others.length).toBeGreaterThan(0)
+      expect(run.exitCode).toBe(0)
+    } finally {
+      rmSync(folder, { recursive: true })
+    }
+  },
+)
 
 test('no claim is tested by two experiments', () => {
   const ids = claims.map(({ claim }) => claim.id)

@@ -13,6 +13,7 @@ import {
 import { shapeOf } from '../../lib/docs/shape.ts'
 import { lanesFor } from '../../lib/trace/lanes.ts'
 import { LANES } from '../../lib/trace/recording.ts'
+import { withSlow } from '../support/slow.ts'
 
 const entries = recordedEntries(await loadChapters())
 
@@ -34,7 +35,9 @@ describe.each(entries)('recording of $id', entry => {
     expect(new Set(kept.events.map(({ lane }) => lane))).toEqual(new Set(lanes))
   })
 
-  test('has the shape of a run of today, in all lanes that can be seen here', async () => {
+  const again =
+    'has the shape of a run of today, in all lanes that can be seen here (npm run test:slow)'
+  test.skipIf(!withSlow)(again, async () => {
     const today = await record(entry)
     const live = LANES.filter(lane => today.meta.lanes[lane] === 'live')
     expect(live).toContain('js')

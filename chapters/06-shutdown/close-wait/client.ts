@@ -9,7 +9,7 @@ import { lines } from '../../../lib/framing/lines.ts'
 import { framed } from '../../../lib/framing/stream.ts'
 import { until } from '../../../lib/lab/until.ts'
 import { endpoint } from '../../../lib/program/endpoint.ts'
-import { exitCannotConnect, exitLost } from '../../../lib/program/failures.ts'
+import { exitCannotConnect, exitLost, exitUnknown } from '../../../lib/program/failures.ts'
 import { host, port, readOptions } from '../../../lib/program/options.ts'
 
 const options = readOptions({
@@ -21,6 +21,7 @@ const options = readOptions({
     visits: { default: 20, min: 1, max: 1000, help: 'how many clients come and go' },
   },
 })
+const serverCommand = 'npm run 06:close-wait:server'
 const where = endpoint(options.host, options.port)
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(0))
 
@@ -35,7 +36,7 @@ await visit()
 // The server's end() for the last visitor may still be on its way to the kernel.
 const left = await until('all are closed', async () => {
   const answer = await ask('count')
-  return answer?.startsWith('0 ') && answer
+  return answer.startsWith('0 ') && answer
 })
 console.log(`cured:  ${left}`)
 await doctor.end()
@@ -43,24 +44,25 @@ await doctor.end()
 async function visit(): Promise<void> {
   for (let visits = 0; visits < options.visits; visits++) {
     const socket = await open()
+    socket.once('end', () => exitUnknown(where, serverCommand))
     socket.write('hello\n')
-    await once(socket, 'data') // the server has answered, and we have nothing more to say
+    const [answer] = await once(socket, 'data') // and we have nothing more to say
+    if (`${answer}` !== 'hello\n') exitUnknown(where, serverCommand)
     // close(), as when the client's process ends: our kernel sends a FIN, and soon forgets it all.
     socket.destroy()
     await once(socket, 'close')
   }
 }
 
-async function ask(what: string): Promise<string | undefined> {
+async function ask(what: string): Promise<string> {
   await doctor.send(what)
-  return (await answers.next()).value as string
+  const { value } = await answers.next()
+  return value?.includes(' in CLOSE-WAIT, ') ? value : exitUnknown(where, serverCommand)
 }
 // #endregion client
 
 async function open(): Promise<Socket> {
   const socket = connect(options.port, options.host)
-  await once(socket, 'connect').catch(error =>
-    exitCannotConnect(error, where, 'npm run 06:close-wait:server'),
-  )
+  await once(socket, 'connect').catch(error => exitCannotConnect(error, where, serverCommand))
   return socket.on('error', error => exitLost(error, where))
 }

@@ -26,19 +26,25 @@ const options = readOptions({
 // #region server
 const open = new Set<Socket>()
 let { cured } = options
+/** Who has asked for the cure. It lasts as long as that connection. */
+let doctor: Socket | undefined
 
 // With allowHalfOpen, closing our side is our own duty.
 const server = createServer({ allowHalfOpen: true }, async socket => {
   const peer = endpoint(socket.remoteAddress, socket.remotePort)
   console.log(`accepted ${peer} ${open.add(socket).size} open`)
   socket.on('error', ({ code }: SocketError) => console.error(`error ${peer} ${code}`))
-  socket.on('close', () => open.delete(socket) && console.log(`closed ${peer} ${open.size} open`))
+  socket.on('close', () => {
+    open.delete(socket)
+    if (socket === doctor) cured = options.cured
+    console.log(`closed ${peer} ${open.size} open`)
+  })
 
   // #region answer
   const { frames, send } = framed(socket, lines({ maxLineBytes: 100 }))
   try {
     for await (const line of frames) {
-      if (line === 'cure') cure()
+      if (line === 'cure') cure(socket)
       await send(line === 'count' || line === 'cure' ? count() : line)
     }
     if (cured) socket.end() // the line that was missing
@@ -49,12 +55,16 @@ const server = createServer({ allowHalfOpen: true }, async socket => {
 })
 
 /** Whose peer has ended, and who has nothing more to say: for them end() is overdue. */
-function cure(): void {
+function cure(asker: Socket): void {
   cured = true
+  doctor = asker
   for (const socket of open) if (socket.readableEnded) socket.end()
 }
 
-/** What the kernel knows: no clock runs in CLOSE-WAIT, it lasts until the program closes. */
+/**
+ * What the kernel knows. There is no clock in CLOSE-WAIT, unless keepalive is on. Then a probe meets a
+ * peer that has forgotten, and the row disappears; the descriptor does not. So both are counted.
+ */
 function count(): string {
   const { port } = server.address() as AddressInfo
   const rows = readTcpTable().filter(({ localPort }) => localPort === port)

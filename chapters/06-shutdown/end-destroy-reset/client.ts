@@ -6,7 +6,12 @@
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { endpoint } from '../../../lib/program/endpoint.ts'
-import { exitCannotConnect, type SocketError } from '../../../lib/program/failures.ts'
+import {
+  exitCannotConnect,
+  exitLost,
+  exitUnknown,
+  type SocketError,
+} from '../../../lib/program/failures.ts'
 import { host, port, readOptions } from '../../../lib/program/options.ts'
 
 const options = readOptions({
@@ -14,23 +19,26 @@ const options = readOptions({
   does: 'Shows what the peer sees of each way to leave.',
   flags: { host, port: { ...port(7062), min: 1 } },
 })
+const serverCommand = 'npm run 06:end-destroy-reset:server'
 const where = endpoint(options.host, options.port)
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(0))
 
 // #region client
 const control = await open()
+control.on('error', error => exitLost(error, where)).on('end', exitUnanswered)
+const limit = setTimeout(exitUnanswered, 5000)
 for (const input of ['read', 'unread']) {
   for (const way of ['end', 'destroy', 'resetAndDestroy']) {
-    const accepted = once(control, 'data')
+    const accepted = answer('accepted')
     const socket = await open()
-    await accepted
     const seen = new Promise<string>(resolve => {
       socket.once('end', () => resolve('end'))
       socket.on('error', ({ code }: SocketError) => resolve(`${code}`))
     })
+    await accepted
     socket.resume()
     await write(socket, 'hello') // now these bytes are in the server's kernel
-    const done = once(control, 'data')
+    const done = answer(`done ${way}`)
     control.write(`${way} ${input}\n`)
     await done
     const outcome = await seen
@@ -39,15 +47,27 @@ for (const input of ['read', 'unread']) {
     socket.destroy()
   }
 }
-control.end()
+clearTimeout(limit)
+control.off('end', exitUnanswered).end()
 // #endregion client
+
+/** Waits for an answer on `control`. One comes only after each question, so none are joined. */
+async function answer(expected: string): Promise<void> {
+  const [data] = await once(control, 'data')
+  if (`${data}` !== `${expected}\n`) exitUnknown(where, serverCommand)
+  limit.refresh()
+}
+
+function exitUnanswered(): never {
+  console.error('no answer: another client may be running (one at a time)')
+  console.error(`or ${where} is somebody else's; the server is ${serverCommand}`)
+  process.exit(1)
+}
 
 async function open(): Promise<Socket> {
   // allowHalfOpen: our side stays open after the server's FIN, so that we can try to write.
   const socket = connect({ port: options.port, host: options.host, allowHalfOpen: true })
-  await once(socket, 'connect').catch(error =>
-    exitCannotConnect(error, where, 'npm run 06:end-destroy-reset:server'),
-  )
+  await once(socket, 'connect').catch(error => exitCannotConnect(error, where, serverCommand))
   return socket.setNoDelay()
 }
 

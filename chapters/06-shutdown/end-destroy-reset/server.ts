@@ -6,7 +6,7 @@
  */
 import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { lines } from '../../../lib/framing/lines.ts'
-import { readFrames } from '../../../lib/framing/stream.ts'
+import { framed } from '../../../lib/framing/stream.ts'
 import { endpoint } from '../../../lib/program/endpoint.ts'
 import { exitCannotListen, type SocketError } from '../../../lib/program/failures.ts'
 import { host, port, readOptions } from '../../../lib/program/options.ts'
@@ -41,20 +41,21 @@ const server = createServer({ pauseOnConnect: true, noDelay: true }, socket => {
     control = socket
     follow(socket).catch(() => socket.destroy())
   } else {
-    patient?.destroy() // what end() has left half open
+    patient?.destroy() // what end() has left half-closed
     patient = socket
     control.write('accepted\n')
   }
 })
 
 async function follow(socket: Socket): Promise<void> {
+  const { frames, send } = framed(socket, lines({ maxLineBytes: 100 }))
   try {
-    for await (const line of readFrames(socket, lines({ maxLineBytes: 100 }))) {
+    for await (const line of frames) {
       const [way = '', input] = line.split(' ')
       if (!patient) continue
       if (input === 'read') await readSome(patient)
       ways.get(way)?.(patient)
-      socket.write(`done ${way}\n`)
+      await send(`done ${way}`) // who does not read our answers is not read either
     }
   } finally {
     control = undefined

@@ -26,7 +26,7 @@ export default experiment<Seen>({
       says: 'CLOSE-WAIT lasts until the application closes.',
       verdict: 'holds',
       truth:
-        'The kernel waits for the program, without any clock. A program that forgets keeps a socket and a descriptor for each client that has gone, until it has no more.',
+        'Without keepalive there is no clock: the kernel waits for the program. A program that forgets keeps a socket and a descriptor for each client that has gone, until it has no more.',
       source: 'RFC 9293 section 3.3.2',
       example: '06/close-wait',
       judge: ({ clients, closeWait, owned, timers, after }) => {

@@ -28,14 +28,16 @@ const server = createServer({ allowHalfOpen: true }, async socket => {
   try {
     let when = ''
     for await (const line of readFrames(socket, lines({ maxLineBytes: 100 }))) when = line
-    // The client's FIN has been read. The kernel acknowledges it within some 40 ms. If our FIN goes
-    // out before, it takes the ACK along; if not, the ACK travels alone, and the FIN follows later.
+    // The client's FIN has been read. The kernel acknowledges it after 40 ms or so, if not at once.
+    // If our FIN goes out before, it takes the ACK along; if not, the ACK travels alone, and the FIN
+    // follows later.
     if (when === 'later') await once(server, 'connection')
     socket.end()
   } catch {
     socket.destroy()
   }
 })
+server.setMaxListeners(0) // each "later" waits for the next connection
 // #endregion server
 
 server.on('error', error => exitCannotListen(error, endpoint(options.host, options.port), command))

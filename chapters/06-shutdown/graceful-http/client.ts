@@ -1,14 +1,14 @@
 /**
  * Graceful shutdown of an HTTP server, seen on four connections: idle, silent, short and long work.
  *
- *   npm run 06:graceful-http:client     with flags of the server: --stop-after 3
+ *   npm run 06:graceful-http:client     with npm run 06:graceful-http:server -- --stop-after 3
  */
 import { once } from 'node:events'
 import { Agent, get, type IncomingMessage } from 'node:http'
 import { connect, type Socket } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { endpoint } from '../../../lib/program/endpoint.ts'
-import { exitCannotConnect, type SocketError } from '../../../lib/program/failures.ts'
+import { exitCannotConnect, exitUnknown, type SocketError } from '../../../lib/program/failures.ts'
 import { host, port, readOptions } from '../../../lib/program/options.ts'
 
 const options = readOptions({
@@ -21,16 +21,16 @@ const options = readOptions({
     'long-ms': { default: 60_000, help: 'work that does not' },
   },
 })
+const serverCommand = 'npm run 06:graceful-http:server'
 const where = endpoint(options.host, options.port)
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(0))
 
 // #region client
 const silent = connect(options.port, options.host) // as browsers do, to have one in store
-await once(silent, 'connect').catch(error =>
-  exitCannotConnect(error, where, 'npm run 06:graceful-http:server'),
-)
+await once(silent, 'connect').catch(error => exitCannotConnect(error, where, serverCommand))
 silent.on('error', () => {}).resume()
 const idle = await ask(0) // its connection is kept for a next request
+if (!idle.said.startsWith('"done 0"')) exitUnknown(where, serverCommand)
 const startMs = performance.now()
 const long = ask(options['long-ms'])
 const short = ask(options['short-ms'])
@@ -59,11 +59,18 @@ async function ask(ms: number): Promise<{ said: string; closed: Promise<string> 
 }
 
 async function closed(socket: Socket): Promise<string> {
-  await new Promise(resolve => socket.once('close', resolve))
+  if (!socket.closed) await new Promise(resolve => socket.once('close', resolve))
   return `closed after ${Math.round(performance.now() - startMs)} ms`
 }
 
 async function connectLate(): Promise<string> {
-  const [error]: SocketError[] = await once(connect(options.port, options.host), 'error')
-  return `cannot connect: ${error?.code}`
+  try {
+    await once(connect(options.port, options.host), 'connect')
+  } catch (error) {
+    return `cannot connect: ${(error as SocketError).code}`
+  }
+  console.error(
+    `late:   connected: the server has not stopped (${serverCommand} -- --stop-after 3)`,
+  )
+  process.exit(1)
 }

@@ -59,8 +59,11 @@ function shutDown(): void {
   // No new connections; those that are idle between two requests are closed. The callback comes
   // when all others are gone as well: that is what hangs.
   server.close(() => clearTimeout(deadline))
-  // A browser opens a connection in advance, and asks later or never. Nothing is lost with it.
-  if (!options['leave-silent']) for (const socket of silent) socket.end()
+  // A browser opens a connection in advance, and asks later or never. (A request that is on its
+  // way right now is lost: the closing race of chapter 05.)
+  if (!options['leave-silent']) {
+    for (const socket of silent) if (socket.bytesRead === 0) socket.end()
+  }
   const deadline = setTimeout(() => {
     server.getConnections((_, left) => console.log(`cut ${left} connections`))
     server.closeAllConnections()

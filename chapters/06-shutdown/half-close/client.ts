@@ -6,7 +6,7 @@
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import { endpoint } from '../../../lib/program/endpoint.ts'
-import { exitCannotConnect, exitLost } from '../../../lib/program/failures.ts'
+import { exitCannotConnect, exitLost, exitUnknown } from '../../../lib/program/failures.ts'
 import { host, port, readOptions } from '../../../lib/program/options.ts'
 
 const options = readOptions({
@@ -30,6 +30,8 @@ for (const mode of ['allowHalfOpen false', 'allowHalfOpen true']) {
   // end() closes our half: a FIN behind the last byte. The other half stays open, and we read on.
   socket.end(`${mode}\none\ntwo\n`)
   await once(socket, 'end')
+  const expected = mode === 'allowHalfOpen true' ? 'got 3 lines\n' : ''
+  if (answer !== expected) exitUnknown(where, 'npm run 06:server')
   console.log(`${mode}: ${answer === '' ? 'no answer' : `"${answer.trimEnd()}"`}, then end`)
 }
 // #endregion client

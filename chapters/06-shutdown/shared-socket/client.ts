@@ -6,7 +6,7 @@
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import { endpoint } from '../../../lib/program/endpoint.ts'
-import { exitCannotConnect, exitLost } from '../../../lib/program/failures.ts'
+import { exitCannotConnect, exitLost, exitUnknown } from '../../../lib/program/failures.ts'
 import { host, port, readOptions } from '../../../lib/program/options.ts'
 
 const options = readOptions({
@@ -14,20 +14,21 @@ const options = readOptions({
   does: 'Asks the server to close, and to shut down, a socket that a child shares.',
   flags: { host, port: { ...port(7065), min: 1 } },
 })
+const serverCommand = 'npm run 06:shared-socket:server'
 const where = endpoint(options.host, options.port)
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(0))
 
 // #region client
 for (const way of ['close', 'shutdown']) {
   const socket = connect({ port: options.port, host: options.host, allowHalfOpen: true })
-  await once(socket, 'connect').catch(error =>
-    exitCannotConnect(error, where, 'npm run 06:shared-socket:server'),
-  )
+  await once(socket, 'connect').catch(error => exitCannotConnect(error, where, serverCommand))
   socket.on('error', error => exitLost(error, where))
   const seen: string[] = []
   socket.on('data', text => seen.push(`"${text}"`))
   socket.write(way)
   await once(socket, 'end')
+  const expected = way === 'close' ? '"the child speaks"' : ''
+  if (seen.join() !== expected) exitUnknown(where, serverCommand)
   console.log(`${way} by the parent: ${[...seen, 'end'].join(', then ')}`)
   socket.end()
   await once(socket, 'close')

@@ -7,6 +7,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { type AddressInfo, createServer, type Socket } from 'node:net'
+import { finished } from 'node:stream/promises'
 import { endpoint } from '../../../lib/program/endpoint.ts'
 import { exitCannotListen, type SocketError } from '../../../lib/program/failures.ts'
 import { host, port, readOptions } from '../../../lib/program/options.ts'
@@ -39,7 +40,12 @@ const server = createServer({ allowHalfOpen: true }, socket => {
   socket.once('data', said => {
     const way = `${said}`.trim()
     if (way !== 'close' && way !== 'shutdown') socket.destroy()
-    else share(socket, way, peer).catch(({ code }) => console.error(`error ${peer} ${code}`))
+    else {
+      share(socket, way, peer).catch(({ code, message }) => {
+        console.error(`error ${peer} ${code ?? message}`)
+        socket.destroy()
+      })
+    }
   })
 })
 
@@ -49,21 +55,26 @@ async function share(socket: Socket, way: 'close' | 'shutdown', peer: string): P
   const child = spawn(process.execPath, ['-e', CHILD], {
     stdio: ['pipe', 'pipe', 'inherit', socket],
   })
-  await Promise.race([once(child.stdout!, 'data'), once(child, 'exit')])
+  try {
+    await once(child, 'spawn') // fails when no descriptor is left, for instance
+    await Promise.race([once(child.stdout!, 'data'), once(child, 'exit')])
 
-  if (way === 'close') {
-    socket.destroy() // gives one of two references back: nothing is sent
-    if (!socket.closed) await once(socket, 'close')
-  } else {
-    socket.end() // acts on the connection itself: a FIN, whoever else holds it
-    if (!socket.writableFinished) await once(socket, 'finish')
+    if (way === 'close') {
+      socket.destroy() // gives one of two references back: nothing is sent
+      if (!socket.closed) await once(socket, 'close')
+    } else {
+      socket.end() // acts on the connection itself: a FIN, whoever else holds it
+      await finished(socket, { readable: false }) // fails when the peer has reset it meanwhile
+    }
+    console.log(`${way} ${peer} by the parent`)
+    const said = once(child.stdout!, 'data')
+    child.stdin!.end()
+    console.log(`write ${peer} by the child: ${(await said)[0]}`)
+    await once(child, 'exit') // the last reference goes with it
+    console.log(`exit ${peer} of the child`)
+  } finally {
+    child.kill()
   }
-  console.log(`${way} ${peer} by the parent`)
-  const said = once(child.stdout!, 'data')
-  child.stdin!.end()
-  console.log(`write ${peer} by the child: ${(await said)[0]}`)
-  await once(child, 'exit') // the last reference goes with it
-  console.log(`exit ${peer} of the child`)
 }
 // #endregion share
 // #endregion server

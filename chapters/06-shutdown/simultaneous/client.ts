@@ -8,7 +8,7 @@ import { connect } from 'node:net'
 import { readTcpTable } from '../../../lib/lab/tcp-table.ts'
 import { until } from '../../../lib/lab/until.ts'
 import { endpoint } from '../../../lib/program/endpoint.ts'
-import { exitCannotConnect, exitLost } from '../../../lib/program/failures.ts'
+import { exitCannotConnect, exitLost, exitUnknown } from '../../../lib/program/failures.ts'
 import { host, port, readOptions } from '../../../lib/program/options.ts'
 
 const options = readOptions({
@@ -16,16 +16,16 @@ const options = readOptions({
   does: 'Closes a connection while the server closes it, and shows both states (Linux).',
   flags: { host, port: { ...port(7068), min: 1 } },
 })
+const serverCommand = 'npm run 06:simultaneous:server'
 const where = endpoint(options.host, options.port)
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(0))
 
 // #region client
-const MUCH = 2 ** 19
+const BYTES = Buffer.alloc(2 ** 19)
+const limit = setTimeout(() => exitUnknown(where, serverCommand), 5000)
 const socket = connect({ port: options.port, host: options.host, allowHalfOpen: true })
 socket.pause() // nothing of what the server sends gets past our kernel: its FIN does not get here
-await once(socket, 'connect').catch(error =>
-  exitCannotConnect(error, where, 'npm run 06:simultaneous:server'),
-)
+await once(socket, 'connect').catch(error => exitCannotConnect(error, where, serverCommand))
 socket.on('error', error => exitLost(error, where))
 const { localPort: ours, remotePort: theirs } = socket
 const state = (local?: number, remote?: number) =>
@@ -34,11 +34,12 @@ const states = () => `${state(ours, theirs)} here, ${state(theirs, ours)} there`
 const see = async (...wanted: string[]) =>
   console.log(await until(`states ${wanted}`, () => wanted.includes(states()) && states()))
 
-socket.end(Buffer.alloc(MUCH))
+socket.end(BYTES)
 await once(socket, 'finish') // our FIN waits behind our bytes, as the server's does
 // The server has read our FIN while nobody has acknowledged its own.
 await see('FIN-WAIT-2 here, CLOSING there')
 socket.resume()
 await once(socket, 'close')
 await see('TIME-WAIT here, TIME-WAIT there')
+clearTimeout(limit)
 // #endregion client

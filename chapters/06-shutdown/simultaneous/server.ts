@@ -18,7 +18,7 @@ const options = readOptions({
 
 // #region server
 /** More than a receive buffer holds, less than a send buffer does. */
-const MUCH = 2 ** 19
+const BYTES = Buffer.alloc(2 ** 19)
 
 const server = createServer({ allowHalfOpen: true, pauseOnConnect: true }, socket => {
   const peer = endpoint(socket.remoteAddress, socket.remotePort)
@@ -28,7 +28,7 @@ const server = createServer({ allowHalfOpen: true, pauseOnConnect: true }, socke
   socket.on('end', () => console.log(`end ${peer}`))
   // Nobody reads yet, so the bytes fill the client's buffer, the rest waits in ours, and the FIN
   // behind it. For the kernel we have closed: FIN-WAIT-1.
-  socket.end(Buffer.alloc(MUCH))
+  socket.end(BYTES)
   socket.on('finish', () => {
     console.log(`ended ${peer} ${socket.bytesWritten} bytes written`)
     socket.resume() // lets the client's bytes in, and its FIN

@@ -8,7 +8,12 @@ import { type AddressInfo, connect, createServer, type Server } from 'node:net'
 import { readTcpTable } from '../../../lib/lab/tcp-table.ts'
 import { until } from '../../../lib/lab/until.ts'
 import { endpoint } from '../../../lib/program/endpoint.ts'
-import { exitCannotConnect, exitLost, type SocketError } from '../../../lib/program/failures.ts'
+import {
+  exitCannotConnect,
+  exitLost,
+  exitUnknown,
+  type SocketError,
+} from '../../../lib/program/failures.ts'
 import { host, port, readOptions } from '../../../lib/program/options.ts'
 
 const options = readOptions({
@@ -16,19 +21,19 @@ const options = readOptions({
   does: 'Shows on which side TIME-WAIT is, and that it keeps no server from restarting (Linux).',
   flags: { host, port: { ...port(7063), min: 1 } },
 })
+const serverCommand = 'npm run 06:time-wait:server'
 const where = endpoint(options.host, options.port)
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(0))
 
 // #region who
+const limit = setTimeout(() => exitUnknown(where, serverCommand), 5000)
 for (const first of ['client', 'server']) {
   const socket = connect(options.port, options.host)
-  await once(socket, 'connect').catch(error =>
-    exitCannotConnect(error, where, 'npm run 06:time-wait:server'),
-  )
+  await once(socket, 'connect').catch(error => exitCannotConnect(error, where, serverCommand))
   socket.on('error', error => exitLost(error, where))
   const ports = [socket.localPort, socket.remotePort].sort().join()
   const closed = once(socket, 'close')
-  socket.resume()
+  socket.on('data', () => exitUnknown(where, serverCommand)) // the server only reads
   if (first === 'client') socket.end('hello\n')
   else socket.write('you close\n') // Node answers the server's FIN for us
   await closed
@@ -39,8 +44,10 @@ for (const first of ['client', 'server']) {
     ),
   )
   const side = row.localPort === options.port ? 'server' : 'client'
+  if (side !== first) exitUnknown(where, serverCommand)
   console.log(`the ${first} closed first: the ${side} is in TIME-WAIT, port ${row.localPort}`)
 }
+clearTimeout(limit)
 // #endregion who
 
 // #region restart
