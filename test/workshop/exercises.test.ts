@@ -59,7 +59,7 @@ describe.concurrent.each(exercises)('$exercise.id', one => {
     expect(renderCheck(result, exercise)).toContain(`${exercise.id}: passed`)
   })
 
-  test('is passed by a solution that is slow', async () => {
+  test.skipIf(!withSlow)('is passed by a solution that is slow (npm run test:slow)', async () => {
     const result = await examine(one, 'solution.ts', { preload: ['test/workshop/slow.ts'] })
     expect(renderCheck(result, exercise)).toContain(`${exercise.id}: passed`)
   })
