@@ -275,17 +275,25 @@ describe.skipIf(!hasTerminal)(
       }))
 
     // The table of processes tells when a program exists; no event does so from outside.
-    test.each([1, 2, 3])('as soon as process %i of 3 exists', count =>
-      inTerminal(['01/accept-queue'], async terminal => {
-        await vi.waitFor(
-          () => expect(kitProcesses(terminal.mark).length).toBeGreaterThanOrEqual(count),
-          { timeout: 60_000, interval: 2 },
-        )
-        terminal.type(CTRL_C)
-        expect(await terminal.ended).toBe(130)
-        expectNothingLeft(terminal)
-      }),
-    )
+    test.each([1, 2, 3])('as soon as process %i of 3 exists', async count => {
+      // Where the machine has other things to do, a run may be over before we look.
+      for (let attempt = 0, code = 0; code !== 130; attempt++) {
+        expect(attempt).toBeLessThan(10)
+        await inTerminal(['01/accept-queue'], async terminal => {
+          let isOver = false
+          void terminal.ended.then(() => {
+            isOver = true
+          })
+          await vi.waitFor(
+            () => expect(isOver || kitProcesses(terminal.mark).length >= count).toBe(true),
+            { timeout: 60_000, interval: 5 },
+          )
+          if (!isOver) terminal.type(CTRL_C)
+          code = await terminal.ended
+          expectNothingLeft(terminal)
+        })
+      }
+    })
 
     test.each([
       ...lines('01/accept-queue', 6, 2),
@@ -304,16 +312,24 @@ describe.skipIf(!hasTerminal)(
       }),
     )
 
-    test('twice in a row, while the server blocks its loop', () =>
-      inTerminal(['01/accept-queue'], async terminal => {
-        await terminal.shows('› blocked 2000 ms')
-        terminal.type(CTRL_C)
-        await terminal.shows('^C')
-        terminal.type(CTRL_C)
-        expect(await terminal.ended).toBe(130)
-        expect(terminal.text).toContain('stopped; both programs have ended')
-        expectNothingLeft(terminal)
-      }))
+    test('twice in a row, while the server blocks its loop', async () => {
+      for (let attempt = 0, code = 0; code !== 130; attempt++) {
+        expect(attempt).toBeLessThan(10)
+        await inTerminal(['01/accept-queue'], async terminal => {
+          await terminal.shows('› blocked 2000 ms')
+          terminal.type(CTRL_C)
+          const inTime = await terminal.shows('^C').then(
+            () => true,
+            () => false,
+          )
+          if (inTime) terminal.type(CTRL_C)
+          code = await terminal.ended
+          expect(code).toBe(inTime ? 130 : 0)
+          if (inTime) expect(terminal.text).toContain('stopped; both programs have ended')
+          expectNothingLeft(terminal)
+        })
+      }
+    })
 
     test('of an example that was chosen in the picker', () =>
       inTerminal([], async terminal => {

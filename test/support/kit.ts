@@ -56,15 +56,25 @@ export function has(tool: string): boolean {
 /** Kernel tables are read from /proc, which only Linux has. */
 export const onLinux = process.platform === 'linux'
 
+/** How Node itself is started. */
+export interface NodeOptions {
+  node?: readonly string[]
+  env?: Record<string, string>
+}
+
 /** A server of the catalogue that listens. */
 export class Server extends Program {
   readonly entry: CatalogueEntry
   /** What its first line says: `127.0.0.1:40001`, or a path. */
   where = ''
 
-  constructor(entry: CatalogueEntry, args: readonly string[], node: readonly string[] = []) {
+  constructor(
+    entry: CatalogueEntry,
+    args: readonly string[],
+    { node = [], env }: NodeOptions = {},
+  ) {
     const [file, ...words] = commandOf(scriptName(entry, 'server'))
-    super(file, [...node, ...words, ...args])
+    super(file, [...node, ...words, ...args], env && { env })
     this.entry = entry
   }
 
@@ -137,11 +147,11 @@ export class Kit {
 
   /** Starts an example's server on a free port and waits until it listens. */
   server(id: string, ...args: string[]): Promise<Server> {
-    return this.serverWith([], id, ...args)
+    return this.serverWith({}, id, ...args)
   }
 
-  /** The same with options for Node itself. */
-  async serverWith(node: readonly string[], id: string, ...args: string[]): Promise<Server> {
+  /** The same with options and an environment for Node itself. */
+  async serverWith(node: NodeOptions, id: string, ...args: string[]): Promise<Server> {
     const entry = entryOf(id)
     const unix = entry.example.transport === 'unix'
     const where = unix ? ['--path', join(this.folder(), 'test.sock')] : ['--port', '0']
