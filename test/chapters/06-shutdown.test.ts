@@ -407,7 +407,7 @@ const clients = entries.filter(({ chapter, example }) => chapter.id === '06' && 
 describe.concurrent('06 a client', () => {
   test.for(clients.flatMap(({ id }) => [...strangers.keys()].map(does => [id, does] as const)))(
     'of %s tells in words that a wrong server %s',
-    { timeout: 20_000 },
+    { timeout: 40_000 },
     async ([id, does], { kit }) => {
       const server = createServer(socket => {
         socket.on('error', () => {})

@@ -23,8 +23,11 @@ const socket = connect(options.port, options.host, () => {
     if (process.platform !== 'linux') return
     // inode 0: no process owns the server's end yet, because nobody has accepted it.
     for (const row of readTcpTable()) {
-      const isListener = row.state === 'LISTEN' && row.localPort === options.port
-      if (isListener || row.remotePort === socket.localPort) console.log(`row ${describeRow(row)}`)
+      // The listening row, and the server's end of this connection.
+      const isServers = row.localPort === options.port
+      if (isServers && (row.state === 'LISTEN' || row.remotePort === socket.localPort)) {
+        console.log(`row ${describeRow(row)}`)
+      }
     }
   })
 })

@@ -26,7 +26,7 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => 
 // #region client
 const control = await open()
 control.on('error', error => exitLost(error, where)).on('end', exitUnanswered)
-const limit = setTimeout(exitUnanswered, 5000)
+const limit = setTimeout(exitUnanswered, 15_000)
 for (const input of ['read', 'unread']) {
   for (const way of ['end', 'destroy', 'resetAndDestroy']) {
     const accepted = answer('accepted')

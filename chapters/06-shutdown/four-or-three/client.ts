@@ -23,7 +23,7 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => 
 
 // #region client
 const unknown = () => exitUnknown(where, serverCommand)
-const limit = setTimeout(unknown, 5000)
+const limit = setTimeout(unknown, 15_000)
 const later = await open()
 later.socket.once('end', unknown) // not yet
 later.socket.end('later\n')
