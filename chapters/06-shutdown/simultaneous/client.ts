@@ -22,7 +22,7 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => 
 
 // #region client
 const BYTES = Buffer.alloc(2 ** 19)
-const limit = setTimeout(() => exitUnknown(where, serverCommand), 15_000)
+const limit = setTimeout(() => exitUnknown(where, serverCommand), 9000)
 const socket = connect({ port: options.port, host: options.host, allowHalfOpen: true })
 socket.pause() // nothing of what the server sends gets past our kernel: its FIN does not get here
 await once(socket, 'connect').catch(error => exitCannotConnect(error, where, serverCommand))

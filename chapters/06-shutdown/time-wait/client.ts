@@ -26,7 +26,7 @@ const where = endpoint(options.host, options.port)
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(0))
 
 // #region who
-const limit = setTimeout(() => exitUnknown(where, serverCommand), 15_000)
+const limit = setTimeout(() => exitUnknown(where, serverCommand), 9000)
 for (const first of ['client', 'server']) {
   const socket = connect(options.port, options.host)
   await once(socket, 'connect').catch(error => exitCannotConnect(error, where, serverCommand))
