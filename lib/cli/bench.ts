@@ -11,6 +11,7 @@ import { measureMemory, memoryNames } from '../../bench/memory.ts'
 import { markdownOf, type Result, terminalText, verdictsOf } from '../../bench/report.ts'
 import { tables } from '../../bench/tables/index.ts'
 import { fullEffort, measure, quickEffort } from '../../bench/throughput.ts'
+import { problem } from './arguments.ts'
 
 const usage = `usage: npm run bench -- [group or table …] [--quick] [--list]
 
@@ -70,7 +71,7 @@ function parse(): { wanted: readonly Item[]; quick: boolean; everything: boolean
     )
     return { wanted, quick: values.quick, everything }
   } catch (error) {
-    return misuse((error as Error).message.split('\n')[0]!.replace(/\. .*$/, ''))
+    return misuse(problem(error))
   }
 }
 

@@ -6,8 +6,8 @@ import wrapAnsi from 'wrap-ansi'
 import { type ListedExercise, loadExercises } from '../workshop/load.ts'
 import { renderOutcome, renderStep, resultAsJson } from '../workshop/render.ts'
 import { type CheckOptions, runCheck } from '../workshop/run-check.ts'
+import { endOnSignals, problem, SEEDS, wholeNumber } from './arguments.ts'
 import { letReaderGo, terminalColumns } from './terminal.ts'
-import { endOnSignals, problem, SEEDS, wholeNumber } from './workshop-arguments.ts'
 
 const USAGE = `Checks a program of yours, in any language, over the wire.
 

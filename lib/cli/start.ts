@@ -1,4 +1,5 @@
 /** `npm start`: shows the catalogue, runs an example, prints its timeline. */
+
 import { parseArgs } from 'node:util'
 import {
   type CatalogueChapter,
@@ -7,6 +8,7 @@ import {
   findEntry,
   loadChapters,
 } from '../catalogue/index.ts'
+import { problem } from './arguments.ts'
 import { INTERRUPTED } from './follow-run.ts'
 import { renderList } from './list.ts'
 import type { Pick } from './pick.ts'
@@ -76,7 +78,7 @@ function readArguments(
       return { error: `one example at a time, got ${positionals.join(' ')}` }
     return { name: positionals[0], list: values.list, help: values.help }
   } catch (error) {
-    return { error: (error as Error).message.split('. ')[0]! }
+    return { error: problem(error) }
   }
 }
 

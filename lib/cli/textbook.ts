@@ -1,4 +1,5 @@
 /** `npm run textbook`: puts the textbook's claims to the test on this kernel. */
+
 import { release } from 'node:os'
 import { parseArgs } from 'node:util'
 import { closest } from 'fastest-levenshtein'
@@ -9,6 +10,7 @@ import { judgeAll, resultAsJson } from '../textbook/results.ts'
 import { runAll } from '../textbook/run-all.ts'
 import type { RunOutcome } from '../textbook/run-experiment.ts'
 import { unusualSettings } from '../textbook/settings.ts'
+import { problem } from './arguments.ts'
 import { INTERRUPTED } from './follow-run.ts'
 import { letReaderGo, terminalColumns, wantsColor } from './terminal.ts'
 import { TextbookProgress } from './textbook-progress.ts'
@@ -136,7 +138,7 @@ function readArguments(args: string[]): Wish | 'help' | string {
     if (wish.record && positionals.length > 0) return '--record needs all claims: give no number'
     return { ...wish, names: positionals }
   } catch (error) {
-    return (error as Error).message.split('. ')[0]!
+    return problem(error)
   }
 }
 

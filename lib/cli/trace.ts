@@ -1,4 +1,5 @@
 /** `npm run trace -- 02/echo`: an example at four levels, in words, as JSON or as a picture. */
+
 import { accessSync, constants, statSync, writeFileSync } from 'node:fs'
 import { dirname, extname } from 'node:path'
 import { parseArgs } from 'node:util'
@@ -10,6 +11,7 @@ import { renderMermaid } from '../trace/render-mermaid.ts'
 import { renderSvg } from '../trace/render-svg.ts'
 import { traceExample } from '../trace/trace-example.ts'
 import { recordingOf, type ViewOptions, viewOf } from '../trace/view.ts'
+import { problem } from './arguments.ts'
 import { followRun, INTERRUPTED } from './follow-run.ts'
 import { saysCannotRun } from './show-example.ts'
 import { HOLD_MS, showTrace, USUAL_LANES } from './show-trace.ts'
@@ -121,7 +123,7 @@ function readArguments(args: string[]): Wish | 'help' | { error: string } {
     }
     return { name, lanes: lanes.lanes, format, out, relative, only }
   } catch (error) {
-    return { error: (error as Error).message.split('. ')[0]! }
+    return { error: problem(error) }
   }
 }
 

@@ -9,8 +9,8 @@ import { type ListedExercise, loadExercises } from '../workshop/load.ts'
 import { renderOutcome, renderStep, resultAsJson } from '../workshop/render.ts'
 import { type CheckOptions, type CheckResult, runCheck } from '../workshop/run-check.ts'
 import { Workspace } from '../workshop/workspace.ts'
+import { endOnSignals, problem, SEEDS, wholeNumber } from './arguments.ts'
 import { letReaderGo, terminalColumns } from './terminal.ts'
-import { endOnSignals, problem, SEEDS, wholeNumber } from './workshop-arguments.ts'
 
 const USAGE = `Exercises about sockets. Each is a file of yours, checked over the wire whenever you save it.
 

@@ -103,9 +103,11 @@ export function witnessesText(witnesses: Witnesses): { name: string; text: strin
 /** The table of all steps, each with a link to where it was seen. */
 export function transitionTable(chapters: readonly CatalogueChapter[]): string {
   const witnesses = readWitnesses()
+  const claims = readFileSync(join(ROOT, 'docs/textbook-vs-kernel.md'), 'utf8')
+  const headings = [...claims.matchAll(/^### (.+)$/gm)].map(([, heading = '']) => heading)
   const rows = TRANSITIONS.map(transition => {
     const seen = witnesses?.seen[nameOf(transition)] ?? []
-    const links = seen.map(one => linkOf(one, chapters)).join(', ')
+    const links = seen.map(one => linkOf(one, chapters, headings)).join(', ')
     const where = links || `**not seen**${transition.never ? `: ${transition.never}` : ''}`
     const { from, to, cause, sends } = transition
     return `| ${from} | ${to} | ${cause} | ${sends} | ${where} |`
@@ -114,12 +116,15 @@ export function transitionTable(chapters: readonly CatalogueChapter[]): string {
   return `\n${head}\n${rows.join('\n')}\n\n`
 }
 
-function linkOf(witness: string, chapters: readonly CatalogueChapter[]): string {
+function linkOf(
+  witness: string,
+  chapters: readonly CatalogueChapter[],
+  headings: readonly string[],
+): string {
   const entry = entriesOf(chapters).find(({ id }) => id === witness)
   if (entry) return `[${witness}](../chapters/${entry.chapter.folder}/README.md)`
-  // An experiment. The heading of its claim has stars and a verdict.
-  const claims = readFileSync(join(ROOT, 'docs/textbook-vs-kernel.md'), 'utf8')
-  const heading = claims.split('\n').find(line => /^### ([\d.]+)/.exec(line)?.[1] === witness)
-  const place = heading === undefined ? '' : `#${anchor(heading.slice('### '.length))}`
+  // An experiment: the heading of its claim has stars and a verdict.
+  const heading = headings.find(each => /^[\d.]+/.exec(each)?.[0] === witness)
+  const place = heading === undefined ? '' : `#${anchor(heading)}`
   return `[${witness}](textbook-vs-kernel.md${place})`
 }

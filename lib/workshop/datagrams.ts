@@ -1,13 +1,12 @@
 import { createSocket, type Socket } from 'node:dgram'
 import { once } from 'node:events'
+import { Changed } from './changed.ts'
 import { bytesOf, count, Failed, firstDifference } from './failed.ts'
 import type { Subject } from './subject.ts'
 import { type Expected, PATIENCE_MS } from './talk.ts'
 
 /** What a socket tells nobody is looked for so often, in milliseconds: that the program has ended. */
 const LOOK_MS = 100
-/** How long a program may take to end when its port is gone, in milliseconds. */
-const END_MS = 2000
 /** How long an answer from the wrong port may take, when the right one has had its time. */
 const STRANGER_MS = 1000
 
@@ -26,7 +25,7 @@ export class Datagrams {
   #sent: Buffer = Buffer.alloc(0)
   #refused = false
   #closed = false
-  #changed: (() => void)[] = []
+  readonly #changed = new Changed()
 
   private constructor(socket: Socket, port: number, subject: Subject) {
     this.#socket = socket
@@ -34,11 +33,11 @@ export class Datagrams {
     this.#subject = subject
     socket.on('message', message => {
       this.#messages.push(message)
-      this.#tell()
+      this.#changed.tell()
     })
     socket.on('error', () => {
       this.#refused = true
-      this.#tell()
+      this.#changed.tell()
     })
   }
 
@@ -82,7 +81,7 @@ export class Datagrams {
     const next = this.#messages.shift()
     if (next) return next
     // The port is gone a moment before the process is.
-    await this.#subject.until(() => !running(), END_MS)
+    await this.#subject.hasEnded()
     const what = running()
       ? 'the datagram was refused: nobody on the port listens to this sender'
       : `it does not answer: ${this.#subject.fate()}`
@@ -90,19 +89,8 @@ export class Datagrams {
   }
 
   /** Settles with true when it holds: asked when something comes; with false when the time is over. */
-  async until(holds: () => boolean, ms: number): Promise<boolean> {
-    const end = performance.now() + ms
-    while (!holds()) {
-      const left = end - performance.now()
-      if (left <= 0) return false
-      let timer: NodeJS.Timeout | undefined
-      await new Promise<void>(resolve => {
-        timer = setTimeout(resolve, Math.min(left, LOOK_MS))
-        this.#changed.push(resolve)
-      })
-      clearTimeout(timer)
-    }
-    return true
+  until(holds: () => boolean, ms: number): Promise<boolean> {
+    return this.#changed.until(holds, ms, LOOK_MS)
   }
 
   /** Datagrams that came and were not expected so far. */
@@ -161,9 +149,5 @@ export class Datagrams {
       ...(!bulk && { sent, ...seen }),
       ...(mistake !== undefined && { mistake }),
     })
-  }
-
-  #tell(): void {
-    for (const resolve of this.#changed.splice(0)) resolve()
   }
 }

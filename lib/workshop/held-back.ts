@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { readTcpTable } from '../lab/tcp-table.ts'
+import { readTcpTable, type TcpRow } from '../lab/tcp-table.ts'
 import { PATIENCE_MS, type Talk } from './talk.ts'
 
 /** So often we look whether something has moved, in milliseconds. */
@@ -21,11 +21,32 @@ export async function staysHeldBack(talk: Talk): Promise<boolean> {
   return true
 }
 
+/**
+ * Waits until the program has read everything that was sent, or nothing has moved for `quietMs`. What
+ * still waits in a kernel is seen on Linux only; elsewhere it ends when our kernel has taken all.
+ */
+export async function hasRead(talk: Talk, quietMs: number): Promise<void> {
+  let before = Number.POSITIVE_INFINITY
+  let movedMs = performance.now()
+  while (!talk.isGone) {
+    const left = talk.waiting + (sendQueue(talk) ?? 0) + (receiveQueue(talk) ?? 0)
+    if (left === 0) return
+    if (left !== before) movedMs = performance.now()
+    else if (performance.now() - movedMs > quietMs) return
+    before = left
+    await delay(LOOK_MS)
+  }
+}
+
 /** Bytes that our kernel holds since the other side does not take them. */
-function sendQueue({ socket: { localPort, remotePort } }: Talk): number | undefined {
+const sendQueue = ({ socket: { localPort, remotePort } }: Talk): number | undefined =>
+  rowOf(localPort, remotePort)?.txQueue
+
+/** Bytes that wait in the kernel for the program to read them. */
+const receiveQueue = ({ socket: { localPort, remotePort } }: Talk): number | undefined =>
+  rowOf(remotePort, localPort)?.rxQueue
+
+function rowOf(local: number | undefined, remote: number | undefined): TcpRow | undefined {
   if (process.platform !== 'linux') return undefined
-  const ours = readTcpTable().find(
-    row => row.localPort === localPort && row.remotePort === remotePort,
-  )
-  return ours?.txQueue
+  return readTcpTable().find(row => row.localPort === local && row.remotePort === remote)
 }

@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
+import { Changed } from './changed.ts'
 import { Datagrams } from './datagrams.ts'
 import type { Exercise, Failure, Step } from './exercise.ts'
 import { Failed } from './failed.ts'
@@ -10,6 +11,9 @@ import { Talk } from './talk.ts'
 
 /** How long a client may take until it connects, in milliseconds. */
 const CONNECT_MS = 10_000
+
+/** How often to look whether it has ended meanwhile, in milliseconds. */
+const LOOK_MS = 100
 
 /** How one step went. */
 export interface StepResult {
@@ -118,7 +122,7 @@ async function runStep(
 class Door {
   readonly #server: Server
   readonly #waiting: Socket[] = []
-  #came: (() => void) | undefined
+  readonly #came = new Changed()
 
   private constructor(server: Server) {
     this.#server = server
@@ -127,7 +131,7 @@ class Door {
       // Whoever examines it listens to its errors; until then, nobody minds them.
       socket.on('error', () => {})
       this.#waiting.push(socket)
-      this.#came?.()
+      this.#came.tell()
     })
   }
 
@@ -154,12 +158,7 @@ class Door {
             'the program does not connect to the port that is in the environment variable PORT',
         })
       }
-      await Promise.race([
-        new Promise<void>(resolve => {
-          this.#came = resolve
-        }),
-        subject.until(() => !subject.running, 100),
-      ])
+      await this.#came.until(() => this.#waiting.length > 0, LOOK_MS)
     }
     const talk = new Talk(this.#waiting.shift()!, subject)
     talk.read()

@@ -6,6 +6,7 @@ import { connect } from 'node:net'
 import { availableParallelism, loadavg } from 'node:os'
 import { listensHere } from '../lab/tcp-table.ts'
 import { readUdpTable } from '../lab/udp-table.ts'
+import { Changed } from './changed.ts'
 import { Failed } from './failed.ts'
 
 /** What is examined: a program that we start, or one that runs already. */
@@ -14,8 +15,6 @@ export interface SubjectOptions {
   command?: { shell: string } | { file: string; args: readonly string[] }
   /** Where it listens, or, for a client, where it connects to. */
   port: number
-  /** Environment beside `PORT`. */
-  env?: Record<string, string>
 }
 
 /** How long a server may take until it listens, in milliseconds. */
@@ -25,7 +24,7 @@ const BUSY = 0.5
 /** Less computing than this is no endless loop, in milliseconds of processor time. */
 const LEAST_BUSY_MS = 1000
 /** How long a program may compute before it listens or connects, in milliseconds. */
-export const COMPUTE_MS = 5000
+const COMPUTE_MS = 5000
 /** How long a program may take to end when its connection is gone, in milliseconds. */
 const END_MS = 1000
 /** How much of a program's output is kept: the end. */
@@ -34,6 +33,7 @@ const OUTPUT_CHARACTERS = 65_536
 const OUTPUT_LINES = 10
 
 const LOOP = 'an endless loop: while it runs, Node can neither listen nor read'
+export const NO_LISTENER = 'a socket without an error listener: one reset ends the whole server'
 
 /** Programs that run. Each leads a group of its own, so that a Ctrl-C of ours does not reach it. */
 const programs = new Set<ChildProcess>()
@@ -64,13 +64,13 @@ export class Subject {
   #stdout = ''
   #stderr = ''
   #output = ''
-  #changed: (() => void)[] = []
+  readonly #changed = new Changed()
 
-  constructor({ command, port, env = {} }: SubjectOptions) {
+  constructor({ command, port }: SubjectOptions) {
     this.port = port
     if (command === undefined) return
     const options = {
-      env: { ...process.env, ...env, PORT: String(port), HOST: '127.0.0.1' },
+      env: { ...process.env, PORT: String(port), HOST: '127.0.0.1' },
       stdio: ['pipe', 'pipe', 'pipe'] as ['pipe', 'pipe', 'pipe'],
       // A group of its own: what it starts is ended with it.
       detached: process.platform !== 'win32',
@@ -85,7 +85,7 @@ export class Subject {
     child.stdout.setEncoding('utf8').on('data', (text: string) => {
       this.#stdout = (this.#stdout + text).slice(-OUTPUT_CHARACTERS)
       this.#output = (this.#output + text).slice(-OUTPUT_CHARACTERS)
-      this.#tell()
+      this.#changed.tell()
     })
     child.stderr.setEncoding('utf8').on('data', (text: string) => {
       this.#stderr = (this.#stderr + text).slice(-OUTPUT_CHARACTERS)
@@ -94,12 +94,12 @@ export class Subject {
     child.once('error', error => {
       this.#stderr += error.message
       this.#exit = { code: 127, signal: null }
-      this.#tell()
+      this.#changed.tell()
     })
     child.once('exit', () => programs.delete(child))
     child.once('close', (code, signal) => {
       this.#exit ??= { code, signal }
-      this.#tell()
+      this.#changed.tell()
     })
   }
 
@@ -128,33 +128,14 @@ export class Subject {
     return this.#stdout.split('\n').slice(0, -1)
   }
 
-  write(text: string): void {
-    this.#child?.stdin?.write(text)
-  }
-
-  endInput(): void {
-    this.#child?.stdin?.end()
-  }
-
   /** Signals the program, and what it has started: a shell may stand between it and us. */
   signal(name: NodeJS.Signals): void {
     if (this.#child && this.running) signalGroup(this.#child, name)
   }
 
   /** Settles when something about its output or its life holds; false when the time is over. */
-  async until(holds: () => boolean, ms: number): Promise<boolean> {
-    const end = performance.now() + ms
-    while (!holds()) {
-      const left = end - performance.now()
-      if (left <= 0) return false
-      let timer: NodeJS.Timeout | undefined
-      await new Promise<void>(resolve => {
-        timer = setTimeout(resolve, left)
-        this.#changed.push(resolve)
-      })
-      clearTimeout(timer)
-    }
-    return true
+  until(holds: () => boolean, ms: number): Promise<boolean> {
+    return this.#changed.until(holds, ms)
   }
 
   /**
@@ -212,9 +193,7 @@ export class Subject {
     if (this.running) return this.computes() ? LOOP : mistake
     if (this.#exit?.code === 0 || complaint(this.#stderr) === '') return mistake
     const why = complaint(this.#stderr)
-    if (/\b(ECONNRESET|EPIPE)\b/.test(why)) {
-      return 'a socket without an error listener: one reset ends the whole server'
-    }
+    if (/\b(ECONNRESET|EPIPE)\b/.test(why)) return NO_LISTENER
     // These say themselves what is wrong.
     return /^(Type|Reference|Syntax)Error\b/.test(why) ? undefined : mistake
   }
@@ -297,10 +276,6 @@ export class Subject {
     }
     return hearsDatagrams(this.port)
   }
-
-  #tell(): void {
-    for (const resolve of this.#changed.splice(0)) resolve()
-  }
 }
 
 /**
@@ -311,9 +286,8 @@ export class Subject {
 function inPlaceOfShell(command: string): string {
   const simple = /^[\w./~+-]+(\s[^\n;&|<>()`$]*)?$/.test(command.trim())
   const builtin = /^\s*(exec|cd|export|set|source|if|for|while|until|case)\b/.test(command)
-  return simple && !builtin && process.platform !== 'win32'
-    ? `exec ${command}`
-    : `trap : TERM INT HUP\n${command}`
+  if (process.platform === 'win32') return command
+  return simple && !builtin ? `exec ${command}` : `trap : TERM INT HUP\n${command}`
 }
 
 /** What Node prints of an exception that nobody caught: from the place to its version. */

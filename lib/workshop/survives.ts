@@ -1,5 +1,6 @@
 import type { Examiner } from './exercise.ts'
 import { Failed } from './failed.ts'
+import { NO_LISTENER } from './subject.ts'
 
 /**
  * Examines a server whose clients have reset. One that has ended is told from one that does something
@@ -10,7 +11,7 @@ import { Failed } from './failed.ts'
 export async function survives(
   { subject, fail }: Examiner,
   run: () => Promise<void>,
-  mistake = 'a socket without an error listener: one reset ends the whole server',
+  mistake = NO_LISTENER,
 ): Promise<void> {
   try {
     await run()

@@ -1,4 +1,5 @@
 import { connect, type Socket } from 'node:net'
+import { Changed } from './changed.ts'
 import { bytesOf, count, Failed, firstDifference } from './failed.ts'
 import type { Subject } from './subject.ts'
 
@@ -41,26 +42,26 @@ export class Talk {
   #ended = false
   #closed = false
   #error: string | undefined
-  #changed: (() => void)[] = []
+  readonly #changed = new Changed()
 
   constructor(socket: Socket, subject: Subject) {
     this.socket = socket
     this.#subject = subject
     socket.on('data', chunk => {
       this.#keep(chunk)
-      this.#tell()
+      this.#changed.tell()
     })
     socket.on('end', () => {
       this.#ended = true
-      this.#tell()
+      this.#changed.tell()
     })
-    for (const event of ['connect', 'drain', 'finish']) socket.on(event, () => this.#tell())
+    for (const event of ['connect', 'drain', 'finish']) socket.on(event, () => this.#changed.tell())
     socket.on('error', (error: NodeJS.ErrnoException) => {
       this.#error = error.code ?? error.message
     })
     socket.on('close', () => {
       this.#closed = true
-      this.#tell()
+      this.#changed.tell()
     })
   }
 
@@ -72,7 +73,7 @@ export class Talk {
     socket.setNoDelay()
     if (reading === false) socket.pause()
     const talk = new Talk(socket, subject)
-    await talk.#until(() => !socket.connecting || talk.#closed, PATIENCE_MS)
+    await talk.#changed.until(() => !socket.connecting || talk.#closed, PATIENCE_MS)
     if (talk.#error === 'ECONNREFUSED') {
       await subject.hasEnded() // its port goes a moment before it
       const what = `nobody listens on port ${port} any more`
@@ -117,18 +118,11 @@ export class Talk {
       const next = taken + 1
       this.socket.write(block, error => {
         if (!error) taken = next
-        this.#tell()
+        this.#changed.tell()
       })
-      if (!(await this.#until(() => taken === next || this.#closed, quietMs))) break
+      if (!(await this.#changed.until(() => taken === next || this.#closed, quietMs))) break
     }
     return taken
-  }
-
-  /** Waits until the other side's kernel has taken everything, but no longer than that. */
-  async taken(ms: number): Promise<void> {
-    const drained = () => this.socket.writableLength === 0
-    if (drained()) return
-    await this.#until(() => drained() || this.#closed, ms)
   }
 
   /** Sends a FIN: nothing more comes from here. */
@@ -194,7 +188,7 @@ export class Talk {
       }
       if (this.#ended || this.#closed) await this.#short(expected, received, options)
       const before = this.#received.length
-      const moved = await this.#until(
+      const moved = await this.#changed.until(
         () => this.#received.length > before || this.#ended || this.#closed,
         options.patienceMs ?? PATIENCE_MS,
       )
@@ -220,7 +214,7 @@ export class Talk {
         this.#fail(how, this.#advised(options), { received: unread })
       }
       const before = this.#received.length
-      const moved = await this.#until(
+      const moved = await this.#changed.until(
         () => this.#received.length > before || this.#ended || this.#closed,
         options.patienceMs ?? PATIENCE_MS,
       )
@@ -253,7 +247,7 @@ export class Talk {
   /** Waits for the program's FIN, with nothing before it. */
   async expectEnd(options: Expected = {}): Promise<void> {
     const patience = options.patienceMs ?? PATIENCE_MS
-    await this.#until(() => this.#ended || this.#closed || this.unread > 0, patience)
+    await this.#changed.until(() => this.#ended || this.#closed || this.unread > 0, patience)
     if (this.unread > 0) {
       const more = this.#received.subarray(this.#at)
       const what = `it sent ${count(more.length, 'byte')} more than it should`
@@ -273,7 +267,7 @@ export class Talk {
   /** Waits until the connection is gone, whichever way. */
   async expectGone(options: Expected = {}): Promise<void> {
     const patience = options.patienceMs ?? PATIENCE_MS
-    await this.#until(() => this.#ended || this.#closed, patience)
+    await this.#changed.until(() => this.#ended || this.#closed, patience)
     if (this.#ended || this.#closed) return
     const state = this.#subject.condition()
     this.#fail(`it kept the connection open (${state})`, this.#advised(options), {})
@@ -289,23 +283,6 @@ export class Talk {
     this.#received = this.#room.subarray(0, length)
   }
 
-  /** Settles with true when it holds, with false when the time is over. */
-  async #until(holds: () => boolean, ms: number): Promise<boolean> {
-    const end = performance.now() + ms
-    while (!holds()) {
-      const left = end - performance.now()
-      if (left <= 0) return false
-      let timer: NodeJS.Timeout | undefined
-      await new Promise<void>(resolve => {
-        timer = setTimeout(resolve, left)
-        this.#changed.push(resolve)
-        if (this.socket.connecting) this.socket.once('connect', resolve)
-      })
-      clearTimeout(timer)
-    }
-    return true
-  }
-
   async #differs(
     expected: Buffer,
     from: number,
@@ -317,7 +294,7 @@ export class Talk {
     let received = this.#received.subarray(from, from + Math.max(expected.length, offset + 32))
     if (endByte !== undefined) {
       const end = () => this.#received.indexOf(endByte, from + offset)
-      await this.#until(() => end() >= 0 || this.#ended || this.#closed, 1000)
+      await this.#changed.until(() => end() >= 0 || this.#ended || this.#closed, 1000)
       received = this.#received.subarray(from, end() < 0 ? undefined : end() + 1)
     }
     const what =
@@ -353,7 +330,7 @@ export class Talk {
     // Does it wait for our end? Then the answer comes now.
     if (!this.socket.writableEnded) {
       this.finish()
-      await this.#until(() => received().length === expected.length || this.#ended, 1000)
+      await this.#changed.until(() => received().length === expected.length || this.#ended, 1000)
       if (received().equals(expected)) {
         const mistake = 'it answers in the `end` event, when it should answer each request'
         this.#fail('it answered only after we had sent our FIN', { ...options, mistake }, seen)
@@ -389,9 +366,5 @@ export class Talk {
       ...(!bulk && seen),
       ...(mistake !== undefined && { mistake }),
     })
-  }
-
-  #tell(): void {
-    for (const resolve of this.#changed.splice(0)) resolve()
   }
 }

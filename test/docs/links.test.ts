@@ -2,19 +2,12 @@ import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { ROOT } from '../../lib/catalogue/index.ts'
+import { anchor } from '../../lib/textbook/document.ts'
 import { documents } from './documents.ts'
-
-/** GitHub's anchors: lower case, spaces to hyphens, no punctuation. */
-const anchorOf = (heading: string): string =>
-  heading
-    .toLowerCase()
-    .replaceAll(/[^\w\s-]/g, '')
-    .trim()
-    .replaceAll(/\s/g, '-')
 
 function anchorsOf(file: string): string[] {
   const text = readFileSync(file, 'utf8').replaceAll(/^```[\s\S]*?^```/gm, '')
-  return [...text.matchAll(/^#+ (.+)$/gm)].map(([, heading = '']) => anchorOf(heading))
+  return [...text.matchAll(/^#+ (.+)$/gm)].map(([, heading = '']) => anchor(heading))
 }
 
 describe('links between documents', () => {

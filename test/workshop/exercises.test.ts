@@ -2,6 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, inject, test } from 'vitest'
 import { ROOT } from '../../lib/catalogue/index.ts'
+import { anchor } from '../../lib/textbook/document.ts'
 import {
   feedbackFile,
   type ListedExercise,
@@ -46,12 +47,12 @@ describe.concurrent.each(exercises)('$exercise.id', one => {
     for (const { title } of exercise.steps) expect(readme).toContain(title)
     expect(exercise.hints.length).toBeGreaterThanOrEqual(2)
     expect(exercise.hints.length).toBeLessThanOrEqual(3)
-    const [file = '', anchor = ''] = exercise.section.split('#')
+    const [file = '', place = ''] = exercise.section.split('#')
     const headings = readFileSync(join(ROOT, file), 'utf8')
       .split('\n')
       .filter(line => line.startsWith('#'))
-      .map(line => slugOf(line))
-    expect(headings).toContain(anchor)
+      .map(line => anchor(line.replace(/^#+ /, '')))
+    expect(headings).toContain(place)
   })
 
   test('is passed by its solution', async () => {
@@ -94,11 +95,3 @@ describe.concurrent.each(exercises)('$exercise.id', one => {
     expect(feedback).toBe(readFileSync(file, 'utf8'))
   })
 })
-
-function slugOf(heading: string): string {
-  return heading
-    .replace(/^#+ /, '')
-    .toLowerCase()
-    .replaceAll(/[^\w\- ]/g, '')
-    .replaceAll(' ', '-')
-}

@@ -1,4 +1,5 @@
 import { exercise } from '../../../../lib/workshop/exercise.ts'
+import { hasRead } from '../../../../lib/workshop/held-back.ts'
 import { survives } from '../../../../lib/workshop/survives.ts'
 
 const STREAM = 'a TCP connection is a stream of bytes: whatever comes goes back, as it comes'
@@ -77,7 +78,11 @@ and then ends the connection too. Clients that reset their connection, or vanish
         for (let n = 0; n < 32; n++) talk.send(bytes)
         talk.finish()
         // A server that reads on has it all now; one that holds the client back has a part.
-        await talk.taken(1000)
+        await hasRead(talk, 1000)
+        // It answers another client: so it has had its turn to see the FIN.
+        const other = await at.connect()
+        other.send('ping')
+        await other.expect('ping')
         talk.read()
         for (let n = 0; n < 32; n++) {
           await talk.expect(bytes, {

@@ -1,6 +1,4 @@
-/** What `npm run workshop` and `npm run check` have in common. */
-
-/** The seeds there are. */
+/** The seeds of a check. */
 export const SEEDS = [0, 2 ** 31 - 1] as const
 
 /** @throws {Error} with one line for the reader, where it is not a number of that range. */
