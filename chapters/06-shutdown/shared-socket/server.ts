@@ -22,6 +22,7 @@ const options = readOptions({
 // #region child
 /** The child has the socket as descriptor 3. It writes to it when its standard input ends. */
 const CHILD = `
+process.stdout.on('error', () => process.exit()) // the parent has gone
 process.stdout.write('ready')
 process.stdin.resume().on('end', () => {
   let how = 'ok'
