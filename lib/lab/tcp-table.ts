@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { closeSync, existsSync, openSync, readFileSync, readSync } from 'node:fs'
 import { SocketAddress } from 'node:net'
 import { endpoint } from '../program/endpoint.ts'
 
@@ -58,7 +58,7 @@ export function readTcpTable(pid: number | 'self' = 'self'): TcpRow[] {
 
 /**
  * Whether a socket of our own network namespace listens on that port of 127.0.0.1, perhaps because it
- * listens on all addresses. It looks for one row and reads no others: for programs that ask often.
+ * listens on all addresses. It reads no row behind the listeners: for programs that ask often.
  *
  * @throws {Error} `ENOENT` where there is no `/proc/net/tcp`, as on any system but Linux.
  * @example
@@ -74,8 +74,24 @@ export function listensHere(port: number): boolean {
   const addresses = `${loopback}|0{8}|0{32}|0{16}${mapped}${loopback}`
   const row = new RegExp(` (${addresses}):${hex} 0+:0000 0A `)
   return ['/proc/net/tcp', '/proc/net/tcp6'].some(
-    (file, at) => (at === 0 || existsSync(file)) && row.test(readFileSync(file, 'latin1')),
+    (file, at) => (at === 0 || existsSync(file)) && row.test(listenersIn(file)),
   )
+}
+
+/** The rows of a table up to the first that is no listener: the kernel prints listeners first. */
+function listenersIn(file: string): string {
+  const piece = Buffer.alloc(4096) // as much as the kernel gives at a time
+  const table = openSync(file, 'r')
+  try {
+    let text = ''
+    for (;;) {
+      const length = readSync(table, piece)
+      text += piece.toString('latin1', 0, length)
+      if (length === 0 || / [0-9A-F]{4,}:[0-9A-F]{4} (?!0A)[0-9A-F]{2} /.test(text)) return text
+    }
+  } finally {
+    closeSync(table)
+  }
 }
 
 /**
@@ -91,28 +107,29 @@ export function withoutRepeats(rows: readonly TcpRow[]): TcpRow[] {
   return [...sockets.values()]
 }
 
+/** A row: its number, both endpoints, state, queues, five columns about timers and owner, inode. */
+const ROW = /^ *\d+: (\w+):(\w+) (\w+):(\w+) (\w+) (\w+):(\w+) \S+ +\S+ +\d+ +\d+ +(\d+)/gm
+
 /** The part of `readTcpTable` that needs no kernel. */
 export function parseTcpTable(text: string): TcpRow[] {
-  return text.trimEnd().split('\n').slice(1).map(parseRow)
-}
-
-function parseRow(line: string): TcpRow {
-  const [, local = '', remote = '', state = '', queues = '', , , , , inode = ''] = line
-    .trim()
-    .split(/\s+/)
-  const [localAddress, localPort] = parseEndpoint(local)
-  const [remoteAddress, remotePort] = parseEndpoint(remote)
-  const [tx = '', rx = ''] = queues.split(':')
-  return {
-    localAddress,
-    localPort,
-    remoteAddress,
-    remotePort,
-    state: STATES[Number.parseInt(state, 16) - 1] ?? 'CLOSED',
-    txQueue: Number.parseInt(tx, 16),
-    rxQueue: Number.parseInt(rx, 16),
-    inode: Number(inode),
+  // A busy machine has thousands of rows, with few addresses in them.
+  const known = new Map<string, string>()
+  const addressOf = (words: string) => {
+    const address = known.get(words) ?? parseAddress(words)
+    known.set(words, address)
+    return address
   }
+  const hex = (digits: string) => Number.parseInt(digits, 16)
+  return Array.from(text.matchAll(ROW), ([, local, at, remote, to, state, tx, rx, inode]) => ({
+    localAddress: addressOf(local!),
+    localPort: hex(at!),
+    remoteAddress: addressOf(remote!),
+    remotePort: hex(to!),
+    state: STATES[hex(state!) - 1] ?? 'CLOSED',
+    txQueue: hex(tx!),
+    rxQueue: hex(rx!),
+    inode: Number(inode),
+  }))
 }
 
 const LITTLE_ENDIAN = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1
@@ -123,12 +140,15 @@ const LITTLE_ENDIAN = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1
  */
 export function parseEndpoint(text: string): [address: string, port: number] {
   const [words = '', port = ''] = text.split(':')
+  return [parseAddress(words), Number.parseInt(port, 16)]
+}
+
+function parseAddress(words: string): string {
   const bytes = (words.match(/.{8}/g) ?? []).flatMap(word => {
     const inOrder = [0, 2, 4, 6].map(at => Number.parseInt(word.slice(at, at + 2), 16))
     return LITTLE_ENDIAN ? inOrder.reverse() : inOrder
   })
-  const address = bytes.length === 4 ? bytes.join('.') : ipv6(bytes)
-  return [address, Number.parseInt(port, 16)]
+  return bytes.length === 4 ? bytes.join('.') : ipv6(bytes)
 }
 
 /** Sixteen bytes as Node writes them: `::1`, `::ffff:127.0.0.1`. */

@@ -34,7 +34,7 @@ export interface Capture {
 /** Numbers as they are, a line at once, nanoseconds; of each packet the headers; a roomy buffer. */
 const ARGS = [
   ...['-n', '-S', '-l', '-tt', '--immediate-mode', '--time-stamp-precision=nano'],
-  ...['-s', '128', '-B', '8192'],
+  ...['-s', '128', '-B', '32768'],
 ]
 
 /**
