@@ -1,8 +1,8 @@
 /** `npm run check -- tcp-echo --port 9000`: the checks of an exercise against any program. */
 import { randomInt } from 'node:crypto'
 import { parseArgs } from 'node:util'
+import { wrapAnsi } from 'fast-wrap-ansi'
 import { closest } from 'fastest-levenshtein'
-import wrapAnsi from 'wrap-ansi'
 import { type ListedExercise, loadExercises } from '../workshop/load.ts'
 import { renderOutcome, renderStep, resultAsJson } from '../workshop/render.ts'
 import { type CheckOptions, runCheck } from '../workshop/run-check.ts'

@@ -1,5 +1,5 @@
+import { wrapAnsi } from 'fast-wrap-ansi'
 import pc from 'picocolors'
-import wrapAnsi from 'wrap-ansi'
 import type { CatalogueChapter } from '../catalogue/index.ts'
 
 /** The catalogue for a terminal: chapters with their promise, examples with what they show. */

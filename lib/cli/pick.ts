@@ -1,6 +1,6 @@
 import { AutocompletePrompt, isCancel } from '@clack/core'
+import { wrapAnsi } from 'fast-wrap-ansi'
 import pc from 'picocolors'
-import wrapAnsi from 'wrap-ansi'
 import { type CatalogueChapter, type CatalogueEntry, entriesOf } from '../catalogue/index.ts'
 import { terminalColumns, wantsColor } from './terminal.ts'
 

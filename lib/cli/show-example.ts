@@ -1,5 +1,5 @@
+import { wrapAnsi } from 'fast-wrap-ansi'
 import pc from 'picocolors'
-import wrapAnsi from 'wrap-ansi'
 import { type CatalogueEntry, type Role, scriptName } from '../catalogue/index.ts'
 import { Condenser } from '../trace/condense.ts'
 import type { TraceEvent } from '../trace/recording.ts'

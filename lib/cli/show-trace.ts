@@ -1,5 +1,5 @@
+import { wrapAnsi } from 'fast-wrap-ansi'
 import pc from 'picocolors'
-import wrapAnsi from 'wrap-ansi'
 import type { CatalogueEntry } from '../catalogue/index.ts'
 import { type End, LANES, type Lane, type LaneStatus, type TraceEvent } from '../trace/recording.ts'
 import { LadderTimeline } from '../trace/render-ladder.ts'

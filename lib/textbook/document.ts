@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { cpus, release, type } from 'node:os'
 import { join } from 'node:path'
-import wrapAnsi from 'wrap-ansi'
+import { wrapAnsi } from 'fast-wrap-ansi'
 import { ROOT } from '../catalogue/index.ts'
 import type { Claim } from './experiment.ts'
 import { claimsOf, groupBy, type ListedExperiment } from './load.ts'

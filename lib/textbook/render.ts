@@ -1,5 +1,5 @@
+import { wrapAnsi } from 'fast-wrap-ansi'
 import pc from 'picocolors'
-import wrapAnsi from 'wrap-ansi'
 import type { TextStyle } from '../trace/render-text.ts'
 import type { Verdict } from './experiment.ts'
 import { claimsOf, groupBy, type ListedClaim, type ListedExperiment } from './load.ts'

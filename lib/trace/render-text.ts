@@ -1,5 +1,5 @@
+import { wrapAnsi } from 'fast-wrap-ansi'
 import pc from 'picocolors'
-import wrapAnsi from 'wrap-ansi'
 import { printable } from './describe.ts'
 import type { End, TraceEvent } from './recording.ts'
 

@@ -1,7 +1,7 @@
 import { stripVTControlCharacters } from 'node:util'
 import fc from 'fast-check'
+import { wrapAnsi } from 'fast-wrap-ansi'
 import { describe, expect, test } from 'vitest'
-import wrapAnsi from 'wrap-ansi'
 import { parseLanes, shortcomings } from '../../lib/trace/lanes.ts'
 import type { LaneStatus, TraceEvent } from '../../lib/trace/recording.ts'
 import { LadderTimeline, renderLadder } from '../../lib/trace/render-ladder.ts'
