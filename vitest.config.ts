@@ -1,5 +1,6 @@
 import { defineConfig } from 'vitest/config'
 import { BaseSequencer, type Reporter, type TestModule, type TestSpecification } from 'vitest/node'
+import { withSlow } from './test/support/slow.ts'
 
 /** The last line of a run, for readers and programs alike: `N passed, N failed`. */
 const closingLine: Reporter = {
@@ -18,7 +19,9 @@ const closingLine: Reporter = {
 /** Files that mostly wait, the longest first: what computes runs beside them. */
 const LONG = [
   'docs/embeds',
+  'workshop/exercises',
   'cli/start',
+  'workshop/foreign',
   'chapters/abuse',
   'cli/picker',
   'cli/trace',
@@ -38,19 +41,22 @@ class LongestFirst extends BaseSequencer {
   }
 }
 
+/** No test changes what it imports: each worker loads that once. */
+const common = { isolate: false, globalSetup: 'test/support/compile.ts' }
+
 export default defineConfig({
   test: {
     reporters: ['default', closingLine],
-    // Most tests wait for programs: two files side by side, also where there are only two cores.
-    maxWorkers: 2,
+    // Most tests wait for programs: more files side by side than there are cores, if there are two.
+    // What is slow computes more.
+    maxWorkers: withSlow ? 2 : 3,
     sequence: { sequencer: LongestFirst },
-    // No test changes what it imports: each worker loads that once.
-    isolate: false,
     projects: [
       {
         test: {
           name: 'unit',
           include: ['test/{catalogue,cli,framing,lab,program,textbook,trace}/**/*.test.ts'],
+          ...common,
           testTimeout: 120_000,
         },
       },
@@ -58,7 +64,7 @@ export default defineConfig({
         test: {
           name: 'chapters',
           include: ['test/chapters/**/*.test.ts'],
-          globalSetup: 'test/support/compile.ts',
+          ...common,
           testTimeout: 60_000,
         },
       },
@@ -66,13 +72,20 @@ export default defineConfig({
         test: {
           name: 'workshop',
           include: ['test/workshop/**/*.test.ts'],
-          globalSetup: 'test/support/compile.ts',
+          ...common,
           testTimeout: 120_000,
           // Most of them wait for programs that say nothing.
           maxConcurrency: 10,
         },
       },
-      { test: { name: 'docs', include: ['test/docs/**/*.test.ts'], testTimeout: 120_000 } },
+      {
+        test: {
+          name: 'docs',
+          include: ['test/docs/**/*.test.ts'],
+          ...common,
+          testTimeout: 120_000,
+        },
+      },
     ],
   },
 })

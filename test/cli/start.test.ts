@@ -6,6 +6,7 @@ import { execa } from 'execa'
 import { describe, expect, test, vi } from 'vitest'
 import { entriesOf, loadChapters, ROOT } from '../../lib/catalogue/index.ts'
 import { renderList } from '../../lib/cli/list.ts'
+import { KIT } from '../support/kit-folder.ts'
 import { withSlow } from '../support/slow.ts'
 import { hasProc, processesWith, readerEnv, startCommand } from './terminal.ts'
 
@@ -22,7 +23,7 @@ interface Started {
 async function start(args: readonly string[] = [], env: NodeJS.ProcessEnv = {}): Promise<Started> {
   const [program, rest] = startCommand(args)
   return execa(program, rest, {
-    cwd: ROOT,
+    cwd: KIT,
     env: readerEnv(env),
     extendEnv: false,
     reject: false,
@@ -61,7 +62,7 @@ describe.concurrent('npm start without a terminal', () => {
 
   test('does the same through npm itself', async () => {
     const { stdout, exitCode } = await execa('npm', ['start'], {
-      cwd: ROOT,
+      cwd: KIT,
       env: readerEnv(),
       extendEnv: false,
       stdin: 'ignore',
@@ -223,7 +224,7 @@ describe.skipIf(!hasProc)('npm start whose reader has gone (needs /proc)', () =>
   ])('ends in silence and leaves no process: %s | head -1', async (_what, command) => {
     const env = readerEnv()
     const { stderr } = await execa('sh', ['-c', `${command} | head -1`], {
-      cwd: ROOT,
+      cwd: KIT,
       env,
       extendEnv: false,
       reject: false,
@@ -241,7 +242,7 @@ describe.skipIf(!hasProc)('npm start that is killed (needs /proc)', () => {
       const env = readerEnv()
       const [program, args] = startCommand([id])
       const child = execa(program, args, {
-        cwd: ROOT,
+        cwd: KIT,
         env,
         extendEnv: false,
         reject: false,
@@ -262,7 +263,7 @@ describe.skipIf(!hasProc)('npm start that is killed (needs /proc)', () => {
     const env = readerEnv()
     const [program, args] = startCommand(['01/accept-queue'])
     const child = execa(program, args, {
-      cwd: ROOT,
+      cwd: KIT,
       env,
       extendEnv: false,
       reject: false,

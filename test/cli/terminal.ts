@@ -4,6 +4,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { stripVTControlCharacters } from 'node:util'
 import { ROOT } from '../../lib/catalogue/index.ts'
+import { KIT } from '../support/kit-folder.ts'
 
 const HELPER = fileURLToPath(new URL('./terminal.py', import.meta.url))
 
@@ -82,7 +83,7 @@ export class Terminal {
     const all = readerEnv(env)
     this.mark = all.KIT_MARK
     this.#child = spawn(python ?? 'python3', [HELPER, `${columns}`, `${rows}`, program, ...args], {
-      cwd: ROOT,
+      cwd: KIT,
       env: all,
       stdio: ['pipe', 'pipe', 'inherit'],
     })

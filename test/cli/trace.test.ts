@@ -5,6 +5,7 @@ import { execa } from 'execa'
 import { afterAll, describe, expect, test } from 'vitest'
 import { ROOT } from '../../lib/catalogue/index.ts'
 import type { Recording } from '../../lib/trace/recording.ts'
+import { KIT } from '../support/kit-folder.ts'
 import { hasTerminal, kitProcesses, processesWith, readerEnv, Terminal } from './terminal.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'kit-trace-'))
@@ -23,7 +24,7 @@ async function trace(args: readonly string[], script = 'trace', more: NodeJS.Pro
   const env = readerEnv(more)
   const [program, rest] = commandOf(script, args)
   const ran = await execa(program, rest, {
-    cwd: ROOT,
+    cwd: KIT,
     env,
     extendEnv: false,
     reject: false,

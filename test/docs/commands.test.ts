@@ -1,9 +1,10 @@
-import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { execa } from 'execa'
 import { afterAll, describe, expect, test } from 'vitest'
 import { entriesOf, loadChapters, ROOT, scriptsOf } from '../../lib/catalogue/index.ts'
+import { has } from '../support/kit.ts'
+import { KIT } from '../support/kit-folder.ts'
 import { commandsOf, documents } from './documents.ts'
 
 const chapters = await loadChapters()
@@ -33,7 +34,7 @@ function serverFor(script: string, ...flags: string[]): Promise<string> {
   const known = servers.get(script)
   if (known) return known.port
   const child = execa('npm', ['run', '-s', script, '--', '--port', '0', ...flags], {
-    cwd: ROOT,
+    cwd: KIT,
     reject: false,
     stdin: 'ignore',
     // A process group of its own: npm, its shell and the server are ended together.
@@ -59,8 +60,6 @@ function serverFor(script: string, ...flags: string[]): Promise<string> {
 /** npm itself may have warnings about the reader's settings: they are not ours. */
 const withoutNpm = (stderr: string) => stderr.replaceAll(/^npm (warn|notice).*\n?/gm, '')
 
-const hasStrace = spawnSync('strace', ['-V']).status === 0
-
 const entries = entriesOf(chapters)
 const serverScriptOfPort = (port: number): string => {
   const entry = entries.find(({ example }) => example.port === port)
@@ -81,8 +80,8 @@ describe('commands in documents', () => {
     }
 
     if (/^strace /.test(command)) {
-      test.skipIf(!hasStrace)(`${title} (needs strace)`, async () => {
-        const child = execa(`${command} --port 0`, { cwd: ROOT, shell: true, detached: true })
+      test.skipIf(!has('strace'))(`${title} (needs strace)`, async () => {
+        const child = execa(`${command} --port 0`, { cwd: KIT, shell: true, detached: true })
         const said = new Promise<string>((resolve, reject) => {
           child.stdout.on('data', text => /^listening/m.test(String(text)) && resolve(String(text)))
           child.once('close', () => reject(new Error('it ended without listening')))
@@ -96,8 +95,7 @@ describe('commands in documents', () => {
     }
 
     if (/^ss /.test(command)) {
-      const lacks = spawnSync('ss', ['-V']).status !== 0
-      test.skipIf(lacks)(`${title} (needs ss)`, async () => {
+      test.skipIf(!has('ss'))(`${title} (needs ss)`, async () => {
         const { exitCode, stdout } = await execa(command, { shell: true, reject: false })
         expect(exitCode).toBe(0)
         expect(stdout).toMatch(/Local Address:Port/)
@@ -109,10 +107,10 @@ describe('commands in documents', () => {
     if (foreign) {
       const [, tool = '', port = ''] = foreign
       // Waits for whatever the tool shows of the answer; the chapter's own tests look at the words.
-      test.skipIf(spawnSync('which', [tool]).status !== 0)(`${title} (needs ${tool})`, async () => {
+      test.skipIf(!has(tool))(`${title} (needs ${tool})`, async () => {
         const real = await serverFor(serverScriptOfPort(Number(port)))
         const child = execa(command.replace(port, real), {
-          cwd: ROOT,
+          cwd: KIT,
           shell: true,
           detached: true,
           reject: false,
@@ -146,7 +144,7 @@ describe('commands in documents', () => {
       const rest = flags.replace(/--port \d+/, '').replace(/--host \S+/, '')
       const line = command.replace(/ -- .*$/, '')
       const result = await execa(`${line} -- --port ${port} ${rest}`, {
-        cwd: ROOT,
+        cwd: KIT,
         shell: true,
         stdin: 'ignore',
         reject: false,

@@ -1,5 +1,4 @@
 import { readFileSync } from 'node:fs'
-import { fileURLToPath } from 'node:url'
 import { execaNode } from 'execa'
 import { describe, expect, test } from 'vitest'
 import { check } from '../../bench/candidate.ts'
@@ -7,12 +6,13 @@ import { markdownOf, resultsOf, type Saved, terminalText } from '../../bench/rep
 import { median, quantile } from '../../bench/statistics.ts'
 import { tables } from '../../bench/tables/index.ts'
 import { measure } from '../../bench/throughput.ts'
+import { KIT } from '../support/kit-folder.ts'
 
 const root = new URL('../../', import.meta.url)
 
 async function bench(...words: string[]) {
   const { exitCode, stdout, stderr } = await execaNode('lib/cli/bench.ts', words, {
-    cwd: fileURLToPath(root),
+    cwd: KIT,
     nodeOptions: ['--import', 'tsx'],
     reject: false,
   })

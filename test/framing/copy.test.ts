@@ -6,6 +6,7 @@ import { execaNode } from 'execa'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { codecs, nearest } from '../../lib/cli/codec-catalogue.ts'
 import { copySources } from '../../lib/cli/codec-copy.ts'
+import { KIT } from '../support/kit-folder.ts'
 
 const root = fileURLToPath(new URL('../../', import.meta.url))
 const tsc = join(root, 'node_modules/typescript/bin/tsc')
@@ -36,7 +37,7 @@ interface Outcome {
 
 async function codec(...words: string[]): Promise<Outcome> {
   const { exitCode, stdout, stderr } = await execaNode('lib/cli/codec.ts', words, {
-    cwd: root,
+    cwd: KIT,
     nodeOptions: ['--import', 'tsx'],
     env: { npm_lifecycle_event: '' },
     reject: false,

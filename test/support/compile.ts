@@ -1,25 +1,64 @@
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestProject } from 'vitest/node'
 import { ROOT } from '../../lib/catalogue/index.ts'
+import { withSlow } from './slow.ts'
 
 declare module 'vitest' {
   export interface ProvidedContext {
     /** A folder with the kit's programs as JavaScript, under the same paths. */
     compiled: string
+    /** The kit's folder, or a copy in which its commands start in less time. */
+    kit: string
   }
 }
 
+/** All projects share one. */
+const shared = globalThis as { [key: symbol]: { folder: string; users: number } | undefined }
+const SHARED = Symbol.for('socket-tutorial-kit: compiled')
+
 /**
- * Compiles the programs of the chapters once for all tests: Node starts JavaScript in a fifth of the
- * time that it takes with `--import tsx`, and the tests start more than a thousand programs. That
- * each example also runs as its npm script says is a test of its own (`test/cli/start.test.ts`).
+ * Compiles the programs of the kit once for all tests: Node starts JavaScript in a fifth of the time
+ * that it takes with `--import tsx`, and the tests start more than a thousand programs. That each
+ * example also runs as its npm script says is a test of its own (`test/cli/start.test.ts`).
+ *
+ * Quick tests run the kit's commands in a copy, in which tsx finds everything compiled already. With
+ * SLOW=1 they run where a reader runs them.
  */
 export default function setup(project: TestProject): () => void {
-  const folder = mkdtempSync(join(tmpdir(), 'kit-compiled-'))
+  shared[SHARED] ??= { folder: prepare(), users: 0 }
+  const { folder } = shared[SHARED]
+  shared[SHARED].users++
+  project.provide('compiled', join(folder, 'compiled'))
+  project.provide('kit', withSlow ? ROOT : join(folder, 'kit/'))
+  return () => {
+    if (--shared[SHARED]!.users > 0) return
+    shared[SHARED] = undefined
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+function prepare(): string {
+  const folder = realpathSync(mkdtempSync(join(tmpdir(), 'kit-compiled-')))
+  compile(join(folder, 'compiled'))
+  if (!withSlow) copy(join(folder, 'kit'))
+  return folder
+}
+
+function compile(folder: string): void {
+  mkdirSync(folder)
   const config = {
     extends: join(ROOT, 'tsconfig.json'),
     compilerOptions: {
@@ -31,12 +70,28 @@ export default function setup(project: TestProject): () => void {
       outDir: folder,
       typeRoots: [join(ROOT, 'node_modules/@types')],
     },
-    include: [join(ROOT, 'chapters'), join(ROOT, 'test/workshop/slow.ts')],
+    include: [
+      ...['chapters', 'lib', 'bench', 'test/workshop/slow.ts'].map(path => join(ROOT, path)),
+    ],
   }
   writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify(config))
   writeFileSync(join(folder, 'package.json'), '{"type":"module"}')
   const tsc = createRequire(import.meta.url).resolve('typescript/package.json')
   execFileSync(process.execPath, [join(tsc, '../bin/tsc'), '-p', folder], { stdio: 'inherit' })
-  project.provide('compiled', folder)
-  return () => rmSync(folder, { recursive: true, force: true })
+}
+
+const NOT_COPIED = new Set(['node_modules', '.git', 'dist', 'workspace', 'coverage'])
+
+/** The kit's files, and its packages with another tsx. */
+function copy(folder: string): void {
+  for (const name of readdirSync(ROOT)) {
+    if (!NOT_COPIED.has(name)) cpSync(join(ROOT, name), join(folder, name), { recursive: true })
+  }
+  const packages = join(folder, 'node_modules')
+  mkdirSync(packages)
+  for (const name of readdirSync(join(ROOT, 'node_modules'))) {
+    if (name !== 'tsx') symlinkSync(join(ROOT, 'node_modules', name), join(packages, name))
+  }
+  cpSync(join(ROOT, 'test/support/quick-tsx'), join(packages, 'tsx'), { recursive: true })
+  symlinkSync(join(ROOT, 'node_modules/tsx'), join(packages, 'tsx/real'))
 }

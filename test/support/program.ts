@@ -1,6 +1,6 @@
 import { execa } from 'execa'
 import { expect } from 'vitest'
-import { ROOT } from '../../lib/catalogue/index.ts'
+import { KIT } from './kit-folder.ts'
 
 /** How a program ended, with everything that it said. */
 export interface Exit {
@@ -21,7 +21,7 @@ const LINE_LIMIT_MS = 40_000
 
 function spawn(file: string, args: readonly string[], { input, env }: ProgramOptions) {
   return execa(file, args, {
-    cwd: ROOT,
+    cwd: KIT,
     reject: false,
     buffer: false,
     encoding: 'buffer',

@@ -8,6 +8,7 @@ import { missing } from '../../lib/lab/needs.ts'
 import { readRecorded, renderDocument } from '../../lib/textbook/document.ts'
 import { byId, claimIds, claimsOf, loadExperiments } from '../../lib/textbook/load.ts'
 import { judgeOne } from '../../lib/textbook/results.ts'
+import { KIT } from '../support/kit-folder.ts'
 import { withSlow } from '../support/slow.ts'
 
 interface Result {
@@ -30,7 +31,7 @@ const chapters = await loadChapters()
 const { stdout, exitCode } = await execa(
   'npm',
   ['run', '--silent', 'textbook', '--', '--json', ...(withSlow ? ['--slow'] : [])],
-  { cwd: ROOT, reject: false, stderr: 'ignore' },
+  { cwd: KIT, reject: false, stderr: 'ignore' },
 )
 const results: Result[] = JSON.parse(stdout)
 
@@ -80,7 +81,7 @@ test.skipIf(!withSlow)(
     writeFileSync(join(folder, 'unshare'), '#!/bin/sh\nexit 1\n', { mode: 0o755 })
     try {
       const run = await execa('npm', ['run', '--silent', 'textbook', '--', '--json'], {
-        cwd: ROOT,
+        cwd: KIT,
         reject: false,
         stderr: 'ignore',
         env: { PATH: `${folder}:${process.env.PATH}` },

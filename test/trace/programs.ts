@@ -5,10 +5,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { text } from 'node:stream/consumers'
-import { ROOT } from '../../lib/catalogue/index.ts'
+import { pathToFileURL } from 'node:url'
 import type { JsEvent } from '../../lib/trace/recording.ts'
+import { KIT } from '../support/kit-folder.ts'
 
-const HOOK = new URL('../../lib/trace/js-hook.ts', import.meta.url).href
+const HOOK = pathToFileURL(join(KIT, 'lib/trace/js-hook.ts')).href
 
 /** A folder for programs that exist only in a test. */
 export class Programs {
@@ -41,7 +42,7 @@ export interface Ran {
 export function start(file: string, { plain = false } = {}): ChildProcess {
   const hook = plain ? [] : ['--import', HOOK]
   return spawn(process.execPath, ['--import', 'tsx', ...hook, file], {
-    cwd: ROOT,
+    cwd: KIT,
     env: { ...process.env, KIT_TRACE_FD: '3', KIT_LIFELINE_FD: '4', NODE_OPTIONS: '' },
     stdio: ['pipe', 'pipe', 'pipe', 'pipe', 'pipe'],
   })
