@@ -1,3 +1,5 @@
+import type { Socket } from 'node:net'
+
 /** The error that Node raises when a system call failed. */
 export type SocketError = NodeJS.ErrnoException
 
@@ -63,6 +65,17 @@ export function exitUnanswered(where: string, timeoutMs: number, serverCommand: 
 export function exitUnknown(where: string, serverCommand: string): never {
   console.error(`whoever answers at ${where} is not the server of this example (${serverCommand})`)
   process.exit(1)
+}
+
+/**
+ * Ends the program as `exitUnknown` does when the peer ends a connection that we have not ended. It
+ * takes one to notice that reads: a socket with a listener for `data`, or after `resume()`.
+ */
+export function exitWhenEnded(socket: Socket, where: string, serverCommand: string): void {
+  // In front of Node's own listener, which ends our side as well.
+  socket.prependListener('end', () => {
+    if (!socket.writableEnded) exitUnknown(where, serverCommand)
+  })
 }
 
 function exitWith(error: SocketError, what: string, cures: Record<string, string>): never {

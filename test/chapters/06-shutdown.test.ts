@@ -1,11 +1,11 @@
 import { spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { readdirSync } from 'node:fs'
-import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
+import { connect } from 'node:net'
 import { describe, expect } from 'vitest'
 import { readTcpTable } from '../../lib/lab/tcp-table.ts'
 import { until } from '../../lib/lab/until.ts'
-import { entries, has, onLinux, type Server, test } from '../support/kit.ts'
+import { has, onLinux, type Server, test } from '../support/kit.ts'
 import { memoryOf } from '../support/memory.ts'
 import { flood } from '../support/peer.ts'
 import { expectNoStack } from '../support/program.ts'
@@ -398,39 +398,6 @@ test('06 graceful clients say so when the server has not stopped', async ({ kit 
 })
 
 /** Servers that know nothing of the examples: what they do with a connection. */
-const strangers = new Map<string, (socket: Socket) => void>([
-  ['ends at once', socket => socket.end()],
-  ['resets', socket => socket.resetAndDestroy()],
-  ['sends garbage and ends', socket => socket.end('garbage\n')],
-])
-
-const clients = entries.filter(({ chapter, example }) => chapter.id === '06' && example.client)
-
-describe.concurrent('06 a client', () => {
-  test.for(clients.flatMap(({ id }) => [...strangers.keys()].map(does => [id, does] as const)))(
-    'of %s tells in words that a wrong server %s',
-    { timeout: 40_000 },
-    async ([id, does], { kit }) => {
-      const server = createServer(socket => {
-        socket.on('error', () => {})
-        strangers.get(does)!(socket)
-      }).listen(0, '127.0.0.1')
-      await once(server, 'listening')
-      try {
-        const { port } = server.address() as AddressInfo
-        const { code, stderr } = await kit.client(id, port).ended
-        expectNoStack(stderr)
-        // A server that closes is all that time-wait needs: which end was first, it sees.
-        if (id === '06/time-wait' && does === 'ends at once' && code === 0) return
-        expect(stderr).toMatch(/^(.+\n){1,2}$/)
-        expect(code).toBe(1)
-      } finally {
-        server.close()
-      }
-    },
-  )
-})
-
 test('06 close-wait holds what vanished, as it says, also for 200 clients', async ({ kit }) => {
   const server = await kit.server('06/close-wait')
   for (let n = 0; n < 200; n++) {

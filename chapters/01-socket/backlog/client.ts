@@ -7,7 +7,7 @@ import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { readTcpTable, type TcpState } from '../../../lib/lab/tcp-table.ts'
 import { endpoint } from '../../../lib/program/endpoint.ts'
-import { exitCannotConnect } from '../../../lib/program/failures.ts'
+import { exitCannotConnect, exitWhenEnded } from '../../../lib/program/failures.ts'
 import { host, port, readOptions } from '../../../lib/program/options.ts'
 
 const options = readOptions({
@@ -21,16 +21,16 @@ const options = readOptions({
   },
 })
 const where = endpoint(options.host, options.port)
+const serverCommand = 'npm run 01:backlog:server'
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(0))
 
 // #region sequential
 const open: Socket[] = []
 for (let i = 0; i < options.sequential; i++) {
   const socket = connect(options.port, options.host)
+  exitWhenEnded(socket, where, serverCommand)
   // Waits until the server has accepted it: the queue is empty again.
-  await once(socket, 'data').catch(error =>
-    exitCannotConnect(error, where, 'npm run 01:backlog:server'),
-  )
+  await once(socket, 'data').catch(error => exitCannotConnect(error, where, serverCommand))
   open.push(socket)
 }
 console.log(`connected ${open.length} at the same time, through a backlog of 1`)

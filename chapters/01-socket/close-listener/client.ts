@@ -2,7 +2,13 @@
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import { endpoint } from '../../../lib/program/endpoint.ts'
-import { exitCannotConnect, type SocketError } from '../../../lib/program/failures.ts'
+import {
+  exitCannotConnect,
+  exitLost,
+  exitUnknown,
+  exitWhenEnded,
+  type SocketError,
+} from '../../../lib/program/failures.ts'
 import { host, port, readOptions } from '../../../lib/program/options.ts'
 
 const options = readOptions({
@@ -11,19 +17,21 @@ const options = readOptions({
   flags: { host, port: { ...port(7017), min: 1 } },
 })
 const where = endpoint(options.host, options.port)
+const serverCommand = 'npm run 01:close-listener:server'
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(0))
 
 // #region client
 const socket = connect(options.port, options.host)
 socket.setEncoding('utf8')
-await once(socket, 'connect').catch(error =>
-  exitCannotConnect(error, where, 'npm run 01:close-listener:server'),
-)
+await once(socket, 'connect').catch(error => exitCannotConnect(error, where, serverCommand))
+socket.on('error', error => exitLost(error, where))
+exitWhenEnded(socket, where, serverCommand)
 // Once this line arrives, the listener is closed.
 const [line] = await once(socket, 'data')
 console.log(`received ${line.trimEnd()}`)
 
 const second = connect(options.port, options.host)
+second.once('connect', () => exitUnknown(where, serverCommand))
 const [error]: SocketError[] = await once(second, 'error')
 console.log(`refused  a new connection: ${error?.code}`)
 

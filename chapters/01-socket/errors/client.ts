@@ -6,7 +6,7 @@
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { endpoint } from '../../../lib/program/endpoint.ts'
-import { exitCannotConnect } from '../../../lib/program/failures.ts'
+import { exitCannotConnect, exitLost } from '../../../lib/program/failures.ts'
 import { host, port, readOptions } from '../../../lib/program/options.ts'
 
 const options = readOptions({
@@ -23,6 +23,7 @@ const good = connect({ port: options.port, host: options.host, localPort })
 await once(good, 'connect').catch(error =>
   exitCannotConnect(error, where, 'npm run 01:errors:server'),
 )
+good.on('error', error => exitLost(error, where))
 
 // #region errors
 await show(

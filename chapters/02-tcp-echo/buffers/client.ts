@@ -9,7 +9,7 @@ import { connect } from 'node:net'
 import { setTimeout as wait } from 'node:timers/promises'
 import { readTcpTable } from '../../../lib/lab/tcp-table.ts'
 import { endpoint } from '../../../lib/program/endpoint.ts'
-import { exitCannotConnect } from '../../../lib/program/failures.ts'
+import { exitCannotConnect, exitLost, exitWhenEnded } from '../../../lib/program/failures.ts'
 import { host, port, readOptions } from '../../../lib/program/options.ts'
 
 const options = readOptions({
@@ -22,12 +22,13 @@ const options = readOptions({
   },
 })
 const where = endpoint(options.host, options.port)
+const serverCommand = 'npm run 02:buffers:server'
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(0))
 
 const socket = connect(options.port, options.host)
-await once(socket, 'connect').catch(error =>
-  exitCannotConnect(error, where, 'npm run 02:buffers:server'),
-)
+await once(socket, 'connect').catch(error => exitCannotConnect(error, where, serverCommand))
+socket.on('error', error => exitLost(error, where))
+exitWhenEnded(socket.resume(), where, serverCommand)
 if (process.platform === 'linux') {
   console.log(`receive buffer ${limits('tcp_rmem')}`)
   console.log(`send buffer ${limits('tcp_wmem')}`)

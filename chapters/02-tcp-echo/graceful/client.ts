@@ -6,7 +6,7 @@
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { endpoint } from '../../../lib/program/endpoint.ts'
-import { exitCannotConnect, type SocketError } from '../../../lib/program/failures.ts'
+import { exitCannotConnect, exitUnknown, type SocketError } from '../../../lib/program/failures.ts'
 import { host, port, readOptions } from '../../../lib/program/options.ts'
 
 const options = readOptions({
@@ -20,6 +20,7 @@ const options = readOptions({
   },
 })
 const where = endpoint(options.host, options.port)
+const serverCommand = 'npm run 02:graceful:server'
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(0))
 
 // #region client
@@ -29,17 +30,16 @@ const long = await open('long')
 long.write(`work ${options['long-ms']}\n`)
 short.write(`work ${options['short-ms']}\n`)
 
-await once(idle, 'end')
+if (!idle.closed) await new Promise(closed => idle.once('close', closed))
 const late = connect(options.port, options.host)
+late.once('connect', () => exitUnknown(where, serverCommand))
 const [error]: SocketError[] = await once(late, 'error')
 console.log(`late  cannot connect: ${error?.code}`)
 // #endregion client
 
 async function open(name: string): Promise<Socket> {
   const socket = connect(options.port, options.host)
-  await once(socket, 'connect').catch(error =>
-    exitCannotConnect(error, where, 'npm run 02:graceful:server'),
-  )
+  await once(socket, 'connect').catch(error => exitCannotConnect(error, where, serverCommand))
   const label = name.padEnd(5)
   socket.setEncoding('utf8')
   socket.on('data', text => console.log(`${label} got "${String(text).trimEnd()}"`))

@@ -6,7 +6,12 @@
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { endpoint } from '../../../lib/program/endpoint.ts'
-import { exitCannotConnect, type SocketError } from '../../../lib/program/failures.ts'
+import {
+  exitCannotConnect,
+  exitLost,
+  exitWhenEnded,
+  type SocketError,
+} from '../../../lib/program/failures.ts'
 import { host, port, readOptions } from '../../../lib/program/options.ts'
 
 const options = readOptions({
@@ -15,6 +20,7 @@ const options = readOptions({
   flags: { host, port: { ...port(7025), min: 1 } },
 })
 const where = endpoint(options.host, options.port)
+const serverCommand = 'npm run 02:in-flight:server'
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(0))
 
 // #region client
@@ -52,8 +58,8 @@ control.end()
 
 async function open(): Promise<Socket> {
   const socket = connect(options.port, options.host)
-  await once(socket, 'connect').catch(error =>
-    exitCannotConnect(error, where, 'npm run 02:in-flight:server'),
-  )
+  await once(socket, 'connect').catch(error => exitCannotConnect(error, where, serverCommand))
+  socket.on('error', error => exitLost(error, where))
+  exitWhenEnded(socket, where, serverCommand)
   return socket
 }

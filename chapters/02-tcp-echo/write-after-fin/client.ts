@@ -6,7 +6,7 @@
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import { endpoint } from '../../../lib/program/endpoint.ts'
-import { exitCannotConnect, type SocketError } from '../../../lib/program/failures.ts'
+import { exitCannotConnect, exitLost, type SocketError } from '../../../lib/program/failures.ts'
 import { host, port, readOptions } from '../../../lib/program/options.ts'
 
 const options = readOptions({
@@ -26,7 +26,7 @@ await once(socket, 'connect').catch(error =>
 socket.on('error', () => {}) // each write reports its own error below
 socket.write('hello')
 socket.resume()
-await once(socket, 'end')
+await once(socket, 'end').catch(error => exitLost(error, where))
 console.log('end: the server sends nothing more; whether it still reads, a FIN does not say')
 
 const outcome = (error?: SocketError | null) => (error ? error.code : 'ok')

@@ -8,7 +8,7 @@ import { connect, type Socket } from 'node:net'
 import { byteStuffing } from '../../../lib/framing/byte-stuffing.ts'
 import { framed } from '../../../lib/framing/stream.ts'
 import { endpoint } from '../../../lib/program/endpoint.ts'
-import { exitCannotConnect, exitLost } from '../../../lib/program/failures.ts'
+import { exitCannotConnect, exitLost, exitUnknown } from '../../../lib/program/failures.ts'
 import { host, port, readOptions } from '../../../lib/program/options.ts'
 
 const options = readOptions({
@@ -17,6 +17,7 @@ const options = readOptions({
   flags: { host, port: { ...port(7045), min: 1 } },
 })
 const where = endpoint(options.host, options.port)
+const serverCommand = 'npm run 04:byte-stuffing:server'
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(0))
 
 // #region client
@@ -33,9 +34,7 @@ console.log(`on the wire: ${hex(codec.encode(Buffer.from(requests.at(-1)!)))}`)
 
 async function converse(how: string, send: (socket: Socket) => Promise<void>): Promise<void> {
   const socket = connect(options.port, options.host)
-  await once(socket, 'connect').catch(error =>
-    exitCannotConnect(error, where, 'npm run 04:byte-stuffing:server'),
-  )
+  await once(socket, 'connect').catch(error => exitCannotConnect(error, where, serverCommand))
   const { frames, end } = framed(socket, codec)
   try {
     await send(socket)
@@ -43,6 +42,7 @@ async function converse(how: string, send: (socket: Socket) => Promise<void>): P
     const answers: string[] = []
     for await (const answer of frames)
       answers.push(answer.includes(0xc0) ? hex(answer) : JSON.stringify(answer.toString()))
+    if (answers.length !== requests.length) exitUnknown(where, serverCommand)
     console.log(`${how}: ${answers.length} answers ${answers.join(' ')}`)
   } catch (error) {
     exitLost(error as Error, where)

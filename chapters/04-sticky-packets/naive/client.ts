@@ -6,7 +6,12 @@
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { endpoint } from '../../../lib/program/endpoint.ts'
-import { exitCannotConnect, exitLost } from '../../../lib/program/failures.ts'
+import {
+  exitCannotConnect,
+  exitLost,
+  exitUnknown,
+  exitWhenEnded,
+} from '../../../lib/program/failures.ts'
 import { host, port, readOptions } from '../../../lib/program/options.ts'
 
 const options = readOptions({
@@ -15,6 +20,7 @@ const options = readOptions({
   flags: { host, port: { ...port(7040), min: 1 } },
 })
 const where = endpoint(options.host, options.port)
+const serverCommand = 'npm run 04:server'
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(0))
 
 // #region client
@@ -38,6 +44,7 @@ async function converse(what: string, send: (socket: Socket) => Promise<void>): 
   await send(socket)
   socket.end()
   await once(socket, 'end')
+  if (answers.length === 0) exitUnknown(where, serverCommand)
   const count = `${answers.length} answer${answers.length === 1 ? '' : 's'}`
   console.log(`${what}: ${count} ${answers.join(' ')}`)
 }
@@ -45,7 +52,8 @@ async function converse(what: string, send: (socket: Socket) => Promise<void>): 
 
 async function open(): Promise<Socket> {
   const socket = connect(options.port, options.host)
-  await once(socket, 'connect').catch(error => exitCannotConnect(error, where, 'npm run 04:server'))
+  await once(socket, 'connect').catch(error => exitCannotConnect(error, where, serverCommand))
   socket.on('error', error => exitLost(error, where))
+  exitWhenEnded(socket, where, serverCommand)
   return socket
 }
