@@ -57,6 +57,8 @@ function prepare(): string {
   return folder
 }
 
+const PROGRAMS = ['chapters', 'lib', 'bench', 'test/workshop/slow.ts']
+
 function compile(folder: string): void {
   mkdirSync(folder)
   const config = {
@@ -70,9 +72,7 @@ function compile(folder: string): void {
       outDir: folder,
       typeRoots: [join(ROOT, 'node_modules/@types')],
     },
-    include: [
-      ...['chapters', 'lib', 'bench', 'test/workshop/slow.ts'].map(path => join(ROOT, path)),
-    ],
+    include: PROGRAMS.map(path => join(ROOT, path)),
   }
   writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify(config))
   writeFileSync(join(folder, 'package.json'), '{"type":"module"}')
@@ -89,9 +89,11 @@ function copy(folder: string): void {
   }
   const packages = join(folder, 'node_modules')
   mkdirSync(packages)
+  const link = (from: string, to: string) => symlinkSync(from, to, 'junction')
   for (const name of readdirSync(join(ROOT, 'node_modules'))) {
-    if (name !== 'tsx') symlinkSync(join(ROOT, 'node_modules', name), join(packages, name))
+    if (name === 'tsx' || name.startsWith('.')) continue
+    link(join(ROOT, 'node_modules', name), join(packages, name))
   }
   cpSync(join(ROOT, 'test/support/quick-tsx'), join(packages, 'tsx'), { recursive: true })
-  symlinkSync(join(ROOT, 'node_modules/tsx'), join(packages, 'tsx/real'))
+  link(join(ROOT, 'node_modules/tsx'), join(packages, 'tsx/real'))
 }

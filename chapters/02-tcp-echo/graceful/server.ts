@@ -81,15 +81,9 @@ function shutDown(): void {
   if (stopping) return
   stopping = true
   console.log(`stopping ${open.size} connections, deadline ${options['deadline-ms']} ms`)
-  // From here on the kernel refuses new connections. The callback comes when the last open
-  // connection has gone; on its own, that may be never.
-  server.close(() => {
-    // The last socket's own `close` comes right after this.
-    setImmediate(() => {
-      console.log('stopped')
-      process.exit(0)
-    })
-  })
+  // From here on the kernel refuses new connections. The open ones go on; on its own, the last of
+  // them may never go.
+  server.close()
   for (const [socket, unanswered] of open) if (unanswered === 0) socket.end()
   setTimeout(() => {
     for (const [socket, unanswered] of open) {
@@ -97,9 +91,11 @@ function shutDown(): void {
       console.log(`cut ${peer} ${unanswered} answers missing`)
       socket.destroy()
     }
-  }, options['deadline-ms'])
+  }, options['deadline-ms']).unref()
 }
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, shutDown)
+// Without a listener and without connections, nothing keeps the process.
+process.once('beforeExit', () => console.log('stopped'))
 // #endregion server
 
 server.on('error', error => exitCannotListen(error, endpoint(options.host, options.port), command))
