@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect } from 'vitest'
 import { readTcpTable } from '../../lib/lab/tcp-table.ts'
+import { until } from '../../lib/lab/until.ts'
 import { onLinux, test } from '../support/kit.ts'
 import { memoryOf } from '../support/memory.ts'
 import { pour } from '../support/peer.ts'
@@ -93,8 +94,13 @@ describe.concurrent('02 buffers', () => {
       const peer = await kit.connect(server)
       await server.line(/^accepted .* not reading$/)
       await peer.write(Buffer.alloc(1000))
-      const row = readTcpTable().find(row => row.remotePort === peer.socket.localPort)
-      expect(row?.rxQueue).toBe(1000)
+      const { localPort, remotePort } = peer.socket
+      await until('1000 bytes wait', () =>
+        readTcpTable().some(
+          row =>
+            row.localPort === remotePort && row.remotePort === localPort && row.rxQueue === 1000,
+        ),
+      )
       await kit.connect(server)
       await server.line('reading now')
       peer.socket.end()
