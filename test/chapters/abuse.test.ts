@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { readdirSync, readlinkSync } from 'node:fs'
 import type { Socket } from 'node:net'
-import { describe, expect } from 'vitest'
+import { describe, type ExpectStatic } from 'vitest'
 import { entries, type Kit, onLinux, type Server, test } from '../support/kit.ts'
 import { memoryOf } from '../support/memory.ts'
 import { flood, type Peer } from '../support/peer.ts'
@@ -89,7 +89,12 @@ async function crowds(kit: Kit, server: Server, count: number): Promise<void> {
 }
 
 /** 100 MiB for somebody who reads no answer, and a crowd beside: the server keeps none of it. */
-async function manyAndMuch(kit: Kit, server: Server, crowd: number): Promise<void> {
+async function manyAndMuch(
+  expect: ExpectStatic, // of the test: among concurrent ones, poll() does not know its own
+  kit: Kit,
+  server: Server,
+  crowd: number,
+): Promise<void> {
   const used = memoryOf(server.pid, 'VmRSS')
   const deaf = await askAndNeverRead(kit, server)
   await crowds(kit, server, crowd)
@@ -189,7 +194,7 @@ describe.concurrent('abuse', () => {
       const slowest = await drip(kit, server)
       for (const abuse of Object.values(abuses)) await abuse(kit, server)
       if (onLinux) {
-        if (withSlow) await manyAndMuch(kit, server, slow[id] ?? CROWD)
+        if (withSlow) await manyAndMuch(expect, kit, server, slow[id] ?? CROWD)
         slowest.destroy()
         // No event tells another process that a server has noticed.
         await expect.poll(() => socketsOf(server), { timeout: 30_000 }).toBeLessThanOrEqual(allowed)
@@ -202,6 +207,7 @@ describe.concurrent('abuse', () => {
   )
 
   test('01/close-listener takes whatever its one client does, and ends with exit code 0', async ({
+    expect,
     kit,
   }) => {
     for (const [name, abuse] of Object.entries(abuses)) {
