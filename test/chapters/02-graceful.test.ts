@@ -32,6 +32,30 @@ describe.concurrent('02 graceful', () => {
     expect(server.lines.at(-1)).toBe('stopped')
   })
 
+  test('finishes the work of a client that has ended its side', async ({ kit }) => {
+    const server = await kit.server('02/graceful', '--deadline-ms', '30000')
+    const peer = await kit.connect(server, { allowHalfOpen: true })
+    await peer.write('work 1000\nwork 0\n')
+    peer.socket.end()
+    await peer.receive('done 0\n')
+    server.kill('SIGTERM')
+    await peer.closed
+    expect(peer.received.toString()).toBe('done 0\ndone 1000\n')
+    expect(await server.ended).toMatchObject({ code: 0, stderr: '' })
+  })
+
+  test('cuts at the deadline a client that it has ceased to read', async ({ kit }) => {
+    const server = await kit.server('02/graceful', '--deadline-ms', '500')
+    const peer = await kit.connect(server)
+    peer.socket.write('work 0\n'.repeat(100) + 'work 60000\n'.repeat(200_000))
+    await peer.receive('done 0\n')
+    server.kill('SIGTERM')
+    await peer.closed
+    expect(await server.ended).toMatchObject({ code: 0 })
+    expect(server.lines.find(line => line.startsWith('cut '))).toMatch(/ \d+ answers missing$/)
+    expect(server.lines.at(-1)).toBe('stopped')
+  })
+
   test('stops at once when no connection is open, for each signal', async ({ kit }) => {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) {
       const server = await kit.server('02/graceful', '--deadline-ms', '600000')

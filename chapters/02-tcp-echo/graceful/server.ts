@@ -74,8 +74,15 @@ const server = createServer({ allowHalfOpen: true }, socket => {
   socket.on('close', () => {
     open.delete(socket)
     console.log(`closed ${peer}`)
+    if (stopping) stopWaiting()
   })
 })
+
+/** Nothing but the deadline keeps the process when the last connection has gone. */
+let deadline: NodeJS.Timeout | undefined
+function stopWaiting(): void {
+  if (open.size === 0) clearTimeout(deadline)
+}
 
 function shutDown(): void {
   if (stopping) return
@@ -85,16 +92,16 @@ function shutDown(): void {
   // them may never go.
   server.close()
   for (const [socket, unanswered] of open) if (unanswered === 0) socket.end()
-  setTimeout(() => {
+  deadline = setTimeout(() => {
     for (const [socket, unanswered] of open) {
       const peer = endpoint(socket.remoteAddress, socket.remotePort)
       console.log(`cut ${peer} ${unanswered} answers missing`)
       socket.destroy()
     }
-  }, options['deadline-ms']).unref()
+  }, options['deadline-ms'])
+  stopWaiting()
 }
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, shutDown)
-// Without a listener and without connections, nothing keeps the process.
 process.once('beforeExit', () => console.log('stopped'))
 // #endregion server
 
