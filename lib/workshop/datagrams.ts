@@ -81,7 +81,7 @@ export class Datagrams {
     const next = this.#messages.shift()
     if (next) return next
     // The port is gone a moment before the process is.
-    await this.#subject.hasEnded()
+    await this.#subject.hasEnded(2000)
     const what = running()
       ? 'the datagram was refused: nobody on the port listens to this sender'
       : `it does not answer: ${this.#subject.fate()}`

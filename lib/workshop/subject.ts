@@ -183,8 +183,8 @@ export class Subject {
   }
 
   /** True where the program has ended, or does so within a moment: a connection goes before it. */
-  async hasEnded(): Promise<boolean> {
-    return this.isOurs && (await this.until(() => !this.running, END_MS))
+  async hasEnded(ms = END_MS): Promise<boolean> {
+    return this.isOurs && (await this.until(() => !this.running, ms))
   }
 
   /** The likely mistake, now that we know how the program is; without that, the one given. */
