@@ -29,8 +29,17 @@ export function exitCannotConnect(error: SocketError, where: string, serverComma
   exitWith(error, `cannot connect to ${where}`, cure)
 }
 
-/** Says in one line that an open connection broke, and ends the program with exit code 1. */
+/**
+ * Says in one line that an open connection broke, or that what came on it is no frame, and ends the
+ * program with exit code 1.
+ */
 export function exitLost(error: SocketError, where: string): never {
+  if (error.code?.startsWith('ERR_FRAME_')) {
+    const { code, message } = error
+    exitWith(error, `what ${where} sent makes no frames`, {
+      [code]: `${message}; is it the server of this example?`,
+    })
+  }
   const cure: Record<string, string> = {
     ECONNRESET: 'the peer reset the connection; it crashed, or closed without reading everything',
     EPIPE: 'the peer has closed the connection; nothing more can be sent',
@@ -67,14 +76,23 @@ export function exitUnknown(where: string, serverCommand: string): never {
   process.exit(1)
 }
 
+/** Says in one line that the peer has ended a connection too early: exit code 1. */
+export function exitTooEarly(where: string, serverCommand: string): never {
+  console.error(
+    `the server at ${where} has ended the connection too early ` +
+      `(does it still run, and is it the one of this example? ${serverCommand})`,
+  )
+  process.exit(1)
+}
+
 /**
- * Ends the program as `exitUnknown` does when the peer ends a connection that we have not ended. It
- * takes one to notice that reads: a socket with a listener for `data`, or after `resume()`.
+ * Ends the program by `exitTooEarly` when the peer ends a connection that we have not ended. It takes
+ * one that is read to notice: a socket with a listener for `data`, or after `resume()`.
  */
 export function exitWhenEnded(socket: Socket, where: string, serverCommand: string): void {
   // In front of Node's own listener, which ends our side as well.
   socket.prependListener('end', () => {
-    if (!socket.writableEnded) exitUnknown(where, serverCommand)
+    if (!socket.writableEnded) exitTooEarly(where, serverCommand)
   })
 }
 

@@ -397,7 +397,6 @@ test('06 graceful clients say so when the server has not stopped', async ({ kit 
   }
 })
 
-/** Servers that know nothing of the examples: what they do with a connection. */
 test('06 close-wait holds what vanished, as it says, also for 200 clients', async ({ kit }) => {
   const server = await kit.server('06/close-wait')
   for (let n = 0; n < 200; n++) {

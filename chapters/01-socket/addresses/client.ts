@@ -7,7 +7,7 @@ import { lookup } from 'node:dns/promises'
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { endpoint } from '../../../lib/program/endpoint.ts'
-import { exitCannotConnect, exitLost } from '../../../lib/program/failures.ts'
+import { exitCannotConnect, exitLost, exitWhenEnded } from '../../../lib/program/failures.ts'
 import { host, port, readOptions } from '../../../lib/program/options.ts'
 
 const options = readOptions({
@@ -28,6 +28,7 @@ async function open(toPort: number, localPort?: number): Promise<Socket> {
   const socket = connect({ host: options.host, port: toPort, ...local })
   await once(socket, 'connect')
   socket.on('error', error => exitLost(error, where))
+  exitWhenEnded(socket.resume(), where, 'npm run 01:addresses:server')
   return socket
 }
 

@@ -7,7 +7,7 @@ import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { readTcpTable, type TcpState } from '../../../lib/lab/tcp-table.ts'
 import { endpoint } from '../../../lib/program/endpoint.ts'
-import { exitCannotConnect, exitWhenEnded } from '../../../lib/program/failures.ts'
+import { exitCannotConnect, exitLost, exitWhenEnded } from '../../../lib/program/failures.ts'
 import { host, port, readOptions } from '../../../lib/program/options.ts'
 
 const options = readOptions({
@@ -31,6 +31,7 @@ for (let i = 0; i < options.sequential; i++) {
   exitWhenEnded(socket, where, serverCommand)
   // Waits until the server has accepted it: the queue is empty again.
   await once(socket, 'data').catch(error => exitCannotConnect(error, where, serverCommand))
+  socket.on('error', error => exitLost(error, where))
   open.push(socket)
 }
 console.log(`connected ${open.length} at the same time, through a backlog of 1`)
@@ -43,6 +44,7 @@ const startMs = performance.now()
 const burst = Array.from({ length: options.burst }, () => connect(options.port, options.host))
 const times = burst.map(async socket => {
   await once(socket, 'connect')
+  socket.on('error', error => exitLost(error, where))
   return `${((performance.now() - startMs) / 1000).toFixed(1)} s`
 })
 await Promise.race(times)

@@ -7,7 +7,7 @@
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { endpoint } from '../../../lib/program/endpoint.ts'
-import { exitCannotConnect } from '../../../lib/program/failures.ts'
+import { exitCannotConnect, exitLost, exitTooEarly } from '../../../lib/program/failures.ts'
 import { host, port, readOptions } from '../../../lib/program/options.ts'
 
 const options = readOptions({
@@ -20,16 +20,24 @@ const options = readOptions({
   },
 })
 const where = endpoint(options.host, options.port)
+const serverCommand = 'npm run 02:echo-naive:server'
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(0))
 
 const witness = await open()
 witness.resume()
-const witnessGone = new Promise(resolve => witness.once('close', resolve))
+let hasReset = false
+const witnessGone = new Promise<void>(resolve => {
+  witness.once('close', () => {
+    if (!hasReset) exitTooEarly(where, serverCommand)
+    resolve()
+  })
+})
 witness.on('error', () => {}) // its `close` follows, and that is what counts here
 
 // #region not-reading
 const sender = await open()
 sender.pause()
+sender.on('error', error => exitLost(error, where))
 const chunk = Buffer.alloc(65536, 'x')
 let accepted = 0
 while (accepted < options.mib * 2 ** 20) {
@@ -42,6 +50,7 @@ console.log(`sent ${taken} bytes, read 0: ${verdict(taken)}`)
 // #endregion not-reading
 
 // #region reset
+hasReset = true
 sender.resetAndDestroy()
 // A server that survives the reset answers; one that does not takes the witness with it.
 witness.write('are you there?')
@@ -79,8 +88,6 @@ async function drainOrStall(socket: Socket): Promise<'drain' | 'stall'> {
 
 async function open(): Promise<Socket> {
   const socket = connect(options.port, options.host)
-  await once(socket, 'connect').catch(error =>
-    exitCannotConnect(error, where, 'npm run 02:echo-naive:server'),
-  )
+  await once(socket, 'connect').catch(error => exitCannotConnect(error, where, serverCommand))
   return socket
 }

@@ -6,7 +6,7 @@
  */
 import { connect } from 'node:net'
 import { endpoint } from '../../../lib/program/endpoint.ts'
-import { exitCannotConnect, exitLost } from '../../../lib/program/failures.ts'
+import { exitCannotConnect, exitLost, exitUnknown } from '../../../lib/program/failures.ts'
 import { host, port, readOptions } from '../../../lib/program/options.ts'
 
 const options = readOptions({
@@ -42,6 +42,7 @@ socket.on('close', () => {
   process.stdin.destroy()
   const missing = socket.bytesWritten - socket.bytesRead
   if (missing === 0) return
+  if (missing < 0) exitUnknown(where, 'npm run 02:server')
   console.error(`the server closed before ${missing} of ${socket.bytesWritten} bytes came back`)
   process.exitCode = 1
 })
