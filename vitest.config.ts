@@ -2,9 +2,18 @@ import { defineConfig } from 'vitest/config'
 import { BaseSequencer, type Reporter, type TestModule, type TestSpecification } from 'vitest/node'
 import { withSlow } from './test/support/slow.ts'
 
-/** The last line of a run, for readers and programs alike: `N passed, N failed`. */
+/**
+ * The last line of a run, for readers and programs alike: `N passed, N failed`. Before it come the
+ * tests that a retry has saved: they are to be mended, too.
+ */
 const closingLine: Reporter = {
   onTestRunEnd(modules: readonly TestModule[]) {
+    const flaky = modules.flatMap(module =>
+      [...module.children.allTests()]
+        .filter(test => test.diagnostic()?.flaky)
+        .map(test => `  ${module.relativeModuleId} > ${test.fullName}`),
+    )
+    if (flaky.length > 0) console.log(`\nPassed, but not at the first try:\n${flaky.join('\n')}`)
     const count = { passed: 0, failed: 0, skipped: 0, pending: 0 }
     for (const module of modules) {
       if (module.state() === 'failed' && [...module.children.allTests()].length === 0)
