@@ -96,6 +96,23 @@ export function exitWhenEnded(socket: Socket, where: string, serverCommand: stri
   })
 }
 
+/** So long a peer that should speak may say nothing, unless it is told to take its time. */
+const SILENT_MS = 10_000
+
+/**
+ * Ends the program, in one line and with exit code 1, when nothing has come or gone on a connection
+ * for 10 seconds. `socket.setTimeout(0)` calls it off.
+ */
+export function exitWhenSilent(socket: Socket, where: string, serverCommand: string): Socket {
+  return socket.setTimeout(SILENT_MS, () => {
+    console.error(
+      `${where} has said nothing for ${SILENT_MS / 1000} s ` +
+        `(is it the server of this example? ${serverCommand})`,
+    )
+    process.exit(1)
+  })
+}
+
 function exitWith(error: SocketError, what: string, cures: Record<string, string>): never {
   const code = error.code ?? error.name
   const cure = cures[code]

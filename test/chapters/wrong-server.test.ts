@@ -3,6 +3,7 @@ import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { describe, expect } from 'vitest'
 import { entries, test } from '../support/kit.ts'
 import { expectNoStack } from '../support/program.ts'
+import { withSlow } from '../support/slow.ts'
 
 /** Servers that know nothing of the examples: what they do with a connection. */
 const strangers: Record<string, (socket: Socket) => void> = {
@@ -12,6 +13,8 @@ const strangers: Record<string, (socket: Socket) => void> = {
   'sends garbage and resets': socket => {
     socket.write('garbage\n', () => setTimeout(() => socket.resetAndDestroy(), 30))
   },
+  // A client waits 10 seconds for it.
+  ...(withSlow && { 'says nothing': (socket: Socket) => socket.resume() }),
 }
 
 const clients = entries.filter(({ example }) => example.client && example.transport === 'tcp')
@@ -22,19 +25,30 @@ const clients = entries.filter(({ example }) => example.client && example.transp
  */
 const CONTENT: Record<string, RegExp> = {
   '01/tcp': /./,
+  '01/addresses': /./, // wants nothing but connections, and may be done before they end
   '01/errors': /./,
   '01/three-sockets': /./,
   '01/accept-queue': /./,
-  '02/echo': /^(ends at once|resets)$/,
+  '02/echo': /^(ends at once|resets|says nothing)$/,
   '02/chat': /./,
   '02/write-after-fin': /./,
   '04/naive': /^sends garbage and ends$/,
+  '05/tcp-keepalive': /^says nothing$/,
   '06/time-wait': /^ends at once$/,
 }
 
+/** Clients that wait for as long as the server likes: there is a human, or a flag, who says how long. */
+const PATIENT = /^(01\/tcp|01\/accept-queue|02\/graceful|05\/idle-timeout|06\/graceful-(http|tcp))$/
+
+const meetings = clients.flatMap(({ id }) =>
+  Object.keys(strangers)
+    .filter(does => does !== 'says nothing' || !PATIENT.test(id))
+    .map(does => [id, does] as const),
+)
+
 // Each example has a port of its own, and somebody else's server may be there.
 describe.concurrent('a client', () => {
-  test.for(clients.flatMap(({ id }) => Object.keys(strangers).map(does => [id, does] as const)))(
+  test.for(meetings)(
     'of %s ends, and tells in words if it is a wrong server that %s',
     { timeout: 40_000 },
     async ([id, does], { kit }) => {

@@ -7,7 +7,12 @@ import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { readTcpTable, type TcpState } from '../../../lib/lab/tcp-table.ts'
 import { endpoint } from '../../../lib/program/endpoint.ts'
-import { exitCannotConnect, exitLost, exitWhenEnded } from '../../../lib/program/failures.ts'
+import {
+  exitCannotConnect,
+  exitLost,
+  exitWhenEnded,
+  exitWhenSilent,
+} from '../../../lib/program/failures.ts'
 import { host, port, readOptions } from '../../../lib/program/options.ts'
 
 const options = readOptions({
@@ -29,9 +34,10 @@ const open: Socket[] = []
 for (let i = 0; i < options.sequential; i++) {
   const socket = connect(options.port, options.host)
   exitWhenEnded(socket, where, serverCommand)
+  exitWhenSilent(socket, where, serverCommand)
   // Waits until the server has accepted it: the queue is empty again.
   await once(socket, 'data').catch(error => exitCannotConnect(error, where, serverCommand))
-  socket.on('error', error => exitLost(error, where))
+  socket.on('error', error => exitLost(error, where)).setTimeout(0)
   open.push(socket)
 }
 console.log(`connected ${open.length} at the same time, through a backlog of 1`)

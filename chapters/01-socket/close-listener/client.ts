@@ -7,6 +7,7 @@ import {
   exitLost,
   exitUnknown,
   exitWhenEnded,
+  exitWhenSilent,
   type SocketError,
 } from '../../../lib/program/failures.ts'
 import { host, port, readOptions } from '../../../lib/program/options.ts'
@@ -26,6 +27,7 @@ socket.setEncoding('utf8')
 await once(socket, 'connect').catch(error => exitCannotConnect(error, where, serverCommand))
 socket.on('error', error => exitLost(error, where))
 exitWhenEnded(socket, where, serverCommand)
+exitWhenSilent(socket, where, serverCommand)
 // Once this line arrives, the listener is closed.
 const [line] = await once(socket, 'data')
 console.log(`received ${line.trimEnd()}`)

@@ -1,7 +1,7 @@
 /** Three sockets: connects, and waits until the server has looked. `npm run 01:three-sockets:client` */
 import { connect } from 'node:net'
 import { endpoint } from '../../../lib/program/endpoint.ts'
-import { exitCannotConnect, exitLost } from '../../../lib/program/failures.ts'
+import { exitCannotConnect, exitLost, exitWhenSilent } from '../../../lib/program/failures.ts'
 import { host, port, readOptions } from '../../../lib/program/options.ts'
 
 const options = readOptions({
@@ -23,4 +23,5 @@ socket.on('error', error => {
   if (!connected) exitCannotConnect(error, where, 'npm run 01:three-sockets:server')
   exitLost(error, where)
 })
+exitWhenSilent(socket, where, 'npm run 01:three-sockets:server')
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(0))

@@ -9,7 +9,12 @@ import { connect } from 'node:net'
 import { setTimeout as wait } from 'node:timers/promises'
 import { readTcpTable } from '../../../lib/lab/tcp-table.ts'
 import { endpoint } from '../../../lib/program/endpoint.ts'
-import { exitCannotConnect, exitLost, exitWhenEnded } from '../../../lib/program/failures.ts'
+import {
+  exitCannotConnect,
+  exitLost,
+  exitWhenEnded,
+  exitWhenSilent,
+} from '../../../lib/program/failures.ts'
 import { host, port, readOptions } from '../../../lib/program/options.ts'
 
 const options = readOptions({
@@ -58,6 +63,7 @@ console.log(`waiting ${whereTheBytesAre()}`)
 const drained = once(socket, 'drain')
 const signal = connect(options.port, options.host)
 await once(signal, 'connect')
+exitWhenSilent(socket, where, serverCommand)
 await drained
 console.log('drain: the server reads, the queue has emptied')
 const total = socket.bytesWritten

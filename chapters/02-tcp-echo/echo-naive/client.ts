@@ -7,7 +7,12 @@
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { endpoint } from '../../../lib/program/endpoint.ts'
-import { exitCannotConnect, exitLost, exitTooEarly } from '../../../lib/program/failures.ts'
+import {
+  exitCannotConnect,
+  exitLost,
+  exitTooEarly,
+  exitWhenSilent,
+} from '../../../lib/program/failures.ts'
 import { host, port, readOptions } from '../../../lib/program/options.ts'
 
 const options = readOptions({
@@ -54,6 +59,7 @@ hasReset = true
 sender.resetAndDestroy()
 // A server that survives the reset answers; one that does not takes the witness with it.
 witness.write('are you there?')
+exitWhenSilent(witness, where, serverCommand)
 const answered = new Promise(resolve => witness.once('data', () => resolve('answers')))
 const answer = await Promise.race([answered, witnessGone])
 if (answer === 'answers') console.log('witness gets its answer: the server survived the reset')

@@ -10,6 +10,7 @@ import {
   exitCannotConnect,
   exitLost,
   exitWhenEnded,
+  exitWhenSilent,
   type SocketError,
 } from '../../../lib/program/failures.ts'
 import { host, port, readOptions } from '../../../lib/program/options.ts'
@@ -24,7 +25,7 @@ const serverCommand = 'npm run 02:in-flight:server'
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(0))
 
 // #region client
-const control = await open()
+const control = exitWhenSilent(await open(), where, serverCommand)
 const commands = [
   'write and destroy',
   'destroy unread',

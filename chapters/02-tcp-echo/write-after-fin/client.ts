@@ -6,7 +6,12 @@
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import { endpoint } from '../../../lib/program/endpoint.ts'
-import { exitCannotConnect, exitLost, type SocketError } from '../../../lib/program/failures.ts'
+import {
+  exitCannotConnect,
+  exitLost,
+  exitWhenSilent,
+  type SocketError,
+} from '../../../lib/program/failures.ts'
 import { host, port, readOptions } from '../../../lib/program/options.ts'
 
 const options = readOptions({
@@ -15,14 +20,14 @@ const options = readOptions({
   flags: { host, port: { ...port(7026), min: 1 } },
 })
 const where = endpoint(options.host, options.port)
+const serverCommand = 'npm run 02:write-after-fin:server'
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(0))
 
 // #region client
 // allowHalfOpen: Node would otherwise end our side by itself when the server's FIN arrives.
 const socket = connect({ port: options.port, host: options.host, allowHalfOpen: true })
-await once(socket, 'connect').catch(error =>
-  exitCannotConnect(error, where, 'npm run 02:write-after-fin:server'),
-)
+await once(socket, 'connect').catch(error => exitCannotConnect(error, where, serverCommand))
+exitWhenSilent(socket, where, serverCommand)
 socket.on('error', () => {}) // each write reports its own error below
 socket.write('hello')
 socket.resume()

@@ -9,7 +9,12 @@ import { setImmediate } from 'node:timers/promises'
 import { lengthPrefix } from '../../../lib/framing/length-prefix.ts'
 import { framed } from '../../../lib/framing/stream.ts'
 import { endpoint } from '../../../lib/program/endpoint.ts'
-import { exitCannotConnect, exitLost, exitUnknown } from '../../../lib/program/failures.ts'
+import {
+  exitCannotConnect,
+  exitLost,
+  exitUnknown,
+  exitWhenSilent,
+} from '../../../lib/program/failures.ts'
 import { host, port, readOptions } from '../../../lib/program/options.ts'
 import { segmentsSent } from './segments.ts'
 
@@ -119,5 +124,5 @@ async function open(): Promise<Socket> {
   const socket = connect(options.port, options.host)
   await once(socket, 'connect').catch(error => exitCannotConnect(error, where, serverCommand))
   socket.on('error', error => exitLost(error, where))
-  return socket
+  return exitWhenSilent(socket, where, serverCommand)
 }

@@ -8,7 +8,12 @@ import { connect, type Socket } from 'node:net'
 import { lengthPrefix } from '../../../lib/framing/length-prefix.ts'
 import { framed } from '../../../lib/framing/stream.ts'
 import { endpoint } from '../../../lib/program/endpoint.ts'
-import { exitCannotConnect, exitLost, exitUnknown } from '../../../lib/program/failures.ts'
+import {
+  exitCannotConnect,
+  exitLost,
+  exitUnknown,
+  exitWhenSilent,
+} from '../../../lib/program/failures.ts'
 import { host, port, readOptions } from '../../../lib/program/options.ts'
 
 const options = readOptions({
@@ -21,16 +26,17 @@ const options = readOptions({
   },
 })
 const where = endpoint(options.host, options.port)
+const serverCommand = 'npm run 04:oversize:server'
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(0))
 
 // #region client
-const asked = await open(options.port)
+const asked = exitWhenSilent(await open(options.port), where, serverCommand)
 const { frames, send } = framed(asked, lengthPrefix())
 const answer = await send(Buffer.from('who are you?'))
   .then(() => frames[Symbol.asyncIterator]().next())
   .catch(error => exitLost(error, where))
 const unlimitedPort = Number(/the other is at port (\d+)$/.exec(`${answer.value}`)?.[1])
-if (!unlimitedPort) exitUnknown(where, 'npm run 04:oversize:server')
+if (!unlimitedPort) exitUnknown(where, serverCommand)
 asked.destroy()
 
 console.log(`with a limit: ${await forge(await open(options.port))}`)
@@ -60,8 +66,6 @@ async function pour(socket: Socket): Promise<string> {
 
 async function open(port: number): Promise<Socket> {
   const socket = connect(port, options.host)
-  await once(socket, 'connect').catch(error =>
-    exitCannotConnect(error, where, 'npm run 04:oversize:server'),
-  )
+  await once(socket, 'connect').catch(error => exitCannotConnect(error, where, serverCommand))
   return socket
 }

@@ -38,7 +38,7 @@ interface How {
 
 async function ask(agent: Agent, { method = 'GET', path = '/', retry }: How): Promise<string> {
   const asking = request({ host: hostname, port: serverPort, agent, method, path })
-  asking.end()
+  asking.setTimeout(10_000, () => exitUnknown(where, serverCommand)).end()
   try {
     const [response] = await once(asking, 'response')
     await once(response.resume(), 'end')

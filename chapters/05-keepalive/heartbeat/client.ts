@@ -8,7 +8,7 @@ import { connect } from 'node:net'
 import { lengthPrefix } from '../../../lib/framing/length-prefix.ts'
 import { framed } from '../../../lib/framing/stream.ts'
 import { endpoint } from '../../../lib/program/endpoint.ts'
-import { exitCannotConnect, exitUnknown } from '../../../lib/program/failures.ts'
+import { exitCannotConnect, exitUnknown, exitWhenSilent } from '../../../lib/program/failures.ts'
 import { host, port, readOptions } from '../../../lib/program/options.ts'
 import { checkTimes, watchOver } from './heartbeat.ts'
 
@@ -40,6 +40,7 @@ console.log(`stuck server: ${await talk(`block ${3 * timeoutMs}`)}`)
 async function talk(request: string, { silent = false } = {}): Promise<string> {
   const socket = connect(options.port, options.host)
   await once(socket, 'connect').catch(error => exitCannotConnect(error, where, serverCommand))
+  exitWhenSilent(socket, where, serverCommand)
   const { frames, send } = framed(socket, codec)
   const startMs = performance.now()
   const since = () => `${Math.round(performance.now() - startMs)} ms`

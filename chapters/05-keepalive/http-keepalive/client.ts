@@ -28,9 +28,11 @@ const open = (port = options.port) =>
   openConnection(options.host, port).catch(error => exitCannotConnect(error, where, serverCommand))
 const hello = { method: 'GET', target: '/', headers: { Host: where } }
 
+const limit = setTimeout(() => exitUnknown(where, serverCommand), 10_000)
 const first = await (await open()).ask(hello)
 const nodePort = Number(/(\d+)\n$/.exec(first?.body.toString() ?? '')?.[1])
 if (Number.isNaN(nodePort)) exitUnknown(where, serverCommand)
+clearTimeout(limit)
 
 // #region rules
 const cases: [name: string, request: Http1RequestInit][] = [

@@ -10,7 +10,12 @@ import { FrameError } from '../../../lib/framing/frame.ts'
 import { type Http1Response, http1Request, http1Response } from '../../../lib/framing/http1.ts'
 import { readFrames } from '../../../lib/framing/stream.ts'
 import { endpoint } from '../../../lib/program/endpoint.ts'
-import { exitCannotConnect, exitLost, exitUnknown } from '../../../lib/program/failures.ts'
+import {
+  exitCannotConnect,
+  exitLost,
+  exitUnknown,
+  exitWhenSilent,
+} from '../../../lib/program/failures.ts'
 import { host, port, readOptions } from '../../../lib/program/options.ts'
 
 const options = readOptions({
@@ -62,5 +67,5 @@ async function report(socket: Socket, names: string[], fromMs = startMs): Promis
 async function open(): Promise<Socket> {
   const socket = connect(options.port, options.host)
   await once(socket, 'connect').catch(error => exitCannotConnect(error, where, serverCommand))
-  return socket
+  return exitWhenSilent(socket, where, serverCommand)
 }

@@ -9,7 +9,12 @@ import { lines } from '../../../lib/framing/lines.ts'
 import { framed } from '../../../lib/framing/stream.ts'
 import { until } from '../../../lib/lab/until.ts'
 import { endpoint } from '../../../lib/program/endpoint.ts'
-import { exitCannotConnect, exitLost, exitUnknown } from '../../../lib/program/failures.ts'
+import {
+  exitCannotConnect,
+  exitLost,
+  exitUnknown,
+  exitWhenSilent,
+} from '../../../lib/program/failures.ts'
 import { host, port, readOptions } from '../../../lib/program/options.ts'
 
 const options = readOptions({
@@ -64,5 +69,6 @@ async function ask(what: string): Promise<string> {
 async function open(): Promise<Socket> {
   const socket = connect(options.port, options.host)
   await once(socket, 'connect').catch(error => exitCannotConnect(error, where, serverCommand))
-  return socket.on('error', error => exitLost(error, where))
+  socket.on('error', error => exitLost(error, where))
+  return exitWhenSilent(socket, where, serverCommand)
 }

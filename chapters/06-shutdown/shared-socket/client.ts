@@ -6,7 +6,12 @@
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import { endpoint } from '../../../lib/program/endpoint.ts'
-import { exitCannotConnect, exitLost, exitUnknown } from '../../../lib/program/failures.ts'
+import {
+  exitCannotConnect,
+  exitLost,
+  exitUnknown,
+  exitWhenSilent,
+} from '../../../lib/program/failures.ts'
 import { host, port, readOptions } from '../../../lib/program/options.ts'
 
 const options = readOptions({
@@ -23,6 +28,7 @@ for (const way of ['close', 'shutdown']) {
   const socket = connect({ port: options.port, host: options.host, allowHalfOpen: true })
   await once(socket, 'connect').catch(error => exitCannotConnect(error, where, serverCommand))
   socket.on('error', error => exitLost(error, where))
+  exitWhenSilent(socket, where, serverCommand)
   const seen: string[] = []
   socket.on('data', text => seen.push(`"${text}"`))
   socket.write(way)
