@@ -127,7 +127,12 @@ export default experiment<Seen>({
       )
     })
     const accepted = peer.messages('accepted').map(({ value }) => value)
+    const connected = ends.filter(({ connectedMs }) => connectedMs !== undefined).length
+    const alone = connected - accepted.length
     observe(`the server has accepted ${accepted.length} connections`)
+    if (alone > 0) {
+      observe(`${alone} more: so far connected for the client alone, its last ACK was dropped`)
+    }
     const overflows = ignored()
     observe(`the kernel counted ${overflows} overflows of the queue`)
     const order = accepted.map(from => sockets.findIndex(({ localPort }) => localPort === from))
