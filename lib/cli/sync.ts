@@ -7,7 +7,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type CatalogueEntry, loadChapters, ROOT, scriptsOf } from '../catalogue/index.ts'
 import { markdownFiles, recordExample } from '../docs/documents.ts'
-import { findEmbeds, needsOf, normalise, renderEmbed, replaceEmbeds } from '../docs/embed.ts'
+import { comparable, findEmbeds, needsOf, renderEmbed, replaceEmbeds } from '../docs/embed.ts'
 import {
   pictureOf,
   readRecording,
@@ -62,8 +62,8 @@ async function syncDocument(name: string): Promise<void> {
       continue
     }
     const body = await renderEmbed(embed, { chapters, run })
-    const same = normalise({ ...embed, body }) === normalise(embed)
-    bodies.push(same ? embed.body : body)
+    const [old, fresh] = comparable(embed, body)
+    bodies.push(old === fresh ? embed.body : body)
   }
   write(name, before, replaceEmbeds(before, bodies))
 }

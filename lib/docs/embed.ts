@@ -12,6 +12,7 @@ import { loadExperiments } from '../textbook/load.ts'
 import type { TraceEvent } from '../trace/recording.ts'
 import { TextTimeline } from '../trace/render-text.ts'
 import { type ListedExercise, loadExercises } from '../workshop/load.ts'
+import { withSameNumbers } from './numbers.ts'
 import { runSession, sessionLacks, sessionNeeds, sessionShape } from './session.ts'
 import { transitionTable } from './state-machine.ts'
 
@@ -104,23 +105,37 @@ export function needsOf({ kind, what }: Pick<Embed, 'kind' | 'what'>): {
 
 /**
  * What must be equal for a generated part to be up to date. Source and tables: everything. Runs:
- * everything but numbers, which differ from run to run, and for a timeline each column on its own,
- * because the order between two processes may differ as well.
+ * the words, and the numbers as far as they mean something (`withSameNumbers`). For a timeline each
+ * column on its own, because the order between two processes may differ as well.
+ *
+ * @returns the two texts to be compared: that of the file, and that of the fresh part.
  */
-export function normalise({ kind, body }: Pick<Embed, 'kind' | 'body'>): string {
-  if (kind === 'source' || kind === 'table') return body
-  if (kind === 'session') return sessionShape(body).join('\n')
-  const text = body
-    .replaceAll(/\/\S+\/example\.sock/g, 'PATH')
-    .replaceAll(/localhost is .+ here/g, 'localhost is ADDRESSES here')
-    // Node 20 and 22 end a reset connection in another way than newer ones: see chapter 02.
-    .replaceAll(/(reset: got \d+ bytes, then) \w+/g, '$1 HOW')
-    .replaceAll(/0x[0-9a-f]+|\d+(\.\d+)?/g, 'N')
-  if (kind === 'output') return text
-  const isServer = (line: string) => /^\s*(?:N {2})\S/.test(line)
-  const lines = text.split('\n').map(line => line.trimEnd())
+export function comparable(old: Embed, fresh: string): [old: string, fresh: string] {
+  if (old.kind === 'source' || old.kind === 'table') return [old.body, fresh]
+  if (old.kind === 'session') {
+    return [sessionShape(old.body).join('\n'), sessionShape(fresh).join('\n')]
+  }
+  const layout = old.kind === 'timeline' ? columns : (text: string) => text
+  const [before, after] = [old.body, fresh].map(text => layout(evenedOut(text))) as [string, string]
+  return withSameNumbers(before, after)
+}
+
+function evenedOut(body: string): string {
+  return (
+    body
+      .replaceAll(/\/\S+\/example\.sock/g, 'PATH')
+      .replaceAll(/localhost is .+ here/g, 'localhost is ADDRESSES here')
+      // Node 20 and 22 end a reset connection in another way than newer ones: see chapter 02.
+      .replaceAll(/(reset: got \d+ bytes, then) \w+/g, '$1 HOW')
+  )
+}
+
+/** A timeline without its times: the server's column, then the client's. */
+function columns(body: string): string {
+  const lines = body.split('\n').map(line => line.trimEnd())
+  const isServer = (line: string) => /^\s*\d+\.\d {2}\S/.test(line)
   const [server, client] = [lines.filter(isServer), lines.filter(line => !isServer(line))]
-  return [...server, ...client].map(line => line.trim().replace(/^N\s+/, '')).join('\n')
+  return [...server, ...client].map(line => line.trim().replace(/^\d+\.\d\s+/, '')).join('\n')
 }
 
 function entryOf(sources: EmbedSources, id: string): CatalogueEntry {
