@@ -1,6 +1,6 @@
 import { existsSync, readdirSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { closest } from 'fastest-levenshtein'
+import { nearest } from '../program/nearest.ts'
 import type { CatalogueChapter, CatalogueEntry, Chapter } from './types.ts'
 
 export type { CatalogueChapter, CatalogueEntry, Chapter, Example, Program } from './types.ts'
@@ -52,7 +52,7 @@ export function entriesOf(chapters: readonly CatalogueChapter[]): CatalogueEntry
 }
 
 /** What a name on the command line means. */
-export type Found = { entry: CatalogueEntry } | { unknown: string; nearest: string }
+export type Found = { entry: CatalogueEntry } | { unknown: string; nearest: string | undefined }
 
 /**
  * Finds an example by what a reader types: `02/echo`, `02` or `2` (the chapter's first example),
@@ -82,7 +82,8 @@ export function findEntry(chapters: readonly CatalogueChapter[], name: string): 
       if (!meant.has(known)) meant.set(known, candidate.id)
     }
   }
-  return { unknown: name, nearest: meant.get(closest(wanted, [...meant.keys()]))! }
+  const near = nearest(wanted, [...meant.keys()])
+  return { unknown: name, nearest: near && meant.get(near) }
 }
 
 /** The npm scripts that the catalogue asks for: name to command. */

@@ -2,7 +2,7 @@
 import { randomInt } from 'node:crypto'
 import { parseArgs } from 'node:util'
 import { wrapAnsi } from 'fast-wrap-ansi'
-import { closest } from 'fastest-levenshtein'
+import { didYouMean, nearest } from '../program/nearest.ts'
 import { type ListedExercise, loadExercises } from '../workshop/load.ts'
 import { renderOutcome, renderStep, resultAsJson } from '../workshop/render.ts'
 import { type CheckOptions, runCheck } from '../workshop/run-check.ts'
@@ -102,7 +102,10 @@ function problemOf(wish: Wish, exercises: readonly ListedExercise[]): string | u
   if (wish.id === undefined)
     return wish.list ? undefined : `which exercise? For instance ${ids[0]}; all: --list`
   const found = exercises.find(({ exercise }) => exercise.id === wish.id)
-  if (!found) return `no exercise "${wish.id}": did you mean ${closest(wish.id, ids)}?`
+  if (!found) {
+    const near = nearest(wish.id, ids)
+    return `no exercise "${wish.id}"${didYouMean(near, 'npm run check -- --list')}`
+  }
   if (wish.list) return undefined
   if (wish.command?.trim() === '') return '--command is empty: give the program to start'
   if (wish.udp && found.exercise.kind !== 'udp') return `${wish.id} is about TCP: leave --udp out`

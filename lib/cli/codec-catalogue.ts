@@ -71,30 +71,3 @@ export function sourcesOf({ name }: Codec): Source[] {
   }
   return sources
 }
-
-/** How many letters must be inserted, dropped or replaced to make one word of the other. */
-function editDistance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, j) => j)
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i]
-    for (let j = 1; j <= b.length; j++) {
-      const replaced = row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1)
-      next.push(Math.min(replaced, row[j]! + 1, next[j - 1]! + 1))
-    }
-    row = next
-  }
-  return row[b.length]!
-}
-
-/** The known name that a mistyped one most likely means, or `null` when none is close. */
-export function nearest(typed: string, known: readonly string[]): string | null {
-  const plain = typed.toLowerCase().replaceAll(/[^a-z0-9]/g, '')
-  let best: { name: string; distance: number } | null = null
-  for (const name of known) {
-    const target = name.replaceAll('-', '')
-    const part = plain.length >= 3 && target.includes(plain)
-    const distance = part ? 1 : editDistance(plain, target)
-    if (best === null || distance < best.distance) best = { name, distance }
-  }
-  return best !== null && best.distance <= Math.max(2, plain.length / 3) ? best.name : null
-}

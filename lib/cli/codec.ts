@@ -2,7 +2,8 @@
 
 import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
-import { type Codec, codecs, nearest, sourcesOf } from './codec-catalogue.ts'
+import { nearest } from '../program/nearest.ts'
+import { type Codec, codecs, sourcesOf } from './codec-catalogue.ts'
 import { type Copied, CopyRefusal, copySources, type Ending, endingFor } from './codec-copy.ts'
 
 const usage = `usage: npm run codec -- list
@@ -40,7 +41,7 @@ function named(name: string): Codec {
     known.map(candidate => candidate.name),
   )
   return misuse(
-    `no codec '${name}'${near === null ? '' : `; did you mean ${near}?`} (npm run codec -- list)`,
+    `no codec '${name}'${near === undefined ? '' : `; did you mean ${near}?`} (npm run codec -- list)`,
   )
 }
 

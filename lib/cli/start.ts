@@ -8,6 +8,7 @@ import {
   findEntry,
   loadChapters,
 } from '../catalogue/index.ts'
+import { didYouMean } from '../program/nearest.ts'
 import { problem } from './arguments.ts'
 import { INTERRUPTED } from './follow-run.ts'
 import { renderList } from './list.ts'
@@ -53,7 +54,7 @@ async function main(): Promise<number> {
     const found = findEntry(chapters, parsed.name)
     if ('entry' in found) return showExample(found.entry)
     const name = JSON.stringify(found.unknown)
-    console.error(`no example ${name}: did you mean ${found.nearest}? All: npm start -- --list`)
+    console.error(`no example ${name}${didYouMean(found.nearest, 'npm start -- --list')}`)
     return 2
   }
   if (process.stdin.isTTY && process.stdout.isTTY) return pickAndShow(chapters)

@@ -2,7 +2,6 @@
 
 import { release } from 'node:os'
 import { parseArgs } from 'node:util'
-import { closest } from 'fastest-levenshtein'
 import { readRecordedMs, record } from '../textbook/document.ts'
 import { claimsOf, type ListedExperiment, loadExperiments } from '../textbook/load.ts'
 import { renderClaims, renderDetail, renderResults, renderSummary } from '../textbook/render.ts'
@@ -143,14 +142,14 @@ function readArguments(args: string[]): Wish | 'help' | string {
 }
 
 function noSuch(name: string, ids: readonly string[]): string {
-  const chapter = chapterOfName(name)
-  if (chapter !== '') {
-    const known = [...new Set(ids.map(chapterOfId))].map(id => id.padStart(2, '0'))
-    return `chapter ${name} has no claims to test yet; there are ${known.join(', ')}`
-  }
   const what = JSON.stringify(name)
-  if (!/^\d+\.\d+$/.test(name)) return `no claim ${what}: give a number like ${ids[0]}, or --list`
-  return `no claim ${what}: did you mean ${closest(name, ids)}?`
+  const isClaim = /^\d+\.\d+$/.test(name)
+  const chapter = isClaim ? chapterOfId(name) : chapterOfName(name)
+  if (chapter === '') return `no claim ${what}: give a number like ${ids[0]}, or --list`
+  const beside = ids.filter(id => chapterOfId(id) === chapter)
+  if (beside.length > 0) return `no claim ${what} to test; its chapter has ${beside.join(', ')}`
+  const known = [...new Set(ids.map(chapterOfId))].map(id => id.padStart(2, '0'))
+  return `chapter ${chapter} has no claims to test yet; there are ${known.join(', ')}`
 }
 
 function refuse(why: string): number {

@@ -4,6 +4,7 @@ import { accessSync, constants, statSync, writeFileSync } from 'node:fs'
 import { dirname, extname } from 'node:path'
 import { parseArgs } from 'node:util'
 import { type CatalogueEntry, CatalogueError, findEntry, loadChapters } from '../catalogue/index.ts'
+import { didYouMean } from '../program/nearest.ts'
 import { LANE_NAMES, parseLanes, shortcomings } from '../trace/lanes.ts'
 import type { End, Lane, LaneStatus, Recording, TraceEvent } from '../trace/recording.ts'
 import { renderLadder } from '../trace/render-ladder.ts'
@@ -73,7 +74,7 @@ async function main(): Promise<number> {
   const found = findEntry(chapters, wish.name)
   if ('unknown' in found) {
     const name = JSON.stringify(found.unknown)
-    console.error(`no example ${name}: did you mean ${found.nearest}? All: npm start -- --list`)
+    console.error(`no example ${name}${didYouMean(found.nearest, 'npm start -- --list')}`)
     return 2
   }
   const trouble = wish.out === undefined ? undefined : cannotWrite(wish.out)

@@ -3,8 +3,8 @@ import { randomInt } from 'node:crypto'
 import { existsSync, readFileSync, unwatchFile, watchFile } from 'node:fs'
 import { join, relative } from 'node:path'
 import { parseArgs } from 'node:util'
-import { closest } from 'fastest-levenshtein'
 import { ROOT } from '../catalogue/index.ts'
+import { didYouMean, nearest } from '../program/nearest.ts'
 import { type ListedExercise, loadExercises } from '../workshop/load.ts'
 import { renderOutcome, renderStep, resultAsJson } from '../workshop/render.ts'
 import { type CheckOptions, type CheckResult, runCheck } from '../workshop/run-check.ts'
@@ -297,12 +297,12 @@ function readArguments(args: string[]): Wish | 'help' | string {
     const [command = '', id, ...more] = words
     const known = COMMANDS.find(candidate => candidate === command)
     if (known === undefined) {
-      const meant = closest(command, [...COMMANDS.slice(1), ...ids])
-      return `no command or exercise "${command}": did you mean ${meant}?`
+      const near = nearest(command, [...COMMANDS.slice(1), ...ids])
+      return `no command or exercise "${command}"${didYouMean(near, 'npm run workshop -- --help')}`
     }
     if (more.length > 0) return `one exercise at a time, got ${words.slice(1).join(' ')}`
     if (id !== undefined && !ids.includes(id)) {
-      return `no exercise "${id}": did you mean ${closest(id, ids)}?`
+      return `no exercise "${id}"${didYouMean(nearest(id, ids), 'npm run workshop -- list')}`
     }
     const seed = wholeNumber('--seed', values.seed, ...SEEDS)
     const { all, reveal, json } = values

@@ -133,12 +133,10 @@ test('npm start -- --help prints the usage', async () => {
 
 describe.concurrent('npm start refuses, in one line and with exit code 2,', () => {
   test.each<[string[], string]>([
-    [['02/ecko'], 'no example "02/ecko": did you mean 02/echo? All: npm start -- --list'],
-    [['chatt'], 'no example "chatt": did you mean 02/chat? All: npm start -- --list'],
-    [
-      ['02/\u001b[2J'],
-      'no example "02/\\u001b[2J": did you mean 02/echo? All: npm start -- --list',
-    ],
+    [['02/ecko'], 'no example "02/ecko": did you mean 02/echo?'],
+    [['chatt'], 'no example "chatt": did you mean 02/chat?'],
+    [['02/\u001b[2J'], 'no example "02/\\u001b[2J": did you mean 02/echo?'],
+    [['02/nope'], 'no example "02/nope"; all: npm start -- --list'],
     [['01', '02'], 'one example at a time, got 01 02 (see npm start -- --help)'],
     [['--nope'], "Unknown option '--nope' (see npm start -- --help)"],
     [['02', '--port', '1'], "Unknown option '--port' (see npm start -- --help)"],

@@ -110,7 +110,7 @@ describe('npm run trace', () => {
 
   test.each<[string[], string]>([
     [[], 'which example? For instance npm run trace -- 02/echo (see npm run trace -- --help)'],
-    [['02/eco'], 'no example "02/eco": did you mean 02/echo? All: npm start -- --list'],
+    [['02/eco'], 'no example "02/eco": did you mean 02/echo?'],
     [['02', '01'], 'one example at a time, got 02 01 (see npm run trace -- --help)'],
     [
       ['02', '--lanes', 'js,packet'],

@@ -4,8 +4,9 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { execaNode } from 'execa'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { codecs, nearest } from '../../lib/cli/codec-catalogue.ts'
+import { codecs } from '../../lib/cli/codec-catalogue.ts'
 import { copySources } from '../../lib/cli/codec-copy.ts'
+import { nearest } from '../../lib/program/nearest.ts'
 import { KIT } from '../support/kit-folder.ts'
 
 const root = fileURLToPath(new URL('../../', import.meta.url))
@@ -256,8 +257,8 @@ describe('codec', () => {
     ['line', 'lines'],
     ['http', 'http1'],
     ['varint', 'varint-prefix'],
-    ['SLIP', null],
-    ['x', null],
+    ['SLIP', undefined],
+    ['x', undefined],
   ])('takes %s for %s', (typed, meant) => {
     expect(nearest(typed, names)).toBe(meant)
   })

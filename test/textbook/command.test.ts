@@ -124,7 +124,7 @@ describe('npm run textbook', () => {
   })
 
   test.each([
-    [['1.9'], 'no claim "1.9": did you mean 1.1? (see npm run textbook -- --help)'],
+    [['1.9'], 'no claim "1.9" to test; its chapter has 1.1, 1.2 (see npm run textbook -- --help)'],
     [['foo'], 'no claim "foo": give a number like 1.1, or --list (see npm run textbook -- --help)'],
     [
       ['77'],
