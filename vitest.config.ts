@@ -20,6 +20,10 @@ const closingLine: Reporter = {
         count.failed++
       for (const test of module.children.allTests()) count[test.result().state]++
     }
+    if (count.skipped > 0 && process.env.NO_SKIP === '1') {
+      console.log(`\nNO_SKIP=1, but ${count.skipped} were skipped: their names say what they need`)
+      process.exitCode = 1
+    }
     const skipped = count.skipped > 0 ? `, ${count.skipped} skipped` : ''
     console.log(`\n${count.passed} passed, ${count.failed} failed${skipped}`)
   },

@@ -10,7 +10,10 @@ export function exitCannotListen(error: SocketError, where: string, command: str
       ? `something is at that path already; choose another: ${command} -- --path TEXT`
       : `a program is listening there already; any free port: ${command} -- --port 0`,
     EADDRNOTAVAIL: 'no network interface of this machine has that address; try 127.0.0.1',
-    EACCES: 'not allowed here; a port below 1024 may need root, a path a folder you may write to',
+    // For a path in a folder that does not exist, Node says EACCES as well.
+    EACCES: where.includes('/')
+      ? 'the path needs a folder that is there, and that you may write to'
+      : 'not allowed here; a port below 1024 may need root',
     ENOENT: 'there is no such folder',
     ENOTFOUND: 'no such host name; try 127.0.0.1',
   }

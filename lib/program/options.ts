@@ -1,3 +1,5 @@
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 
 /** A flag: its default says its type. */
@@ -35,6 +37,23 @@ export const host: Flag & { default: string } = {
 /** A `--port` flag. */
 export function port(defaultPort: number, help = 'TCP port'): Flag & { default: number } {
   return { default: defaultPort, min: 0, max: 65535, help }
+}
+
+/** The `--path` flag of a Unix domain socket. */
+export const unixPath: Flag & { default: string } = {
+  default: join(tmpdir(), 'socket-kit.sock'),
+  required: true,
+  help: 'where the socket lives',
+}
+
+/**
+ * For `check`: a path that does not fit into a socket address (unix(7)). Node 20 would cut it off,
+ * and make a socket of another name.
+ */
+export function pathIsTooLong(options: { path: string }): string | undefined {
+  const limit = process.platform === 'linux' ? 107 : 103
+  const bytes = Buffer.byteLength(options.path)
+  return bytes > limit ? `--path has ${bytes} bytes: expected at most ${limit}` : undefined
 }
 
 /**

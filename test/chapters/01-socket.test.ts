@@ -59,6 +59,24 @@ describe.concurrent('01 unix', () => {
     expect(exit).toMatchObject({ code: 0, stderr: '' })
   })
 
+  test('refuses a path that does not fit into a socket address', async ({ kit }) => {
+    const path = `/tmp/${'x'.repeat(120)}`
+    for (const script of ['01:unix:server', '01:unix:client']) {
+      const exit = await kit.script(script, ['--path', path]).ended
+      expect([exit.code, exit.stdout]).toEqual([2, ''])
+      expect(exit.stderr).toMatch(/^--path has 125 bytes: expected at most 10[37]\n$/)
+    }
+  })
+
+  test('says of a folder that is not there', async ({ kit }) => {
+    const path = join(kit.folder(), 'none', 'example.sock')
+    const exit = await kit.script('01:unix:server', ['--path', path]).ended
+    expect(exit).toMatchObject({
+      code: 1,
+      stderr: `cannot listen on ${path}: EACCES (the path needs a folder that is there, and that you may write to)\n`,
+    })
+  })
+
   test('refuses a path where another server listens, and leaves that one alone', async ({
     kit,
   }) => {

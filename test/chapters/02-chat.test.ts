@@ -144,4 +144,15 @@ describe.concurrent('02 chat', () => {
     expect(got).toBeLessThan(8000 * 1000)
     await server.line(/^dropped .* \d+ bytes waiting$/)
   })
+
+  test('demo ends with one line when its server is killed in the middle', async ({ kit }) => {
+    const server = await kit.server('02/chat')
+    const demo = kit.client('02/chat', server, { role: 'demo', args: ['--lines', '1000000'] })
+    for (let joined = 1; joined <= 3; joined++) await server.line(/^joined /)
+    server.kill('SIGKILL')
+    const { code, stderr } = await demo.ended
+    expect(code).toBe(1)
+    expect(stderr).toMatch(/^.+\n$/)
+    expectNoStack(stderr)
+  })
 })

@@ -1,3 +1,4 @@
+import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { describe, expect } from 'vitest'
@@ -66,6 +67,38 @@ describe.concurrent('a client', () => {
         expect(code).toBe(1)
       } finally {
         server.close()
+      }
+    },
+  )
+})
+
+/** Servers of other protocols over UDP: what they answer to a datagram. */
+const answers: Record<string, (message: Buffer) => Buffer | undefined> = {
+  'echoes it': message => message,
+  'answers with garbage': () => Buffer.of(0, 255, 1, 27, 91, 2),
+  'never answers': () => undefined,
+}
+const asking = entries
+  .filter(({ id, example }) => example.transport === 'udp' && example.client && id !== '03/echo')
+  .flatMap(({ id }) => Object.keys(answers).map(does => [id, does] as const))
+
+describe.concurrent('a client over UDP', () => {
+  test.for(asking)(
+    'of %s tells in words if it is a wrong server that %s',
+    { timeout: 40_000 },
+    async ([id, does], { kit }) => {
+      const socket = createSocket('udp4').bind(0, '127.0.0.1')
+      await once(socket, 'listening')
+      socket.on('message', (message, { port }) => {
+        const answer = answers[does]!(message)
+        if (answer) socket.send(answer, port, '127.0.0.1')
+      })
+      try {
+        const { code, stderr } = await kit.client(id, socket.address().port).ended
+        expect(stderr).toMatch(/^[\x20-\x7e]+\n$/)
+        expect(code).toBe(1)
+      } finally {
+        socket.close()
       }
     },
   )

@@ -28,10 +28,7 @@ const SERVER = 'npm run 02:server'
 test.each([
   ['EADDRINUSE', ` (a program is listening there already; any free port: ${SERVER} -- --port 0)`],
   ['EADDRNOTAVAIL', ' (no network interface of this machine has that address; try 127.0.0.1)'],
-  [
-    'EACCES',
-    ' (not allowed here; a port below 1024 may need root, a path a folder you may write to)',
-  ],
+  ['EACCES', ' (not allowed here; a port below 1024 may need root)'],
   ['ENOENT', ' (there is no such folder)'],
   ['ENOTFOUND', ' (no such host name; try 127.0.0.1)'],
   ['EMFILE', ''],

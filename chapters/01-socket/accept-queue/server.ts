@@ -16,7 +16,7 @@ const options = readOptions({
   flags: {
     host,
     port: port(7015),
-    'busy-ms': { default: 2000, max: 60_000, help: 'how long to block after listening' },
+    'busy-ms': { default: 3000, max: 60_000, help: 'how long to block after listening' },
   },
 })
 

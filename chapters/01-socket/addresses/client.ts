@@ -68,6 +68,16 @@ console.log(
 const names = await lookup('localhost', { all: true })
 console.log(`localhost is ${names.map(name => name.address).join(' and ')} here`)
 
+// The same port at the other family's loopback address is another address: who listens there?
+const elsewhere = options.host.includes(':') ? '127.0.0.1' : '::1'
+const there = connect(options.port, elsewhere)
+const outcome = await once(there, 'connect').then(
+  () => 'connected, somebody listens there too',
+  (error: NodeJS.ErrnoException) => error.code,
+)
+there.destroy()
+console.log(`connecting to ${endpoint(elsewhere, options.port)} instead: ${outcome}`)
+
 for (const socket of [...sockets, first, second]) socket.end()
 other.close()
 

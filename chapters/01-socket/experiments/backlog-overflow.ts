@@ -46,7 +46,7 @@ export default experiment<Seen>({
       says: 'When the accept queue is full, the next client gets ECONNREFUSED.',
       verdict: 'wrong',
       truth:
-        'Linux ignores the SYN. The client asks again after a second, and is connected as soon as there is room: late, but without an error.',
+        'Linux ignores the SYN. The client asks again after a second, and is connected when a repeated SYN finds room: late, but without an error.',
       source: 'listen(2); tcp(7), tcp_abort_on_overflow',
       judge: ({ clients, waiting, overflows }) => {
         const refused = clients.filter(({ error }) => error === 'ECONNREFUSED').length

@@ -35,7 +35,7 @@ export default experiment<Seen>({
       says: 'A client whose connect has succeeded is connected.',
       verdict: 'depends',
       truth:
-        'It has got a SYN+ACK. If its own ACK finds the queue full, Linux drops it, and the server knows nothing of that client, who believes to be connected and waits.',
+        'It has got a SYN+ACK. If its own ACK finds the queue full, Linux drops it. Then the server knows nothing of a client that believes it is connected, and waits.',
       source: 'tcp(7), tcp_abort_on_overflow, tcp_syncookies',
       judge: ({ clients, told, held, unacknowledged }) => {
         const lonely = unacknowledged.filter(bytes => bytes > 0).length

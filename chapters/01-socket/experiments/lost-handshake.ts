@@ -34,7 +34,7 @@ export default experiment<Seen>({
       says: 'connect sends the SYN, and returns when the second segment arrives.',
       verdict: 'holds',
       truth:
-        'The client is content with the SYN+ACK. It cannot know whether its own ACK will ever arrive.',
+        'The client is content with the SYN+ACK, and cannot know whether its own ACK will ever arrive. A socket that does not block, like Node’s, returns from connect(2) at once: what comes with the SYN+ACK is the event.',
       source: 'RFC 9293 section 3.5, connect(2)',
       judge: ({ connectMs, acceptMs, ackLost }) => {
         const observed = `connect after ${ms(connectMs)}, while the server is in SYN-RECV; accepted after ${ms(acceptMs)}`

@@ -1,21 +1,16 @@
 /** Unix domain socket client: asks one question and prints the answer. `npm run 01:unix:client` */
 import { connect } from 'node:net'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { exitCannotConnect, exitLost } from '../../../lib/program/failures.ts'
-import { readOptions } from '../../../lib/program/options.ts'
+import { pathIsTooLong, readOptions, unixPath } from '../../../lib/program/options.ts'
 
 const options = readOptions({
   command: 'npm run 01:unix:client',
   does: 'Asks the server one question over a Unix domain socket and prints its answer.',
   flags: {
-    path: {
-      default: join(tmpdir(), 'socket-kit.sock'),
-      required: true,
-      help: 'where the socket lives',
-    },
+    path: unixPath,
     question: { default: 'who is who?', required: true, help: 'what to ask' },
   },
+  check: pathIsTooLong,
 })
 
 // #region client

@@ -6,22 +6,17 @@
  */
 import { lstatSync, rmSync } from 'node:fs'
 import { connect, createServer } from 'node:net'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { exitCannotListen, type SocketError } from '../../../lib/program/failures.ts'
-import { readOptions } from '../../../lib/program/options.ts'
+import { pathIsTooLong, readOptions, unixPath } from '../../../lib/program/options.ts'
 
 const command = 'npm run 01:unix:server'
 const { path } = readOptions({
   command,
   does: 'Answers every question over a Unix domain socket, and closes.',
   flags: {
-    path: {
-      default: join(tmpdir(), 'socket-kit.sock'),
-      required: true,
-      help: 'where the socket lives',
-    },
+    path: unixPath,
   },
+  check: pathIsTooLong,
 })
 
 let clients = 0

@@ -6,7 +6,7 @@
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { endpoint } from '../../../lib/program/endpoint.ts'
-import { exitCannotConnect } from '../../../lib/program/failures.ts'
+import { exitCannotConnect, exitLost, exitWhenEnded } from '../../../lib/program/failures.ts'
 import { host, port, readOptions } from '../../../lib/program/options.ts'
 
 const options = readOptions({
@@ -19,14 +19,16 @@ const options = readOptions({
   },
 })
 const where = endpoint(options.host, options.port)
+const serverCommand = 'npm run 02:chat:server'
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(0))
 
 // #region demo
 const ben = await join()
 const cat = await join()
 cat.pause()
-cat.on('error', () => {}) // being dropped may reach her as a reset: `close` follows in any case
+cat.removeAllListeners('error').on('error', () => {}) // being dropped may be a reset: `close` follows
 const ann = await join()
+exitWhenEnded(ann.resume(), where, serverCommand)
 
 let heard = 0
 ben.on('data', chunk => {
@@ -34,7 +36,7 @@ ben.on('data', chunk => {
 })
 ben.on('close', () => {
   if (heard === options.lines) return
-  console.error(`ben was dropped after ${heard} of ${options.lines} lines, though he was reading`)
+  console.error(`ben was cut off after ${heard} of ${options.lines} lines, though he was reading`)
   process.exit(1)
 })
 
@@ -55,8 +57,6 @@ ben.end()
 
 async function join(): Promise<Socket> {
   const socket = connect(options.port, options.host)
-  await once(socket, 'connect').catch(error =>
-    exitCannotConnect(error, where, 'npm run 02:chat:server'),
-  )
-  return socket
+  await once(socket, 'connect').catch(error => exitCannotConnect(error, where, serverCommand))
+  return socket.on('error', error => exitLost(error, where))
 }

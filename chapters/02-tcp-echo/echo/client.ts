@@ -6,7 +6,12 @@
  */
 import { connect } from 'node:net'
 import { endpoint } from '../../../lib/program/endpoint.ts'
-import { exitCannotConnect, exitLost, exitUnknown } from '../../../lib/program/failures.ts'
+import {
+  exitCannotConnect,
+  exitLost,
+  exitUnknown,
+  exitWhenEnded,
+} from '../../../lib/program/failures.ts'
 import { host, port, readOptions } from '../../../lib/program/options.ts'
 
 const options = readOptions({
@@ -38,6 +43,7 @@ socket.on('error', error => {
   if (!connected) exitCannotConnect(error, where, 'npm run 02:server')
   exitLost(error, where)
 })
+exitWhenEnded(socket, where, 'npm run 02:server')
 socket.on('close', () => {
   process.stdin.destroy()
   const missing = socket.bytesWritten - socket.bytesRead

@@ -19,8 +19,8 @@ export default experiment<Seen>({
       says: 'A TCP header has six flags: URG, ACK, PSH, RST, SYN and FIN.',
       verdict: 'outdated',
       truth:
-        'There are eight. CWR and ECE came with explicit congestion notification; a SYN with both of them offers it, a SYN+ACK with ECE accepts.',
-      source: 'RFC 9293 section 3.1, RFC 3168 section 6.1.1',
+        'RFC 9293 has eight, RFC 9768 a ninth, AE. CWR and ECE came with explicit congestion notification; a SYN with both of them offers it, a SYN+ACK with ECE accepts.',
+      source: 'RFC 9293 section 3.1, RFC 3168 section 6.1.1, RFC 9768',
       judge: ({ syn, synAck }) => {
         const observed = `SYN [${syn}], SYN+ACK [${synAck}]`
         return { verdict: /[EW]/.test(syn + synAck) ? 'outdated' : 'holds', observed }

@@ -94,10 +94,10 @@ export default experiment<Seen>({
     {
       id: '2.4',
       star: true,
-      says: 'In the example, the server sends up to 2300, then up to 2350, and the last acknowledgment is 2351.',
+      says: 'The server’s SYN has number 300, then it sends 2000 bytes and 50: up to 2300, up to 2350, and the last acknowledgment is 2351.',
       verdict: 'wrong',
       truth:
-        'The bytes do end at 2300 and at 2350: they begin at 301, because the SYN of the server took 300. But then its FIN takes 2351, so the last acknowledgment is one more than the notes say: 2352.',
+        'The bytes do end at 2300 and at 2350: they begin at 301, because the SYN took 300. But then the FIN takes 2351, so the last acknowledgment is one more: 2352.',
       source: 'RFC 9293 section 3.4',
       judge: ({ segments }) => {
         const ends = data(segments, 'server').map(({ seq = 0, len }) => seq + len)

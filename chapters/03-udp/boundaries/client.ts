@@ -7,7 +7,7 @@ import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { isIPv6 } from 'node:net'
 import { endpoint } from '../../../lib/program/endpoint.ts'
-import { exitCannotConnect, exitUnanswered } from '../../../lib/program/failures.ts'
+import { exitCannotConnect, exitUnanswered, exitUnknown } from '../../../lib/program/failures.ts'
 import { host, port, readOptions } from '../../../lib/program/options.ts'
 
 const serverCommand = 'npm run 03:boundaries:server'
@@ -32,6 +32,7 @@ await once(socket, 'connect')
 const messages = ['hello', '', 'x'.repeat(1000), 'y', 'żółw']
 let answers = 0
 socket.on('message', answer => {
+  if (!/^message \d+: \d+ bytes$/.test(`${answer}`)) exitUnknown(where, serverCommand)
   console.log(answer.toString())
   if (++answers === messages.length) socket.close()
 })

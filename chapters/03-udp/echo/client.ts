@@ -39,7 +39,7 @@ for await (const line of lines) {
   socket.send(line, error => error && exitCannotSend(error, where))
   // Nobody else will say that the datagram, or its answer, is lost. So every wait has an end.
   const signal = AbortSignal.timeout(options['timeout-ms'])
-  // Takes whatever comes next for the answer: chapter 08 numbers questions and answers.
+  // Takes whatever comes next for the answer. `dns` numbers its questions, and so should you.
   const [answer] = await once(socket, 'message', { signal }).catch(() =>
     exitUnanswered(where, options['timeout-ms'], serverCommand),
   )

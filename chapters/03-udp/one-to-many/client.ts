@@ -7,7 +7,12 @@ import { createSocket, type Socket } from 'node:dgram'
 import { once } from 'node:events'
 import { isIPv6 } from 'node:net'
 import { endpoint } from '../../../lib/program/endpoint.ts'
-import { exitCannotConnect, type SocketError } from '../../../lib/program/failures.ts'
+import {
+  exitCannotConnect,
+  exitUnanswered,
+  exitUnknown,
+  type SocketError,
+} from '../../../lib/program/failures.ts'
 import { host, port, readOptions } from '../../../lib/program/options.ts'
 
 const serverCommand = 'npm run 03:one-to-many:server'
@@ -84,9 +89,12 @@ async function expectServer(): Promise<void> {
     await once(probe, 'connect')
     probe.send('')
     const signal = AbortSignal.timeout(options['wait-ms'])
-    await once(probe, 'message', { signal })
+    const [answer] = await once(probe, 'message', { signal })
+    if (!`${answer}`.startsWith('the server')) exitUnknown(where, serverCommand)
     probe.close()
   } catch (error) {
+    const { name } = error as Error
+    if (name === 'AbortError') exitUnanswered(where, options['wait-ms'], serverCommand)
     exitCannotConnect(error as Error, where, serverCommand)
   }
 }

@@ -11,6 +11,7 @@ import { endpoint } from '../../../lib/program/endpoint.ts'
 import {
   exitCannotConnect,
   exitUnanswered,
+  exitUnknown,
   type SocketError,
 } from '../../../lib/program/failures.ts'
 import { host, port, readOptions } from '../../../lib/program/options.ts'
@@ -58,6 +59,7 @@ async function attempt(bytes: number): Promise<string> {
   const [text] = await answer.catch(() =>
     exitUnanswered(where, options['timeout-ms'], serverCommand),
   )
+  if (!/^\d+ [0-9a-f]{64}$/.test(`${text}`)) exitUnknown(where, serverCommand)
   const whole = `${bytes} ${createHash('sha256').update(datagram).digest('hex')}` === `${text}`
   return `${whole ? 'arrived whole' : `came as ${text}`}; ${travels(bytes + 8)}`
 }
