@@ -409,7 +409,7 @@ describe.concurrent.each(clients)('%s', id => {
       expect(exit).toMatchObject({ code: 1, signal: null })
       // A reset may be faster than connect(2).
       const said =
-        /^(whoever answers at|lost the connection to|cannot connect to \S+ ECONNRESET).*\n$/
+        /^(whoever answers at|the server at|lost the connection to|cannot connect to \S+ ECONNRESET).*\n$/
       expect(exit.stderr).toMatch(said)
       expectNoStack(exit.stderr)
     },

@@ -39,7 +39,8 @@ const CONTENT: Record<string, RegExp> = {
 }
 
 /** Clients that wait for as long as the server likes: there is a human, or a flag, who says how long. */
-const PATIENT = /^(01\/tcp|01\/accept-queue|02\/graceful|05\/idle-timeout|06\/graceful-(http|tcp))$/
+const PATIENT =
+  /^(01\/tcp|01\/accept-queue|02\/echo|02\/chat|02\/graceful|05\/idle-timeout|06\/half-close)$/
 
 const meetings = clients.flatMap(({ id }) =>
   Object.keys(strangers)
@@ -53,7 +54,7 @@ describe.concurrent('a client', () => {
     'of %s ends, and tells in words if it is a wrong server that %s',
     { timeout: 40_000 },
     async ([id, does], { kit }) => {
-      const server = createServer(socket => {
+      const server = createServer({ allowHalfOpen: does === 'says nothing' }, socket => {
         socket.on('error', () => {})
         strangers[does]!(socket)
       }).listen(0, '127.0.0.1')

@@ -78,7 +78,7 @@ const outcome = await once(there, 'connect').then(
 there.destroy()
 console.log(`connecting to ${endpoint(elsewhere, options.port)} instead: ${outcome}`)
 
-for (const socket of [...sockets, first, second]) socket.end()
+for (const socket of [...sockets, first, second]) socket.destroy()
 other.close()
 
 /** A port that was free a moment ago. */

@@ -49,7 +49,7 @@ await show('connect to port 70000', 'ports end at 65535; check the number before
   connected(connect(70000, options.host)),
 )
 // #endregion errors
-good.end()
+good.destroy()
 
 async function show(what: string, cure: string, attempt: () => Promise<unknown>): Promise<void> {
   try {

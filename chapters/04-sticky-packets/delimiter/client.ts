@@ -8,7 +8,12 @@ import { connect, type Socket } from 'node:net'
 import { delimiter } from '../../../lib/framing/delimiter.ts'
 import { framed } from '../../../lib/framing/stream.ts'
 import { endpoint } from '../../../lib/program/endpoint.ts'
-import { exitCannotConnect, exitLost, exitUnknown } from '../../../lib/program/failures.ts'
+import {
+  exitCannotConnect,
+  exitLost,
+  exitUnknown,
+  exitWhenSilent,
+} from '../../../lib/program/failures.ts'
 import { host, port, readOptions } from '../../../lib/program/options.ts'
 
 const options = readOptions({
@@ -44,6 +49,7 @@ await converse('unchecked', socket => write(socket, Buffer.from(`${collision}\r\
 async function converse(how: string, send: (socket: Socket) => Promise<void>): Promise<void> {
   const socket = connect(options.port, options.host)
   await once(socket, 'connect').catch(error => exitCannotConnect(error, where, serverCommand))
+  exitWhenSilent(socket, where, serverCommand)
   const { frames, end } = framed(socket, codec)
   try {
     await send(socket)

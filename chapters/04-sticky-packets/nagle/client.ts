@@ -12,6 +12,7 @@ import { endpoint } from '../../../lib/program/endpoint.ts'
 import {
   exitCannotConnect,
   exitLost,
+  exitTooEarly,
   exitUnknown,
   exitWhenSilent,
 } from '../../../lib/program/failures.ts'
@@ -63,7 +64,7 @@ async function median(write: (socket: Socket, frame: Buffer) => Promise<void>): 
     const start = performance.now()
     await write(socket, Buffer.from(codec.encode(Buffer.from('a question'))))
     const { done } = await answers.next().catch(() => ({ done: true }))
-    if (done) exitUnknown(where, serverCommand)
+    if (done) exitTooEarly(where, serverCommand)
     times.push(performance.now() - start)
   }
   socket.destroy()

@@ -11,6 +11,7 @@ import {
   exitLost,
   exitUnknown,
   exitWhenEnded,
+  exitWhenSilent,
 } from '../../../lib/program/failures.ts'
 import { host, port, readOptions } from '../../../lib/program/options.ts'
 
@@ -55,5 +56,6 @@ async function open(): Promise<Socket> {
   await once(socket, 'connect').catch(error => exitCannotConnect(error, where, serverCommand))
   socket.on('error', error => exitLost(error, where))
   exitWhenEnded(socket, where, serverCommand)
+  exitWhenSilent(socket, where, serverCommand)
   return socket
 }

@@ -31,8 +31,12 @@ await talk('one that answers', (socket, text) => {
 })
 await talk('one that is silent', () => {})
 let drops = 0
-await talk('one that drips', () => {}, dripTo)
-console.log(`it sent ${drops} bytes, one every ${options['drip-ms']} ms: never idle, never done`)
+let verdict = 'never idle, never done'
+const isAsked = () => {
+  verdict = 'too slowly, so it was idle'
+}
+await talk('one that drips', isAsked, dripTo)
+console.log(`it sent ${drops} bytes, one every ${options['drip-ms']} ms: ${verdict}`)
 
 function dripTo(socket: Socket): void {
   const timer = setInterval(() => {

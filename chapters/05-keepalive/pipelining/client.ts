@@ -13,6 +13,7 @@ import { endpoint } from '../../../lib/program/endpoint.ts'
 import {
   exitCannotConnect,
   exitLost,
+  exitTooEarly,
   exitUnknown,
   exitWhenSilent,
 } from '../../../lib/program/failures.ts'
@@ -59,7 +60,7 @@ async function report(socket: Socket, names: string[], fromMs = startMs): Promis
     if (error instanceof FrameError) exitUnknown(where, serverCommand)
     exitLost(error as Error, where)
   }
-  if (names.length > 0) exitUnknown(where, serverCommand)
+  if (names.length > 0) exitTooEarly(where, serverCommand)
   socket.destroy()
 }
 // #endregion client

@@ -11,7 +11,12 @@ import { setTimeout } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { isolation } from '../../../lib/lab/isolation.ts'
 import { endpoint } from '../../../lib/program/endpoint.ts'
-import { exitCannotConnect, exitLost, exitUnknown } from '../../../lib/program/failures.ts'
+import {
+  exitCannotConnect,
+  exitLost,
+  exitTooEarly,
+  exitWhenSilent,
+} from '../../../lib/program/failures.ts'
 import { host, port, readOptions } from '../../../lib/program/options.ts'
 import { keepaliveTimer } from './timer.ts'
 
@@ -51,10 +56,11 @@ console.log(`setKeepAlive(true, 1000): ${keepaliveTimer(socket)}`)
 
 // In this time there is a probe, and its answer. Both kernels know; neither program does.
 await setTimeout(options['hold-ms'])
-if (socket.readyState !== 'open') exitUnknown(where, 'npm run 05:server')
+if (socket.readyState !== 'open') exitTooEarly(where, 'npm run 05:server')
 console.log(`idle for ${options['hold-ms']} ms: ${events} data events`)
 socket.end()
 // #endregion client
+exitWhenSilent(socket, where, 'npm run 05:server')
 
 /** Runs `vanish.ts` in a network of its own, which goes when that program does. */
 function vanish(): number {

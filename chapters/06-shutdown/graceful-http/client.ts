@@ -29,8 +29,10 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => 
 const silent = connect(options.port, options.host) // as browsers do, to have one in store
 await once(silent, 'connect').catch(error => exitCannotConnect(error, where, serverCommand))
 silent.on('error', () => {}).resume()
+const limit = setTimeout(() => exitUnknown(where, serverCommand), 10_000)
 const idle = await ask(0) // its connection is kept for a next request
 if (!idle.said.startsWith('"done 0"')) exitUnknown(where, serverCommand)
+clearTimeout(limit)
 const startMs = performance.now()
 const long = ask(options['long-ms'])
 const short = ask(options['short-ms'])
