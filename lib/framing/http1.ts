@@ -871,7 +871,14 @@ abstract class MessageDecoder<Frame> extends ChunkReader implements Http1Decoder
       length = length * 10 + digit
     }
     if (start === end) throw this.malformed('Content-Length is empty')
-    this.contentLength = length <= Number.MAX_SAFE_INTEGER ? length : Number.POSITIVE_INFINITY
+    if (length > Number.MAX_SAFE_INTEGER) {
+      // Also where there is no body, as in an answer to HEAD: Node's parser refuses it there, too.
+      if (isAbove64Bits(bytes, start, end)) {
+        throw this.lost('ERR_FRAME_TOO_LARGE', 'Content-Length is more than 2^64 - 1')
+      }
+      length = Number.POSITIVE_INFINITY
+    }
+    this.contentLength = length
   }
 
   /** RFC 9112 section 6.1: of the transfer codings this decoder knows chunked. */
@@ -1083,6 +1090,18 @@ function joined(parts: readonly Uint8Array[]): Uint8Array {
     at += part.length
   }
   return whole
+}
+
+/** 2^64 - 1. */
+const LARGEST_64_BITS = '18446744073709551615'
+
+/** Tells whether these decimal digits are a number of more than 64 bits. */
+function isAbove64Bits(bytes: Uint8Array, start: number, end: number): boolean {
+  let first = start
+  while (first < end && bytes[first] === 0x30) first++
+  const size = end - first
+  if (size !== LARGEST_64_BITS.length) return size > LARGEST_64_BITS.length
+  return text(bytes, first, end) > LARGEST_64_BITS
 }
 
 function hexDigit(byte: number): number {

@@ -399,6 +399,13 @@ const lengths: CorpusEntry[] = [
   tooLarge(
     refuses(
       '9110 §8.6',
+      'a length of 2^64 (0 after overflow)',
+      post(['Content-Length: 18446744073709551616'], ''),
+    ),
+  ),
+  tooLarge(
+    refuses(
+      '9110 §8.6',
       'a length of 2^64 + 5 (5 after overflow)',
       post(['Content-Length: 18446744073709551621'], 'hello'),
     ),
@@ -866,6 +873,8 @@ function answers(method: 'HEAD' | 'CONNECT', entry: CorpusEntry): CorpusEntry {
 
 const NO_BODY = ['Content-Length: 5']
 const CHUNKED = ['Transfer-Encoding: chunked']
+const LARGEST = '18446744073709551615'
+const ABOVE_64_BITS = '§8.6 warns of numbers that overflow; neither takes one of more than 64 bits'
 const responseBodies: CorpusEntry[] = [
   answers('HEAD', takes('9112 §6.3', 'an answer to HEAD with a length', ok(NO_BODY), OK)),
   answers(
@@ -875,6 +884,33 @@ const responseBodies: CorpusEntry[] = [
       'an answer to HEAD with a length above the limit',
       ok(['Content-Length: 9007199254740992']),
       OK,
+    ),
+  ),
+  answers(
+    'HEAD',
+    takes(
+      '9110 §8.6',
+      'an answer to HEAD with a length of 2^64 - 1',
+      ok([`Content-Length: 000${LARGEST}`]),
+      OK,
+    ),
+  ),
+  ...[
+    ['2^64', '18446744073709551616'],
+    ['23 digits', '99999999999999999999999'],
+  ].map(([size, digits]) =>
+    answers(
+      'HEAD',
+      noted(
+        ABOVE_64_BITS,
+        tooLarge(
+          refuses(
+            '9110 §8.6',
+            `an answer to HEAD with a length of ${size}`,
+            ok([`Content-Length: ${digits}`]),
+          ),
+        ),
+      ),
     ),
   ),
   answers('HEAD', takes('9112 §6.3', 'an answer to HEAD with chunked', ok(CHUNKED), OK)),
@@ -904,6 +940,37 @@ const responseBodies: CorpusEntry[] = [
   takes('9112 §6.3', '204 without body', head('HTTP/1.1 204 None'), '204 None ""'),
   takes('9112 §6.3', '204 with a length', head('HTTP/1.1 204 None', ...NO_BODY), '204 None ""'),
   takes('9112 §6.3', '304 with a length', head('HTTP/1.1 304 Same', ...NO_BODY), '304 Same ""'),
+  takes(
+    '9110 §8.6',
+    '304 with a length of 2^64 - 1',
+    head('HTTP/1.1 304 Same', `Content-Length: ${LARGEST}`),
+    '304 Same ""',
+  ),
+  ...['103 Early Hints', '204 None', '304 Same'].map(status =>
+    noted(
+      ABOVE_64_BITS,
+      tooLarge(
+        refuses(
+          '9110 §8.6',
+          `${status.slice(0, 3)} with a length of 2^64`,
+          head(`HTTP/1.1 ${status}`, 'Content-Length: 18446744073709551616') + ok(EMPTY),
+        ),
+      ),
+    ),
+  ),
+  answers(
+    'CONNECT',
+    noted(
+      ABOVE_64_BITS,
+      tooLarge(
+        refuses(
+          '9110 §8.6',
+          '200 to CONNECT with a length of 2^64',
+          ok(['Content-Length: 18446744073709551616']),
+        ),
+      ),
+    ),
+  ),
   takes('9112 §6.3', '304 with chunked', head('HTTP/1.1 304 Same', ...CHUNKED), '304 Same ""'),
   takes(
     '9110 §15.2',
