@@ -211,10 +211,11 @@ const METHODS = (
   'REPORT SEARCH SOURCE SUBSCRIBE TRACE UNBIND UNLINK UNLOCK UNSUBSCRIBE'
 ).split(' ')
 
-/** uri-host [ ":" port ], or nothing: RFC 9110 section 7.2, RFC 3986 section 3.2.2. */
-const REG_NAME = "(?:[0-9a-z\\-._~!$&'()*+,;=]|%[0-9a-f]{2})*"
-const IP_LITERAL = "\\[[:0-9a-fv][0-9a-z\\-._~!$&'()*+,;=:]*\\]"
-const HOST = new RegExp(`^(?:${IP_LITERAL}|${REG_NAME})(?::\\d*)?$`, 'i')
+/** uri-host [ ":" port ], with a host: RFC 9110 section 4.2.1, RFC 3986 section 3.2.2. */
+const AUTHORITY = /^(?:\[([^\]]*)\]|(?:[0-9a-z\-._~!$&'()*+,;=]|%[0-9a-f]{2})+)(?::(\d*))?$/i
+const H16 = /^[0-9a-f]{1,4}$/i
+const IPV4 = /^(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(?:\.(?!$)|$)){4}$/
+const IP_FUTURE = /^v[0-9a-f]+\.[0-9a-z\-._~!$&'()*+,;=:]+$/i
 /** Letters only, as in Node's parser: RFC 3986 section 3.1 has more. */
 const SCHEME = /^[a-z]+:\/\//i
 
@@ -1220,7 +1221,10 @@ class RequestDecoder extends MessageDecoder<Http1Request> implements Http1Reques
   /** RFC 9112 section 3.2: a valid Host, and not two. */
   protected override fieldHost(bytes: Uint8Array, start: number, end: number): void {
     if (++this.hosts > 1) throw this.malformed('Host is repeated')
-    if (!HOST.test(text(bytes, start, end))) throw this.malformed('Host is not a host')
+    // An empty one is for targets without an authority.
+    if (start < end && portOf(text(bytes, start, end)) === null) {
+      throw this.malformed('Host is not a host')
+    }
   }
 
   protected headAllowsBody(): boolean {
@@ -1252,15 +1256,37 @@ function isVersion(bytes: Uint8Array, at: number): boolean {
   )
 }
 
+/** Returns the port of an authority, 0 when it names none; `null` when it is no authority. */
+function portOf(authority: string): number | null {
+  const parts = AUTHORITY.exec(authority)
+  if (parts === null) return null
+  const [, literal, port = ''] = parts
+  if (literal !== undefined && !isIpv6(literal) && !IP_FUTURE.test(literal)) return null
+  return Number(port) <= 65_535 ? Number(port) : null
+}
+
+/** Eight groups of four digits; `::` stands for one or more of them: RFC 3986 section 3.2.2. */
+function isIpv6(address: string): boolean {
+  const halves = address.split('::', 3)
+  const groups = halves.map(half => (half === '' ? [] : half.split(':')))
+  const last = groups.at(-1)!
+  // The last two groups may be written as an IPv4 address.
+  if (IPV4.test(last.at(-1) ?? '')) last.splice(-1, 1, '0', '0')
+  const all = groups.flat()
+  if (!all.every(group => H16.test(group))) return false
+  return halves.length === 1 ? all.length === 8 : halves.length === 2 && all.length < 8
+}
+
 /** The four forms of a request-target: RFC 9112 section 3.2. */
 function isTarget(method: string, target: string): boolean {
-  if (method === 'CONNECT') return /:\d+$/.test(target) && HOST.test(target)
+  // RFC 9110 section 9.3.6: a port, and a valid one.
+  if (method === 'CONNECT') return (portOf(target) ?? 0) > 0
   if (target.startsWith('/')) return true
   if (target === '*') return method === 'OPTIONS'
   const scheme = SCHEME.exec(target)
   if (scheme === null) return false
   const authority = target.slice(scheme[0].length).split(/[/?]/, 1)[0]!
-  return authority !== '' && HOST.test(authority)
+  return portOf(authority) !== null
 }
 
 class ResponseDecoder extends MessageDecoder<Http1Response> implements Http1ResponseDecoder {

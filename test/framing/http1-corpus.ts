@@ -133,6 +133,21 @@ const versions: CorpusEntry[] = [
   refuses('9112 §2.3', 'another protocol name', head('GET / ICE/1.0', 'Host: a')),
 ]
 
+const BAD_PORT = 'RFC 9110 §9.3.6: a server MUST refuse an empty or invalid port'
+const NO_PORT = 'a port of TCP is a number of 16 bits'
+const EMPTY_HOST = 'RFC 9110 §4.2.1: an empty host MUST be refused'
+const BAD_LITERAL = 'RFC 3986 §3.2.2: an IPv6 address, or a later form with its version'
+
+/** A CONNECT request for this target. */
+function connect(target: string): string {
+  return head(`CONNECT ${target} HTTP/1.1`, 'Host: a')
+}
+
+/** A GET request for a target in absolute-form. */
+function absolute(authority: string, path = '/x'): string {
+  return head(`GET http://${authority}${path} HTTP/1.1`, 'Host: a')
+}
+
 const requestLines: CorpusEntry[] = [
   refuses(
     '9112 §3',
@@ -218,11 +233,41 @@ const requestLines: CorpusEntry[] = [
     head('CONNECT / HTTP/1.1', 'Host: a'),
     'CONNECT has authority-form only',
   ),
-  refuses(
-    '9112 §3.2.3',
-    'CONNECT without a port',
-    head('CONNECT a HTTP/1.1', 'Host: a'),
-    'RFC 9110 §9.3.6: a server MUST refuse an empty or invalid port',
+  refuses('9112 §3.2.3', 'CONNECT without a port', connect('a'), BAD_PORT),
+  ...[
+    ['an empty port', 'a:'],
+    ['port 0, which nobody can listen on', 'a:0'],
+    ['a port above 65535', 'a:65536'],
+    ['a port of five nines', 'a:99999'],
+    ['a port of 400 digits', `a:1${'0'.repeat(399)}`],
+    ['an IPv6 address without a port', '[::1]'],
+  ].map(([what, target]) =>
+    refuses('9110 §9.3.6', `CONNECT to ${what}`, connect(target!), BAD_PORT),
+  ),
+  refuses('9110 §9.3.6', 'CONNECT to an empty host', connect(':80'), EMPTY_HOST),
+  refuses('9110 §9.3.6', 'CONNECT to a wrong IPv6 address', connect('[1::2::3]:80'), BAD_LITERAL),
+  ...['a:1', 'a:65535', 'a:00443', '[::1]:443', '[::ffff:192.0.2.1]:443', '[v1.a:b]:443'].map(
+    target =>
+      takes(
+        '9110 §9.3.6',
+        `CONNECT to ${target}`,
+        connect(target),
+        `CONNECT ${target} HTTP/1.1 ""`,
+      ),
+  ),
+  refuses('9110 §4.2.1', 'an empty host before a port', absolute(':80'), EMPTY_HOST),
+  refuses('9110 §4.2.1', 'an empty host before a query', absolute('', '?x'), EMPTY_HOST),
+  refuses('9110 §4.2.1', 'a port above 65535 in absolute-form', absolute('a:65536'), NO_PORT),
+  refuses('9110 §4.2.1', 'a port of five nines in absolute-form', absolute('a:99999'), NO_PORT),
+  refuses('9110 §4.2.1', 'a wrong IPv6 address in absolute-form', absolute('[::g]'), BAD_LITERAL),
+  refuses('9110 §4.2.1', 'more after an IPv6 address', absolute('[::1]a'), BAD_LITERAL),
+  ...['a:65535', 'a:', 'a:00080', '[::1]', '[::1]:80', '[v1.a:b]'].map(authority =>
+    takes(
+      '9110 §4.2.1',
+      `${authority} in absolute-form`,
+      absolute(authority),
+      `GET http://${authority}/x HTTP/1.1 ""`,
+    ),
   ),
   refuses(
     '9112 §3.2.4',
@@ -259,6 +304,23 @@ const hosts: CorpusEntry[] = [
     'a port that is no number',
     head('GET / HTTP/1.1', 'Host: a:http'),
     BAD_HOST,
+  ),
+  ...[
+    ['a port above 65535', 'a:65536'],
+    ['a port of nine digits', 'a:999999999'],
+    ['an empty host before a port', ':80'],
+    ['an address of twelve colons', '[::::::::::::1]'],
+    ['an address of nine groups', '[1:2:3:4:5:6:7:8:9]'],
+    ['an address in brackets that is not IPv6', '[1.2.3.4]'],
+    ['a zone behind an address', '[fe80::1%25lo]'],
+    ['a later form of address without its version', '[v.a]'],
+    ['an address without its bracket', '[::1'],
+    ['more after an address', '[::1]80'],
+  ].map(([what, host]) =>
+    refuses('9112 §3.2', `a Host with ${what}`, head('GET / HTTP/1.1', `Host: ${host}`), BAD_HOST),
+  ),
+  ...['a:65535', 'a:0', 'a:', 'a:000080', '[1::6:0.0.0.255]', '[ABCD:ef01::2]:80', '[vF.a:b]'].map(
+    host => takes('9112 §3.2', `${host} as Host`, head('GET / HTTP/1.1', `Host: ${host}`), GET),
   ),
   takes('9112 §3.2', 'an empty Host', head('GET / HTTP/1.1', 'Host:'), GET),
   takes('9112 §3.2', 'a Host with a port', head('GET / HTTP/1.1', 'Host: a.example:8080'), GET),

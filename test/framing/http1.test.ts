@@ -1,6 +1,8 @@
+import { isIPv6 } from 'node:net'
 import { inspect } from 'node:util'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
+import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { FrameError } from '../../lib/framing/frame.ts'
 import {
@@ -258,6 +260,36 @@ test('http1 keepAlive, RFC 9112 section 9.3: a body that ends with the connectio
 })
 
 describe('http1Request', () => {
+  test('takes exactly the IPv6 addresses that node:net takes, without a zone', () => {
+    const isTaken = (address: string) => {
+      const decoder = http1Request().decoder()
+      decoder.push(latin1(head('GET / HTTP/1.1', `Host: [${address}]`)))
+      try {
+        return decoder.read() !== null
+      } catch (error) {
+        expect((error as FrameError).code).toBe('ERR_FRAME_MALFORMED')
+        return false
+      }
+    }
+    const groups = ['0', '9', 'aF0', '10ef', '12345', 'g', '', ':', '1.2.3.4', '255.249.199.99']
+    const group = fc.constantFrom(...groups, '256.0.0.1', '01.2.3.4', '1.2.3', '1.2.3.4.', '-1')
+    const any = fc.array(fc.oneof({ weight: 3, arbitrary: fc.constant('1') }, group), {
+      maxLength: 10,
+    })
+    const edges = ['::', '::1', '1::', ':', '', ':::', '1', '[::1]', '1:2:3:4:5:6:7:8::', ':1::2']
+    const examples = edges.concat('::2:3:4:5:6:7:8', '1:2:3:4:5:6:7::', '1::2::3', '1.2.3.4::')
+    for (const address of examples)
+      expect([address, isTaken(address)]).toEqual([address, isIPv6(address)])
+    fc.assert(
+      fc.property(any, groups => {
+        const address = groups.join(':')
+        expect(isTaken(address)).toBe(isIPv6(address))
+      }),
+      { numRuns: 3000 },
+    )
+    expect(isTaken('fe80::1%lo')).toBe(false)
+  })
+
   test('says that a client waits for 100 Continue, until the body begins', () => {
     for (const [fields, body] of [
       [['Content-Length: 5'], 'hello'],
