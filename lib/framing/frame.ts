@@ -130,8 +130,8 @@ function kindOf(value: unknown): string {
 }
 
 /** @throws {TypeError} when a frame is no `Uint8Array`: text has other lengths than its bytes. */
-export function checkBytes(frame: Uint8Array): void {
-  if (!isBytes(frame)) throw new TypeError(`a frame is a Uint8Array, not ${kindOf(frame)}`)
+export function checkBytes(frame: Uint8Array, what = 'a frame'): void {
+  if (!isBytes(frame)) throw new TypeError(`${what} is a Uint8Array, not ${kindOf(frame)}`)
 }
 
 interface ViewKind {

@@ -20,6 +20,7 @@
 import {
   BufferView,
   ChunkReader,
+  checkBytes,
   type FrameCodec,
   type FrameDecoder,
   FrameError,
@@ -1414,7 +1415,7 @@ type BodyRule = 'nothing' | 'length but no body' | 'length unless empty' | 'alwa
 
 function encodeMessage(startLine: string, message: Http1MessageInit, rule: BodyRule): Uint8Array {
   const body = message.body ?? NOTHING
-  if (!ArrayBuffer.isView(body)) throw new TypeError('body is not a Uint8Array')
+  checkBytes(body, 'a body')
   const fields = fieldList(message.headers)
   const trailers = fieldLines(fieldList(message.trailers))
   const names = fields.map(([name]) => name.toLowerCase())
