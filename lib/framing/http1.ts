@@ -24,6 +24,8 @@ import {
   type FrameCodec,
   type FrameDecoder,
   FrameError,
+  type FrameErrorCode,
+  Pieces,
   roomLike,
   wholeNumber,
 } from './frame.ts'
@@ -421,6 +423,8 @@ function isNamed(name: Uint8Array, bytes: Uint8Array, start: number): boolean {
 /** Room for the marks of 5 lines at first, of 2048 at most, unless one head needs more. */
 const FIRST_MARKS = 10
 const MOST_MARKS = 4096
+/** When a chunk has more runs of data than half of this, they are copied: a run may be one byte. */
+const MOST_RUNS = 256
 const NO_FIELDS = new FieldLines(NOTHING, 0, new Int32Array(0), 0, 0)
 
 /** What the decoder expects next. */
@@ -501,6 +505,8 @@ abstract class MessageDecoder<Frame> extends ChunkReader implements Http1Decoder
   #extensionBytes = 0
   /** Start and end of each run of data in `chunk` that is not copied yet. */
   readonly #runs: number[] = []
+  /** What came in earlier chunks of a body without a length, or of the bytes for `rest()`. */
+  readonly #pieces = new Pieces()
   #ended = false
   #found = false
 
@@ -543,14 +549,22 @@ abstract class MessageDecoder<Frame> extends ChunkReader implements Http1Decoder
       throw new RangeError('rest() inside a message: read until null first')
     }
     this.phase = TUNNEL
-    const parts = this.heldBytes > 0 ? [this.held.subarray(0, this.heldBytes)] : []
-    this.held = NOTHING
-    this.heldBytes = 0
+    const waiting: Uint8Array[] = []
+    let size = 0
     while (this.ready()) {
-      parts.push(this.chunk.subarray(this.at))
+      waiting.push(this.chunk.subarray(this.at))
+      size += this.chunk.length - this.at
       this.at = this.chunk.length
     }
-    return parts.length === 1 ? parts[0]! : joined(parts)
+    const kept = this.#pieces.length
+    if (kept === 0 && waiting.length === 1) return waiting[0]!
+    const rest = kept > 0 ? this.#pieces.join(size) : roomLike(waiting[0] ?? NOTHING, size)
+    let at = kept
+    for (const chunk of waiting) {
+      rest.set(chunk, at)
+      at += chunk.length
+    }
+    return rest
   }
 
   protected get found(): boolean {
@@ -822,15 +836,12 @@ abstract class MessageDecoder<Frame> extends ChunkReader implements Http1Decoder
     const to = this.#marksEnd
     if (to > from) this.trailers = new FieldLines(this.lines, this.section, this.#marks, from, to)
     const runs = this.#runs
-    if (runs.length === 2 && this.heldBytes === 0) {
+    if (runs.length === 2 && this.#pieces.length === 0) {
       this.bytes = this.chunk
       this.start = runs[0]!
       this.endOffset = runs[1]!
       runs.length = 0
-    } else {
-      this.#copyRuns()
-      if (this.heldBytes > 0) this.take(0, this.heldBytes)
-    }
+    } else this.#joinBody()
     this.phase = COMPLETE
   }
 
@@ -964,15 +975,19 @@ abstract class MessageDecoder<Frame> extends ChunkReader implements Http1Decoder
 
   #takeAll(): boolean {
     while (this.ready()) {
-      const size = this.heldBytes + this.chunk.length - this.at
-      this.#checkBodySize(size)
-      if (size > this.held.length) this.grow(Math.max(size, 2 * this.held.length))
-      this.hold(this.chunk.length)
+      this.#checkBodySize(this.#pieces.length + this.chunk.length - this.at)
+      this.#keepChunk()
     }
     if (!this.#ended) return false
-    this.take(0, this.heldBytes)
+    this.#joinBody()
     this.phase = COMPLETE
     return true
+  }
+
+  /** Copies the rest of the chunk behind what is kept of earlier ones. */
+  #keepChunk(): void {
+    this.#pieces.add(this.chunk, this.at, this.chunk.length)
+    this.at = this.chunk.length
   }
 
   /** Bytes after a message that ended the connection are no message: RFC 9112 section 9.6. */
@@ -988,13 +1003,12 @@ abstract class MessageDecoder<Frame> extends ChunkReader implements Http1Decoder
   /** Keeps what belongs to the other protocol, and no more than a body: nobody may ask for it. */
   #keepForRest(): boolean {
     while (this.ready()) {
-      const size = this.heldBytes + this.chunk.length - this.at
+      const size = this.#pieces.length + this.chunk.length - this.at
       const limit = this.#limits.maxBodyBytes
       if (size > limit) {
         throw this.lost('ERR_FRAME_TOO_LARGE', `more than ${limit} bytes wait for rest()`)
       }
-      if (size > this.held.length) this.grow(Math.max(size, 2 * this.held.length))
-      this.hold(this.chunk.length)
+      this.#keepChunk()
     }
     return false
   }
@@ -1043,6 +1057,7 @@ abstract class MessageDecoder<Frame> extends ChunkReader implements Http1Decoder
   #takeChunkData(): boolean {
     if (!this.#hasByte()) return false
     const end = Math.min(this.chunk.length, this.at + this.#left)
+    if (this.#runs.length === MOST_RUNS) this.#copyRuns()
     this.#runs.push(this.at, end)
     this.#left -= end - this.at
     this.at = end
@@ -1068,30 +1083,33 @@ abstract class MessageDecoder<Frame> extends ChunkReader implements Http1Decoder
   /** Copies the data that lies in `chunk` behind the data of earlier chunks. */
   #copyRuns(): void {
     const runs = this.#runs
-    if (runs.length === 0) return
-    let size = this.heldBytes
-    for (let i = 0; i < runs.length; i += 2) size += runs[i + 1]! - runs[i]!
-    if (size > this.held.length) this.grow(this.heldBytes === 0 ? size : 2 * size)
-    const at = this.at
-    for (let i = 0; i < runs.length; i += 2) {
-      this.at = runs[i]!
-      this.hold(runs[i + 1]!)
-    }
-    this.at = at
+    for (let i = 0; i < runs.length; i += 2) this.#pieces.add(this.chunk, runs[i]!, runs[i + 1]!)
     runs.length = 0
   }
-}
 
-function joined(parts: readonly Uint8Array[]): Uint8Array {
-  let size = 0
-  for (const part of parts) size += part.length
-  const whole = roomLike(parts[0] ?? NOTHING, size)
-  let at = 0
-  for (const part of parts) {
-    whole.set(part, at)
-    at += part.length
+  /** Makes the pieces, and the runs behind them, a body in room of just its size. */
+  #joinBody(): void {
+    const runs = this.#runs
+    let at = this.#pieces.length
+    if (at === 0 && runs.length === 0) return
+    let size = 0
+    for (let i = 0; i < runs.length; i += 2) size += runs[i + 1]! - runs[i]!
+    const body = at > 0 ? this.#pieces.join(size) : roomLike(this.chunk, size)
+    for (let i = 0; i < runs.length; i += 2) {
+      this.copy(runs[i]!, runs[i + 1]!, body, at)
+      at += runs[i + 1]! - runs[i]!
+    }
+    runs.length = 0
+    this.bytes = body
+    this.endOffset = at
   }
-  return whole
+
+  protected override lost(code: FrameErrorCode, message: string): FrameError {
+    this.#runs.length = 0
+    this.#pieces.clear()
+    this.lines = NOTHING
+    return super.lost(code, message)
+  }
 }
 
 /** 2^64 - 1. */
@@ -1493,11 +1511,11 @@ function checkedLimits(options: Http1Options): Required<Http1Options> {
  * Returns a codec for HTTP/1.0 and HTTP/1.1 requests: servers decode them, clients encode them.
  *
  * A request comes out when its body is complete. `body` is a view into the chunk when it arrived in
- * one, else a copy; header strings are made when asked for. Requests may be pipelined. After a
- * request whose `keepAlive` is false no other may follow; after CONNECT the decoder stops, and
- * `rest()` has the tunnel's bytes. A head is at most `maxHeaderBytes` and `maxHeaderFields`, a body
- * `maxBodyBytes`; a larger one is refused as soon as its length is known. The time is linear in the
- * bytes for any chunks.
+ * one, else a copy in room of its size, made when all is there if that was not known before. Header
+ * strings are made when asked for. Requests may be pipelined. After a request whose `keepAlive` is
+ * false no other may follow; after CONNECT the decoder stops, and `rest()` has the tunnel's bytes.
+ * A head is at most `maxHeaderBytes` and `maxHeaderFields`, a body `maxBodyBytes`; a larger one is
+ * refused as soon as its length is known. The time is linear in the bytes for any chunks.
  *
  * `encode()` adds Content-Length when there is a body, and for POST, PUT and PATCH without one. It
  * adds nothing else: HTTP/1.1 needs a Host. With `Transfer-Encoding: chunked` among the headers, or
