@@ -102,6 +102,31 @@ test('lines has an exact limit for a line that is longer than its blocks', () =>
   }
 })
 
+test('lines keeps a character whole that lies across the end of what it holds', () => {
+  const held = 65_536
+  for (const character of ['\u{1f600}', '\u6f22', '\xe9', 'e']) {
+    const size = Buffer.byteLength(character)
+    // The character ends exactly where 64 KiB are held, or a few bytes before or behind that.
+    for (let end = held - 3; end <= held + 3; end++) {
+      const line = `${'x'.repeat(end - size)}${character}${'y'.repeat(100)}`
+      const content = bytes(line)
+      for (const pushed of [content.length, 7, 3, 1]) {
+        const decoder = lines().decoder()
+        let found: string | null = null
+        for (let at = 0; at < content.length; ) {
+          const stop = pushed < 10 && at === 0 ? held - 20 : at + pushed
+          decoder.push(content.subarray(at, stop))
+          found ??= decoder.read()
+          at = stop
+        }
+        decoder.push(bytes('\r\n'))
+        found ??= decoder.read()
+        if (found !== line) expect([character, end, pushed, found?.slice(-110)]).toBeNull()
+      }
+    }
+  }
+})
+
 test('lines writes the end it was told to', () => {
   expect(lines().encode('a')).toEqual(new TextEncoder().encode('a\n'))
   expect(lines({ lineEnd: '\r\n' }).encode('é')).toEqual(new TextEncoder().encode('é\r\n'))
