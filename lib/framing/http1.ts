@@ -1133,7 +1133,8 @@ function hexDigit(byte: number): number {
 /**
  * Returns where chunk extensions end: RFC 9112 section 7.1.1. They are checked and ignored.
  *
- * White space around `;` and `=`, which the section calls bad, is refused.
+ * White space around `;` and `=` is refused. A recipient must remove it by RFC 9110 section 5.6.3,
+ * but Node's parser refuses it, and this decoder takes nothing that Node does not take.
  */
 function skipExtensions(bytes: Uint8Array, start: number, stop: number): number {
   let at = start
