@@ -1,5 +1,5 @@
 /**
- * HTTP/1.1 messages: lines of text that end the head, then as many bytes of body as the head says.
+ * HTTP/1.1 messages: a head of text lines, then a body as long as the head says.
  *
  *     POST /upload HTTP/1.1␍␊             request-line    RFC 9112 section 3
  *     HTTP/1.1 200 OK␍␊                   or status-line  section 4
