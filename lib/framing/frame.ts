@@ -11,6 +11,7 @@ export interface FrameCodec<Frame = Uint8Array> {
    * Returns one frame as it goes on the wire.
    *
    * @throws {RangeError} when the codec's own decoder would refuse the result.
+   * @throws {TypeError} when bytes are wanted and it has no `Uint8Array`.
    */
   encode(frame: Frame): Uint8Array
   /** Returns a decoder with state of its own. Use one per stream and direction. */

@@ -119,6 +119,8 @@ export interface Http1Decoder<Frame> extends FrameDecoder<Frame> {
    *
    * Until the next call its body lies in `bytes` from `start` to `endOffset`, and `headers` and
    * `keepAlive` are its own, as are `status` of a response, `method` and `target` of a request.
+   *
+   * @throws {FrameError} as `read()` does.
    */
   next(): boolean
   readonly bytes: Uint8Array
@@ -135,6 +137,7 @@ export interface Http1Decoder<Frame> extends FrameDecoder<Frame> {
    * `read()` keeps `maxBodyBytes` of them at most, if nobody asks.
    *
    * @throws {RangeError} inside a message.
+   * @throws {FrameError} when the stream is lost, as `read()` does.
    */
   rest(): Uint8Array
 }
@@ -1523,7 +1526,8 @@ function checkedLimits(options: Http1Options): Required<Http1Options> {
  * with trailers, the body is sent as one chunk. What its own decoder would refuse, or read as
  * something else (a line break in a value), it refuses.
  *
- * @throws {RangeError} when an option is out of range.
+ * @throws {RangeError} when an option is out of range, and from `encode()` when its own decoder would
+ *   refuse the message or read another one.
  * @throws {FrameError} from the decoder: `ERR_FRAME_MALFORMED` (answer 400 and close),
  *   `ERR_FRAME_TOO_LARGE` (413 or 431), `ERR_FRAME_TRUNCATED` when the stream ends inside one.
  * @see RFC 9112 section 3 and 6, https://www.rfc-editor.org/rfc/rfc9112
@@ -1584,7 +1588,8 @@ export function http1Request(options: Http1RequestOptions = {}): Http1RequestCod
  * `encode()` adds Content-Length to each response that has a body, empty or not. Say
  * `requestMethod: 'HEAD'` to send a length without the body.
  *
- * @throws {RangeError} when an option is out of range.
+ * @throws {RangeError} when an option is out of range, and from `encode()` when its own decoder would
+ *   refuse the message or read another one.
  * @throws {FrameError} from the decoder, as from that of `http1Request()`.
  * @see RFC 9112 section 4 and 6, https://www.rfc-editor.org/rfc/rfc9112
  *
