@@ -11,6 +11,7 @@ export interface FrameCodec<Frame = Uint8Array> {
    * Returns one frame as it goes on the wire.
    *
    * @throws {RangeError} when the codec's own decoder would refuse the result.
+   * @throws {TypeError} when bytes are wanted and it has no `Uint8Array`.
    */
   encode(frame: Frame): Uint8Array
   /** Returns a decoder with state of its own. Use one per stream and direction. */
@@ -130,8 +131,8 @@ function kindOf(value: unknown): string {
 }
 
 /** @throws {TypeError} when a frame is no `Uint8Array`: text has other lengths than its bytes. */
-export function checkBytes(frame: Uint8Array): void {
-  if (!isBytes(frame)) throw new TypeError(`a frame is a Uint8Array, not ${kindOf(frame)}`)
+export function checkBytes(frame: Uint8Array, what = 'a frame'): void {
+  if (!isBytes(frame)) throw new TypeError(`${what} is a Uint8Array, not ${kindOf(frame)}`)
 }
 
 interface ViewKind {
@@ -206,7 +207,7 @@ const LARGEST_SPARE_BYTES = 16 * 1024
 const NOTHING = new Uint8Array(0)
 const NO_MEMORY = NOTHING.buffer
 
-/** Blocks of `Pieces` double from the first size to the largest one. */
+/** Blocks of `Pieces` double from the first size to the largest one, or have room for a piece. */
 const FIRST_BLOCK_BYTES = 512
 const LARGEST_BLOCK_BYTES = 1024 * 1024
 
@@ -228,7 +229,7 @@ export class Pieces {
   add(chunk: Uint8Array, from: number, to: number): void {
     this.length += to - from
     for (let at = from; at < to; ) {
-      if (this.#used === this.#block.length) this.#addBlock(chunk)
+      if (this.#used === this.#block.length) this.#addBlock(chunk, to - at)
       const end = Math.min(to, at + this.#block.length - this.#used)
       copy(chunk, at, end, this.#block, this.#used)
       this.#used += end - at
@@ -238,7 +239,7 @@ export class Pieces {
 
   /** Adds one byte. */
   addByte(like: Uint8Array, byte: number): void {
-    if (this.#used === this.#block.length) this.#addBlock(like)
+    if (this.#used === this.#block.length) this.#addBlock(like, 1)
     this.#block[this.#used++] = byte
     this.length++
   }
@@ -253,17 +254,32 @@ export class Pieces {
     }
   }
 
-  /** Forgets everything; the first block is kept for the next time. */
+  /** Returns all in one array, with room for `extra` more bytes behind it, and forgets it. */
+  join(extra = 0): Uint8Array {
+    let whole = this.#block
+    // What came at once needs no second copy.
+    if (extra === 0 && this.#blocks.length === 1 && this.#used === whole.length) {
+      this.#blocks.length = 0
+    } else {
+      whole = roomLike(whole, this.length + extra)
+      this.copyTo(whole, this.length)
+    }
+    this.clear()
+    return whole
+  }
+
+  /** Forgets everything; the first block is kept for the next time, if it is small. */
   clear(): void {
-    if (this.#blocks.length > 1) this.#blocks.length = 1
+    const small = this.#blocks[0]?.length === FIRST_BLOCK_BYTES
+    this.#blocks.length = small ? 1 : 0
     this.#block = this.#blocks[0] ?? NOTHING
     this.#used = 0
     this.length = 0
   }
 
-  #addBlock(like: Uint8Array): void {
-    const size = Math.min(LARGEST_BLOCK_BYTES, FIRST_BLOCK_BYTES * 2 ** this.#blocks.length)
-    this.#block = roomLike(like, size)
+  #addBlock(like: Uint8Array, least: number): void {
+    const size = Math.max(least, FIRST_BLOCK_BYTES * 2 ** this.#blocks.length)
+    this.#block = roomLike(like, Math.min(LARGEST_BLOCK_BYTES, size))
     this.#blocks.push(this.#block)
     this.#used = 0
   }

@@ -1,5 +1,5 @@
 /**
- * HTTP/1.1 messages: lines of text that end the head, then as many bytes of body as the head says.
+ * HTTP/1.1 messages: a head of text lines, then a body as long as the head says.
  *
  *     POST /upload HTTP/1.1␍␊             request-line    RFC 9112 section 3
  *     HTTP/1.1 200 OK␍␊                   or status-line  section 4
@@ -20,9 +20,12 @@
 import {
   BufferView,
   ChunkReader,
+  checkBytes,
   type FrameCodec,
   type FrameDecoder,
   FrameError,
+  type FrameErrorCode,
+  Pieces,
   roomLike,
   wholeNumber,
 } from './frame.ts'
@@ -116,6 +119,8 @@ export interface Http1Decoder<Frame> extends FrameDecoder<Frame> {
    *
    * Until the next call its body lies in `bytes` from `start` to `endOffset`, and `headers` and
    * `keepAlive` are its own, as are `status` of a response, `method` and `target` of a request.
+   *
+   * @throws {FrameError} as `read()` does.
    */
   next(): boolean
   readonly bytes: Uint8Array
@@ -132,6 +137,7 @@ export interface Http1Decoder<Frame> extends FrameDecoder<Frame> {
    * `read()` keeps `maxBodyBytes` of them at most, if nobody asks.
    *
    * @throws {RangeError} inside a message.
+   * @throws {FrameError} when the stream is lost, as `read()` does.
    */
   rest(): Uint8Array
 }
@@ -211,10 +217,11 @@ const METHODS = (
   'REPORT SEARCH SOURCE SUBSCRIBE TRACE UNBIND UNLINK UNLOCK UNSUBSCRIBE'
 ).split(' ')
 
-/** uri-host [ ":" port ], or nothing: RFC 9110 section 7.2, RFC 3986 section 3.2.2. */
-const REG_NAME = "(?:[0-9a-z\\-._~!$&'()*+,;=]|%[0-9a-f]{2})*"
-const IP_LITERAL = "\\[[:0-9a-fv][0-9a-z\\-._~!$&'()*+,;=:]*\\]"
-const HOST = new RegExp(`^(?:${IP_LITERAL}|${REG_NAME})(?::\\d*)?$`, 'i')
+/** uri-host [ ":" port ], with a host: RFC 9110 section 4.2.1, RFC 3986 section 3.2.2. */
+const AUTHORITY = /^(?:\[([^\]]*)\]|(?:[0-9a-z\-._~!$&'()*+,;=]|%[0-9a-f]{2})+)(?::(\d*))?$/i
+const H16 = /^[0-9a-f]{1,4}$/i
+const IPV4 = /^(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(?:\.(?!$)|$)){4}$/
+const IP_FUTURE = /^v[0-9a-f]+\.[0-9a-z\-._~!$&'()*+,;=:]+$/i
 /** Letters only, as in Node's parser: RFC 3986 section 3.1 has more. */
 const SCHEME = /^[a-z]+:\/\//i
 
@@ -419,6 +426,8 @@ function isNamed(name: Uint8Array, bytes: Uint8Array, start: number): boolean {
 /** Room for the marks of 5 lines at first, of 2048 at most, unless one head needs more. */
 const FIRST_MARKS = 10
 const MOST_MARKS = 4096
+/** When a chunk has more runs of data than half of this, they are copied: a run may be one byte. */
+const MOST_RUNS = 256
 const NO_FIELDS = new FieldLines(NOTHING, 0, new Int32Array(0), 0, 0)
 
 /** What the decoder expects next. */
@@ -499,6 +508,8 @@ abstract class MessageDecoder<Frame> extends ChunkReader implements Http1Decoder
   #extensionBytes = 0
   /** Start and end of each run of data in `chunk` that is not copied yet. */
   readonly #runs: number[] = []
+  /** What came in earlier chunks of a body without a length, or of the bytes for `rest()`. */
+  readonly #pieces = new Pieces()
   #ended = false
   #found = false
 
@@ -541,14 +552,22 @@ abstract class MessageDecoder<Frame> extends ChunkReader implements Http1Decoder
       throw new RangeError('rest() inside a message: read until null first')
     }
     this.phase = TUNNEL
-    const parts = this.heldBytes > 0 ? [this.held.subarray(0, this.heldBytes)] : []
-    this.held = NOTHING
-    this.heldBytes = 0
+    const waiting: Uint8Array[] = []
+    let size = 0
     while (this.ready()) {
-      parts.push(this.chunk.subarray(this.at))
+      waiting.push(this.chunk.subarray(this.at))
+      size += this.chunk.length - this.at
       this.at = this.chunk.length
     }
-    return parts.length === 1 ? parts[0]! : joined(parts)
+    const kept = this.#pieces.length
+    if (kept === 0 && waiting.length === 1) return waiting[0]!
+    const rest = kept > 0 ? this.#pieces.join(size) : roomLike(waiting[0] ?? NOTHING, size)
+    let at = kept
+    for (const chunk of waiting) {
+      rest.set(chunk, at)
+      at += chunk.length
+    }
+    return rest
   }
 
   protected get found(): boolean {
@@ -820,15 +839,12 @@ abstract class MessageDecoder<Frame> extends ChunkReader implements Http1Decoder
     const to = this.#marksEnd
     if (to > from) this.trailers = new FieldLines(this.lines, this.section, this.#marks, from, to)
     const runs = this.#runs
-    if (runs.length === 2 && this.heldBytes === 0) {
+    if (runs.length === 2 && this.#pieces.length === 0) {
       this.bytes = this.chunk
       this.start = runs[0]!
       this.endOffset = runs[1]!
       runs.length = 0
-    } else {
-      this.#copyRuns()
-      if (this.heldBytes > 0) this.take(0, this.heldBytes)
-    }
+    } else this.#joinBody()
     this.phase = COMPLETE
   }
 
@@ -871,7 +887,14 @@ abstract class MessageDecoder<Frame> extends ChunkReader implements Http1Decoder
       length = length * 10 + digit
     }
     if (start === end) throw this.malformed('Content-Length is empty')
-    this.contentLength = length <= Number.MAX_SAFE_INTEGER ? length : Number.POSITIVE_INFINITY
+    if (length > Number.MAX_SAFE_INTEGER) {
+      // Also where there is no body, as in an answer to HEAD: Node's parser refuses it there, too.
+      if (isAbove64Bits(bytes, start, end)) {
+        throw this.lost('ERR_FRAME_TOO_LARGE', 'Content-Length is more than 2^64 - 1')
+      }
+      length = Number.POSITIVE_INFINITY
+    }
+    this.contentLength = length
   }
 
   /** RFC 9112 section 6.1: of the transfer codings this decoder knows chunked. */
@@ -955,15 +978,19 @@ abstract class MessageDecoder<Frame> extends ChunkReader implements Http1Decoder
 
   #takeAll(): boolean {
     while (this.ready()) {
-      const size = this.heldBytes + this.chunk.length - this.at
-      this.#checkBodySize(size)
-      if (size > this.held.length) this.grow(Math.max(size, 2 * this.held.length))
-      this.hold(this.chunk.length)
+      this.#checkBodySize(this.#pieces.length + this.chunk.length - this.at)
+      this.#keepChunk()
     }
     if (!this.#ended) return false
-    this.take(0, this.heldBytes)
+    this.#joinBody()
     this.phase = COMPLETE
     return true
+  }
+
+  /** Copies the rest of the chunk behind what is kept of earlier ones. */
+  #keepChunk(): void {
+    this.#pieces.add(this.chunk, this.at, this.chunk.length)
+    this.at = this.chunk.length
   }
 
   /** Bytes after a message that ended the connection are no message: RFC 9112 section 9.6. */
@@ -979,13 +1006,12 @@ abstract class MessageDecoder<Frame> extends ChunkReader implements Http1Decoder
   /** Keeps what belongs to the other protocol, and no more than a body: nobody may ask for it. */
   #keepForRest(): boolean {
     while (this.ready()) {
-      const size = this.heldBytes + this.chunk.length - this.at
+      const size = this.#pieces.length + this.chunk.length - this.at
       const limit = this.#limits.maxBodyBytes
       if (size > limit) {
         throw this.lost('ERR_FRAME_TOO_LARGE', `more than ${limit} bytes wait for rest()`)
       }
-      if (size > this.held.length) this.grow(Math.max(size, 2 * this.held.length))
-      this.hold(this.chunk.length)
+      this.#keepChunk()
     }
     return false
   }
@@ -1034,6 +1060,7 @@ abstract class MessageDecoder<Frame> extends ChunkReader implements Http1Decoder
   #takeChunkData(): boolean {
     if (!this.#hasByte()) return false
     const end = Math.min(this.chunk.length, this.at + this.#left)
+    if (this.#runs.length === MOST_RUNS) this.#copyRuns()
     this.#runs.push(this.at, end)
     this.#left -= end - this.at
     this.at = end
@@ -1059,30 +1086,45 @@ abstract class MessageDecoder<Frame> extends ChunkReader implements Http1Decoder
   /** Copies the data that lies in `chunk` behind the data of earlier chunks. */
   #copyRuns(): void {
     const runs = this.#runs
-    if (runs.length === 0) return
-    let size = this.heldBytes
-    for (let i = 0; i < runs.length; i += 2) size += runs[i + 1]! - runs[i]!
-    if (size > this.held.length) this.grow(this.heldBytes === 0 ? size : 2 * size)
-    const at = this.at
-    for (let i = 0; i < runs.length; i += 2) {
-      this.at = runs[i]!
-      this.hold(runs[i + 1]!)
-    }
-    this.at = at
+    for (let i = 0; i < runs.length; i += 2) this.#pieces.add(this.chunk, runs[i]!, runs[i + 1]!)
     runs.length = 0
+  }
+
+  /** Makes the pieces, and the runs behind them, a body in room of just its size. */
+  #joinBody(): void {
+    const runs = this.#runs
+    let at = this.#pieces.length
+    if (at === 0 && runs.length === 0) return
+    let size = 0
+    for (let i = 0; i < runs.length; i += 2) size += runs[i + 1]! - runs[i]!
+    const body = at > 0 ? this.#pieces.join(size) : roomLike(this.chunk, size)
+    for (let i = 0; i < runs.length; i += 2) {
+      this.copy(runs[i]!, runs[i + 1]!, body, at)
+      at += runs[i + 1]! - runs[i]!
+    }
+    runs.length = 0
+    this.bytes = body
+    this.endOffset = at
+  }
+
+  protected override lost(code: FrameErrorCode, message: string): FrameError {
+    this.#runs.length = 0
+    this.#pieces.clear()
+    this.lines = NOTHING
+    return super.lost(code, message)
   }
 }
 
-function joined(parts: readonly Uint8Array[]): Uint8Array {
-  let size = 0
-  for (const part of parts) size += part.length
-  const whole = roomLike(parts[0] ?? NOTHING, size)
-  let at = 0
-  for (const part of parts) {
-    whole.set(part, at)
-    at += part.length
-  }
-  return whole
+/** 2^64 - 1. */
+const LARGEST_64_BITS = '18446744073709551615'
+
+/** Tells whether these decimal digits are a number of more than 64 bits. */
+function isAbove64Bits(bytes: Uint8Array, start: number, end: number): boolean {
+  let first = start
+  while (first < end && bytes[first] === 0x30) first++
+  const size = end - first
+  if (size !== LARGEST_64_BITS.length) return size > LARGEST_64_BITS.length
+  return text(bytes, first, end) > LARGEST_64_BITS
 }
 
 function hexDigit(byte: number): number {
@@ -1094,7 +1136,8 @@ function hexDigit(byte: number): number {
 /**
  * Returns where chunk extensions end: RFC 9112 section 7.1.1. They are checked and ignored.
  *
- * White space around `;` and `=`, which the section calls bad, is refused.
+ * White space around `;` and `=` is refused. A recipient must remove it by RFC 9110 section 5.6.3,
+ * but Node's parser refuses it, and this decoder takes nothing that Node does not take.
  */
 function skipExtensions(bytes: Uint8Array, start: number, stop: number): number {
   let at = start
@@ -1201,7 +1244,10 @@ class RequestDecoder extends MessageDecoder<Http1Request> implements Http1Reques
   /** RFC 9112 section 3.2: a valid Host, and not two. */
   protected override fieldHost(bytes: Uint8Array, start: number, end: number): void {
     if (++this.hosts > 1) throw this.malformed('Host is repeated')
-    if (!HOST.test(text(bytes, start, end))) throw this.malformed('Host is not a host')
+    // An empty one is for targets without an authority.
+    if (start < end && portOf(text(bytes, start, end)) === null) {
+      throw this.malformed('Host is not a host')
+    }
   }
 
   protected headAllowsBody(): boolean {
@@ -1233,15 +1279,37 @@ function isVersion(bytes: Uint8Array, at: number): boolean {
   )
 }
 
+/** Returns the port of an authority, 0 when it names none; `null` when it is no authority. */
+function portOf(authority: string): number | null {
+  const parts = AUTHORITY.exec(authority)
+  if (parts === null) return null
+  const [, literal, port = ''] = parts
+  if (literal !== undefined && !isIpv6(literal) && !IP_FUTURE.test(literal)) return null
+  return Number(port) <= 65_535 ? Number(port) : null
+}
+
+/** Eight groups of four digits; `::` stands for one or more of them: RFC 3986 section 3.2.2. */
+function isIpv6(address: string): boolean {
+  const halves = address.split('::', 3)
+  const groups = halves.map(half => (half === '' ? [] : half.split(':')))
+  const last = groups.at(-1)!
+  // The last two groups may be written as an IPv4 address.
+  if (IPV4.test(last.at(-1) ?? '')) last.splice(-1, 1, '0', '0')
+  const all = groups.flat()
+  if (!all.every(group => H16.test(group))) return false
+  return halves.length === 1 ? all.length === 8 : halves.length === 2 && all.length < 8
+}
+
 /** The four forms of a request-target: RFC 9112 section 3.2. */
 function isTarget(method: string, target: string): boolean {
-  if (method === 'CONNECT') return /:\d+$/.test(target) && HOST.test(target)
+  // RFC 9110 section 9.3.6: a port, and a valid one.
+  if (method === 'CONNECT') return (portOf(target) ?? 0) > 0
   if (target.startsWith('/')) return true
   if (target === '*') return method === 'OPTIONS'
   const scheme = SCHEME.exec(target)
   if (scheme === null) return false
   const authority = target.slice(scheme[0].length).split(/[/?]/, 1)[0]!
-  return authority !== '' && HOST.test(authority)
+  return portOf(authority) !== null
 }
 
 class ResponseDecoder extends MessageDecoder<Http1Response> implements Http1ResponseDecoder {
@@ -1369,7 +1437,7 @@ type BodyRule = 'nothing' | 'length but no body' | 'length unless empty' | 'alwa
 
 function encodeMessage(startLine: string, message: Http1MessageInit, rule: BodyRule): Uint8Array {
   const body = message.body ?? NOTHING
-  if (!ArrayBuffer.isView(body)) throw new TypeError('body is not a Uint8Array')
+  checkBytes(body, 'a body')
   const fields = fieldList(message.headers)
   const trailers = fieldLines(fieldList(message.trailers))
   const names = fields.map(([name]) => name.toLowerCase())
@@ -1447,18 +1515,19 @@ function checkedLimits(options: Http1Options): Required<Http1Options> {
  * Returns a codec for HTTP/1.0 and HTTP/1.1 requests: servers decode them, clients encode them.
  *
  * A request comes out when its body is complete. `body` is a view into the chunk when it arrived in
- * one, else a copy; header strings are made when asked for. Requests may be pipelined. After a
- * request whose `keepAlive` is false no other may follow; after CONNECT the decoder stops, and
- * `rest()` has the tunnel's bytes. A head is at most `maxHeaderBytes` and `maxHeaderFields`, a body
- * `maxBodyBytes`; a larger one is refused as soon as its length is known. The time is linear in the
- * bytes for any chunks.
+ * one, else a copy in room of its size, made when all is there if that was not known before. Header
+ * strings are made when asked for. Requests may be pipelined. After a request whose `keepAlive` is
+ * false no other may follow; after CONNECT the decoder stops, and `rest()` has the tunnel's bytes.
+ * A head is at most `maxHeaderBytes` and `maxHeaderFields`, a body `maxBodyBytes`; a larger one is
+ * refused as soon as its length is known. The time is linear in the bytes for any chunks.
  *
  * `encode()` adds Content-Length when there is a body, and for POST, PUT and PATCH without one. It
  * adds nothing else: HTTP/1.1 needs a Host. With `Transfer-Encoding: chunked` among the headers, or
  * with trailers, the body is sent as one chunk. What its own decoder would refuse, or read as
  * something else (a line break in a value), it refuses.
  *
- * @throws {RangeError} when an option is out of range.
+ * @throws {RangeError} when an option is out of range, and from `encode()` when its own decoder would
+ *   refuse the message or read another one.
  * @throws {FrameError} from the decoder: `ERR_FRAME_MALFORMED` (answer 400 and close),
  *   `ERR_FRAME_TOO_LARGE` (413 or 431), `ERR_FRAME_TRUNCATED` when the stream ends inside one.
  * @see RFC 9112 section 3 and 6, https://www.rfc-editor.org/rfc/rfc9112
@@ -1519,7 +1588,8 @@ export function http1Request(options: Http1RequestOptions = {}): Http1RequestCod
  * `encode()` adds Content-Length to each response that has a body, empty or not. Say
  * `requestMethod: 'HEAD'` to send a length without the body.
  *
- * @throws {RangeError} when an option is out of range.
+ * @throws {RangeError} when an option is out of range, and from `encode()` when its own decoder would
+ *   refuse the message or read another one.
  * @throws {FrameError} from the decoder, as from that of `http1Request()`.
  * @see RFC 9112 section 4 and 6, https://www.rfc-editor.org/rfc/rfc9112
  *

@@ -37,7 +37,8 @@ export interface LengthPrefixOptions {
  * checked as soon as the count is complete, before memory is reserved. Counts above 2^53 - 1 are
  * too large, never rounded.
  *
- * @throws {RangeError} when an option is out of range.
+ * @throws {RangeError} when an option is out of range, and from `encode()` when a frame is larger
+ *   than `maxFrameBytes` or than the prefix can say.
  * @throws {FrameError} from the decoder: `ERR_FRAME_TOO_LARGE` when a count is above
  *   `maxFrameBytes`, `ERR_FRAME_TRUNCATED` when the stream ends inside a frame.
  * @see RFC 1035 section 4.2.2, https://www.rfc-editor.org/rfc/rfc1035#section-4.2.2

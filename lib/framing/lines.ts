@@ -42,13 +42,13 @@ export interface LinesOptions {
 /**
  * Returns a codec for lines of text.
  *
- * A line is a string without LF and without CR at its end, of 0 to `maxLineBytes` bytes of UTF-8.
- * A CR elsewhere is part of the line. Bytes that are no UTF-8 become U+FFFD, in their line only. A
+ * A line is a string without LF, of 0 to `maxLineBytes` bytes of UTF-8. One CR before the LF belongs
+ * to the end, any other to the line. Bytes that are no UTF-8 become U+FFFD, in their line only. A
  * byte order mark is kept. The last line must have an end too. Decoding takes linear time. A short
  * line may keep the text around it in memory, up to 16 KiB and never more than its chunk.
  *
  * @throws {RangeError} when an option is out of range, and from `encode()` when a line is too
- *   large, holds LF, ends with CR, or holds half of a surrogate pair.
+ *   large, holds LF or half of a surrogate pair, or ends with CR where `lineEnd` is LF.
  * @throws {FrameError} from the decoder: `ERR_FRAME_TOO_LARGE` as soon as a line must be longer
  *   than `maxLineBytes`, `ERR_FRAME_TRUNCATED` when the stream ends inside a line.
  * @see RFC 959 section 3.1.1.1, https://www.rfc-editor.org/rfc/rfc959#section-3.1.1.1
@@ -82,7 +82,10 @@ export function lines(options: LinesOptions = {}): FrameCodec<string> {
     encode(line) {
       const feed = line.indexOf('\n')
       if (feed !== -1) throw new RangeError(`line holds LF at character ${feed}`)
-      if (line.endsWith('\r')) throw new RangeError('line ends with CR: a reader would drop it')
+      // Of CR CR LF a reader drops one CR only.
+      if (lineEnd === '\n' && line.endsWith('\r')) {
+        throw new RangeError('line ends with CR: a reader would drop it')
+      }
       const half = line.search(/\p{Surrogate}/u)
       if (half !== -1) throw new RangeError(`line holds half a character at character ${half}`)
       const wire = encoder.encode(line + lineEnd)

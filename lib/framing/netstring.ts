@@ -36,7 +36,8 @@ export interface NetstringOptions {
  * 0 itself is written `0`. Decoding takes constant time per frame, and one copy of a frame that
  * spans chunks.
  *
- * @throws {RangeError} when `maxFrameBytes` is out of range.
+ * @throws {RangeError} when `maxFrameBytes` is out of range, and from `encode()` when a frame is
+ *   larger.
  * @throws {FrameError} from the decoder: `ERR_FRAME_TOO_LARGE` at the first digit that takes a
  *   count above `maxFrameBytes`, `ERR_FRAME_MALFORMED` when a count or a comma is not as above,
  *   `ERR_FRAME_TRUNCATED` when the stream ends inside a frame.

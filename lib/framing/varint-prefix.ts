@@ -36,7 +36,8 @@ export interface VarintPrefixOptions {
  * too, as the conformance tests of Protocol Buffers demand, up to ten bytes and 2^64 - 1.
  * Decoding takes constant time per frame, and one copy of a frame that spans chunks.
  *
- * @throws {RangeError} when `maxFrameBytes` is out of range.
+ * @throws {RangeError} when `maxFrameBytes` is out of range, and from `encode()` when a frame is
+ *   larger.
  * @throws {FrameError} from the decoder: `ERR_FRAME_TOO_LARGE` when a count is above
  *   `maxFrameBytes`, `ERR_FRAME_MALFORMED` when a count has no end after ten bytes or does not fit
  *   in 64 bits, `ERR_FRAME_TRUNCATED` when the stream ends inside a frame.

@@ -271,6 +271,33 @@ test.each([1, 100, 1024, 1025, 5000, 16_384, 16_385, 100_000])(
   },
 )
 
+test('lengthPrefix read() keeps frames apart that span chunks, also after next() did', () => {
+  const codec = lengthPrefix()
+  for (const nexts of [1, 2, 3]) {
+    for (const size of [4, 100, 1024, 5000]) {
+      const payloads = Array.from({ length: 8 }, (_, i) => Buffer.alloc(size, i + 1))
+      const wire = bytes(...payloads.map(payload => codec.encode(payload)))
+      const decoder = codec.decoder()
+      const kept: Uint8Array[] = []
+      let found = 0
+      // Every frame is cut in the middle of its payload.
+      for (const chunk of cutAt(
+        wire,
+        payloads.map((_, i) => i * (size + 4) + 4 + size / 2),
+      )) {
+        decoder.push(chunk)
+        for (; found < nexts && decoder.next(); found++);
+        if (found < nexts) continue
+        for (let frame = decoder.read(); frame !== null; frame = decoder.read()) kept.push(frame)
+      }
+      expect(kept.length).toBe(payloads.length - nexts)
+      for (const [i, frame] of kept.entries()) {
+        expect(Buffer.compare(frame, payloads[nexts + i]!)).toBe(0)
+      }
+    }
+  }
+})
+
 test('lengthPrefix returns a view of a chunk that waited, when the frame lies in it whole', () => {
   const decoder = lengthPrefix().decoder()
   const payload = Buffer.alloc(20_000, 7)

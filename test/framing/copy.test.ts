@@ -243,6 +243,12 @@ describe('codec', () => {
     }
   })
 
+  test.each(codecs())('list shows the whole first sentence of $name', async ({ name, format }) => {
+    const source = await readFile(join(root, `lib/framing/${name}.ts`), 'utf8')
+    const words = source.slice(0, 500).replaceAll(/\s+\*?\s*/g, ' ')
+    expect([`${format}. `, `${format}: `].some(sentence => words.includes(sentence))).toBe(true)
+  })
+
   test('--help shows the usage', async () => {
     const { exitCode, stdout } = await codec('--help')
     expect({ exitCode, first: stdout.split('\n')[0] }).toEqual({

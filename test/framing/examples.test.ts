@@ -38,3 +38,37 @@ describe.each(codeFiles)('lib/framing/%s', (name, text) => {
     },
   )
 })
+
+/** The comments that stand before the declarations of the pattern's kind. */
+function commentsBefore(text: string, declaration: RegExp): string[] {
+  const comments = text.matchAll(/\/\*\*((?:(?!\*\/)[\s\S])*)\*\/\n([^\n]*)/g)
+  return Array.from(comments)
+    .filter(([, , line]) => declaration.test(line!))
+    .map(([, comment]) => comment!)
+}
+
+test.each(codeFiles.filter(([name]) => name !== 'stream.ts'))(
+  'lib/framing/%s says that a codec, and its encode(), throws RangeError',
+  (_, text) => {
+    const comments = commentsBefore(text, /^export function/)
+    expect(comments.length).toBeGreaterThan(0)
+    for (const comment of comments) {
+      expect(comment).toMatch(
+        /@throws \{RangeError\} when [^@]* and from `encode\(\)` when [^@]*\./,
+      )
+    }
+  },
+)
+
+test.each([
+  ['frame.ts', /^ {2}(next|read|end)\(\)/, 3],
+  ['http1.ts', /^ {2}(next|rest)\(\): \w+$/, 2],
+] as const)(
+  'lib/framing/%s says what a decoder throws when the stream is lost',
+  (name, method, n) => {
+    const [, text] = framingFiles().find(([file]) => file === name)!
+    const comments = commentsBefore(text, method)
+    expect(comments).toHaveLength(n)
+    for (const comment of comments) expect(comment).toContain('@throws {FrameError}')
+  },
+)

@@ -133,6 +133,21 @@ const versions: CorpusEntry[] = [
   refuses('9112 §2.3', 'another protocol name', head('GET / ICE/1.0', 'Host: a')),
 ]
 
+const BAD_PORT = 'RFC 9110 §9.3.6: a server MUST refuse an empty or invalid port'
+const NO_PORT = 'a port of TCP is a number of 16 bits'
+const EMPTY_HOST = 'RFC 9110 §4.2.1: an empty host MUST be refused'
+const BAD_LITERAL = 'RFC 3986 §3.2.2: an IPv6 address, or a later form with its version'
+
+/** A CONNECT request for this target. */
+function connect(target: string): string {
+  return head(`CONNECT ${target} HTTP/1.1`, 'Host: a')
+}
+
+/** A GET request for a target in absolute-form. */
+function absolute(authority: string, path = '/x'): string {
+  return head(`GET http://${authority}${path} HTTP/1.1`, 'Host: a')
+}
+
 const requestLines: CorpusEntry[] = [
   refuses(
     '9112 §3',
@@ -218,11 +233,46 @@ const requestLines: CorpusEntry[] = [
     head('CONNECT / HTTP/1.1', 'Host: a'),
     'CONNECT has authority-form only',
   ),
+  refuses('9112 §3.2.3', 'CONNECT without a port', connect('a'), BAD_PORT),
+  ...[
+    ['an empty port', 'a:'],
+    ['port 0, which nobody can listen on', 'a:0'],
+    ['a port above 65535', 'a:65536'],
+    ['a port of five nines', 'a:99999'],
+    ['a port of 400 digits', `a:1${'0'.repeat(399)}`],
+    ['an IPv6 address without a port', '[::1]'],
+  ].map(([what, target]) =>
+    refuses('9110 §9.3.6', `CONNECT to ${what}`, connect(target!), BAD_PORT),
+  ),
   refuses(
-    '9112 §3.2.3',
-    'CONNECT without a port',
-    head('CONNECT a HTTP/1.1', 'Host: a'),
-    'RFC 9110 §9.3.6: a server MUST refuse an empty or invalid port',
+    '9110 §9.3.6',
+    'CONNECT to an empty host',
+    connect(':80'),
+    'a tunnel needs a host; RFC 9110 §4.2.1 refuses an empty one in URIs',
+  ),
+  refuses('9110 §9.3.6', 'CONNECT to a wrong IPv6 address', connect('[1::2::3]:80'), BAD_LITERAL),
+  ...['a:1', 'a:65535', 'a:00443', '[::1]:443', '[::ffff:192.0.2.1]:443', '[v1.a:b]:443'].map(
+    target =>
+      takes(
+        '9110 §9.3.6',
+        `CONNECT to ${target}`,
+        connect(target),
+        `CONNECT ${target} HTTP/1.1 ""`,
+      ),
+  ),
+  refuses('9110 §4.2.1', 'an empty host before a port', absolute(':80'), EMPTY_HOST),
+  refuses('9110 §4.2.1', 'an empty host before a query', absolute('', '?x'), EMPTY_HOST),
+  refuses('9110 §4.2.1', 'a port above 65535 in absolute-form', absolute('a:65536'), NO_PORT),
+  refuses('9110 §4.2.1', 'a port of five nines in absolute-form', absolute('a:99999'), NO_PORT),
+  refuses('9110 §4.2.1', 'a wrong IPv6 address in absolute-form', absolute('[::g]'), BAD_LITERAL),
+  refuses('9110 §4.2.1', 'more after an IPv6 address', absolute('[::1]a'), BAD_LITERAL),
+  ...['a:65535', 'a:', 'a:00080', '[::1]', '[::1]:80', '[v1.a:b]'].map(authority =>
+    takes(
+      '9110 §4.2.1',
+      `${authority} in absolute-form`,
+      absolute(authority),
+      `GET http://${authority}/x HTTP/1.1 ""`,
+    ),
   ),
   refuses(
     '9112 §3.2.4',
@@ -259,6 +309,23 @@ const hosts: CorpusEntry[] = [
     'a port that is no number',
     head('GET / HTTP/1.1', 'Host: a:http'),
     BAD_HOST,
+  ),
+  ...[
+    ['a port above 65535', 'a:65536'],
+    ['a port of nine digits', 'a:999999999'],
+    ['an empty host before a port', ':80'],
+    ['an address of twelve colons', '[::::::::::::1]'],
+    ['an address of nine groups', '[1:2:3:4:5:6:7:8:9]'],
+    ['an address in brackets that is not IPv6', '[1.2.3.4]'],
+    ['a zone behind an address', '[fe80::1%25lo]'],
+    ['a later form of address without its version', '[v.a]'],
+    ['an address without its bracket', '[::1'],
+    ['more after an address', '[::1]80'],
+  ].map(([what, host]) =>
+    refuses('9112 §3.2', `a Host with ${what}`, head('GET / HTTP/1.1', `Host: ${host}`), BAD_HOST),
+  ),
+  ...['a:65535', 'a:0', 'a:', 'a:000080', '[1::6:0.0.0.255]', '[ABCD:ef01::2]:80', '[vF.a:b]'].map(
+    host => takes('9112 §3.2', `${host} as Host`, head('GET / HTTP/1.1', `Host: ${host}`), GET),
   ),
   takes('9112 §3.2', 'an empty Host', head('GET / HTTP/1.1', 'Host:'), GET),
   takes('9112 §3.2', 'a Host with a port', head('GET / HTTP/1.1', 'Host: a.example:8080'), GET),
@@ -399,6 +466,13 @@ const lengths: CorpusEntry[] = [
   tooLarge(
     refuses(
       '9110 §8.6',
+      'a length of 2^64 (0 after overflow)',
+      post(['Content-Length: 18446744073709551616'], ''),
+    ),
+  ),
+  tooLarge(
+    refuses(
+      '9110 §8.6',
       'a length of 2^64 + 5 (5 after overflow)',
       post(['Content-Length: 18446744073709551621'], 'hello'),
     ),
@@ -525,7 +599,8 @@ const codings: CorpusEntry[] = [
 ]
 
 const HELLO = 'POST / HTTP/1.1 "hello"'
-const BAD_SPACE = '§7.1.1 lets a recipient remove this bad white space; neither does'
+const BAD_SPACE =
+  'RFC 9110 §5.6.3: a recipient MUST remove this bad white space; refused, because Node refuses it'
 const chunked: CorpusEntry[] = [
   takes('9112 §7.1', 'several chunks', chunks('2\r\nhe\r\n3\r\nllo\r\n0\r\n\r\n'), HELLO),
   takes(
@@ -601,7 +676,10 @@ const chunked: CorpusEntry[] = [
     chunks('5;a="b\\"c"\r\nhello\r\n0\r\n\r\n'),
     HELLO,
   ),
-  refuses('9112 §7.1.1', 'a space before the semicolon', chunks('5 ;a\r\nhello\r\n0\r\n\r\n')),
+  noted(
+    BAD_SPACE,
+    refuses('9112 §7.1.1', 'a space before the semicolon', chunks('5 ;a\r\nhello\r\n0\r\n\r\n')),
+  ),
   noted(
     BAD_SPACE,
     refuses('9112 §7.1.1', 'a space after the semicolon', chunks('5; a\r\nhello\r\n0\r\n\r\n')),
@@ -837,7 +915,8 @@ const statusLines: CorpusEntry[] = [
   cutOff('9112 §8', 'a stream that ends inside a head', 'HTTP/1.1 200 OK\r\nX: 1\r\n'),
 ]
 
-const FOLDED = '§5.2 has a user agent replace the fold by spaces; neither does'
+const FOLDED =
+  '§5.2: a user agent MUST replace the fold by spaces; refused, because Node refuses it'
 const responseFields: CorpusEntry[] = [
   refuses('9112 §5.1', 'a space before the colon', ok(['X : 1', ...EMPTY])),
   refuses('9112 §5.1', 'a space between Content-Length and its colon', ok(['Content-Length : 0'])),
@@ -866,6 +945,8 @@ function answers(method: 'HEAD' | 'CONNECT', entry: CorpusEntry): CorpusEntry {
 
 const NO_BODY = ['Content-Length: 5']
 const CHUNKED = ['Transfer-Encoding: chunked']
+const LARGEST = '18446744073709551615'
+const ABOVE_64_BITS = '§8.6 warns of numbers that overflow; neither takes one of more than 64 bits'
 const responseBodies: CorpusEntry[] = [
   answers('HEAD', takes('9112 §6.3', 'an answer to HEAD with a length', ok(NO_BODY), OK)),
   answers(
@@ -875,6 +956,33 @@ const responseBodies: CorpusEntry[] = [
       'an answer to HEAD with a length above the limit',
       ok(['Content-Length: 9007199254740992']),
       OK,
+    ),
+  ),
+  answers(
+    'HEAD',
+    takes(
+      '9110 §8.6',
+      'an answer to HEAD with a length of 2^64 - 1',
+      ok([`Content-Length: 000${LARGEST}`]),
+      OK,
+    ),
+  ),
+  ...[
+    ['2^64', '18446744073709551616'],
+    ['23 digits', '99999999999999999999999'],
+  ].map(([size, digits]) =>
+    answers(
+      'HEAD',
+      noted(
+        ABOVE_64_BITS,
+        tooLarge(
+          refuses(
+            '9110 §8.6',
+            `an answer to HEAD with a length of ${size}`,
+            ok([`Content-Length: ${digits}`]),
+          ),
+        ),
+      ),
     ),
   ),
   answers('HEAD', takes('9112 §6.3', 'an answer to HEAD with chunked', ok(CHUNKED), OK)),
@@ -904,6 +1012,37 @@ const responseBodies: CorpusEntry[] = [
   takes('9112 §6.3', '204 without body', head('HTTP/1.1 204 None'), '204 None ""'),
   takes('9112 §6.3', '204 with a length', head('HTTP/1.1 204 None', ...NO_BODY), '204 None ""'),
   takes('9112 §6.3', '304 with a length', head('HTTP/1.1 304 Same', ...NO_BODY), '304 Same ""'),
+  takes(
+    '9110 §8.6',
+    '304 with a length of 2^64 - 1',
+    head('HTTP/1.1 304 Same', `Content-Length: ${LARGEST}`),
+    '304 Same ""',
+  ),
+  ...['103 Early Hints', '204 None', '304 Same'].map(status =>
+    noted(
+      ABOVE_64_BITS,
+      tooLarge(
+        refuses(
+          '9110 §8.6',
+          `${status.slice(0, 3)} with a length of 2^64`,
+          head(`HTTP/1.1 ${status}`, 'Content-Length: 18446744073709551616') + ok(EMPTY),
+        ),
+      ),
+    ),
+  ),
+  answers(
+    'CONNECT',
+    noted(
+      ABOVE_64_BITS,
+      tooLarge(
+        refuses(
+          '9110 §8.6',
+          '200 to CONNECT with a length of 2^64',
+          ok(['Content-Length: 18446744073709551616']),
+        ),
+      ),
+    ),
+  ),
   takes('9112 §6.3', '304 with chunked', head('HTTP/1.1 304 Same', ...CHUNKED), '304 Same ""'),
   takes(
     '9110 §15.2',

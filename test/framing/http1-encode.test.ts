@@ -1,3 +1,4 @@
+import { runInNewContext } from 'node:vm'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { FrameError } from '../../lib/framing/frame.ts'
@@ -141,8 +142,16 @@ describe('http1Request encode', () => {
     expect(() => request(init)).toThrow(RangeError)
   })
 
-  test('refuses a body that is a string', () => {
-    expect(() => request({ body: 'hello' as unknown as Uint8Array })).toThrow(TypeError)
+  test('refuses a body that is a string, or a view of anything but bytes', () => {
+    const bodies = ['hello', new Uint16Array([0x6968]), new DataView(new ArrayBuffer(2)), [1]]
+    for (const body of bodies as unknown as Uint8Array[]) {
+      for (const trailers of [{}, { X: '1' }]) {
+        expect(() => request({ body, trailers })).toThrow(TypeError)
+        expect(() => response({ body, trailers })).toThrow(TypeError)
+      }
+    }
+    const elsewhere = runInNewContext('Uint8Array.of(104, 105)') as Uint8Array
+    expect(text(request({ body: elsewhere }))).toMatch(/2\r\n\r\nhi$/)
   })
 
   test('makes a Buffer of a Buffer, and else a Uint8Array', () => {

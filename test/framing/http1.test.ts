@@ -1,6 +1,8 @@
+import { isIPv6 } from 'node:net'
 import { inspect } from 'node:util'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
+import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { FrameError } from '../../lib/framing/frame.ts'
 import {
@@ -209,6 +211,173 @@ describe('http1 bodies', () => {
   })
 })
 
+/** Runs `work` while the room it asks for, the bytes it copies and its longest list are counted. */
+function counted<Result>(work: (counts: { room: number; copied: number; list: number }) => Result) {
+  const counts = { room: 0, copied: 0, list: 0 }
+  const { allocUnsafe } = Buffer
+  const { set } = Uint8Array.prototype
+  const { push } = Array.prototype
+  Buffer.allocUnsafe = size => {
+    // Less is asked for to join a line that is cut, and not kept.
+    if (size > 256) counts.room += size
+    return allocUnsafe(size)
+  }
+  Uint8Array.prototype.set = function (source, offset) {
+    counts.copied += source.length
+    set.call(this, source, offset)
+  }
+  Array.prototype.push = function (...items) {
+    const length = push.apply(this, items)
+    if (length > counts.list) counts.list = length
+    return length
+  }
+  try {
+    return work(counts)
+  } finally {
+    Array.prototype.push = push
+    // It is inherited from the prototype of all typed arrays.
+    Reflect.deleteProperty(Uint8Array.prototype, 'set')
+    Buffer.allocUnsafe = allocUnsafe
+  }
+}
+
+const MIB = 1024 * 1024
+const inChunks = (body: Buffer, size: number) => {
+  const parts: Buffer[] = []
+  for (let at = 0; at < body.length; at += size) {
+    const data = body.subarray(at, at + size)
+    parts.push(latin1(`${data.length.toString(16)}\r\n`), data, latin1('\r\n'))
+  }
+  return Buffer.concat([...parts, latin1('0\r\n\r\n')])
+}
+
+describe('http1 bodies that span chunks', () => {
+  const large = Buffer.alloc(17 * MIB, 'all sorts of things, ')
+  const chunkedHead = ok(['Transfer-Encoding: chunked'])
+  const framings: [name: string, head: string, body: Buffer, size: number][] = [
+    ['with a length', ok([`Content-Length: ${large.length}`]), large, large.length],
+    ['in chunks of 1 MiB', chunkedHead, inChunks(large, MIB), large.length],
+    ['in chunks of 1000 bytes', chunkedHead, inChunks(large, 1000), large.length],
+    ['in chunks of one byte', chunkedHead, inChunks(large.subarray(0, MIB), 1), MIB],
+    ['up to the end of the stream', ok([]), large, large.length],
+  ]
+
+  test.each(framings.flatMap(framing => [64, 65_536].map(pushed => [pushed, ...framing] as const)))(
+    'cost two copies at most, in room of their size: %i bytes at a time, %s',
+    (...params) => {
+      const [pushed, , head, wire, size] = params
+      const decoder = http1Response({ maxBodyBytes: size }).decoder()
+      decoder.push(latin1(head))
+      expect(decoder.read()).toBeNull()
+      const body = counted(counts => {
+        let response: Http1Response | null = null
+        for (let at = 0; at < wire.length; at += pushed) {
+          // The block that is filled; where the size is known, four times what has come and the steps.
+          const came = at + pushed
+          const most = /Length/.test(head) ? Math.min((16 / 3) * came, 1.34 * size) : came
+          if (counts.room > most + 1.1 * MIB) expect([at, counts.room]).toBeNull()
+          decoder.push(wire.subarray(at, at + pushed))
+          response = decoder.read()
+        }
+        decoder.end()
+        response ??= decoder.read()
+        expect(counts.room).toBeLessThan(2 * size + MIB)
+        expect(counts.copied).toBeLessThan(2 * size + MIB)
+        expect(counts.list).toBeLessThan(1000)
+        return response!.body
+      })
+      expect(Buffer.compare(body, large.subarray(0, size))).toBe(0)
+      expect(body.buffer.byteLength).toBe(size)
+    },
+  )
+
+  test('cost one copy when all their chunks came together', () => {
+    const wire = Buffer.concat([latin1(chunkedHead), inChunks(large.subarray(0, 200_000), 5000)])
+    const decoder = http1Response().decoder()
+    decoder.push(wire)
+    const body = counted(counts => {
+      const { body } = decoder.read()!
+      expect([counts.room, counts.copied]).toEqual([200_000, 200_000])
+      return body
+    })
+    expect(Buffer.compare(body, large.subarray(0, 200_000))).toBe(0)
+  })
+
+  test('cost one copy when they end with the stream and came together', () => {
+    const decoder = http1Response().decoder()
+    decoder.push(Buffer.concat([latin1(ok([])), large.subarray(0, 5000)]))
+    const body = counted(counts => {
+      expect(decoder.read()).toBeNull()
+      decoder.end()
+      const { body } = decoder.read()!
+      expect(counts.room).toBe(5000)
+      return body
+    })
+    expect(Buffer.compare(body, large.subarray(0, 5000))).toBe(0)
+  })
+
+  test.each([1, 511, 512, 513, 1000, 1536])(
+    'are not written over by later ones: %i bytes',
+    size => {
+      const decoder = http1Response().decoder()
+      const sent = Array.from({ length: 5 }, (_, i) => Buffer.alloc(size, 0x61 + i))
+      const bodies: Uint8Array[] = []
+      for (const body of sent) {
+        const wire = Buffer.concat([latin1(chunkedHead), inChunks(body, size)])
+        for (const part of [wire.subarray(0, -5), wire.subarray(-5)]) {
+          decoder.push(part)
+          const response = decoder.read()
+          if (response !== null) bodies.push(response.body)
+        }
+      }
+      expect(bodies.map(body => bytes(body))).toEqual(sent)
+    },
+  )
+
+  test('make no long list of their chunks, however small these are', () => {
+    const wire = Buffer.concat([latin1(chunkedHead), inChunks(large.subarray(0, 100_000), 1)])
+    const decoder = http1Response().decoder()
+    decoder.push(wire)
+    const body = counted(counts => {
+      const { body } = decoder.read()!
+      expect(counts.list).toBeLessThan(1000)
+      return body
+    })
+    expect(Buffer.compare(body, large.subarray(0, 100_000))).toBe(0)
+    expect(body.buffer.byteLength).toBe(100_000)
+  })
+
+  test('cost as much when they are the bytes of a tunnel that nobody asks for', () => {
+    const decoder = http1Request({ maxBodyBytes: large.length }).decoder()
+    decoder.push(latin1(head('CONNECT a:443 HTTP/1.1', 'Host: a:443')))
+    expect(decoder.read()?.method).toBe('CONNECT')
+    const rest = counted(counts => {
+      for (let at = 0; at < large.length; at += 65_536) {
+        decoder.push(large.subarray(at, at + 65_536))
+        expect(decoder.read()).toBeNull()
+      }
+      expect(counts.room).toBeLessThan(large.length + MIB)
+      decoder.push(large.subarray(0, 10))
+      decoder.push(large.subarray(10, 20))
+      const rest = decoder.rest()
+      expect(counts.room).toBeLessThan(2 * large.length + 2 * MIB)
+      return rest
+    })
+    expect(Buffer.compare(rest, Buffer.concat([large, large.subarray(0, 20)]))).toBe(0)
+    expect(rest.buffer.byteLength).toBe(large.length + 20)
+    expect(decoder.rest().length).toBe(0)
+  })
+
+  test('are forgotten after an error', () => {
+    const decoder = http1Response().decoder()
+    decoder.push(latin1(`${chunkedHead}5\r\nhello\r\nx`))
+    expect(decoder.read()).toBeNull()
+    decoder.push(latin1('\r\n'))
+    expect(() => decoder.read()).toThrow('chunk after 5 bytes of body')
+    expect([decoder.bytes.length, decoder.endOffset]).toEqual([0, 0])
+  })
+})
+
 test('http1 lets go of a chunk that it has read', async () => {
   setFlagsFromString('--expose-gc')
   const collectGarbage = runInNewContext('gc') as () => void
@@ -258,6 +427,36 @@ test('http1 keepAlive, RFC 9112 section 9.3: a body that ends with the connectio
 })
 
 describe('http1Request', () => {
+  test('takes exactly the IPv6 addresses that node:net takes, without a zone', () => {
+    const isTaken = (address: string) => {
+      const decoder = http1Request().decoder()
+      decoder.push(latin1(head('GET / HTTP/1.1', `Host: [${address}]`)))
+      try {
+        return decoder.read() !== null
+      } catch (error) {
+        expect((error as FrameError).code).toBe('ERR_FRAME_MALFORMED')
+        return false
+      }
+    }
+    const groups = ['0', '9', 'aF0', '10ef', '12345', 'g', '', ':', '1.2.3.4', '255.249.199.99']
+    const group = fc.constantFrom(...groups, '256.0.0.1', '01.2.3.4', '1.2.3', '1.2.3.4.', '-1')
+    const any = fc.array(fc.oneof({ weight: 3, arbitrary: fc.constant('1') }, group), {
+      maxLength: 10,
+    })
+    const edges = ['::', '::1', '1::', ':', '', ':::', '1', '[::1]', '1:2:3:4:5:6:7:8::', ':1::2']
+    const examples = edges.concat('::2:3:4:5:6:7:8', '1:2:3:4:5:6:7::', '1::2::3', '1.2.3.4::')
+    for (const address of examples)
+      expect([address, isTaken(address)]).toEqual([address, isIPv6(address)])
+    fc.assert(
+      fc.property(any, groups => {
+        const address = groups.join(':')
+        expect(isTaken(address)).toBe(isIPv6(address))
+      }),
+      { numRuns: 3000 },
+    )
+    expect(isTaken('fe80::1%lo')).toBe(false)
+  })
+
   test('says that a client waits for 100 Continue, until the body begins', () => {
     for (const [fields, body] of [
       [['Content-Length: 5'], 'hello'],

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { lines } from '../../lib/framing/lines.ts'
-import { bytes, expectForAllCuts } from './support/cuts.ts'
+import { bytes, expectForAllCuts, outcome } from './support/cuts.ts'
 
 test('lines takes LF and CR LF, mixed', () => {
   expectForAllCuts(lines(), bytes('one\ntwo\r\n\n\r\nsix\n'), ['one', 'two', '', '', 'six'])
@@ -102,6 +102,31 @@ test('lines has an exact limit for a line that is longer than its blocks', () =>
   }
 })
 
+test('lines keeps a character whole that lies across the end of what it holds', () => {
+  const held = 65_536
+  for (const character of ['\u{1f600}', '\u6f22', '\xe9', 'e']) {
+    const size = Buffer.byteLength(character)
+    // The character ends exactly where 64 KiB are held, or a few bytes before or behind that.
+    for (let end = held - 3; end <= held + 3; end++) {
+      const line = `${'x'.repeat(end - size)}${character}${'y'.repeat(100)}`
+      const content = bytes(line)
+      for (const pushed of [content.length, 7, 3, 1]) {
+        const decoder = lines().decoder()
+        let found: string | null = null
+        for (let at = 0; at < content.length; ) {
+          const stop = pushed < 10 && at === 0 ? held - 20 : at + pushed
+          decoder.push(content.subarray(at, stop))
+          found ??= decoder.read()
+          at = stop
+        }
+        decoder.push(bytes('\r\n'))
+        found ??= decoder.read()
+        if (found !== line) expect([character, end, pushed, found?.slice(-110)]).toBeNull()
+      }
+    }
+  }
+})
+
 test('lines writes the end it was told to', () => {
   expect(lines().encode('a')).toEqual(new TextEncoder().encode('a\n'))
   expect(lines({ lineEnd: '\r\n' }).encode('é')).toEqual(new TextEncoder().encode('é\r\n'))
@@ -130,12 +155,32 @@ test('lines returns what it wrote, for any text it does not refuse', () => {
   fc.assert(
     fc.property(fc.array(text, { maxLength: 8 }), anyEnd, (all, lineEnd) => {
       const codec = lines({ lineEnd })
-      const bad = (line: string) => /\n|\r$/.test(line)
+      // Of CR CR LF the decoder drops one CR, of CR LF the only one.
+      const bad = (line: string) => (lineEnd === '\n' ? /\n|\r$/ : /\n/).test(line)
       for (const line of all.filter(bad)) expect(() => codec.encode(line)).toThrow(RangeError)
       const good = all.filter(line => !bad(line))
       expectForAllCuts(codec, bytes(...good.map(line => codec.encode(line))), good)
     }),
     { numRuns: 150 },
+  )
+})
+
+test('lines writes every line that it can read, with CR LF, and reads it again', () => {
+  const codec = lines({ lineEnd: '\r\n' })
+  expect(codec.encode('a\r')).toEqual(new TextEncoder().encode('a\r\r\n'))
+  expectForAllCuts(codec, bytes(codec.encode('a\r'), codec.encode('\r')), ['a\r', '\r'])
+  const anyByte = fc.constantFrom(0x0a, 0x0a, 0x0d, 0x0d, 0x61, 0xc3, 0xa9, 0xff)
+  fc.assert(
+    fc.property(fc.array(anyByte, { maxLength: 40 }), stream => {
+      const { frames } = outcome(codec, [bytes(stream, '\n')])
+      const again = bytes(...frames.map(line => codec.encode(line)))
+      expect(outcome(codec, [again])).toEqual({ frames, error: null })
+      for (const line of frames) {
+        if (line.endsWith('\r')) expect(() => lines().encode(line)).toThrow('line ends with CR')
+        else expect(outcome(lines(), [lines().encode(line)]).frames).toEqual([line])
+      }
+    }),
+    { numRuns: 300 },
   )
 })
 
