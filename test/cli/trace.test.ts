@@ -70,20 +70,6 @@ describe('npm run trace', () => {
     }
   })
 
-  test('stays readable where a server prints a line for each of hundreds of connections', async () => {
-    const { stdout, exitCode } = await trace(['05/http-keepalive'], 'trace', { COLUMNS: '100' })
-    expect(exitCode).toBe(0)
-    const lines = stdout.split('\n')
-    expect(lines.length).toBeLessThan(900)
-    // What the client found out is there, and what was left out is counted.
-    expect(stdout).toMatch(/› {2}300 requests, connections: 300: \d+ ms, [\d.]+ times$/m)
-    expect(stdout).toMatch(/● {2}… 3\d\d more connect$/m)
-    const closed = lines.filter(line => / › {11}│ {2}closed 127/.test(line)).length
-    const more = Number(/… (\d+) more “closed … requests”$/m.exec(stdout)?.[1])
-    expect(closed).toBe(8)
-    expect(more).toBeGreaterThan(340)
-  })
-
   test('writes JSON that is a recording, with every event, on standard output', async () => {
     const { stdout, exitCode } = await trace(['02/echo', '--lanes', 'js', '--format', 'json'])
     expect(exitCode).toBe(0)

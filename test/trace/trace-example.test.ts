@@ -10,8 +10,11 @@ import {
   type LaneStatus,
   type TraceEvent,
 } from '../../lib/trace/recording.ts'
+import { renderLadder } from '../../lib/trace/render-ladder.ts'
+import { renderSvg } from '../../lib/trace/render-svg.ts'
 import type { RunResult } from '../../lib/trace/run-example.ts'
 import { traceExample } from '../../lib/trace/trace-example.ts'
+import { recordingOf, viewOf } from '../../lib/trace/view.ts'
 import { withSlow } from '../support/slow.ts'
 import { entryOf } from './entries.ts'
 import { Programs } from './programs.ts'
@@ -392,3 +395,41 @@ connect(process.argv[3]).resume()`
     expect(texts.filter(text => text.includes('socket('))).toHaveLength(2)
   },
 )
+
+test('a run with hundreds of connections stays readable, as text and as a picture', async () => {
+  const found = findEntry(await loadChapters(), '05/http-keepalive')
+  if ('unknown' in found) throw new Error('no 05/http-keepalive')
+  const { example } = found.entry
+  const client = { ...example.client, args: ['--requests', '40'] }
+  const events: TraceEvent[] = []
+  const { client: exit } = await traceExample(
+    { ...found.entry, example: { ...example, client } },
+    {
+      lanes: ['js', 'syscall', 'state', 'packet'],
+      onEvent: event => events.push(event),
+      onLane() {},
+      limitMs: 110_000,
+    },
+  )
+  expect(exit).toEqual({ code: 0, signal: null })
+  events.sort((a, b) => a.tNs - b.tNs)
+
+  const shown = viewOf(events, { condensed: true })
+  const recording = recordingOf('05/http-keepalive', {}, shown)
+  const text = renderLadder(recording, { columns: 100, color: false })
+  expect(text.split('\n').length).toBeLessThan(900)
+  expect(Number(/height="(\d+)"/.exec(renderSvg(recording))?.[1])).toBeLessThan(30_000)
+  // Every line of the client is there, and what was left out of the server's is counted.
+  const prints = (list: readonly TraceEvent[], end: End) =>
+    of(list, 'js', end).filter(({ event }) => event === 'print')
+  expect(prints(shown, 'client').map(each => each.text)).toEqual(
+    prints(events, 'client').map(each => each.text),
+  )
+  expect(prints(shown, 'server').reduce((sum, { count = 1 }) => sum + count, 0)).toBe(
+    prints(events, 'server').length,
+  )
+  for (const lane of ['syscall', 'state', 'packet'] as const)
+    expect(of(shown, lane).reduce((sum, { count = 1 }) => sum + count, 0)).toBe(
+      of(events, lane).length,
+    )
+})
