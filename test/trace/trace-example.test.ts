@@ -64,7 +64,7 @@ describe.skipIf(lacksAny)('traceExample of 02/echo (needs root, strace, tcpdump)
   let traced: Traced
   beforeAll(async () => {
     traced = await trace(await echo())
-  })
+  }, 60_000)
 
   test('has all lanes live, and runs the example', () => {
     expect(traced.lanes).toEqual({
