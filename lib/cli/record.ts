@@ -27,7 +27,7 @@ async function main(names: string[]): Promise<number> {
     }
     const path = recordingPath(found.entry)
     const recording = await record(found.entry)
-    const missing = shortcomings(recording.meta.lanes)
+    const missing = shortcomings(recording.meta.lanes, recording.meta.whySampled)
     if (missing.length > 0) {
       // A recording that shows less than the one it replaces would be a loss.
       console.error(`${found.entry.id} is not recorded: ${missing.join('; ')}`)

@@ -36,6 +36,7 @@ export async function showTrace(
   const timeline = new LadderTimeline(style)
   const view = new View({ relative, only, condensed: true })
   const statuses: Partial<Record<Lane, LaneStatus>> = {}
+  let whySampled: string | undefined
   let headerStands = false
   let waiting: TraceEvent[] = []
   const print = (events: TraceEvent[]) => {
@@ -44,7 +45,7 @@ export async function showTrace(
       waiting.push(...events)
       return
     }
-    if (!headerStands) console.log(timeline.header(statuses))
+    if (!headerStands) console.log(timeline.header(statuses, whySampled))
     headerStands = true
     for (const event of [...waiting, ...events]) console.log(timeline.event(event))
     waiting = []
@@ -54,8 +55,9 @@ export async function showTrace(
       traceExample(entry, {
         ...options,
         lanes,
-        onLane: (lane, status) => {
+        onLane: (lane, status, why) => {
           statuses[lane] = status
+          whySampled ??= why
         },
       }),
     show: events => print(events.flatMap(event => view.push(event))),

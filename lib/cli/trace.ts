@@ -148,13 +148,15 @@ function cannotWrite(file: string): string | undefined {
 async function writeTrace(entry: CatalogueEntry, wish: Wish): Promise<number> {
   const events: TraceEvent[] = []
   const lanes: Partial<Record<Lane, LaneStatus>> = {}
+  let whySampled: string | undefined
   const { result, stopped } = await followRun({
     run: options =>
       traceExample(entry, {
         ...options,
         lanes: wish.lanes,
-        onLane: (lane, status) => {
+        onLane: (lane, status, why) => {
           lanes[lane] = status
+          whySampled ??= why
         },
       }),
     show: ready => events.push(...ready),
@@ -165,8 +167,9 @@ async function writeTrace(entry: CatalogueEntry, wish: Wish): Promise<number> {
     console.error(result.trouble)
     return 1
   }
-  for (const line of shortcomings(lanes)) console.error(line)
-  const recording = recordingOf(entry.id, lanes, viewOf(events, viewOptions(wish)))
+  for (const line of shortcomings(lanes, whySampled)) console.error(line)
+  const shown = viewOf(events, viewOptions(wish))
+  const recording = recordingOf(entry.id, lanes, shown, whySampled)
   const text = rendered(recording, wish.format)
   if (wish.out === undefined) process.stdout.write(text)
   else {

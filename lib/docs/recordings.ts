@@ -40,16 +40,18 @@ export async function record(
 ): Promise<Recording> {
   const events: TraceEvent[] = []
   const statuses: Partial<Record<Lane, LaneStatus>> = {}
+  let whySampled: string | undefined
   const { trouble } = await traceExample(entry, {
     lanes,
     onEvent: event => events.push(event),
-    onLane: (lane, status) => {
+    onLane: (lane, status, why) => {
       statuses[lane] = status
+      whySampled ??= why
     },
   })
   if (trouble !== undefined) throw new Error(`${entry.id}: ${trouble}`)
   events.sort((a, b) => a.tNs - b.tNs)
-  return recordingOf(entry.id, statuses, viewOf(events, { condensed: true }))
+  return recordingOf(entry.id, statuses, viewOf(events, { condensed: true }), whySampled)
 }
 
 export function readRecording(path: string): Recording | undefined {

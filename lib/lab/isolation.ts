@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process'
+import { toolPath } from './tools.ts'
 
 /** The command that puts another one into namespaces of its own. */
 export interface Isolation {
@@ -35,7 +36,8 @@ export function isolation(): Isolation | undefined {
       if ((by === 'root') !== (process.getuid?.() === 0)) return false
       // The very things that experiments do in there: a network that is up, a table of namespaces.
       const check = 'ip link set lo up && mount -t tmpfs none /run'
-      return spawnSync(command, [...args, 'sh', '-c', check], { stdio: 'ignore' }).status === 0
+      const options = { stdio: 'ignore', env: { ...process.env, PATH: toolPath() } } as const
+      return spawnSync(command, [...args, 'sh', '-c', check], options).status === 0
     })
   }
   return known

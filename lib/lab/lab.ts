@@ -72,6 +72,11 @@ export class Lab {
   /** Whether packets can be captured: for experiments that can do without, but say more with. */
   readonly canCapture = missing('tcpdump') === undefined
 
+  /** Whether packets can be dropped: likewise. */
+  get canDrop(): boolean {
+    return this.isPrivate && missing('nft') === undefined
+  }
+
   /** Captures packets on an interface (default: loopback), with their bytes: see `startTcpdump`. */
   async capture(
     filter: string,

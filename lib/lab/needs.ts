@@ -1,6 +1,7 @@
-import { accessSync, constants, existsSync, readFileSync } from 'node:fs'
-import { delimiter, join } from 'node:path'
+import { existsSync } from 'node:fs'
 import { isolation } from './isolation.ts'
+import { cureFor, lacksRights, RIGHTS } from './rights.ts'
+import { onPath } from './tools.ts'
 
 /** What an experiment cannot do without. */
 export type Need =
@@ -16,9 +17,13 @@ export type Need =
 
 /** The Debian package of each tool, which most other systems call the same. */
 const PACKAGES = {
+  ip: 'iproute2',
+  mount: 'mount',
   nft: 'nftables',
   strace: 'strace',
   ss: 'iproute2',
+  tcpdump: 'tcpdump',
+  unshare: 'util-linux',
   cc: 'gcc libc6-dev',
 } as const
 
@@ -38,43 +43,36 @@ export function missing(need: Need): string | undefined {
       return process.platform === 'linux' ? undefined : 'needs Linux'
     case 'namespace':
       if (process.platform !== 'linux') return 'needs Linux'
-      return isolation() ? undefined : 'needs root (sudo npm run textbook)'
+      return isolation()
+        ? undefined
+        : (missingTool(['unshare', 'mount', 'ip']) ?? cureOf('namespaces'))
     case 'root':
-      return isRoot() ? undefined : 'needs root (sudo npm run textbook)'
+      return lackOf('all')
     case 'tracefs':
       if (process.platform !== 'linux') return 'needs Linux'
-      if (!isRoot()) return 'needs root (sudo npm run textbook)'
-      return existsSync('/sys/kernel/tracing') ? undefined : 'needs a kernel with tracefs'
+      return (
+        lackOf('tracing') ??
+        (existsSync('/sys/kernel/tracing') ? undefined : 'needs a kernel with tracefs')
+      )
     case 'tcpdump':
-      if (!onPath('tcpdump')) return 'needs tcpdump (apt-get install tcpdump)'
       // In a user namespace it may capture, but many builds of it insist on changing their user.
-      return isRoot() ? undefined : 'needs root (sudo npm run textbook)'
+      return missingTool(['tcpdump']) ?? lackOf('capture')
     default:
       if (process.platform !== 'linux' && need !== 'cc') return 'needs Linux'
-      return onPath(need) ? undefined : `needs ${need} (apt-get install ${PACKAGES[need]})`
+      return missingTool([need])
   }
 }
 
-/** True for the real root. In a user namespace, our 0 stands for somebody else. */
-function isRoot(): boolean {
-  if (process.getuid?.() !== 0) return false
-  try {
-    const map = readFileSync('/proc/self/uid_map', 'latin1').trim().split(/\s+/)
-    return map.join(' ') === '0 0 4294967295'
-  } catch {
-    return true // no user namespaces here
-  }
+/** The first of these tools that is not here, and the package that brings it. */
+function missingTool(tools: readonly (keyof typeof PACKAGES)[]): string | undefined {
+  const tool = tools.find(name => !onPath(name))
+  return tool && `needs ${tool} (apt-get install ${PACKAGES[tool]})`
 }
 
-/** True where a command of that name can be run. The administrator's folders count as well. */
-export function onPath(command: string): boolean {
-  const folders = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/sbin']
-  return folders.some(folder => {
-    try {
-      accessSync(join(folder, command), constants.X_OK)
-      return true
-    } catch {
-      return false
-    }
-  })
+const withCommand = (text: string): string => text.replace('(sudo)', '(sudo npm run textbook)')
+const cureOf = (what: keyof typeof RIGHTS): string => withCommand(cureFor(RIGHTS[what]))
+
+function lackOf(what: keyof typeof RIGHTS): string | undefined {
+  const lack = lacksRights(RIGHTS[what])
+  return lack && withCommand(lack)
 }

@@ -25,21 +25,28 @@ export interface RecordedObservations {
 
 /** Writes what was seen, and the document made of it; returns the names of both files. */
 export function record(results: readonly ClaimResult[]): string[] {
-  const experiments: RecordedObservations['experiments'] = {}
-  for (const result of results.toSorted((a, b) => a.from.name.localeCompare(b.from.name)))
-    if ('seen' in result) experiments[result.from.name] = { seen: result.seen, ms: result.ms }
   const observations: RecordedObservations = {
     kernel: `${type()} ${release().split('-')[0]}`,
     node: process.version,
     date: new Date().toISOString().slice(0, 10),
     processors: cpus().length,
     settings: unusualSettings(),
-    experiments,
+    experiments: completeOnes(results),
   }
   writeFileSync(join(ROOT, JSON_FILE), `${JSON.stringify(observations, null, 2)}\n`)
   const listed = [...new Set(results.map(({ from }) => from))]
   writeFileSync(join(ROOT, MARKDOWN_FILE), renderDocument(listed, observations))
   return [JSON_FILE, MARKDOWN_FILE]
+}
+
+/** What is worth keeping: what was seen without all that its claims need says too little. */
+export function completeOnes(results: readonly ClaimResult[]): RecordedObservations['experiments'] {
+  const experiments: RecordedObservations['experiments'] = {}
+  const partly = new Set(results.filter(one => !('seen' in one)).map(({ from }) => from.name))
+  for (const result of results.toSorted((a, b) => a.from.name.localeCompare(b.from.name)))
+    if ('seen' in result && !partly.has(result.from.name))
+      experiments[result.from.name] = { seen: result.seen, ms: result.ms }
+  return experiments
 }
 
 /**

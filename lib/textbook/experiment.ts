@@ -26,6 +26,8 @@ export interface Claim<Seen> {
   truth: string
   /** RFC section or man page that decides. */
   source: string
+  /** What it takes beyond what its experiment needs: without that, only the others are judged. */
+  needs?: readonly Need[]
   /** The example of the catalogue that shows the same in a program to play with: `01/backlog`. */
   example?: string
   /** Pure: computes the verdict from what was seen, and from nothing else. */
@@ -42,7 +44,7 @@ export interface Experiment<Seen> {
   /** In a few words: what is done. */
   title: string
   claims: readonly Claim<Seen>[]
-  /** What it cannot do without. */
+  /** What it cannot do without. What it only says more with is asked of the lab. */
   needs: readonly Need[]
   /** True where it takes more than 20 seconds: it runs only when asked for. */
   slow?: boolean

@@ -110,7 +110,8 @@ export function renderDetail(result: ClaimResult, style: TextStyle): string {
 export function renderClaims(experiments: readonly ListedExperiment[], style: TextStyle): string {
   const { bold, dim } = pc.createColors(style.color)
   const row = ({ claim, from: { experiment } }: ListedClaim) => {
-    const needs = experiment.needs.filter(need => need !== 'linux')
+    const all = [...experiment.needs, ...(claim.needs ?? [])]
+    const needs = all.filter(need => need !== 'linux')
     const notes = [...needs, ...(experiment.slow ? ['slow'] : [])].join(', ')
     const id = `${claim.id}${claim.star ? '★' : ''}`.padEnd(ID)
     const text = `${claim.says}${notes ? dim(` (${notes})`) : ''}`

@@ -1,3 +1,4 @@
+import { missing } from '../lab/needs.ts'
 import type { Claim, Judgement } from './experiment.ts'
 import { claimsOf, type ListedExperiment } from './load.ts'
 import type { RunOutcome, Step } from './run-experiment.ts'
@@ -24,6 +25,8 @@ export function judgeAll(outcomes: ReadonlyMap<ListedExperiment, RunOutcome>): C
     const outcome = outcomes.get(from)!
     if ('skipped' in outcome) return { claim, from, skipped: outcome.skipped }
     const { steps, ms } = outcome
+    const lacks = (claim.needs ?? []).flatMap(need => missing(need) ?? [])
+    if (lacks.length > 0) return { claim, from, skipped: lacks.join(', ') }
     if ('failed' in outcome) return { claim, from, failed: outcome.failed, steps }
     const { seen } = outcome
     try {

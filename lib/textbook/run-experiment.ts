@@ -4,6 +4,7 @@ import type { Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import { isolation } from '../lab/isolation.ts'
 import { missing } from '../lab/needs.ts'
+import { toolPath } from '../lab/tools.ts'
 import type { ListedExperiment } from './load.ts'
 
 /** A line on the report channel of the process that runs an experiment. */
@@ -49,8 +50,12 @@ export function runExperiment(
   const child = spawn(
     command,
     [...args, '--import', 'tsx', RUN_ONE, file, way ? 'private' : 'host'],
-    // A group of its own: Ctrl-C is for us, and we end it.
-    { stdio: ['ignore', 'ignore', 'pipe', 'pipe', 'pipe'], detached: true },
+    {
+      stdio: ['ignore', 'ignore', 'pipe', 'pipe', 'pipe'],
+      env: { ...process.env, PATH: toolPath() },
+      // A group of its own: Ctrl-C is for us, and we end it.
+      detached: true,
+    },
   )
   let result: { seen: unknown } | { failed: string } | undefined
   let errors = ''

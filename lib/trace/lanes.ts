@@ -24,19 +24,17 @@ export function parseLanes(list: string): { lanes: Lane[] } | { unknown: string 
   return { lanes: LANES.filter(lane => names.includes(LANE_NAMES[lane])) }
 }
 
-/** What of the wanted lanes is not as it should be, each as one sentence. */
-export function shortcomings(lanes: Partial<Record<Lane, LaneStatus>>): string[] {
+/** What of the wanted lanes is not as it should be, each as one sentence; `why`: see `Recording`. */
+export function shortcomings(
+  lanes: Partial<Record<Lane, LaneStatus>>,
+  why = 'sudo, and the same command',
+): string[] {
   return LANES.flatMap(lane => {
     const status = lanes[lane]
-    if (status === 'sampled') {
-      const name = LANE_NAMES[lane]
-      const cure =
-        process.getuid?.() === 0
-          ? 'tracefs, which has all of them, cannot be used here'
-          : 'all of them: sudo, and the same command'
-      return [`${name} are sampled: short ones were not seen; ${cure}`]
-    }
     if (status === undefined || status === 'live') return []
-    return [`no ${LANE_NAMES[lane]}: ${status.replace(/^missing: /, '')}`]
+    const name = LANE_NAMES[lane]
+    if (status === 'sampled')
+      return [`${name} are sampled: short ones were not seen; all of them: ${why}`]
+    return [`no ${name}: ${status.replace(/^missing: /, '')}`]
   })
 }

@@ -24,7 +24,8 @@ const UNCLAIMED = 20_000
 export interface LevelsOptions {
   lanes: readonly Lane[]
   onEvent: (event: TraceEvent) => void
-  onLane: (lane: Lane, status: LaneStatus) => void
+  /** `why`: why a lane is sampled, with the command that would make it live. */
+  onLane: (lane: Lane, status: LaneStatus, why?: string) => void
 }
 
 /** Watches a run at the levels of the kernel: states, packets, and the sender's variables. */
@@ -83,7 +84,7 @@ export class Levels {
     if (trouble === undefined) return this.#options.onLane('state', 'live')
     try {
       this.#sources.push(startSampling(step => this.#step(step, true)))
-      this.#options.onLane('state', 'sampled')
+      this.#options.onLane('state', 'sampled', trouble)
     } catch {
       this.#options.onLane('state', `missing: ${trouble}`)
     }

@@ -112,6 +112,8 @@ export interface Recording {
     node: string
     date: string
     lanes: Partial<Record<Lane, LaneStatus>>
+    /** Why a lane is sampled, and what would make it live: `needs root (sudo …)`. */
+    whySampled?: string
   }
   /** In the order of time. */
   events: TraceEvent[]

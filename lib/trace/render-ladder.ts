@@ -49,14 +49,14 @@ export class LadderTimeline {
   }
 
   /** What the marks mean, and what is missing and why; then the names of the two lifelines. */
-  header(lanes: Partial<Record<Lane, LaneStatus>>): string {
+  header(lanes: Partial<Record<Lane, LaneStatus>>, whySampled?: string): string {
     const { dim, yellow } = this.#colors
     const there = (Object.keys(LEGEND) as Lane[]).filter(
       lane => lanes[lane] !== undefined && !lanes[lane].startsWith('missing'),
     )
     const width = this.#columns
     const legend = wrapped(there.map(lane => LEGEND[lane]).join('   '), width)
-    const missing = shortcomings(lanes).flatMap(line => wrapped(printable(line), width))
+    const missing = shortcomings(lanes, whySampled).flatMap(line => wrapped(printable(line), width))
     const server = 'server'.padEnd(this.#rung + 1)
     return [
       ...legend.map(dim),
@@ -146,7 +146,7 @@ export function renderLadder({ meta, events }: Recording, style: TextStyle): str
   const timeline = new LadderTimeline(style)
   return [
     `${meta.example}  recorded on ${meta.kernel}, Node ${meta.node}, ${meta.date}`,
-    timeline.header(meta.lanes),
+    timeline.header(meta.lanes, meta.whySampled),
     ...events.map(event => timeline.event(event)),
     '',
   ].join('\n')

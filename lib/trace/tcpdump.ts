@@ -1,6 +1,7 @@
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
+import { cureFor, RIGHTS } from '../lab/rights.ts'
 import { endpoint } from '../program/endpoint.ts'
 import { realtimeToMonotonic } from './clock.ts'
 import { RUN, shown, startGuard } from './guard.ts'
@@ -120,6 +121,8 @@ export async function startTcpdump(options: CaptureOptions): Promise<Capture> {
 /** Why there is no capture, and what would bring it. */
 function reasonOf(said: string): string {
   if (/not found/.test(said)) return 'tcpdump is not installed (apt-get install tcpdump)'
-  if (/permission|not permitted/.test(said)) return 'tcpdump may not capture: it needs root (sudo)'
+  if (/permission|not permitted/.test(said)) {
+    return `tcpdump may not capture: it ${cureFor(RIGHTS.capture)}`
+  }
   return `tcpdump ended: ${said.replace(/^tcpdump: /, '')}`
 }

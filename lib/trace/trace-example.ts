@@ -13,8 +13,11 @@ export interface TraceOptions {
   lanes: readonly Lane[]
   /** Called for every event as it comes in: in order for each source, merged by the caller. */
   onEvent: (event: TraceEvent) => void
-  /** Called once for each wanted lane, before the programs start: whether it is there, or why not. */
-  onLane: (lane: Lane, status: LaneStatus) => void
+  /**
+   * Called once for each wanted lane, before the programs start: whether it is there, or why not;
+   * where it is sampled, `why` that is.
+   */
+  onLane: (lane: Lane, status: LaneStatus, why?: string) => void
   /** Ends the run early: both programs and all observers are stopped. */
   signal?: AbortSignal
   /** How long the client may take. */

@@ -1,4 +1,5 @@
 import { createInterface } from 'node:readline'
+import { cureFor, RIGHTS } from '../lab/rights.ts'
 import { shown, startGuard } from './guard.ts'
 import { parseTrace, type TraceRecord } from './parse-tracefs.ts'
 
@@ -54,7 +55,7 @@ let instances = 0
  */
 export async function startTracefs({ events, onTrace }: TracefsOptions): Promise<Tracing> {
   if (process.platform !== 'linux') throw new Error('needs Linux')
-  if (process.getuid?.() !== 0) throw new Error('needs root (sudo)')
+  if (process.getuid?.() !== 0) throw new Error(cureFor(RIGHTS.tracing))
   const name = `${INSTANCE_PREFIX}${process.pid}-${++instances}`
   const { child, ended, end } = startGuard(SCRIPT, [name, ...events], ['unshare', '--mount'])
   let awaited: { text: string; seen: () => void } | undefined
@@ -92,7 +93,7 @@ function reasonOf(said: string): string {
   }
   // The line of mount(8) that comes last says that the kernel may know more.
   if (/denied|not permitted|dmesg/.test(said)) {
-    return 'may not use tracefs: it needs root (sudo), in a container --privileged too'
+    return cureFor(RIGHTS.tracing)
   }
   if (/mount point|unknown filesystem/.test(said)) return 'needs a kernel with tracefs'
   return `cannot use tracefs: ${said}`

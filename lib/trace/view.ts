@@ -51,6 +51,7 @@ export function recordingOf(
   example: string,
   lanes: Recording['meta']['lanes'],
   events: readonly TraceEvent[],
+  whySampled?: string,
 ): Recording {
   const startNs = events[0]?.tNs ?? 0
   return {
@@ -60,6 +61,7 @@ export function recordingOf(
       node: process.version,
       date: new Date().toISOString().slice(0, 10),
       lanes,
+      ...(whySampled !== undefined && { whySampled }),
     },
     events: events.map(event => ({ ...event, tNs: event.tNs - startNs })),
   }

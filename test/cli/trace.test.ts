@@ -5,6 +5,7 @@ import { execa } from 'execa'
 import { afterAll, describe, expect, test } from 'vitest'
 import { ROOT } from '../../lib/catalogue/index.ts'
 import type { Recording } from '../../lib/trace/recording.ts'
+import { canLoseCapabilities, IN_CONTAINER, withCapabilities } from '../support/capabilities.ts'
 import { KIT } from '../support/kit-folder.ts'
 import { hasTerminal, kitProcesses, processesWith, readerEnv, Terminal } from './terminal.ts'
 
@@ -20,9 +21,15 @@ const commandOf = (script: string, args: readonly string[]): [string, string[]] 
 ]
 
 /** Runs what `npm run trace -- args` runs. */
-async function trace(args: readonly string[], script = 'trace', more: NodeJS.ProcessEnv = {}) {
+async function trace(
+  args: readonly string[],
+  script = 'trace',
+  more: NodeJS.ProcessEnv = {},
+  before: readonly string[] = [],
+) {
   const env = readerEnv(more)
-  const [program, rest] = commandOf(script, args)
+  const [node, words] = commandOf(script, args)
+  const [program = '', ...rest] = [...before, node, ...words]
   const ran = await execa(program, rest, {
     cwd: KIT,
     env,
@@ -74,6 +81,26 @@ describe('npm run trace', () => {
     expect(times).toEqual(times.toSorted((a, b) => a - b))
   })
 
+  test.skipIf(!canLoseCapabilities)(
+    'tells root of a container what that lacks (needs root)',
+    async () => {
+      const lack =
+        'needs rights that root does not have here (in a container: --privileged, or --cap-add SYS_ADMIN --cap-add NET_ADMIN --cap-add NET_RAW)'
+      const told = async (args: readonly string[], before: readonly string[]) => {
+        const { stdout, exitCode } = await trace(args, 'trace', {}, before)
+        expect(exitCode).toBe(0)
+        return stdout.slice(0, stdout.indexOf('server  ')).replaceAll(/\s+/g, ' ')
+      }
+      const most = await told(['02/echo', '--lanes', 'states,packets,tcp'], IN_CONTAINER)
+      expect(most).toContain(
+        ` states are sampled: short ones were not seen; all of them: ${lack} no tcp: ${lack} `,
+      )
+      const none = await told(['02/echo', '--lanes', 'packets'], withCapabilities())
+      expect(none).toMatch(/ no packets: tcpdump (is not installed|may not capture: it )/)
+      if (!none.includes('not installed')) expect(none).toContain(lack)
+    },
+  )
+
   test.each([
     ['picture.svg', /^<svg xmlns=/],
     ['diagram.mmd', /^sequenceDiagram\n/],
@@ -91,12 +118,20 @@ describe('npm run trace', () => {
   })
 
   test('says once what is missing, and why, where nothing but Node is at hand', async () => {
-    const { stdout, exitCode } = await trace(['02/echo', '--lanes', 'js,syscalls'], 'trace', {
-      PATH: folder,
-    })
+    const { stdout, exitCode } = await trace(
+      ['02/echo', '--lanes', 'js,syscalls,states'],
+      'trace',
+      {
+        PATH: folder,
+      },
+    )
     expect(exitCode).toBe(0)
     expect(stdout.match(/^no syscalls: .+$/gm)).toHaveLength(1)
     expect(stdout).toContain('strace')
+    if (isRoot)
+      expect(stdout.replaceAll(/\s+/g, ' ')).toContain(
+        'all of them: cannot use tracefs: spawn unshare ENOENT (apt-get install util-linux mount)',
+      )
     expect(stdout).toContain('›  hello')
   })
 

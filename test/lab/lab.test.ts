@@ -2,7 +2,7 @@ import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { delimiter, join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test, vi } from 'vitest'
@@ -123,6 +123,19 @@ test.skipIf(lacks('namespace', 'nft', 'tcpdump', 'ss'))(
     expect(found.grown).toMatchObject({ 'Tcp.ActiveOpens': 1, 'Tcp.PassiveOpens': 1 })
     // What the experiment set was its own.
     expect(readFileSync('/proc/sys/net/ipv4/tcp_syn_retries', 'utf8').trim()).toBe(was)
+  },
+)
+
+test.skipIf(lacks('namespace', 'nft', 'tcpdump', 'ss'))(
+  'runExperiment finds the tools of the administrator on a PATH without them (needs root, nft, tcpdump, ss)',
+  async () => {
+    const folders = process.env.PATH!.split(delimiter).filter(name => !/\/sbin$/.test(name))
+    vi.stubEnv('PATH', folders.join(delimiter))
+    try {
+      expect((await seen('drops')).dropped).toBe(1)
+    } finally {
+      vi.unstubAllEnvs()
+    }
   },
 )
 

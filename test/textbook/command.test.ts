@@ -4,6 +4,8 @@ import { join } from 'node:path'
 import { execa } from 'execa'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { ROOT } from '../../lib/catalogue/index.ts'
+import { missing } from '../../lib/lab/needs.ts'
+import { canLoseCapabilities, IN_CONTAINER, withCapabilities } from '../support/capabilities.ts'
 import { canBeUnprivileged, UNPRIVILEGED } from '../support/unprivileged.ts'
 
 /** A kit of its own: the same programs, other experiments. */
@@ -33,6 +35,13 @@ beforeAll(() => {
   writeFileSync(
     join(folder('01-good'), 'needy.ts'),
     EXPERIMENT('1.2', 'return { value: 1 }').replace('needs: []', "needs: ['nft', 'root']"),
+  )
+  writeFileSync(
+    join(folder('01-good'), 'captures.ts'),
+    EXPERIMENT('1.3', "await (await lab.capture('udp')).stop(); return { value: 1 }").replace(
+      'needs: []',
+      "needs: ['tcpdump']",
+    ),
   )
   const odd = (name: string, text: string) => writeFileSync(join(folder('02-odd'), name), text)
   odd('other.ts', EXPERIMENT('2.1', 'return { value: 2 }'))
@@ -116,6 +125,7 @@ describe('npm run textbook', () => {
     expect(stdout.split('\n')).toEqual([
       '1.1★    It is one.',
       '1.2★    It is one. (nft, root)',
+      '1.3★    It is one. (tcpdump)',
       '2.1★    It is one.',
       '2.2★    It is one.',
       '2.3★    It is one.',
@@ -161,8 +171,30 @@ describe('npm run textbook', () => {
     'says what is missing without root, and runs the rest (needs root)',
     async () => {
       const { stdout, exitCode } = await textbook(['01'], { before: UNPRIVILEGED })
-      expect(stdout).toContain('not run: 1.2: needs root (sudo npm run textbook)')
+      expect(stdout).toMatch(/^not run: 1\.2(, 1\.3)?: needs root \(sudo npm run textbook\)$/m)
       expect(stdout).toMatch(/^1\.1★ .* holds$/m)
+      expect(exitCode).toBe(0)
+    },
+  )
+
+  test.skipIf(!canLoseCapabilities || missing('tcpdump') !== undefined)(
+    'tells root of a container what that lacks, and runs the rest (needs root, tcpdump)',
+    async () => {
+      const { stdout, exitCode } = await textbook(['01'], { before: withCapabilities() })
+      expect(stdout.replaceAll(/\s+/g, ' ')).toContain(
+        'not run: 1.2, 1.3: needs rights that root does not have here (in a container: --privileged, or --cap-add SYS_ADMIN --cap-add NET_ADMIN --cap-add NET_RAW)',
+      )
+      expect(stdout).not.toContain('sudo')
+      expect(stdout).toMatch(/^1\.1★ .* holds$/m)
+      expect(exitCode).toBe(0)
+    },
+  )
+
+  test.skipIf(!canLoseCapabilities || missing('tcpdump') !== undefined)(
+    'captures in a container that may (needs root, tcpdump)',
+    async () => {
+      const { stdout, exitCode } = await textbook(['1.3'], { before: IN_CONTAINER })
+      expect(stdout).toMatch(/^1\.3★ holds/m)
       expect(exitCode).toBe(0)
     },
   )

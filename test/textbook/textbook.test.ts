@@ -5,11 +5,12 @@ import { execa } from 'execa'
 import { describe, expect, test } from 'vitest'
 import { entriesOf, loadChapters, ROOT } from '../../lib/catalogue/index.ts'
 import { missing } from '../../lib/lab/needs.ts'
-import { readRecorded, renderDocument } from '../../lib/textbook/document.ts'
+import { completeOnes, readRecorded, renderDocument } from '../../lib/textbook/document.ts'
 import { byId, claimIds, claimsOf, loadExperiments } from '../../lib/textbook/load.ts'
-import { judgeOne } from '../../lib/textbook/results.ts'
+import { type ClaimResult, judgeOne } from '../../lib/textbook/results.ts'
 import { KIT } from '../support/kit-folder.ts'
 import { withSlow } from '../support/slow.ts'
+import { canBeUnprivileged, UNPRIVILEGED } from '../support/unprivileged.ts'
 
 interface Result {
   id: string
@@ -43,7 +44,8 @@ test('npm run textbook -- --json has a result for every claim, in the order of t
 
 describe.each(claims)('claim $claim.id', ({ claim, from }) => {
   const result = results.find(({ id }) => id === claim.id)!
-  const lacks = from.experiment.needs.flatMap(need => missing(need) ?? [])
+  const needs = [...from.experiment.needs, ...(claim.needs ?? [])]
+  const lacks = needs.flatMap(need => missing(need) ?? [])
 
   const isTested = withSlow || !from.experiment.slow
   const out = test.skipIf(lacks.length > 0)
@@ -103,6 +105,44 @@ test.skipIf(!withSlow)(
   },
 )
 
+/** What plain Node can show, at least in part. With --slow, 6.16 and 6.21 as well. */
+const WITHOUT_RIGHTS = [
+  ...['1.10', '3.1', '3.3', '3.6', '3.11', '3.12'],
+  ...['4.1', '4.4', '4.5', '5.7', '6.1', ...(withSlow ? ['6.16', '6.21'] : [])],
+]
+
+test.skipIf(!canBeUnprivileged)(
+  'npm run textbook tests without root and without namespaces what needs neither (needs root, to do without it)',
+  async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'socket-kit-path-'))
+    writeFileSync(join(folder, 'unshare'), '#!/bin/sh\nexit 1\n', { mode: 0o755 })
+    try {
+      const [unshare = '', ...words] = UNPRIVILEGED
+      const asked = [...WITHOUT_RIGHTS, '3.5', '4.2', '5.8']
+      const run = await execa(
+        unshare,
+        [...words, 'npm', 'run', '--silent', 'textbook', '--', '--json', ...asked],
+        {
+          cwd: KIT,
+          reject: false,
+          stderr: 'ignore',
+          env: { PATH: `${folder}:${process.env.PATH}` },
+        },
+      )
+      const found: Result[] = JSON.parse(run.stdout)
+      const agreeing = found.filter(one => one.agrees).map(({ id }) => id)
+      expect(agreeing).toEqual(WITHOUT_RIGHTS.toSorted(byId))
+      // Of the same experiments, what only packets can show.
+      const skipped = found.filter(one => one.skipped !== undefined)
+      expect(skipped.map(({ id }) => id)).toEqual(['3.5', '4.2', '5.8'])
+      for (const { skipped: why } of skipped) expect(why).toMatch(/^needs (root|tcpdump) /)
+      expect(run.exitCode).toBe(0)
+    } finally {
+      rmSync(folder, { recursive: true })
+    }
+  },
+)
+
 test('no claim is tested by two experiments', () => {
   const ids = claims.map(({ claim }) => claim.id)
   expect(ids).toEqual([...new Set(ids)])
@@ -112,6 +152,18 @@ describe('docs/textbook-vs-kernel.md', () => {
   test('is what the recorded observations say (npm run textbook -- --record)', () => {
     const text = readFileSync(join(ROOT, 'docs/textbook-vs-kernel.md'), 'utf8')
     expect(text).toBe(renderDocument(all, readRecorded()))
+  })
+
+  test('keeps no experiment of which a claim was not run', () => {
+    const [a, b] = all
+    const result = (from: typeof a, more: object) => {
+      return { claim: from!.experiment.claims[0]!, from, ...more } as ClaimResult
+    }
+    const seen = { seen: 1, ms: 2, agrees: true, steps: [], verdict: 'holds', observed: '' }
+    const skipped = { skipped: 'needs tcpdump' }
+    expect(completeOnes([result(a, seen), result(a, skipped), result(b, seen)])).toEqual({
+      [b!.name]: { seen: 1, ms: 2 },
+    })
   })
 
   test('has every experiment, and no other', () => {

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { Condenser } from '../../lib/trace/condense.ts'
-import type { JsEvent } from '../../lib/trace/recording.ts'
+import type { JsEvent, TraceEvent } from '../../lib/trace/recording.ts'
 import { event, eventsInOrder } from './events.ts'
 
 const condense = (events: readonly JsEvent[]): JsEvent[] => {
@@ -10,7 +10,7 @@ const condense = (events: readonly JsEvent[]): JsEvent[] => {
   return shown as JsEvent[]
 }
 
-const SUMMARY = /^… (\d+) more (\S+)(?: → false)?(?:, (\d+) bytes)?$/
+const SUMMARY = /^… (\d+) more (\S+|“.+”)(?: → false)?(?:, (\d+) bytes)?$/
 
 describe('Condenser, for any run,', () => {
   const property = (check: (events: JsEvent[], shown: JsEvent[]) => void) =>
@@ -21,9 +21,8 @@ describe('Condenser, for any run,', () => {
       { numRuns: 300 },
     )
 
-  test('shows each print, listening, error and exit', () => {
-    const always = ({ event: name = '' }: JsEvent) =>
-      ['print', 'listening', 'error', 'exit'].includes(name)
+  test('shows each listening, error and exit', () => {
+    const always = ({ event: name = '' }: JsEvent) => ['listening', 'error', 'exit'].includes(name)
     property((events, shown) => {
       expect(shown.filter(always)).toEqual(events.filter(always))
     })
@@ -81,10 +80,96 @@ describe('Condenser, for any run,', () => {
   })
 })
 
-const ALWAYS = ['print', 'listening', 'error', 'exit', 'destroy()', 'resetAndDestroy()']
-test.each(ALWAYS)('Condenser shows every %s, however many', name => {
-  const events = Array.from({ length: 20 }, (_, ms) => event('client', ms, `${name} ${ms}`))
+const ALWAYS = ['listening', 'error', 'exit', 'destroy()', 'resetAndDestroy()']
+test.each(ALWAYS)('Condenser shows every %s of a socket, however many', name => {
+  const events = Array.from({ length: 20 }, (_, ms) =>
+    event('client', ms, `${name} ${ms}`, { socket: 1 }),
+  )
   expect(condense(events)).toEqual(events)
+})
+
+const print = (ms: number, text: string) => event('server', ms, text, { event: 'print' })
+
+test('Condenser shows every line of output that says something of its own', () => {
+  const events = Array.from({ length: 20 }, (_, ms) => print(ms, `got ${'a'.repeat(ms + 1)}`))
+  expect(condense(events)).toEqual(events)
+})
+
+test('Condenser counts lines of output that differ in numbers only, from the ninth on', () => {
+  const events = Array.from({ length: 500 }, (_, ms) =>
+    print(ms, `closed 127.0.0.1:${40_000 + ms} ${ms % 3} requests`),
+  )
+  const shown = condense([...events, print(500, 'done')])
+  expect(shown.map(({ text }) => text)).toEqual([
+    ...events.slice(0, 8).map(({ text }) => text),
+    '… 492 more “closed … requests”',
+    'done',
+  ])
+  expect(shown[8]).toMatchObject({ event: 'print', count: 492, tNs: 500e6 })
+})
+
+test('Condenser goes on counting when a line of output is counted', () => {
+  const events = Array.from({ length: 100 }, (_, round) => [
+    event('server', round * 2, 'data 1 byte', { socket: 1, bytes: 1 }),
+    print(round * 2 + 1, `took ${round} bytes`),
+  ]).flat()
+  const texts = condense(events).map(({ text }) => text)
+  expect(texts).toHaveLength(8 + 8 + 6 + 2)
+  expect(texts.slice(-2)).toEqual(['… 86 more data, 86 bytes', '… 92 more “took … bytes”'])
+})
+
+/** A story that each of many connections tells, at all levels, with a line of output at its end. */
+const story = (n: number, ms: number): TraceEvent[] => {
+  const at = (step: number) => ({ tNs: (ms + step) * 1e6, end: 'server' as const })
+  const fd = 20 + (n % 2)
+  const ends = { local: '127.0.0.1:7020', remote: `127.0.0.1:${40_000 + n}` }
+  const state = (step: number, from: string, to: string): TraceEvent => {
+    return { ...at(step), lane: 'state', from, to, ...ends, text: `${from} → ${to}` }
+  }
+  const call = (step: number, name: string): TraceEvent => {
+    return { ...at(step), lane: 'syscall', call: name, fd, result: 5, text: `${name}(${fd})` }
+  }
+  return [
+    event('server', ms, 'connection', { socket: n }),
+    state(1, 'SYN-RECEIVED', 'ESTABLISHED'),
+    call(2, 'read'),
+    event('server', ms + 3, 'destroy()', { socket: n }),
+    call(4, 'close'),
+    state(5, 'ESTABLISHED', 'FIN-WAIT-1'),
+    print(ms + 6, `closed 127.0.0.1:${40_000 + n}`),
+  ]
+}
+
+test('Condenser tells of three connections one by one, and of the others together, at all levels', () => {
+  const events = Array.from({ length: 300 }, (_, at) => story(at + 1, at * 10)).flat()
+  const condenser = new Condenser()
+  const shown = [...events.flatMap(each => condenser.push(each)), ...condenser.flush()]
+  const first = events.filter(({ tNs }) => tNs < 40e6)
+  const prints = events.filter(each => each.lane === 'js' && each.event === 'print')
+  expect(shown.slice(0, first.length)).toEqual(first)
+  expect(shown.slice(first.length, first.length + 4)).toEqual(prints.slice(4, 8))
+  expect(shown.slice(first.length + 4).map(({ lane, text }) => `${lane} ${text}`)).toEqual([
+    'js … 296 more connection',
+    'state … 296 more SYN-RECEIVED → ESTABLISHED',
+    'syscall … 296 more read, 1480 bytes',
+    'js … 296 more destroy()',
+    'syscall … 296 more close',
+    'state … 296 more ESTABLISHED → FIN-WAIT-1',
+    'js … 292 more “closed …”',
+  ])
+})
+
+test('Condenser shows one of the others again after what was not printed before', () => {
+  const socket = (n: number) => event('server', n * 10, 'connection', { socket: n })
+  const events = [1, 2, 3, 4, 5, 6].map(socket)
+  const texts = condense([...events, print(65, 'now the slow ones'), socket(7), socket(8)])
+  expect(texts.slice(3).map(({ socket: n, text }) => (n ? `#${n} ${text}` : text))).toEqual([
+    '#4 connection',
+    '… 2 more connection',
+    'now the slow ones',
+    '#7 connection',
+    '… 1 more connection',
+  ])
 })
 
 test('Condenser shows a short run as it is', () => {

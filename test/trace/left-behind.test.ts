@@ -26,7 +26,7 @@ import { LANES } from ${JSON.stringify(new URL('recording.ts', MODULE).href)}
 import { traceExample } from ${JSON.stringify(MODULE)}
 const print = what => console.log(JSON.stringify(what))
 print(await traceExample(${JSON.stringify(entry)}, {
-  lanes: LANES, onEvent: print, onLane: (lane, status) => print({ [lane]: status }) }))`)
+  lanes: LANES, onEvent: print, onLane: (lane, status, why) => print({ [lane]: status, why }) }))`)
 
 const nodeArgs = (file: string): string[] => ['--import', 'tsx', file]
 
@@ -156,6 +156,7 @@ const timer = setInterval(() => {
         syscall: 'missing: strace is not installed (apt-get install strace)',
         packet: 'missing: tcpdump is not installed (apt-get install tcpdump)',
         state: 'sampled',
+        why: 'needs root (sudo npm run trace -- 00/test)',
         tcp: 'missing: needs root (sudo npm run trace -- 00/test)',
         client: { code: 0, signal: null },
       })

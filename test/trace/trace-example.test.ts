@@ -10,8 +10,11 @@ import {
   type LaneStatus,
   type TraceEvent,
 } from '../../lib/trace/recording.ts'
+import { renderLadder } from '../../lib/trace/render-ladder.ts'
+import { renderSvg } from '../../lib/trace/render-svg.ts'
 import type { RunResult } from '../../lib/trace/run-example.ts'
 import { traceExample } from '../../lib/trace/trace-example.ts'
+import { recordingOf, viewOf } from '../../lib/trace/view.ts'
 import { withSlow } from '../support/slow.ts'
 import { entryOf } from './entries.ts'
 import { Programs } from './programs.ts'
@@ -61,7 +64,7 @@ describe.skipIf(lacksAny)('traceExample of 02/echo (needs root, strace, tcpdump)
   let traced: Traced
   beforeAll(async () => {
     traced = await trace(await echo())
-  })
+  }, 60_000)
 
   test('has all lanes live, and runs the example', () => {
     expect(traced.lanes).toEqual({
@@ -145,14 +148,19 @@ describe.skipIf(lacksAny)('traceExample of 02/echo (needs root, strace, tcpdump)
     expect(of(traced.events, 'tcp', 'server').length).toBeGreaterThan(0)
   })
 
-  const runs = withSlow ? 10 : 3
-  test(`has causes before effects in ${runs} whole runs`, async () => {
+  // One takes about a second of a processor, most of it to start the programs.
+  const runs = withSlow ? 100 : 3
+  const sideBySide = withSlow ? 6 : 1
+  test(`has causes before effects in ${runs} whole runs of ${runs}`, {
+    timeout: 300_000,
+  }, async () => {
     const entry = await echo()
-    for (let run = 0; run < runs; run++) {
+    let begun = 0
+    const check = async (run: number) => {
       const { events } = await trace(entry, ['js', 'syscall', 'state', 'packet'])
       const position = (what: string, is: (event: TraceEvent) => boolean) => {
         const at = events.findIndex(is)
-        expect(at, what).toBeGreaterThanOrEqual(0)
+        expect(at, `run ${run}: ${what}`).toBeGreaterThanOrEqual(0)
         return at
       }
       for (const chain of CHAINS) {
@@ -160,6 +168,11 @@ describe.skipIf(lacksAny)('traceExample of 02/echo (needs root, strace, tcpdump)
         expect(places, `run ${run}`).toEqual(places.toSorted((a, b) => a.at - b.at))
       }
     }
+    const next = async () => {
+      while (begun < runs) await check(++begun)
+    }
+    await Promise.all(Array.from({ length: sideBySide }, next))
+    expect(begun).toBe(runs)
   })
 })
 
@@ -220,7 +233,7 @@ const CHAINS: Link[][] = [
 const EXCHANGES = 100
 
 test.skipIf(lacksAny)(
-  'traceExample keeps write(), system call, segment and data in this order, 100 times of 100 (needs root, strace, tcpdump)',
+  'traceExample keeps write(), system call, segment and data in this order in 100 exchanges of one run (needs root, strace, tcpdump)',
   async () => {
     const server = `
 import { createServer } from 'node:net'
@@ -382,3 +395,41 @@ connect(process.argv[3]).resume()`
     expect(texts.filter(text => text.includes('socket('))).toHaveLength(2)
   },
 )
+
+test('a run with hundreds of connections stays readable, as text and as a picture', async () => {
+  const found = findEntry(await loadChapters(), '05/http-keepalive')
+  if ('unknown' in found) throw new Error('no 05/http-keepalive')
+  const { example } = found.entry
+  const client = { ...example.client, args: ['--requests', '40'] }
+  const events: TraceEvent[] = []
+  const { client: exit } = await traceExample(
+    { ...found.entry, example: { ...example, client } },
+    {
+      lanes: ['js', 'syscall', 'state', 'packet'],
+      onEvent: event => events.push(event),
+      onLane() {},
+      limitMs: 110_000,
+    },
+  )
+  expect(exit).toEqual({ code: 0, signal: null })
+  events.sort((a, b) => a.tNs - b.tNs)
+
+  const shown = viewOf(events, { condensed: true })
+  const recording = recordingOf('05/http-keepalive', {}, shown)
+  const text = renderLadder(recording, { columns: 100, color: false })
+  expect(text.split('\n').length).toBeLessThan(900)
+  expect(Number(/height="(\d+)"/.exec(renderSvg(recording))?.[1])).toBeLessThan(30_000)
+  // Every line of the client is there, and what was left out of the server's is counted.
+  const prints = (list: readonly TraceEvent[], end: End) =>
+    of(list, 'js', end).filter(({ event }) => event === 'print')
+  expect(prints(shown, 'client').map(each => each.text)).toEqual(
+    prints(events, 'client').map(each => each.text),
+  )
+  expect(prints(shown, 'server').reduce((sum, { count = 1 }) => sum + count, 0)).toBe(
+    prints(events, 'server').length,
+  )
+  for (const lane of ['syscall', 'state', 'packet'] as const)
+    expect(of(shown, lane).reduce((sum, { count = 1 }) => sum + count, 0)).toBe(
+      of(events, lane).length,
+    )
+})

@@ -138,12 +138,12 @@ describe('viewOf', () => {
       segment('client', index, '[S] seq 7 win 1', { source: `127.0.0.1:${40_000 + index}` }),
     )
     const last = viewOf(many, { condensed: true }).at(-1)
-    expect(last).toMatchObject({ text: '… 30 more SYN', count: 30, source: '', destination: '' })
+    expect(last).toMatchObject({ text: '… 36 more SYN', count: 36, source: '', destination: '' })
     const ladder = new LadderTimeline({ columns: 100, color: false })
     const [line] = viewOf(many, { condensed: true })
       .map(each => ladder.event(each))
       .slice(-1)
-    expect(line).toMatch(/│ {2}… 30 more SYN$/)
+    expect(line).toMatch(/│ {2}… 36 more SYN$/)
   })
 
   test('shortens nothing unless asked', () => {

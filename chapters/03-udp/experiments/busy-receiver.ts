@@ -21,7 +21,7 @@ const BYTES = 1000
 
 export default experiment<Seen>({
   title: '2000 datagrams of 1000 bytes for a program that stands still',
-  needs: ['namespace'],
+  needs: ['linux'],
   claims: [
     {
       id: '3.3',
@@ -35,7 +35,8 @@ export default experiment<Seen>({
       judge: ({ sent, errors, received, drops, rcvbufErrors, charged }) => {
         const observed = `${sent} sent, ${errors} errors, ${received} received, ${drops} drops at the socket, RcvbufErrors ${rcvbufErrors}; ${Math.round(charged / received)} bytes of buffer for a datagram of ${BYTES}`
         const silent = errors === 0 && drops > 0 && received + drops === sent
-        return { verdict: silent && rcvbufErrors === drops ? 'holds' : 'wrong', observed }
+        // On a host, the kernel counts for all sockets.
+        return { verdict: silent && rcvbufErrors >= drops ? 'holds' : 'wrong', observed }
       },
       altered: seen => ({ ...seen, errors: seen.drops }),
     },

@@ -15,7 +15,7 @@ interface Seen {
 
 export default experiment<Seen>({
   title: 'datagrams to a dead port, and from a stranger, with and without connect',
-  needs: ['namespace'],
+  needs: ['linux'],
   claims: [
     {
       id: '3.11',

@@ -21,7 +21,7 @@ const MEMBERS = 3
 
 export default experiment<Seen>({
   title: 'three senders and one socket; one broadcast and one multicast for three receivers',
-  needs: ['namespace'],
+  needs: ['linux'],
   claims: [
     {
       id: '3.6',

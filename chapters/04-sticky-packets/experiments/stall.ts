@@ -37,7 +37,7 @@ const server: PeerProgram<object> = async wire => {
 
 export default experiment<Seen>({
   title: '25 requests of two writes each, with Nagle, with noDelay, and corked',
-  needs: ['namespace'],
+  needs: ['linux'],
   claims: [
     {
       id: '4.4',

@@ -1,4 +1,4 @@
-/** How long TIME-WAIT lasts, with a tcp_fin_timeout that says 5 s. */
+/** How long TIME-WAIT lasts; in a private network, with a tcp_fin_timeout that says 5 s. */
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer } from 'node:net'
 import { monotonicMs } from '../../../lib/lab/lab.ts'
@@ -15,7 +15,7 @@ const TIMEOUT_S = 5
 
 export default experiment<Seen>({
   title: `one TIME-WAIT to its end, with tcp_fin_timeout ${TIMEOUT_S} s`,
-  needs: ['namespace'],
+  needs: ['linux'],
   slow: true,
   claims: [
     {
@@ -29,8 +29,8 @@ export default experiment<Seen>({
       example: '06/time-wait',
       judge: ({ finTimeoutS, lastedS }) => {
         const observed = `${lastedS.toFixed(1)} s, with tcp_fin_timeout ${finTimeoutS}`
-        if (lastedS < finTimeoutS + 5) return { verdict: 'wrong', observed }
-        return { verdict: lastedS > 55 && lastedS < 65 ? 'depends' : 'unclear', observed }
+        if (lastedS > 55 && lastedS < 65) return { verdict: 'depends', observed }
+        return { verdict: lastedS < finTimeoutS + 5 ? 'wrong' : 'unclear', observed }
       },
       altered: seen => ({ ...seen, lastedS: seen.finTimeoutS }),
     },
@@ -51,7 +51,10 @@ export default experiment<Seen>({
   ],
 
   async run(lab, observe) {
-    lab.sysctl('net.ipv4.tcp_fin_timeout', TIMEOUT_S)
+    // The host's own setting is not for us to change.
+    const finTimeoutS = Number(
+      lab.sysctl('net.ipv4.tcp_fin_timeout', lab.isPrivate ? TIMEOUT_S : undefined),
+    )
     const server = createServer(socket => socket.on('error', () => {}).resume())
     server.listen(0, '127.0.0.1')
     await once(server, 'listening')
@@ -69,6 +72,6 @@ export default experiment<Seen>({
     await lab.until('TIME-WAIT is over', () => !states().includes('TIME-WAIT'), 100_000)
     const lastedS = (monotonicMs() - startMs) / 1000
     observe(`TIME-WAIT has ended after ${lastedS.toFixed(1)} s`)
-    return { finTimeoutS: TIMEOUT_S, lastedS, left: states() }
+    return { finTimeoutS, lastedS, left: states() }
   },
 })
