@@ -169,6 +169,11 @@ describe.concurrent('npm run workshop', () => {
     expect(broken.code).toBe(1)
     expect(broken.stdout).toMatch(/What happened: .*hello\.ts:1:12: ERROR: Unexpected "="/)
     expect(broken.stdout).not.toMatch(/^\s+at /m)
+    expect(broken.stdout).toContain('A likely mistake: the file does not compile.')
+    writeFileSync(join(folder, 'hello.ts'), "import './nosuch.ts'\n")
+    const missing = await workshop(kit, folder, 'verify', 'hello').ended
+    expect(missing.stdout).toMatch(/What happened: .*Cannot find module '\.\/nosuch\.ts'\.\n/)
+    expect(missing.stdout).toContain('A likely mistake: there is no such file or package')
     writeFileSync(join(folder, 'hello.ts'), 'for (;;);\n')
     const endless = await workshop(kit, folder, 'verify', 'hello').ended
     expect(endless.stdout).toContain('computes without a pause, and was ended after 5 s')
