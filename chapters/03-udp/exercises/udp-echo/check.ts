@@ -10,7 +10,7 @@ export default exercise({
   title: 'A UDP echo that keeps boundaries',
   kind: 'udp',
   protocol: `The server listens on UDP port PORT of 127.0.0.1. For each datagram that comes it sends exactly
-one datagram back: the same bytes, to the address and port that it came from, and from the port PORT itself.
+one datagram back: the same bytes, to the address and port that it came from, and from the port PORT itself. On Linux 127.0.0.2 sends, too.
 A datagram has 0 to 65507 bytes; one of 0 bytes is answered with one of 0 bytes. Datagrams are never joined
 and never cut, however fast they come and from however many senders. A sender that has gone before its
 answer came does the others no harm.`,
@@ -54,6 +54,14 @@ answer came does the others no harm.`,
         await ben.expect('ben', { mistake })
         await ann.send('ann again')
         await ann.expect('ann again', { mistake })
+        // Linux has all of 127.0.0.0/8, other systems have 127.0.0.1 alone.
+        if (process.platform !== 'linux') return
+        const carl = await at.datagrams({ localAddress: '127.0.0.2' })
+        await carl.send('carl, from 127.0.0.2')
+        await carl.expect('carl, from 127.0.0.2', {
+          mistake:
+            'it answers to 127.0.0.1: a sender is an address and a port, and this one has 127.0.0.2',
+        })
       },
     },
     {
