@@ -53,7 +53,7 @@ const normalised = (feedback: string) =>
 const failingStep = (one: ListedExercise, name: string) =>
   /^ {2}✗ (.*)$/m.exec(readIfThere(feedbackFile(one, name)) ?? '')?.[1]
 
-describe.skipIf(REPEAT > 0).concurrent.each(exercises)('$exercise.id', one => {
+describe.concurrent.each(REPEAT > 0 ? [] : exercises)('$exercise.id', one => {
   const { exercise, folder } = one
 
   test('has a README that says what is checked, and hints', () => {
@@ -110,7 +110,7 @@ describe.skipIf(REPEAT > 0).concurrent.each(exercises)('$exercise.id', one => {
 })
 
 // The tests run side by side: each of them is under load all the time.
-describe.runIf(REPEAT > 0).concurrent.each(exercises)(`$exercise.id, ${REPEAT} times`, one => {
+describe.concurrent.each(REPEAT > 0 ? exercises : [])(`$exercise.id, ${REPEAT} times`, one => {
   test('is passed by its solution', { timeout: REPEAT * RUN_MS }, async () => {
     const failed: string[] = []
     for (const seed of seeds) {
