@@ -4,10 +4,10 @@ import { parseArgs } from 'node:util'
 import { wrapAnsi } from 'fast-wrap-ansi'
 import { didYouMean, nearest } from '../program/nearest.ts'
 import { type ListedExercise, loadExercises } from '../workshop/load.ts'
-import { renderOutcome, renderStep, resultAsJson } from '../workshop/render.ts'
+import { renderOutcome, renderStep, resultAsJson, wrapped } from '../workshop/render.ts'
 import { type CheckOptions, runCheck } from '../workshop/run-check.ts'
 import { endOnSignals, problem, SEEDS, wholeNumber } from './arguments.ts'
-import { letReaderGo, terminalColumns } from './terminal.ts'
+import { letReaderGo, sentenceColumns, terminalColumns } from './terminal.ts'
 
 const USAGE = `Checks a program of yours, in any language, over the wire.
 
@@ -54,10 +54,10 @@ async function main(args: string[]): Promise<number> {
   const result = await runCheck(exercise, {
     target,
     seed,
-    ...(!wish.json && { onStep: step => console.log(renderStep(step)) }),
+    ...(!wish.json && { onStep: step => console.log(renderStep(step, sentenceColumns())) }),
   })
   if (wish.json) console.log(JSON.stringify(resultAsJson(result), null, 2))
-  else console.log(`${renderOutcome(result, exercise, terminalColumns())}\nseed ${seed}`)
+  else console.log(`${renderOutcome(result, exercise, sentenceColumns())}\nseed ${seed}`)
   return result.passed ? 0 : 1
 }
 
@@ -129,7 +129,8 @@ function list(exercises: readonly ListedExercise[], json: boolean): void {
 
 function listed({ chapter, exercise }: ListedExercise): string {
   const kinds = { server: 'a TCP server', udp: 'a UDP server', client: 'a TCP client' }
-  const head = `${chapter}  ${exercise.id}: ${exercise.title} (${kinds[exercise.kind]})`
+  const title = `${exercise.id}: ${exercise.title} (${kinds[exercise.kind]})`
+  const head = wrapped(title, sentenceColumns(), `${chapter}  `)
   return `${head}\n${indented(exercise.protocol)}`
 }
 

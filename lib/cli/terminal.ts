@@ -1,9 +1,12 @@
-/** The width to write for: the terminal's, else what COLUMNS says, else 100. */
-export function terminalColumns(): number {
+/** The width to write for: the terminal's, else what COLUMNS says, else 100 or what is given. */
+export function terminalColumns(otherwise = 100): number {
   // A pseudo-terminal that was never told its size says 0.
   const columns = process.stdout.columns || Number(process.env.COLUMNS)
-  return Number.isSafeInteger(columns) && columns > 0 ? columns : 100
+  return Number.isSafeInteger(columns) && columns > 0 ? columns : otherwise
 }
+
+/** The width for sentences: a file and a pipe get each of them in one line. */
+export const sentenceColumns = (): number => terminalColumns(Number.POSITIVE_INFINITY)
 
 /**
  * Whether to write in colour: NO_COLOR says no, FORCE_COLOR yes (0 and false: no), and otherwise

@@ -6,11 +6,11 @@ import { parseArgs } from 'node:util'
 import { ROOT } from '../catalogue/index.ts'
 import { didYouMean, nearest } from '../program/nearest.ts'
 import { type ListedExercise, loadExercises } from '../workshop/load.ts'
-import { renderOutcome, renderStep, resultAsJson } from '../workshop/render.ts'
+import { renderOutcome, renderStep, resultAsJson, wrapped } from '../workshop/render.ts'
 import { type CheckOptions, type CheckResult, runCheck } from '../workshop/run-check.ts'
 import { Workspace } from '../workshop/workspace.ts'
 import { endOnSignals, problem, SEEDS, wholeNumber } from './arguments.ts'
-import { letReaderGo, terminalColumns } from './terminal.ts'
+import { letReaderGo, sentenceColumns, terminalColumns } from './terminal.ts'
 
 const USAGE = `Exercises about sockets. Each is a file of yours, checked over the wire whenever you save it.
 
@@ -21,7 +21,8 @@ usage: npm run workshop                    goes on where you are
        npm run workshop -- hint [id]       one more hint
        npm run workshop -- verify [id]     checks once; --all checks all that you have begun
        npm run workshop -- solution [id]   after passing, or with --reveal
-       npm run workshop -- reset [id]      begins anew; your file is kept in workspace/backup; --all
+       npm run workshop -- reset [id]      begins anew; your file is kept in workspace/backup;
+                                           --all resets all that you have begun
 
   --no-watch   check once and end
   --json       results as JSON, for verify and list
@@ -43,6 +44,8 @@ interface Wish {
   seed: number | undefined
 }
 
+const NOTHING_BEGUN = 'You have not begun any exercise yet.'
+
 letReaderGo()
 endOnSignals(0)
 const workspace = new Workspace(process.env.WORKSHOP_FOLDER)
@@ -60,7 +63,8 @@ async function main(args: string[]): Promise<number> {
   const named = exercises.find(({ exercise }) => exercise.id === wish.id)
   const chosen = named ?? (wish.command === 'solution' ? latest() : undefined) ?? current()
   if (chosen === undefined && wish.command !== 'list' && !wish.all) {
-    console.log(`${bar()}\nYou have passed them all. npm run workshop -- reset ID begins one anew.`)
+    console.log(bar())
+    say('You have passed them all. npm run workshop -- reset ID begins one anew.')
     return 0
   }
   switch (wish.command) {
@@ -76,7 +80,7 @@ async function main(args: string[]): Promise<number> {
     case 'solution':
       return solution(chosen!, wish.reveal)
     case 'reset':
-      return reset(wish.all ? exercises : [chosen!])
+      return reset(wish.all ? begun() : [chosen!])
     default:
       return work(chosen!, wish)
   }
@@ -107,16 +111,21 @@ function bar(): string {
   return `Workshop  ${line}  ${done} of ${exercises.length} passed`
 }
 
+/** Prints a sentence, in lines that fit. */
+const say = (sentence: string, before = ''): void =>
+  console.log(wrapped(sentence, sentenceColumns(), before))
+
 const near = (file: string): string => relative(process.cwd(), file)
 
 /** Says which exercise it is, what to read, and which file to edit. */
 function show(one: ListedExercise): void {
   const fresh = workspace.prepare(one)
   console.log(bar())
-  console.log(`\n${one.chapter}  ${one.exercise.id}: ${one.exercise.title}`)
-  console.log(`  read    ${near(join(ROOT, one.folder, 'README.md'))}`)
-  console.log(`  edit    ${near(workspace.fileOf(one))}${fresh ? ' (made for you)' : ''}`)
-  console.log('  stuck?  npm run workshop -- hint')
+  console.log()
+  say(`${one.exercise.id}: ${one.exercise.title}`, `${one.chapter}  `)
+  say(`read    ${near(join(ROOT, one.folder, 'README.md'))}`, '  ')
+  say(`edit    ${near(workspace.fileOf(one))}${fresh ? ' (made for you)' : ''}`, '  ')
+  say('stuck?  npm run workshop -- hint', '  ')
 }
 
 function list(json: boolean): number {
@@ -127,8 +136,9 @@ function list(json: boolean): number {
   if (json) console.log(JSON.stringify(rows, null, 2))
   else {
     console.log(`${bar()}\n`)
+    const padding = terminalColumns() < 60 ? 0 : 18
     for (const { chapter, id, title, passed } of rows) {
-      console.log(`${passed ? '✓' : ' '} ${chapter}  ${id.padEnd(18)}  ${title}`)
+      say(`${id.padEnd(padding)}  ${title}`, `${passed ? '✓' : ' '} ${chapter}  `)
     }
   }
   return 0
@@ -136,9 +146,8 @@ function list(json: boolean): number {
 
 function hint({ exercise }: ListedExercise): number {
   const shown = Math.min(workspace.noteHint(exercise.id), exercise.hints.length - 1)
-  console.log(
-    `${exercise.id}, hint ${shown + 1} of ${exercise.hints.length}:\n${exercise.hints[shown]}`,
-  )
+  say(`${exercise.id}, hint ${shown + 1} of ${exercise.hints.length}:`)
+  say(exercise.hints[shown]!)
   return 0
 }
 
@@ -156,8 +165,9 @@ function reset(chosen: readonly ListedExercise[]): number {
   for (const one of chosen) {
     const backup = workspace.reset(one, new Date())
     const kept = backup === undefined ? '' : `; yours is kept in ${near(backup)}`
-    console.log(`${one.exercise.id} begins anew${kept}`)
+    say(`${one.exercise.id} begins anew${kept}`)
   }
+  if (chosen.length === 0) say(NOTHING_BEGUN)
   return 0
 }
 
@@ -170,17 +180,19 @@ async function examine(
   const args = ['--import', 'tsx', workspace.fileOf(one)]
   const target = { command: { file: process.execPath, args } }
   if (json) return runCheck(one.exercise, { target, seed })
-  const onStep: CheckOptions['onStep'] = step => console.log(renderStep(step))
+  const onStep: CheckOptions['onStep'] = step => console.log(renderStep(step, sentenceColumns()))
   const result = await runCheck(one.exercise, { target, seed, signal, onStep })
   if (!signal?.aborted) {
-    console.log(`${renderOutcome(result, one.exercise, terminalColumns())}\nseed ${seed}`)
+    console.log(`${renderOutcome(result, one.exercise, sentenceColumns())}\nseed ${seed}`)
   }
   return result
 }
 
+/** The exercises of which the learner has a file. */
+const begun = (): ListedExercise[] => exercises.filter(one => existsSync(workspace.fileOf(one)))
+
 async function verify(wish: Wish, chosen: ListedExercise | undefined): Promise<number> {
-  const begun = exercises.filter(one => existsSync(workspace.fileOf(one)))
-  const wanted = wish.all ? begun : [chosen!]
+  const wanted = wish.all ? begun() : [chosen!]
   const results: CheckResult[] = []
   for (const one of wanted) {
     workspace.prepare(one)
@@ -190,7 +202,7 @@ async function verify(wish: Wish, chosen: ListedExercise | undefined): Promise<n
     if (result.passed) workspace.notePassed(result.id, new Date())
   }
   if (wish.json) console.log(JSON.stringify(results.map(resultAsJson), null, 2))
-  else if (wish.all && results.length === 0) console.log('You have not begun any exercise yet.')
+  else if (wish.all && results.length === 0) say(NOTHING_BEGUN)
   return results.every(({ passed }) => passed) ? 0 : 1
 }
 
@@ -201,7 +213,8 @@ async function work(first: ListedExercise, wish: Wish): Promise<number> {
     const result = wish.watch ? await untilPassed(one, wish) : await examine(one, wish)
     if (!result.passed) return 1
     workspace.notePassed(one.exercise.id, new Date())
-    console.log(`A solution to compare with: npm run workshop -- solution ${one.exercise.id}\n`)
+    say(`A solution to compare with: npm run workshop -- solution ${one.exercise.id}`)
+    console.log()
     if (!wish.watch) return 0
     one = current(one)
   }
@@ -221,8 +234,9 @@ async function untilPassed(one: ListedExercise, wish: Wish): Promise<CheckResult
       const result = await examine(one, wish, savedAgain.signal)
       if (result.passed && !savedAgain.signal.aborted) return result
       if (!savedAgain.signal.aborted) {
-        console.log(`\nwaiting until you save ${near(file)} (Ctrl-C ends)`)
-        if (!existsSync(file)) console.log('it is gone: npm run workshop -- next makes it anew')
+        console.log()
+        say(`waiting until you save ${near(file)} (Ctrl-C ends)`)
+        if (!existsSync(file)) say('it is gone: npm run workshop -- next makes it anew')
       }
       await saved
     }

@@ -16,6 +16,11 @@ export interface ExpectedDatagram extends Expected {
   sent?: Uint8Array | undefined
 }
 
+export interface DatagramsOptions {
+  /** Where the datagrams come from, if not from 127.0.0.1. */
+  localAddress?: string
+}
+
 /** A UDP socket between a check and the program that it examines. */
 export class Datagrams {
   readonly #socket: Socket
@@ -41,8 +46,17 @@ export class Datagrams {
     })
   }
 
-  static async open(port: number, subject: Subject): Promise<Datagrams> {
+  static async open(
+    port: number,
+    subject: Subject,
+    { localAddress }: DatagramsOptions = {},
+  ): Promise<Datagrams> {
     const socket = createSocket('udp4')
+    if (localAddress !== undefined) {
+      const bound = once(socket, 'listening')
+      socket.bind(0, localAddress)
+      await bound
+    }
     socket.connect(port, '127.0.0.1')
     await once(socket, 'connect')
     return new Datagrams(socket, port, subject)

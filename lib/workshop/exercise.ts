@@ -1,4 +1,4 @@
-import type { Datagrams } from './datagrams.ts'
+import type { Datagrams, DatagramsOptions } from './datagrams.ts'
 import type { Random } from './random.ts'
 import type { Subject } from './subject.ts'
 import type { Talk, TalkOptions } from './talk.ts'
@@ -14,7 +14,7 @@ export interface Examiner {
   /** For a client: waits until it connects. */
   accept(): Promise<Talk>
   /** Opens a UDP socket that talks to the program. */
-  datagrams(): Promise<Datagrams>
+  datagrams(options?: DatagramsOptions): Promise<Datagrams>
   /** Waits, for what no event can announce: that something does *not* happen for so long. */
   pause(ms: number): Promise<void>
   /** Says that the program does not do what it should. */

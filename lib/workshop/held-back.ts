@@ -38,6 +38,19 @@ export async function hasRead(talk: Talk, quietMs: number): Promise<void> {
   }
 }
 
+/**
+ * How many bytes a program that sends everything back has taken, and not given to its kernel yet: so
+ * much it holds in its memory. For a client that reads nothing, when nothing moves. Undefined where
+ * the queues of both sides are not seen: elsewhere than on Linux, and where the server is not here.
+ */
+export function heldInMemory(talk: Talk): number | undefined {
+  const { localPort, remotePort, bytesWritten, bytesRead } = talk.socket
+  const [ours, theirs] = [rowOf(localPort, remotePort), rowOf(remotePort, localPort)]
+  if (!ours || !theirs) return undefined
+  const taken = bytesWritten - talk.waiting - ours.txQueue - theirs.rxQueue
+  return taken - theirs.txQueue - ours.rxQueue - bytesRead
+}
+
 /** Bytes that our kernel holds since the other side does not take them. */
 const sendQueue = ({ socket: { localPort, remotePort } }: Talk): number | undefined =>
   rowOf(localPort, remotePort)?.txQueue

@@ -1,3 +1,4 @@
+import { wrapAnsi } from 'fast-wrap-ansi'
 import type { Exercise, Failure } from './exercise.ts'
 import { count } from './failed.ts'
 import type { CheckResult, StepResult } from './run-check.ts'
@@ -7,33 +8,44 @@ const AROUND = 2
 /** A result as JSON has no more bytes than this of each kind, unless the difference lies behind. */
 const JSON_BYTES = 4096
 
+/** A width that cuts no sentence. */
+const WIDE = Number.POSITIVE_INFINITY
+
 /** How a check went, as text: the steps in order, then what happened, then bytes, then advice. */
-export function renderCheck(result: CheckResult, exercise: Exercise, columns = 80): string {
-  return [...result.steps.map(renderStep), renderOutcome(result, exercise, columns)].join('\n')
+export function renderCheck(result: CheckResult, exercise: Exercise, columns = WIDE): string {
+  const steps = result.steps.map(step => renderStep(step, columns))
+  return [...steps, renderOutcome(result, exercise, columns)].join('\n')
 }
 
-export const renderStep = ({ title, passed }: StepResult): string =>
-  `  ${passed ? '✓' : '✗'} ${title}`
+export const renderStep = ({ title, passed }: StepResult, columns = WIDE): string =>
+  wrapped(title, columns, `  ${passed ? '✓' : '✗'} `)
+
+/** Text in lines of so many columns at most, between words; what stands before it stays free below. */
+export function wrapped(text: string, columns: number, before = ''): string {
+  const width = Math.max(20, columns - before.length)
+  if (before.length + text.length <= columns) return before + text
+  return before + wrapAnsi(text, width).replaceAll('\n', `\n${' '.repeat(before.length)}`)
+}
 
 /** What follows the steps. */
-export function renderOutcome(result: CheckResult, exercise: Exercise, columns = 80): string {
+export function renderOutcome(result: CheckResult, exercise: Exercise, columns = WIDE): string {
   const { failure } = result
   if (!failure) return `\n${exercise.id}: passed`
   return ['', ...renderFailure(failure, exercise.section, columns)].join('\n')
 }
 
 /** What happened, the bytes, the likely mistake, where to read, and what the program printed. */
-export function renderFailure(failure: Failure, section: string, columns = 80): string[] {
+export function renderFailure(failure: Failure, section: string, columns = WIDE): string[] {
   const { what, sent, expected, received, offset, mistake, output } = failure
-  const lines = [`What happened: ${what}.`]
+  const lines = [wrapped(`What happened: ${what}.`, columns)]
   // What was sent last is what the answer is about.
   if (sent !== undefined) lines.push(...block('sent', sent, columns, sent.length - 1))
   if (expected !== undefined) lines.push(...block('expected', expected, columns, offset))
   if (received !== undefined) lines.push(...block('received', received, columns, offset))
   if (offset !== undefined && expected && received)
     lines.push(`  the first difference is at byte ${offset}`)
-  if (mistake !== undefined) lines.push('', `A likely mistake: ${mistake}.`)
-  lines.push(`To read: ${section}`)
+  if (mistake !== undefined) lines.push('', wrapped(`A likely mistake: ${mistake}.`, columns))
+  lines.push(wrapped(`To read: ${section}`, columns))
   if (output) lines.push('', 'The program printed:', output.replaceAll(/^/gm, '  '))
   return lines
 }

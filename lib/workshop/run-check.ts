@@ -91,7 +91,7 @@ async function runStep(
       subject,
       connect: async talkOptions => keep(await Talk.open(port, subject, talkOptions)),
       accept: async () => keep(await door!.accept(subject)),
-      datagrams: async () => keep(await Datagrams.open(port, subject)),
+      datagrams: async options => keep(await Datagrams.open(port, subject, options)),
       pause: ms => new Promise(done => setTimeout(done, ms)),
       fail(failure) {
         throw new Failed(failure)

@@ -148,7 +148,10 @@ export class Subject {
     const end = performance.now() + START_MS
     while (performance.now() < end) {
       if (!this.running) {
-        const mistake = this.advice('nothing keeps it alive: a server that listens does')
+        // One that has come to its end in peace; others say why they have not.
+        const mistake = this.advice(
+          this.exitCode === 0 ? 'nothing keeps it alive: a server that listens does' : undefined,
+        )
         throw new Failed({ what: this.fate(), ...(mistake !== undefined && { mistake }) })
       }
       this.mustNotCompute()
@@ -191,8 +194,12 @@ export class Subject {
   advice(mistake: string | undefined): string | undefined {
     if (!this.isOurs) return mistake
     if (this.running) return this.computes() ? LOOP : mistake
-    if (this.#exit?.code === 0 || complaint(this.#stderr) === '') return mistake
+    if (this.exitCode === 127) return 'the command was not found: look at its name'
     const why = complaint(this.#stderr)
+    if (this.exitCode === 0 || why === '') return mistake
+    if (NOT_THERE.test(why))
+      return 'there is no such file or package: look at its name and its path'
+    if (COMPILER.test(why)) return 'the file does not compile'
     if (/\b(ECONNRESET|EPIPE)\b/.test(why)) return NO_LISTENER
     // These say themselves what is wrong.
     return /^(Type|Reference|Syntax)Error\b/.test(why) ? undefined : mistake
@@ -293,15 +300,23 @@ function inPlaceOfShell(command: string): string {
 /** What Node prints of an exception that nobody caught: from the place to its version. */
 const CRASH = /^(file:|node:|\/|[A-Z]:\\).*:\d+\n[\s\S]*?\n\nNode\.js v[\d.]+\n/gm
 
+/** How esbuild and C compilers begin what they say. */
+const COMPILER = /:\d+:\d+: (ERROR|error): |: fatal error: /
+const NOT_THERE =
+  /\b(Cannot find (module|package)|ModuleNotFoundError|ENOENT|No such file or directory)\b/
+
 /** The line of what a program complained about that says most, and where: not the whole stack. */
 export function complaint(stderr: string): string {
   const lines = stderr.split('\n').filter(line => line.trim() !== '' && !/^Node\.js v\d/.test(line))
   // A file that does not compile: where, and what the compiler expects.
-  const compiler = lines.find(line => /:\d+:\d+: ERROR: /.test(line))
+  const compiler = lines.find(line => COMPILER.test(line))
   const error = lines.find(line => /^\s*(\w*Error|Uncaught|error)\b.*:/.test(line))
-  const what = (compiler ?? error ?? lines.at(-1) ?? '').trim().slice(0, 300)
-  // The first line of the stack that is not Node's own.
-  const place = lines.find(line => /^\s+at .*:\d+:\d+\)?$/.test(line) && !/\(?node:/.test(line))
+  const said = compiler ?? error ?? lines.at(-1) ?? ''
+  const what = said.trim().replace(/\.$/, '').slice(0, 300)
+  // The first line of the stack that is the program's own.
+  const place = lines.find(
+    line => /^\s+at .*:\d+:\d+\)?$/.test(line) && !/\(?node:|node_modules/.test(line),
+  )
   const [, file, at] = /([^/(\s]+):(\d+):\d+\)?$/.exec(place ?? '') ?? []
   // A broken connection has no place in the program that would say more.
   const isPlain = compiler !== undefined || /\b(read|write) E[A-Z]+$/.test(what)

@@ -15,6 +15,11 @@ import { runCheck } from '../../lib/workshop/run-check.ts'
 import { withSlow } from '../support/slow.ts'
 
 const SEED = 1
+/** REPEAT=50: each check so many times, with other seeds; without it, once. */
+const REPEAT = Number(process.env.REPEAT ?? 0)
+const seeds = Array.from({ length: REPEAT }, (_, n) => n + 1)
+/** How long one of these may take where many run side by side, in milliseconds. */
+const RUN_MS = 60_000
 const exercises = await loadExercises()
 
 /** The exercises' programs as JavaScript, as in the tests of the chapters. */
@@ -23,14 +28,19 @@ const pathOf = (file: string) => join(inject('compiled'), file.replace(/\.ts$/, 
 interface Options {
   preload?: readonly string[]
   only?: string | undefined
+  seed?: number
 }
 
-function examine(one: ListedExercise, file: string, { preload = [], only }: Options = {}) {
+function examine(
+  one: ListedExercise,
+  file: string,
+  { preload = [], only, seed = SEED }: Options = {},
+) {
   // What it complains about is in its TypeScript, as for a learner.
   const args = ['--enable-source-maps', ...preload.map(each => `--import=${pathOf(each)}`)]
   const program = pathOf(join(one.folder, file))
   const command = { file: process.execPath, args: [...args, program] }
-  return runCheck(one.exercise, { target: { command }, seed: SEED, only })
+  return runCheck(one.exercise, { target: { command }, seed, only })
 }
 
 /** Ports are other ones in each run, and whether a read or a write hears of a reset is chance. */
@@ -39,7 +49,11 @@ const normalised = (feedback: string) =>
     .replaceAll(/\bport \d+/g, 'port N')
     .replaceAll(/\b(read|write) (ECONNRESET|EPIPE)\b/g, 'read ECONNRESET')
 
-describe.concurrent.each(exercises)('$exercise.id', one => {
+/** The step in which a wrong solution fails, as its feedback has it. */
+const failingStep = (one: ListedExercise, name: string) =>
+  /^ {2}✗ (.*)$/m.exec(readIfThere(feedbackFile(one, name)) ?? '')?.[1]
+
+describe.concurrent.each(REPEAT > 0 ? [] : exercises)('$exercise.id', one => {
   const { exercise, folder } = one
 
   test('has a README that says what is checked, and hints', () => {
@@ -79,8 +93,7 @@ describe.concurrent.each(exercises)('$exercise.id', one => {
     const file = feedbackFile(one, name)
     const renewed = process.env.UPDATE_FEEDBACK === '1'
     // In CI the steps before it are examined as well: they pass.
-    const only =
-      withSlow || renewed ? undefined : /^ {2}✗ (.*)$/m.exec(readIfThere(file) ?? '')?.[1]
+    const only = withSlow || renewed ? undefined : failingStep(one, name)
     const result = await examine(one, `wrong/${name}.ts`, { only })
     expect(result.passed).toBe(false)
     if (only !== undefined) {
@@ -93,5 +106,27 @@ describe.concurrent.each(exercises)('$exercise.id', one => {
     const feedback = `${normalised(renderCheck(result, exercise))}\n`
     if (renewed) writeFileSync(file, feedback)
     expect(feedback).toBe(readFileSync(file, 'utf8'))
+  })
+})
+
+// The tests run side by side: each of them is under load all the time.
+describe.concurrent.each(REPEAT > 0 ? exercises : [])(`$exercise.id, ${REPEAT} times`, one => {
+  test('is passed by its solution', { timeout: REPEAT * RUN_MS }, async () => {
+    const failed: string[] = []
+    for (const seed of seeds) {
+      const result = await examine(one, 'solution.ts', { seed })
+      if (!result.passed) failed.push(`seed ${seed}\n${renderCheck(result, one.exercise)}`)
+    }
+    expect(failed).toEqual([])
+  })
+
+  test.each(wrongOnes(one))('is not passed by %s', { timeout: REPEAT * RUN_MS }, async name => {
+    const only = failingStep(one, name)
+    expect(only).toBeDefined()
+    const passed: number[] = []
+    for (const seed of seeds) {
+      if ((await examine(one, `wrong/${name}.ts`, { only, seed })).passed) passed.push(seed)
+    }
+    expect(passed).toEqual([])
   })
 })

@@ -147,6 +147,20 @@ describe.concurrent('a server that nobody wrote for this kit', () => {
     expect(exitCode).toBe(1)
   })
 
+  test.each([
+    ['nosuchcmd', 'A likely mistake: the command was not found: look at its name.'],
+    ['node nosuch.js', 'A likely mistake: there is no such file or package'],
+    ['echo "a.c:1:2: error: no" >&2; false', 'A likely mistake: the file does not compile.'],
+    ['true', 'A likely mistake: nothing keeps it alive: a server that listens does.'],
+    ['false', undefined],
+  ])('the advice to %j is about what has ended it', async (command, advice) => {
+    const { stdout, exitCode } = await check('hello', '--command', command)
+    expect(stdout).toContain('What happened: the program has ended with code ')
+    if (advice === undefined) expect(stdout).not.toContain('A likely mistake: nothing keeps')
+    else expect(stdout).toContain(advice)
+    expect(exitCode).toBe(1)
+  })
+
   test('a running server is checked by its port, and the result is JSON where asked for', async () => {
     const { stdout, exitCode } = await check('tcp-echo', '--port', '1', '--json', '--seed', '5')
     const result = JSON.parse(stdout)

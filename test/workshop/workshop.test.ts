@@ -124,14 +124,23 @@ describe.concurrent('npm run workshop', () => {
     }
   })
 
-  test('bytes keep to a narrow terminal', async ({ kit }) => {
-    const folder = kit.folder()
-    const env = { WORKSHOP_FOLDER: folder, COLUMNS: '40' }
-    const words = ['--import', 'tsx', 'lib/cli/workshop.ts', 'verify', 'tcp-echo']
-    const { stdout } = await kit.program(process.execPath, words, { env }).ended
-    const rows = stdout.split('\n').filter(line => /^ {4} +\d+ {2}/.test(line))
-    expect(rows.length).toBeGreaterThan(0)
-    for (const row of rows) expect(row.length).toBeLessThanOrEqual(40)
+  test('lines keep to a narrow terminal', async ({ kit }) => {
+    const env = { WORKSHOP_FOLDER: kit.folder(), COLUMNS: '40' }
+    for (const [command, ...args] of [
+      ['workshop', 'verify', 'tcp-echo'],
+      ['workshop', 'list'],
+      ['workshop', 'hint', 'five-tuple'],
+      ['workshop', 'next'],
+      ['check', '--list', 'http-keep-alive'],
+    ]) {
+      const words = ['--import', 'tsx', `lib/cli/${command}.ts`, ...args]
+      const { stdout } = await kit.program(process.execPath, words, { env }).ended
+      expect(stdout).not.toBe('')
+      for (const line of stdout.trimEnd().split('\n')) {
+        // One word, such as a path, stays whole.
+        if (/\S +\S/.test(line)) expect(line.length, line).toBeLessThanOrEqual(40)
+      }
+    }
   })
 
   test('gives one hint after the other, and the solution only after passing', async ({ kit }) => {
@@ -162,6 +171,19 @@ describe.concurrent('npm run workshop', () => {
     expect(readFileSync(join(folder, 'hello.ts'), 'utf8')).toContain('createServer')
   })
 
+  test('reset --all begins anew what was begun, and nothing else', async ({ kit }) => {
+    const folder = kit.folder()
+    expect(await workshop(kit, folder, 'reset', '--all').ended).toMatchObject({
+      code: 0,
+      stdout: 'You have not begun any exercise yet.\n',
+    })
+    writeFileSync(join(folder, 'udp-echo.ts'), '// mine')
+    const { stdout } = await workshop(kit, folder, 'reset', '--all').ended
+    expect(stdout).toMatch(/^udp-echo begins anew; yours is kept in \S+\n$/)
+    const files = readdirSync(folder).filter(name => name.endsWith('.ts'))
+    expect(files).toEqual(['udp-echo.ts'])
+  })
+
   test('verify says where a file does not compile, and that a loop has no end', async ({ kit }) => {
     const folder = kit.folder()
     writeFileSync(join(folder, 'hello.ts'), 'const one = = 1\n')
@@ -169,6 +191,11 @@ describe.concurrent('npm run workshop', () => {
     expect(broken.code).toBe(1)
     expect(broken.stdout).toMatch(/What happened: .*hello\.ts:1:12: ERROR: Unexpected "="/)
     expect(broken.stdout).not.toMatch(/^\s+at /m)
+    expect(broken.stdout).toContain('A likely mistake: the file does not compile.')
+    writeFileSync(join(folder, 'hello.ts'), "import './nosuch.ts'\n")
+    const missing = await workshop(kit, folder, 'verify', 'hello').ended
+    expect(missing.stdout).toMatch(/What happened: .*Cannot find module '\.\/nosuch\.ts'\.\n/)
+    expect(missing.stdout).toContain('A likely mistake: there is no such file or package')
     writeFileSync(join(folder, 'hello.ts'), 'for (;;);\n')
     const endless = await workshop(kit, folder, 'verify', 'hello').ended
     expect(endless.stdout).toContain('computes without a pause, and was ended after 5 s')

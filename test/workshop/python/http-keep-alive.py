@@ -9,7 +9,7 @@ class Handler(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
 
     def answer(self):
-        length = self.headers.get("Content-Length", "0")
+        length = self.headers.get("Content-Length", "0").strip(" \t")
         if not (length.isascii() and length.isdigit()):
             self.close_connection = True
             self.send_response(400)
@@ -18,8 +18,9 @@ class Handler(BaseHTTPRequestHandler):
             self.end_headers()
             return
         self.rfile.read(int(length))
-        # The library looks for the one word only; the header is a list.
-        words = [word.strip().lower() for word in self.headers.get("Connection", "").split(",")]
+        # The library looks for the one word only; the header is a list, in one line or several.
+        lines = self.headers.get_all("Connection", [])
+        words = [word.strip().lower() for word in ",".join(lines).split(",")]
         old = self.request_version == "HTTP/1.0"
         kept = "close" not in words and (not old or "keep-alive" in words)
         body = f"{self.command} {self.path} {length}\n".encode()

@@ -1,6 +1,6 @@
 import { type Examiner, exercise } from '../../../../lib/workshop/exercise.ts'
 import { Failed } from '../../../../lib/workshop/failed.ts'
-import { staysHeldBack } from '../../../../lib/workshop/held-back.ts'
+import { heldInMemory, staysHeldBack } from '../../../../lib/workshop/held-back.ts'
 import { survives } from '../../../../lib/workshop/survives.ts'
 import type { Talk } from '../../../../lib/workshop/talk.ts'
 
@@ -10,6 +10,8 @@ const BLOCK_BYTES = 65_537
 const MUCH = 256
 /** More than fits into buffers that were made large: only memory of the program holds it. */
 const TOO_MUCH = 1536
+/** So much of a client that does not read a server may keep in its memory. */
+const MAX_HELD_BYTES = 16 * 2 ** 20
 /** So long nothing must move until we ask whether it has stopped. */
 const QUIET_MS = 1000
 
@@ -25,8 +27,8 @@ export default exercise({
   protocol: `The server listens on TCP port PORT of 127.0.0.1, for any number of clients at once. It sends every byte back
 to the client that sent it, in the same order. While a client does not read, the server soon stops reading from it:
 a client that goes on sending and reads nothing finds that its bytes are no longer taken, long before it has sent
-96 MiB (the buffers of the kernels hold some of that, the memory of the server nearly nothing). The server keeps the
-connection open for as long as that takes, and serves the other clients meanwhile. When the client reads, everything comes
+96 MiB. The buffers of the kernels hold some of that, the memory of the server nearly nothing: 16 MiB are too much. The
+server keeps the connection open for as long as that takes, and serves the other clients meanwhile. When the client reads, everything comes
 back. When a client sends its FIN, the server sends back what is still to be sent, and then ends the connection
 too. Clients that reset their connection do the others no harm.`,
   section: 'chapters/02-tcp-echo/README.md#what-write-tells-you',
@@ -82,7 +84,10 @@ too. Clients that reset their connection do the others no harm.`,
           sent += await untilHeldBack(at, sleeper, other, block, TOO_MUCH - sent)
           staysOpen(at, sleeper)
           if (sent === TOO_MUCH && sleeper.waiting === 0) break
-          if (await staysHeldBack(sleeper)) return
+          if (await staysHeldBack(sleeper)) {
+            keepsLittle(at, sleeper)
+            return
+          }
         }
         if (sent < TOO_MUCH) {
           at.fail({
@@ -153,6 +158,15 @@ async function isServed(at: Examiner, other: Talk): Promise<void> {
       mistake: 'it waits for the client that sleeps; only that one is to be paused',
     })
   }
+}
+
+/** What is neither in the kernels nor with us is in the memory of the server. */
+function keepsLittle(at: Examiner, sleeper: Talk): void {
+  if ((heldInMemory(sleeper) ?? 0) <= MAX_HELD_BYTES) return
+  at.fail({
+    what: 'the server stopped at last, but it keeps more than 16 MiB for a client that reads nothing',
+    mistake: 'a queue of its own is large; pause as soon as write() returns false',
+  })
 }
 
 function staysOpen(at: Examiner, talk: Talk): void {

@@ -162,6 +162,19 @@ another length, is ignored: not counted, not answered.`,
         }
       },
     },
+    {
+      title: 'counts the shortest numbered datagrams, and the longest',
+      async run(at) {
+        const ann = await Sender.open(at)
+        const shortest = await ann.long(1, 0)
+        await ann.ask(
+          'with nothing behind its number, a datagram of 5 bytes is one to count',
+          shortest,
+        )
+        const longest = await ann.long(3, 1000)
+        await ann.ask('1000 bytes behind the number are allowed: with those it has 1005', longest)
+      },
+    },
   ],
 })
 

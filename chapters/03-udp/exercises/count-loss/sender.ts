@@ -21,11 +21,16 @@ export class Sender {
   }
 
   async number(...numbers: number[]): Promise<void> {
-    for (const number of numbers) {
-      const payload = this.#at.random.bytes(this.#at.random.below(40))
-      this.#sent.push(number)
-      await this.#datagrams.send(Buffer.concat([Buffer.of(0x44), u32(number), payload]))
-    }
+    for (const number of numbers) await this.long(number, this.#at.random.below(40))
+  }
+
+  /** Sends a numbered datagram with so many bytes behind its number, and returns it. */
+  async long(number: number, payloadBytes: number): Promise<Buffer> {
+    const payload = this.#at.random.bytes(payloadBytes)
+    const datagram = Buffer.concat([Buffer.of(0x44), u32(number), payload])
+    this.#sent.push(number)
+    await this.#datagrams.send(datagram)
+    return datagram
   }
 
   async garbage(bytes: Uint8Array): Promise<void> {

@@ -13,7 +13,7 @@ const ZONE: [name: string[], addresses: string[]][] = [
     ['192.0.2.20', '192.0.2.21'],
   ],
 ]
-const [TXT, AAAA, MX, OPT] = [16, 28, 15, 41]
+const [MX, TXT, AAAA, SRV, OPT, ANY] = [15, 16, 28, 33, 41, 255]
 const IN_FULL =
   'the length of each field is checked against the end of the datagram before it is read'
 const POINTER = 'a length byte over 63 is no length: taken for a pointer, it leads in circles'
@@ -64,14 +64,15 @@ Numbers have their highest byte first. A question: the id (2 bytes), flags (2), 
 NSCOUNT, ARCOUNT (2 each), then the name, the type (2), the class (2; always 1). A name is a list of labels,
 each behind a byte with its length of 1 to 63, and ends with a byte 0; 255 bytes at most in all. A label may
 hold any bytes, a dot too: then the dot belongs to the label. Capital letters A to Z match small ones. What
-stands behind the question, as the record OPT that dig sends, is neither read nor sent back.
+stands behind the question, as the record OPT that dig sends, is neither read nor sent back. The OPCODE of a
+question (0x7800 of its flags) is always 0.
 
 Each question has one answer: the same id; the flags 0x8400 (QR and AA) with the bit 0x0100 (RD) as it was
 asked and RCODE in the last 4 bits, all others 0; QDCOUNT 1, ANCOUNT as below, NSCOUNT 0, ARCOUNT 0; the
 question byte for byte as it came, capitals too; then the records. Type 1 (A) of a name above: RCODE 0, and
 one record for each address, in any order: the name (written out, or c0 0c, which refers to the question),
-type 1, class 1, TTL 300 (4 bytes), length 4 (2 bytes), the address. Another type of a name above: RCODE 0,
-no records. Any other name: RCODE 3 (NXDOMAIN), no records.
+type 1, class 1, TTL 300 (4 bytes), length 4 (2 bytes), the address. Another type of a name above, also 255
+(any) and those that nobody knows: RCODE 0, no records. Any other name: RCODE 3 (NXDOMAIN), no records.
 
 Not answered: less than 12 bytes; QR (0x8000) set; QDCOUNT other than 1; a question that is cut off; a
 length byte over 63 in its name; a name of more than 255 bytes.`,
@@ -136,6 +137,13 @@ length byte over 63 in its name; a name of more than 255 bytes.`,
         const mistake =
           'NXDOMAIN says that there is no such name, of whichever type; this one exists'
         for (const type of [AAAA, MX, TXT]) await ask(at, ann, { name: ROSE, type }, { mistake })
+        const unknown =
+          'a type that the server has never heard of is no error: the name has no record of it'
+        for (const type of [SRV, at.random.between(0x100, 0xffff)]) {
+          await ask(at, ann, { name: ROSE, type }, { mistake: unknown })
+        }
+        const every = 'type 255 (any) is a type like any other here: no record has it'
+        await ask(at, ann, { name: ROSE, type: ANY }, { mistake: every })
       },
     },
     {

@@ -11,9 +11,9 @@ export default exercise({
   kind: 'udp',
   protocol: `The server listens on UDP port PORT of 127.0.0.1. For each datagram that comes it sends exactly
 one datagram back: the same bytes, to the address and port that it came from, and from the port PORT itself.
-A datagram has 0 to 65507 bytes; one of 0 bytes is answered with one of 0 bytes. Datagrams are never joined
-and never cut, however fast they come and from however many senders. A sender that has gone before its
-answer came does the others no harm.`,
+Senders have the address 127.0.0.1, on Linux also 127.0.0.2. A datagram has 0 to 65507 bytes; one of 0 bytes is
+answered with one of 0 bytes. Datagrams are never joined and never cut, however fast they come and from however
+many senders. A sender that has gone before its answer came does the others no harm.`,
   section: 'chapters/03-udp/README.md#a-datagram-is-a-message',
   hints: [
     'There is one socket for all senders, and nothing to accept. What does the message event tell beside the bytes?',
@@ -54,6 +54,14 @@ answer came does the others no harm.`,
         await ben.expect('ben', { mistake })
         await ann.send('ann again')
         await ann.expect('ann again', { mistake })
+        // Linux has all of 127.0.0.0/8, other systems have 127.0.0.1 alone.
+        if (process.platform !== 'linux') return
+        const carl = await at.datagrams({ localAddress: '127.0.0.2' })
+        await carl.send('carl, from 127.0.0.2')
+        await carl.expect('carl, from 127.0.0.2', {
+          mistake:
+            'it answers to 127.0.0.1: a sender is an address and a port, and this one has 127.0.0.2',
+        })
       },
     },
     {
@@ -134,12 +142,13 @@ answer came does the others no harm.`,
     {
       title: 'goes on when senders are gone before the answer comes',
       async run(at) {
+        // Before the others: it must not get the port of one that is gone, and so an answer to that.
+        const ann = await at.datagrams()
         for (let n = 0; n < 10; n++) {
           const gone = await at.datagrams()
           await gone.send(at.random.bytes(100))
           gone.close()
         }
-        const ann = await at.datagrams()
         await ann.send('still there?')
         await ann.expect('still there?', {
           mistake: 'an answer that nobody takes is an error for it: for UDP it is nothing special',

@@ -20,6 +20,7 @@ const answered = (talk: Talk, answers: readonly string[], mistake?: string) =>
 
 const WORDS = 'between two words there is exactly one space: more of them are an empty word'
 const LENIENT = 'parseInt() and Number() take more than the protocol allows: look at the text first'
+const CR = 'a CR before the LF is a byte of the last word: lines end with LF alone'
 
 /** Bad requests, their answers, and what is often wrong with them. */
 const BAD: readonly [request: string, error: string, mistake: string][] = [
@@ -49,6 +50,8 @@ const BAD: readonly [request: string, error: string, mistake: string][] = [
   ['div x 0', 'not a number', 'of two errors the first in the list is the answer'],
   ['div 1 0', 'division by zero', 'Infinity is no result'],
   ['div 0 -0', 'division by zero', '-0 is 0 as well'],
+  ['add 1 2\r', 'not a number', CR],
+  ['quit\r', 'unknown command', CR],
 ]
 
 export default exercise({
@@ -60,7 +63,8 @@ ends with LF, an answer too. Each request gets one answer, in the order of the r
 without waiting.
 
 A request consists of words, with exactly one space between two of them; the first is the command, in small letters. A
-number is an optional "-" and one to nine decimal digits, nothing else.
+number is an optional "-" and one to nine decimal digits, nothing else; it may begin with zeros, and is decimal all the same.
+A CR is a byte like any other: "quit" and CR is no command.
 
   add A B    ok and the sum of two numbers: "ok 5"
   sub A B    ok and A minus B
@@ -70,7 +74,7 @@ number is an optional "-" and one to nine decimal digits, nothing else.
              Later requests of this client wait for so long, those of other clients do not.
   quit       bye; then the server ends the connection, and answers nothing that stands behind.
 
-Results are decimal, without leading zeros, with "-" when they are below zero. A request that is none of these gets
+Results, and the N that wait says, are decimal, without leading zeros, with "-" when they are below zero: 0 is "ok 0". A request that is none of these gets
 the first of the following answers that fits, and the connection goes on:
 
   error too long               the line has more than 100 bytes without its LF (and may have millions)
@@ -105,13 +109,13 @@ LF is no request.`,
           ['div 7 2', 'ok 3'],
           ['div -7 2', 'ok -3'],
           ['div 1 -2', 'ok 0'],
+          ['div -1 2', 'ok 0'],
         ] as const) {
-          await ask(
-            talk,
-            [request],
-            [answer],
-            '-3.5 rounded toward zero is -3; rounded down it is -4',
-          )
+          const mistake =
+            answer === 'ok 0'
+              ? 'rounded toward zero it is 0, which has no sign; rounded down it is -1'
+              : '-3.5 rounded toward zero is -3; rounded down it is -4'
+          await ask(talk, [request], [answer], mistake)
         }
       },
     },
@@ -122,6 +126,15 @@ LF is no request.`,
         const mistake = 'above 2^53 a number of JavaScript has no room for all digits: use BigInt'
         await ask(talk, ['mul 999999999 999999999'], ['ok 999999998000000001'], mistake)
         await ask(talk, ['mul -999999999 123456789'], ['ok -123456788876543211'], mistake)
+      },
+    },
+    {
+      title: 'takes numbers with leading zeros, and answers without them',
+      async run(at) {
+        const talk = await at.connect()
+        const octal = 'a zero in front does not make a number octal: all numbers are decimal'
+        await ask(talk, ['add 010 1'], ['ok 11'], octal)
+        await ask(talk, ['wait 0001'], ['ok 1'], 'it sends the word back, and not the number')
       },
     },
     {

@@ -3,8 +3,8 @@ import { firstDifference } from '../../../../lib/workshop/failed.ts'
 import { survives } from '../../../../lib/workshop/survives.ts'
 import type { Talk } from '../../../../lib/workshop/talk.ts'
 
-/** A body that is larger than any head. */
-const LARGE_BYTES = 100_000
+/** The largest body that may come. */
+const LARGEST_BYTES = 1024 * 1024
 /** A head without end: far more than any server should keep. */
 const ENDLESS_BYTES = 1024 * 1024
 
@@ -14,8 +14,9 @@ export default exercise({
   kind: 'server',
   protocol: `The server listens on TCP port PORT of 127.0.0.1 and speaks HTTP/1.1 (RFC 9112), over plain sockets. Lines end with
 CR LF. A request is a request line "METHOD TARGET HTTP/1.1" or "… HTTP/1.0", header lines, an empty line, and then as many
-bytes of body as the header Content-Length says; without that header it has none. Case does not matter in the names of
-headers, nor in the values of Connection. Transfer-Encoding does not come.
+bytes of body as the header Content-Length says; without that header it has none. A header line is a name, a colon and a
+value; spaces around the value, if there are any, do not belong to it. Case does not matter in the names of headers, nor in
+the values of Connection; several lines of Connection are one list. Transfer-Encoding does not come.
 Each request is answered by a status line that begins with "HTTP/1.1 200", any headers, a Content-Length among them, an
 empty line, and a body of one line that ends with LF: "METHOD TARGET LENGTH", where LENGTH is the number of bytes in the
 body of the request. Requests may come in any pieces, and several at once; they are answered in their order, also when the
@@ -24,8 +25,8 @@ After an answer the connection stays open. It ends, with a FIN, after the answer
 the word "close" in its list, or to an HTTP/1.0 request whose Connection header does not have the word "keep-alive". That
 answer has the header "Connection: close", and nothing that comes behind such a request is answered. The answer to an
 HTTP/1.0 request that keeps the connection has the header "Connection: keep-alive".
-A body has at most 1 MiB. A request whose Content-Length is anything but decimal digits is answered with status 400, and
-the connection ends. A head that grows beyond 64 KiB is not kept: the server ends the connection, with an answer of
+A body has at most 1 MiB, and may have that. A request whose Content-Length is empty, or anything but decimal digits, is
+answered with status 400, and the connection ends. A head that grows beyond 64 KiB is not kept: the server ends the connection, with an answer of
 status 400, 414 or 431 or without one.`,
   section: 'chapters/05-keepalive/README.md#http-keep-alive-is-something-else',
   hints: [
@@ -106,10 +107,11 @@ status 400, 414 or 431 or without one.`,
           mistake:
             'it does not find the end of the body: Content-Length counts bytes, not characters',
         })
-        talk.send(request('POST', '/large', [`Content-Length: ${LARGE_BYTES}`]))
-        talk.send(at.random.bytes(LARGE_BYTES))
-        await answer(at, talk, `POST /large ${LARGE_BYTES}\n`, {
-          mistake: 'the limit is one for heads: a body may have up to 1 MiB',
+        talk.send(request('POST', '/largest', [`Content-Length: ${LARGEST_BYTES}`]))
+        talk.send(Buffer.alloc(LARGEST_BYTES, at.random.bytes(1024)))
+        await answer(at, talk, `POST /largest ${LARGEST_BYTES}\n`, {
+          mistake:
+            'its limit is too small, or one for heads: a body may have 1 MiB, which is 1,048,576 bytes',
         })
       },
     },
@@ -160,11 +162,13 @@ status 400, 414 or 431 or without one.`,
     {
       title: 'answers 400 to a length that is no number, and ends',
       async run(at) {
-        for (const length of ['abc', '5x', '-5', '+5', '0x5', '1e1', '5.0']) {
+        for (const length of ['abc', '5x', '-5', '+5', '0x5', '1e1', '5.0', '']) {
           const talk = await at.connect()
           talk.send(request('POST', '/upload', [`Content-Length: ${length}`], 'hello'))
           const mistake =
-            'Number() takes +5, 0x5 and 1e1, parseInt() takes 5x, and `|| 0` takes all: look at the text first'
+            length === ''
+              ? 'it takes an empty length for 0, as Number() does, or a pattern that needs no digit'
+              : 'Number() takes +5, 0x5 and 1e1, parseInt() takes 5x, and `|| 0` takes all: look at the text first'
           const name = `400 to "Content-Length: ${length}"`
           const { head } = await headOf(talk, name, { mistake })
           if (!/^HTTP\/1\.1 400\b/.test(head)) {
@@ -215,6 +219,31 @@ status 400, 414 or 431 or without one.`,
         await answer(at, stuck, 'GET /stuck 0\n', {
           mistake: 'what has come is kept for all connections together, not for each one',
         })
+      },
+    },
+    {
+      title: 'takes headers with few spaces, with many, and in several lines',
+      async run(at) {
+        const talk = await at.connect()
+        for (const [line, mistake] of [
+          ['Content-Length:5', 'the colon ends the name of a header: no space has to follow it'],
+          ['Content-Length:   5  ', 'spaces around a value do not belong to it: trim them'],
+        ] as const) {
+          talk.send(request('POST', '/upload', [line], 'hello'))
+          await answer(at, talk, 'POST /upload 5\n', { mistake })
+        }
+        for (const words of [
+          ['close', 'TE'],
+          ['TE', 'close'],
+        ]) {
+          const last = await at.connect()
+          const lines = words.map(word => `Connection: ${word}`)
+          last.send(request('GET', '/last', lines))
+          const mistake =
+            'it looks at one line of Connection: there may be several, and they are one list'
+          await answer(at, last, 'GET /last 0\n', { connection: 'close', mistake })
+          await last.expectEnd({ mistake })
+        }
       },
     },
   ],
@@ -290,9 +319,10 @@ async function answer(
       sent: talk.sent,
       received,
       mistake:
-        connection === 'close'
+        mistake ??
+        (connection === 'close'
           ? 'it does not see that this request is the last one of its connection'
-          : 'without that header an HTTP/1.0 client takes the connection for one that ends',
+          : 'without that header an HTTP/1.0 client takes the connection for one that ends'),
     })
   }
 }

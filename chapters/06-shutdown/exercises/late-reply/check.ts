@@ -1,9 +1,16 @@
 import { type Examiner, exercise } from '../../../../lib/workshop/exercise.ts'
+import { hasRead } from '../../../../lib/workshop/held-back.ts'
 import { survives } from '../../../../lib/workshop/survives.ts'
 import type { Talk } from '../../../../lib/workshop/talk.ts'
 
 const HALF_OPEN =
   'at the client’s FIN Node ends our side as well, before the answer, unless allowHalfOpen is true'
+const PAUSE = 'a pause is no end: a client may be slow, and only its FIN says that this was all'
+
+/** How long clients that are slow say nothing, in milliseconds. */
+const SILENT_MS = 2500
+/** A time for work that is over before such a client says something, in milliseconds. */
+const WORK_MS = 600
 
 export default exercise({
   id: 'late-reply',
@@ -12,8 +19,8 @@ export default exercise({
   protocol: `The server listens on TCP port PORT of 127.0.0.1, for any number of clients at once. A client sends the line
 "work MS", where MS is a whole number, and LF. Then it sends its upload: any bytes, as many as it likes. It says that this
 was all with its FIN, and goes on reading.
-The server then works for MS milliseconds (it just waits), sends the line "got BYTES SUM" and LF, and its own FIN. BYTES is
-the number of bytes in the upload, without the first line. SUM is the sum of their values, 0 to 255 each, modulo 65536.
+At the FIN, and not before, the server begins its work: for MS milliseconds it just waits. Then it sends the line "got BYTES
+SUM" and LF, and its own FIN. BYTES is the number of bytes in the upload, without the first line. SUM is the sum of their values, 0 to 255 each, modulo 65536.
 Before the client's FIN the server sends nothing, however long the client takes. To a client that sends its FIN before the
 first line is complete, it sends nothing but its own FIN. Clients that reset their connection, at any moment, do the others
 no harm.`,
@@ -79,27 +86,39 @@ no harm.`,
       },
     },
     {
-      title: 'says nothing before the client’s FIN',
+      title: 'says nothing before the client’s FIN, and begins its work then',
       async run(at) {
         const talk = await at.connect()
         const [one, two] = [at.random.bytes(1000), at.random.bytes(1000)]
         talk.send('work 0\n')
         talk.send(one)
-        await exchange(at, 1000)
+        const slow = await at.connect()
+        slow.send(`work ${WORK_MS}\n`)
+        slow.send(one)
+        await hasRead(slow, SILENT_MS)
+        await at.pause(SILENT_MS)
+        await exchange(at)
         if (talk.unread > 0) {
           at.fail({
             what: `it answered before the client’s FIN, with ${talk.unread} bytes`,
             sent: talk.sent,
-            mistake:
-              'a pause is no end: a client may be slow, and only its FIN says that this was all',
+            mistake: PAUSE,
           })
         }
         talk.send(two)
         talk.finish()
-        await talk.expect(answerTo(Buffer.concat([one, two])), {
-          mistake:
-            'a pause is no end: a client may be slow, and only its FIN says that this was all',
-        })
+        await talk.expect(answerTo(Buffer.concat([one, two])), { mistake: PAUSE })
+        const startMs = performance.now()
+        slow.finish()
+        await slow.expect(answerTo(one), { mistake: PAUSE })
+        // Timers may be early by a little.
+        if (performance.now() - startMs < WORK_MS - 10) {
+          at.fail({
+            what: `the answer to a client that was silent for ${SILENT_MS} ms before its FIN came sooner than ${WORK_MS} ms after it`,
+            sent: slow.sent,
+            mistake: 'it works while the upload comes: the time counts from the client’s FIN',
+          })
+        }
       },
     },
     {
