@@ -3,6 +3,8 @@ import { survives } from '../../../../lib/workshop/survives.ts'
 import type { Talk } from '../../../../lib/workshop/talk.ts'
 
 const LIMIT = 1024
+/** One chunk holds more lines than a stack holds calls. */
+const MANY = 20_000
 const LF = 0x0a
 
 const answer = (line: string) => {
@@ -222,6 +224,21 @@ line, and gets no answer.`,
           talk.send('still there?\n')
           await answers(talk, ['still there?'])
         })
+      },
+    },
+    {
+      title: `answers ${MANY} empty lines that come at once`,
+      async run(at) {
+        const talk = await at.connect()
+        talk.send('\n'.repeat(MANY))
+        await talk.expect(answer('').repeat(MANY), {
+          bulk: true,
+          mistake:
+            'the function that reads a line calls itself for the next one, and the stack has an end: use a loop',
+        })
+        const other = await at.connect()
+        other.send('still there?\n')
+        await answers(other, ['still there?'])
       },
     },
   ],
