@@ -1,36 +1,33 @@
-import { once } from 'node:events'
 import { connect } from 'node:net'
-import { lines } from '../../../../../lib/framing/lines.ts'
-import { readFrames } from '../../../../../lib/framing/stream.ts'
-
-const INTERVAL_MS = 250
-const LIMIT_MS = 3200
-
-function leave(line: string, code: number): never {
-  console.log(line)
-  process.exit(code)
-}
+import { createInterface } from 'node:readline'
 
 const socket = connect(Number(process.env.PORT), '127.0.0.1')
 socket.on('error', () => leave('connection is lost', 4))
-await once(socket, 'connect')
+socket.on('end', () => leave('peer has closed', 0))
 
 let pings = 0
-let bytes = 0
 let heardMs = performance.now()
+socket.on('data', () => {
+  heardMs = performance.now()
+})
+
+socket.on('connect', () => {
+  heardMs = performance.now()
+  look()
+})
+setInterval(() => setImmediate(look), 250)
 
 function look(): void {
-  const nowMs = performance.now()
-  if (socket.bytesRead !== bytes) heardMs = nowMs
-  bytes = socket.bytesRead
-  if (nowMs - heardMs >= LIMIT_MS) leave('peer is gone', 3)
-  if (socket.writableLength === 0) socket.write(`ping ${++pings}\n`)
+  if (performance.now() - heardMs >= 3200) leave('peer is gone', 3)
+  socket.write(`ping ${++pings}\n`)
 }
-look()
-setInterval(() => setImmediate(look), INTERVAL_MS)
 
-for await (const line of readFrames(socket, lines())) {
+createInterface(socket).on('line', line => {
   const [, number] = /^ping (\d+)$/.exec(line) ?? []
   if (number !== undefined) socket.write(`pong ${number}\n`)
+})
+
+function leave(line: string, code: number): void {
+  console.log(line)
+  process.exit(code)
 }
-leave('peer has closed', 0)
