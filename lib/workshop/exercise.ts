@@ -19,6 +19,8 @@ export interface Examiner {
   pause(ms: number): Promise<void>
   /** Says that the program does not do what it should. */
   fail(failure: Omit<Failure, 'step'>): never
+  /** Says that it was late. The step is run once more, with a new program: then it counts. */
+  failLate(failure: Omit<Failure, 'step'>): never
 }
 
 /** One thing that is examined. */

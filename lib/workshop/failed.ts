@@ -3,10 +3,13 @@ import type { Failure } from './exercise.ts'
 /** A program does not do what it should: thrown by what examines it, shown to the learner. */
 export class Failed extends Error {
   readonly failure: Omit<Failure, 'step'>
+  /** It did the right thing, and only too late: a busy machine may be why, once. */
+  readonly late: boolean
 
-  constructor(failure: Omit<Failure, 'step'>) {
+  constructor(failure: Omit<Failure, 'step'>, late = false) {
     super(failure.what)
     this.failure = failure
+    this.late = late
   }
 }
 

@@ -23,7 +23,7 @@ export interface Expected {
   /** The likely mistake where more comes than should. */
   tooMuch?: string | undefined
   patienceMs?: number | undefined
-  /** A mass of bytes, of which one place says nothing: the failure is told without showing them. */
+  /** A mass of bytes, of which one place says nothing: the failure counts them, and shows none. */
   bulk?: boolean | undefined
   /** The byte that ends an answer: of a wrong one, nothing behind its end is shown. */
   endByte?: number | undefined
@@ -178,9 +178,12 @@ export class Talk {
     const expected = bytesOf(data)
     const from = this.#at
     const arrived = () => this.#received.subarray(from, from + expected.length)
+    // What has been compared already: a mass of bytes comes in many chunks.
+    let same = 0
     for (;;) {
       const received = arrived()
-      const differs = firstDifference(expected, received)
+      const differs = same + firstDifference(expected.subarray(same), received.subarray(same))
+      same = differs
       if (differs < received.length) await this.#differs(expected, from, differs, options)
       if (received.length === expected.length) {
         this.#at = from + expected.length
@@ -297,9 +300,12 @@ export class Talk {
       await this.#changed.until(() => end() >= 0 || this.#ended || this.#closed, 1000)
       received = this.#received.subarray(from, end() < 0 ? undefined : end() + 1)
     }
-    const what =
-      offset === 0 || bulk
-        ? 'the answer is not the one that was expected'
+    const other = 'the answer is not the one that was expected'
+    const all = count(expected.length, 'byte')
+    const what = bulk
+      ? `${other}: ${offset} of ${all} are right, and the next one is not`
+      : offset === 0
+        ? other
         : `the first ${offset === 1 ? 'byte of the answer is' : `${offset} bytes of the answer are`} right, the next one is not`
     this.#fail(what, options, { expected, received, offset })
   }
@@ -308,9 +314,8 @@ export class Talk {
     const all = count(expected.length, 'byte')
     // With bytes on their way in both directions, FIN or reset is a matter of chance.
     const how = await this.#how()
-    const what = options.bulk
-      ? `${this.#subject.running ? 'it closed the connection' : how} before all bytes had come`
-      : `${how} after ${received.length} of ${all}`
+    const closed = options.bulk && this.#subject.running ? 'it closed the connection' : how
+    const what = `${closed} after ${received.length} of ${all}`
     this.#fail(what, this.#advised(options), { expected, received, offset: received.length })
   }
 
@@ -321,8 +326,7 @@ export class Talk {
     const patience = options.patienceMs ?? PATIENCE_MS
     const seen = { expected, received: received(), offset: came }
     const all = count(expected.length, 'byte')
-    const part = options.bulk ? 'not all bytes came' : `${came} of ${all} came`
-    const missing = `${part}, and then nothing for ${patience} ms`
+    const missing = `${came} of ${all} came, and then nothing for ${patience} ms`
     const silent = { ...options, mistake: options.silence ?? options.mistake }
     if (this.#subject.computes()) {
       this.#fail(`${state}: ${missing}`, this.#advised(silent), seen)
@@ -360,10 +364,11 @@ export class Talk {
     seen: { expected?: Buffer; received?: Buffer; offset?: number },
   ): never {
     const sent = Buffer.concat(this.#sent)
+    const { offset } = seen
     throw new Failed({
       what,
       ...(sent.length > 0 && !bulk && { sent }),
-      ...(!bulk && seen),
+      ...(bulk ? offset !== undefined && { offset } : seen),
       ...(mistake !== undefined && { mistake }),
     })
   }

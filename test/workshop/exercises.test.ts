@@ -3,6 +3,8 @@ import { join } from 'node:path'
 import { describe, expect, inject, test } from 'vitest'
 import { ROOT } from '../../lib/catalogue/index.ts'
 import { anchor } from '../../lib/textbook/document.ts'
+import type { Failure } from '../../lib/workshop/exercise.ts'
+import { firstDifference } from '../../lib/workshop/failed.ts'
 import {
   feedbackFile,
   type ListedExercise,
@@ -43,15 +45,37 @@ function examine(
   return runCheck(one.exercise, { target: { command }, seed, only })
 }
 
-/** Ports are other ones in each run, and whether a read or a write hears of a reset is chance. */
+/**
+ * Ports are other ones in each run; how much of a mass of bytes came, and whether a read or a write
+ * hears of a reset, is chance.
+ */
 const normalised = (feedback: string) =>
   feedback
+    .replaceAll(/\b\d+ of \d{5,} bytes\b/g, 'N of M bytes')
     .replaceAll(/\bport \d+/g, 'port N')
     .replaceAll(/\b(read|write) (ECONNRESET|EPIPE)\b/g, 'read ECONNRESET')
 
 /** The step in which a wrong solution fails, as its feedback has it. */
 const failingStep = (one: ListedExercise, name: string) =>
   /^ {2}✗ (.*)$/m.exec(readIfThere(feedbackFile(one, name)) ?? '')?.[1]
+
+/** In bytes, too, ports are other ones in each run: they are numbered as they appear. */
+function numberPorts(failure: Failure): void {
+  const ports: string[] = []
+  const numbered = (bytes: Uint8Array) => {
+    const text = Buffer.from(bytes).toString('latin1')
+    const other = text.replaceAll(/\bport (\d+)/g, (_, port: string) => {
+      if (!ports.includes(port)) ports.push(port)
+      return `port ${10_001 + ports.indexOf(port)}`
+    })
+    return Buffer.from(other, 'latin1')
+  }
+  const { expected, received } = failure
+  if (!expected || !received) return
+  failure.expected = numbered(expected)
+  failure.received = numbered(received)
+  if (ports.length > 0) failure.offset = firstDifference(failure.expected, failure.received)
+}
 
 describe.concurrent.each(REPEAT > 0 ? [] : exercises)('$exercise.id', one => {
   const { exercise, folder } = one
@@ -103,6 +127,7 @@ describe.concurrent.each(REPEAT > 0 ? [] : exercises)('$exercise.id', one => {
     }
     // What it printed comes when it comes: another test is about that.
     delete result.failure?.output
+    if (result.failure) numberPorts(result.failure)
     const feedback = `${normalised(renderCheck(result, exercise))}\n`
     if (renewed) writeFileSync(file, feedback)
     expect(feedback).toBe(readFileSync(file, 'utf8'))

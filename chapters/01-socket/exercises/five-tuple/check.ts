@@ -1,4 +1,5 @@
 import { type Examiner, exercise } from '../../../../lib/workshop/exercise.ts'
+import { firstDifference } from '../../../../lib/workshop/failed.ts'
 import { survives } from '../../../../lib/workshop/survives.ts'
 import type { Talk } from '../../../../lib/workshop/talk.ts'
 
@@ -104,17 +105,20 @@ async function answers(at: Examiner, talk: Talk, mistake?: string): Promise<void
   const line = await talk.take(
     bytes => (bytes.includes(0x0a) ? bytes.indexOf(0x0a) + 1 : undefined),
     'the answer to a newline',
-    // The ports are other ones in each run: the bytes are shown as text, below.
-    { bulk: true, mistake: mistake ?? 'a newline is the question, and the answer ends with one' },
+    { mistake: mistake ?? 'a newline is the question, and the answer ends with one' },
   )
   const { localAddress, localPort = 0 } = talk.socket
   const client = `${localAddress} port ${localPort}`
   const server = `127.0.0.1 port ${at.subject.port}`
-  const expected = `tcp ${client} to ${server}\n`
+  const expected = Buffer.from(`tcp ${client} to ${server}\n`)
+  if (line.equals(expected)) return
   const received = line.toString()
-  if (received === expected) return
   at.fail({
-    what: `the answer is ${JSON.stringify(received)}, and not ${JSON.stringify(expected)}`,
+    what: `the answer is ${JSON.stringify(received)}, and not ${JSON.stringify(expected.toString())}`,
+    sent: talk.sent,
+    expected,
+    received: line,
+    offset: firstDifference(expected, line),
     mistake: mistakeOf(received, client, server, localPort),
   })
 }

@@ -15,12 +15,13 @@ export default exercise({
   protocol: `The server listens on TCP port PORT of 127.0.0.1, for any number of clients at once. A client that connects
 is a member from then on, and is told so with the line welcome, sent at once. What members send are lines of UTF-8, each
 ended by a newline (0x0a). The server sends each line, with its newline, to all other members, and not to the one who
-said it. It sends a line when it has all of it, so that lines never mix. A line has at most 8192 bytes before the
-newline; the server drops a member who sends more, with a newline behind it or without, and nobody gets that line. When
-a member sends its FIN, it has left: the server ends the connection too, and a last line without a newline is lost. A
-member who resets its connection has left as well. A member who does not read must not hold up the others: the server
-goes on reading and sending, keeps a little for that member beside what the kernel takes (1 MiB is plenty), and then
-drops it: it has done so before 20 MiB wait. To drop is to close the connection, in whichever way.`,
+said it. It sends a line when it has all of it, so that lines never mix, and as it came, to the byte: spaces, tabs and
+CR (0x0d) at its ends are a part of it. A line has at most 8192 bytes, not characters, before the newline; the server
+drops a member who sends more, with a newline behind it or without, and nobody gets that line. When a member sends its
+FIN, it has left: the server ends the connection too, and a last line without a newline is lost. A member who resets its
+connection has left as well. A member who does not read must not hold up the others: the server goes on reading and
+sending, keeps a little for that member beside what the kernel takes (1 MiB is plenty), and then drops it: it has done
+so before 20 MiB wait. To drop is to close the connection, in whichever way.`,
   section: 'chapters/02-tcp-echo/README.md#one-to-many-a-chat',
   hints: [
     'Keep the members in a Set. For each of them keep what has come behind the last newline: the beginning of a line.',
@@ -72,6 +73,16 @@ drops it: it has done so before 20 MiB wait. To drop is to close the connection,
               'the beginning of a line must be kept until the rest comes',
             )
           }
+        }
+        const odd = ' \tmind the gap \t\r\n'
+        cat.send(odd)
+        for (const other of [ann, ben]) {
+          await hears(
+            at,
+            other,
+            odd,
+            'a line goes on as it came, to the byte: trim() or strip() takes more than the newline',
+          )
         }
       },
     },
@@ -138,6 +149,18 @@ drops it: it has done so before 20 MiB wait. To drop is to close the connection,
         })
         cat.send('and Dan?\n')
         await hears(at, ben, 'and Dan?\n', 'nobody gets a line that is too long')
+        // Two bytes each: so many bytes are half as many characters.
+        const widest = `${'é'.repeat(MAX_LINE_BYTES / 2)}\n`
+        cat.send(widest)
+        await hears(at, ben, widest, 'a line of 8192 bytes is not too long')
+        const eve = await join(at)
+        eve.send(`é${widest}`)
+        await eve.expectGone({
+          bulk: true,
+          mistake: 'characters are counted, and the limit is in bytes: this line has 8194',
+        })
+        cat.send('and Eve?\n')
+        await hears(at, ben, 'and Eve?\n', 'nobody gets a line that is too long')
       },
     },
     {

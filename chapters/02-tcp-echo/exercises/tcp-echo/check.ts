@@ -1,6 +1,14 @@
-import { exercise } from '../../../../lib/workshop/exercise.ts'
+import { type Examiner, exercise } from '../../../../lib/workshop/exercise.ts'
 import { hasRead } from '../../../../lib/workshop/held-back.ts'
 import { survives } from '../../../../lib/workshop/survives.ts'
+import type { Expected, Talk } from '../../../../lib/workshop/talk.ts'
+
+/** More clients than a small pool of threads has room for. */
+const CLIENTS = 40
+/** So many connect before the last of them speaks: the queue of a server that accepts is short. */
+const GROUP = 5
+/** How long nobody says anything, in milliseconds. */
+const SILENT_MS = 1500
 
 const STREAM = 'a TCP connection is a stream of bytes: whatever comes goes back, as it comes'
 
@@ -9,8 +17,9 @@ export default exercise({
   title: 'An echo server that survives its clients',
   kind: 'server',
   protocol: `The server listens on TCP port PORT of 127.0.0.1, for any number of clients at once. It sends every byte back
-to the client that sent it, in the same order. When a client sends its FIN, the server sends back what is still to be sent,
-and then ends the connection too. Clients that reset their connection, or vanish, do the others no harm.`,
+to the client that sent it, in the same order. A client may be silent for as long as it likes: it stays connected, and
+no other client waits for it. When a client sends its FIN, the server sends back what is still to be sent, and then ends
+the connection too. Clients that reset their connection, or vanish, do the others no harm.`,
   section: 'chapters/02-tcp-echo/README.md#why-one-clients-reset-must-not-end-the-server',
   hints: [
     'A socket is a stream: what event says that bytes have come, and which method sends some?',
@@ -82,14 +91,16 @@ and then ends the connection too. Clients that reset their connection, or vanish
         // It answers another client: so it has had its turn to see the FIN.
         const other = await at.connect()
         other.send('ping')
-        await other.expect('ping')
+        await other.expect('ping', {
+          mistake:
+            'it waits in write() or send() for the client that does not read: so do all others',
+        })
         talk.read()
-        for (let n = 0; n < 32; n++) {
-          await talk.expect(bytes, {
-            bulk: true,
-            mistake: 'destroy() throws away what Node still has to send; end() sends it first',
-          })
-        }
+        await talk.expect(Buffer.alloc(32 * bytes.length, bytes), {
+          bulk: true,
+          mistake:
+            'destroy() throws away what Node still has to send, where end() sends it first; or the result of send() is ignored: it may take only a part',
+        })
         await talk.expectEnd()
       },
     },
@@ -109,5 +120,33 @@ and then ends the connection too. Clients that reset their connection, or vanish
         })
       },
     },
+    {
+      title: 'serves forty clients at once, and keeps those that say nothing',
+      run: servesForty,
+    },
   ],
 })
+
+async function servesForty(at: Examiner): Promise<void> {
+  const talks: Talk[] = []
+  while (talks.length < CLIENTS) {
+    for (let n = 0; n < GROUP; n++) talks.push(await at.connect())
+    const others = talks.length - 1
+    await echoes(talks.at(-1)!, {
+      mistake: `this client waits for one of ${others} others, which say nothing: a pool of threads or processes is full, or a read blocks`,
+    })
+  }
+  // That nobody is thrown out can only be waited for.
+  await at.pause(SILENT_MS)
+  for (const talk of talks.toReversed()) {
+    await echoes(talk, {
+      mistake: `a client that says nothing for ${SILENT_MS} ms is thrown out: a timeout of the socket`,
+      silence: 'a client that has been silent for a while is forgotten',
+    })
+  }
+}
+
+async function echoes(talk: Talk, options: Expected): Promise<void> {
+  talk.send('a word')
+  await talk.expect('a word', options)
+}

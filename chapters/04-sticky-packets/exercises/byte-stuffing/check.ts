@@ -4,6 +4,8 @@ import type { Talk } from '../../../../lib/workshop/talk.ts'
 
 const END = 0xc0
 const ESC = 0xdb
+/** One chunk holds more frames than a stack holds calls. */
+const MANY = 20_000
 const LIMIT = 1024
 
 /** A SLIP frame, with END behind it only. */
@@ -236,6 +238,22 @@ what answers are left, and ends the connection; a frame without END gets no answ
           talk.send(frame('still there?'))
           await answers(talk, ['still there?'])
         })
+      },
+    },
+    {
+      title: `answers ${MANY} frames of one byte that come at once`,
+      async run(at) {
+        const talk = await at.connect()
+        const bytes = Buffer.alloc(MANY * 2, frame('a'))
+        talk.send(bytes)
+        await talk.expect(bytes, {
+          bulk: true,
+          mistake:
+            'the function that reads a frame calls itself for the next one, and the stack has an end: use a loop',
+        })
+        const other = await at.connect()
+        other.send(frame('still there?'))
+        await answers(other, ['still there?'])
       },
     },
   ],

@@ -2,6 +2,8 @@ import { exercise } from '../../../../lib/workshop/exercise.ts'
 import { survives } from '../../../../lib/workshop/survives.ts'
 import type { Talk } from '../../../../lib/workshop/talk.ts'
 
+/** One chunk holds more lines than a stack holds calls. */
+const MANY = 20_000
 const LF = 0x0a
 
 /** Sends requests in one segment, and waits for the answers. */
@@ -283,6 +285,20 @@ LF is no request.`,
           },
           'one reset ends the whole server: a socket without an error listener, or an async function that nobody catches',
         )
+      },
+    },
+    {
+      title: `answers ${MANY} empty lines that come at once`,
+      async run(at) {
+        const talk = await at.connect()
+        talk.send('\n'.repeat(MANY))
+        await talk.expect('error unknown command\n'.repeat(MANY), {
+          bulk: true,
+          mistake:
+            'the function that reads a line calls itself for the next one, and the stack has an end: use a loop',
+        })
+        const other = await at.connect()
+        await ask(other, ['add 1 2'], ['ok 3'])
       },
     },
   ],

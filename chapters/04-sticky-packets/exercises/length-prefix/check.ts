@@ -7,6 +7,8 @@ import type { Talk } from '../../../../lib/workshop/talk.ts'
 const LIMIT = 65_536
 /** 100 MiB in frames: the sockets hold less than that, on any kernel with its usual settings. */
 const MANY = 1600
+/** Frames without payload are small: one chunk holds more of them than a stack holds calls. */
+const EMPTY = 20_000
 /** So long nothing must move until we ask whether it has stopped. */
 const QUIET_MS = 1000
 /** So often it may go on by itself: TCP fills the last of a window in a few steps, each later. */
@@ -138,12 +140,10 @@ server sends what answers are left, and ends the connection; a frame that is not
         const sizes = [LIMIT, 255, LIMIT - 1, 256, at.random.below(LIMIT), LIMIT]
         const payloads = sizes.map(size => at.random.bytes(size))
         await talk.sendPieces(at.random.cut(Buffer.concat(payloads.map(frame)), 5000))
-        for (const payload of payloads) {
-          await talk.expect(mirrored(payload), {
-            bulk: true,
-            mistake: '65536 is allowed: only what is above it ends the connection',
-          })
-        }
+        await talk.expect(Buffer.concat(payloads.map(mirrored)), {
+          bulk: true,
+          mistake: '65536 is allowed: only what is above it ends the connection',
+        })
       },
     },
     {
@@ -196,7 +196,7 @@ server sends what answers are left, and ends the connection; a frame that is not
         talk.finish()
         talk.read()
         const answer = mirrored(payload)
-        for (let n = 0; n < sent; n++) await talk.expect(answer, { bulk: true })
+        await talk.expect(Buffer.alloc(sent * answer.length, answer), { bulk: true })
         await talk.expectEnd()
       },
     },
@@ -213,6 +213,22 @@ server sends what answers are left, and ends the connection; a frame that is not
           talk.send(frame('still there?'))
           await talk.expect(mirrored('still there?'))
         })
+      },
+    },
+    {
+      title: `answers ${EMPTY} empty frames that come at once`,
+      async run(at) {
+        const talk = await at.connect()
+        const bytes = Buffer.alloc(EMPTY * frame('').length)
+        talk.send(bytes)
+        await talk.expect(bytes, {
+          bulk: true,
+          mistake:
+            'the function that reads a frame calls itself for the next one, and the stack has an end: use a loop',
+        })
+        const other = await at.connect()
+        other.send(frame('still there?'))
+        await other.expect(mirrored('still there?'))
       },
     },
   ],

@@ -3,6 +3,8 @@ import { survives } from '../../../../lib/workshop/survives.ts'
 import type { Talk } from '../../../../lib/workshop/talk.ts'
 
 const LIMIT = 1024
+/** One chunk holds more lines than a stack holds calls. */
+const MANY = 20_000
 const LF = 0x0a
 
 const answer = (line: string) => {
@@ -14,6 +16,27 @@ const answer = (line: string) => {
 const answers = (talk: Talk, lines: readonly string[], mistake?: string) =>
   talk.expect(lines.map(answer).join(''), { mistake, endByte: LF })
 
+const BYTES = 'bytes were counted, or turned round, where characters should be'
+
+/** Lines of characters that somebody counts in another way. */
+const CHARACTERS: readonly [line: string, mistake: string][] = [
+  ['żółw', BYTES],
+  ['日本語', BYTES],
+  [
+    'a😀b',
+    'a string counts UTF-16 units, of which this character has two: [...line] counts characters',
+  ],
+  [
+    '👩\u200d👩\u200d👧',
+    'what looks like one character may be several code points; those are counted, and turned round',
+  ],
+  ['e\u0301', 'normalize() makes one code point of two; text is sent back as it came'],
+  [
+    '\ufeffa',
+    'TextDecoder takes U+FEFF at the start for a mark of the encoding and drops it: ignoreBOM keeps it',
+  ],
+]
+
 export default exercise({
   id: 'line-protocol',
   title: 'Lines of text, cut anywhere',
@@ -22,11 +45,12 @@ export default exercise({
 UTF-8 text. A line of a client ends with LF (byte 0a); one CR (0d) right before that LF belongs to the end of the line
 too, and not to its text. Everything else is text: a CR in another place, tabs, U+2028, spaces at either end. The
 server answers each line, in order and as soon as its LF has come, with a line of its own: the number of characters in
-decimal, one space, the characters in reverse order, LF. A character is a Unicode code point: U+1F600 counts 1. An
-empty line is answered with "0", a space and LF. Clients send valid UTF-8 only, cut anywhere. A line has at most 1024
-bytes, its end not counted; a longer one gets no answer, but ends the connection, also when its end has not come yet:
-1026 bytes without LF are enough. After the client's FIN the server sends what answers are left, and ends the
-connection; what stands behind the last LF is not a line, and gets no answer.`,
+decimal, one space, the characters in reverse order, LF. A character is a Unicode code point, as it came: U+1F600 counts
+1, "e" and U+0301 count 2, and U+FEFF counts 1 wherever it stands. An empty line is answered with "0", a space and LF.
+Clients send valid UTF-8 only, cut anywhere. A line has at most 1024 bytes, its end not counted; a longer one gets no
+answer, but ends the connection, also when its end has not come yet: 1026 bytes without LF are enough. After the
+client's FIN the server sends what answers are left, and ends the connection; what stands behind the last LF is not a
+line, and gets no answer.`,
   section: 'chapters/04-sticky-packets/README.md#lines',
   hints: [
     'Keep the bytes that have come, and look for the byte 0a in them: Buffer.indexOf. What stands before it is a line, what stands behind it is kept.',
@@ -67,16 +91,11 @@ connection; what stands behind the last LF is not a line, and gets no answer.`,
     {
       title: 'counts characters: not bytes, and not halves of characters',
       async run(at) {
-        const talk = await at.connect()
-        for (const line of ['żółw', '日本語', 'a😀b']) {
+        for (const [line, mistake] of CHARACTERS) {
+          // Each on a connection of its own: some functions look for U+FEFF only where text begins.
+          const talk = await at.connect()
           talk.send(`${line}\n`)
-          await answers(
-            talk,
-            [line],
-            line === 'a😀b'
-              ? 'a string counts UTF-16 units, of which this character has two: [...line] counts characters'
-              : 'bytes were counted, or turned round, where characters should be',
-          )
+          await answers(talk, [line], mistake)
         }
       },
     },
@@ -205,6 +224,21 @@ connection; what stands behind the last LF is not a line, and gets no answer.`,
           talk.send('still there?\n')
           await answers(talk, ['still there?'])
         })
+      },
+    },
+    {
+      title: `answers ${MANY} empty lines that come at once`,
+      async run(at) {
+        const talk = await at.connect()
+        talk.send('\n'.repeat(MANY))
+        await talk.expect(answer('').repeat(MANY), {
+          bulk: true,
+          mistake:
+            'the function that reads a line calls itself for the next one, and the stack has an end: use a loop',
+        })
+        const other = await at.connect()
+        other.send('still there?\n')
+        await answers(other, ['still there?'])
       },
     },
   ],

@@ -4,14 +4,22 @@ import type { Talk } from '../../../../lib/workshop/talk.ts'
 /** What the protocol promises, in milliseconds. */
 const INTERVAL_MS = 250
 const LIMIT_MS = 1500
-/** The protocol allows 2500: a second and a half more for a machine that is busy. */
-const LATEST_MS = 4000
+/** The protocol allows 2500: half a second more for a machine that is busy, and a second try. */
+const GONE_MS = 3000
+/** A program that has not ended by then is not only late. */
+const LATEST_MS = 5000
 /** Timers may be early by a little. */
 const EARLY_MS = 50
 /** So many pings say how fast they come; a machine that is busy may delay the last of them. */
 const PINGS = 9
 const PINGS_EARLY_MS = 100
 const PINGS_LATEST_MS = 3500
+/** On a busy machine some distances between pings are longer, and others shorter; few are right. */
+const DISTANCE_MS = 285
+const RIGHT_DISTANCES = 3
+/** Whoever has answered so many of our pings, in so many milliseconds, had the time for its own. */
+const ANSWERED = 4
+const AT_ONCE_MS = 70
 /** As often a slow peer gives a sign of life: well within the limit. */
 const SIGN_MS = 400
 
@@ -176,8 +184,36 @@ prints "${LOST.line}" and ends with exit code ${LOST.code}. Each of these is the
         })
       },
     },
+    {
+      title: 'sends its first ping at once',
+      run: pingsAtOnce,
+    },
   ],
 })
+
+/** Who answers us is awake: that it has not sent its ping cannot be the fault of a busy machine. */
+async function pingsAtOnce(at: Examiner): Promise<void> {
+  const peer = await at.accept()
+  const startMs = performance.now()
+  for (let n = 1; n <= ANSWERED || performance.now() - startMs < AT_ONCE_MS; n++) {
+    peer.send(`ping ${n}\n`)
+    const line = await peer.line(`"pong ${n}"`)
+    if (line === 'ping 1') return
+    if (line !== `pong ${n}`) {
+      at.fail({
+        what: 'a line came that is neither the first ping nor the pong that was asked for',
+        expected: Buffer.from(`pong ${n}\n`),
+        received: Buffer.from(`${line}\n`),
+      })
+    }
+    await at.pause(5)
+  }
+  at.failLate({
+    what: `the connection was ${AT_ONCE_MS} ms old, and "ping 1" had not come; pings of the peer were answered meanwhile`,
+    mistake:
+      'setInterval() calls for the first time when an interval is over: send one ping before',
+  })
+}
 
 /** From the first ping to the last one it must take as long as the intervals between them. */
 function inTime(at: Examiner, arrivedMs: readonly number[]): void {
@@ -187,15 +223,25 @@ function inTime(at: Examiner, arrivedMs: readonly number[]): void {
   const rightMs = (PINGS - 1) * INTERVAL_MS
   const span = `ping ${PINGS} is due ${rightMs} ms after ping 1`
   if (ms < rightMs - PINGS_EARLY_MS) {
-    at.fail({
+    // Or the first three were late, all of them.
+    at.failLate({
       what: `it pings too fast: ${span}, and came more than ${PINGS_EARLY_MS} ms early`,
       mistake: `the interval is shorter than ${INTERVAL_MS} ms, or what comes makes it ping, too`,
     })
   }
+  const mistake = `the interval is longer than ${INTERVAL_MS} ms, or it starts anew with what comes`
   if (ms > PINGS_LATEST_MS) {
-    at.fail({
+    at.failLate({
       what: `it pings too slowly: ${span}, and came only after more than ${PINGS_LATEST_MS} ms`,
-      mistake: `the interval is longer than ${INTERVAL_MS} ms, or it starts anew with what comes`,
+      mistake,
+    })
+  }
+  const distances = arrivedMs.slice(1).map((arrived, n) => arrived - arrivedMs[n]!)
+  const right = distances.filter(distance => distance <= DISTANCE_MS)
+  if (right.length < RIGHT_DISTANCES) {
+    at.failLate({
+      what: `it pings too slowly: of ${PINGS} pings nearly all came more than ${DISTANCE_MS} ms after the one before`,
+      mistake,
     })
   }
 }
@@ -223,7 +269,11 @@ async function ends(
   { after, mistake }: { after: string; mistake?: string | undefined },
 ): Promise<void> {
   const { subject } = at
-  if (!(await subject.until(() => !subject.running, LATEST_MS))) {
+  const startMs = performance.now()
+  const endsBy = (ms: number) =>
+    subject.until(() => !subject.running, startMs + ms - performance.now())
+  const inTime = await endsBy(code === GONE.code ? GONE_MS : LATEST_MS)
+  if (!inTime && !(await endsBy(LATEST_MS))) {
     // Our side stays open, as that of a peer that has vanished does.
     if (peer.socket.readableEnded && !peer.socket.writableEnded) {
       at.fail({
@@ -235,7 +285,13 @@ async function ends(
     at.fail({ what, ...(mistake !== undefined && { mistake }) })
   }
   const last = subject.lines.at(-1) ?? ''
-  if (last === line && subject.exitCode === code) return
+  if (last === line && subject.exitCode === code) {
+    if (inTime) return
+    at.failLate({
+      what: `it gave up, but later than ${GONE_MS} ms after ${after}`,
+      mistake: `${LIMIT_MS} ms without a sign of life are enough, and 2500 are the most: the limit is longer, or too seldom looked at`,
+    })
+  }
   const how = last === line ? 'the line is right, the exit code is not' : `expected was "${line}"`
   at.fail({
     what: `${subject.fate()} after ${after}, and its last line was "${last}": ${how}`,
