@@ -21,6 +21,11 @@ export interface Examiner {
   fail(failure: Omit<Failure, 'step'>): never
   /** Says that it was late. The step is run once more, with a new program: then it counts. */
   failLate(failure: Omit<Failure, 'step'>): never
+  /**
+   * Says that this machine is too busy to tell. The step is run again, a few times; a program that
+   * nobody could find wanting has passed.
+   */
+  unsure(): never
 }
 
 /** One thing that is examined. */

@@ -13,6 +13,9 @@ export class Failed extends Error {
   }
 }
 
+/** The machine was too busy to tell whether a program does what it should. */
+export class Unsure extends Error {}
+
 /** Where two byte strings begin to differ; the length of the shorter one where that is all. */
 export function firstDifference(one: Uint8Array, other: Uint8Array): number {
   const shorter = Math.min(one.length, other.length)

@@ -3,7 +3,7 @@ import { type AddressInfo, createServer, type Server, type Socket } from 'node:n
 import { Changed } from './changed.ts'
 import { Datagrams } from './datagrams.ts'
 import type { Exercise, Failure, Step } from './exercise.ts'
-import { Failed } from './failed.ts'
+import { Failed, Unsure } from './failed.ts'
 import { reservePort } from './port.ts'
 import { Random } from './random.ts'
 import { Subject, type SubjectOptions } from './subject.ts'
@@ -57,8 +57,12 @@ export async function runCheck(exercise: Exercise, options: CheckOptions): Promi
     // Of its own for each step: a step that is changed does not change those behind it.
     const run = () => runStep(exercise, step, options, new Random(seed + at))
     let outcome = await run()
-    if (outcome?.late && !signal?.aborted) outcome = await run()
-    const failure = outcome?.failure
+    for (let n = 1; outcome === 'unsure' && n < SURE_RUNS && !signal?.aborted; n++) {
+      outcome = await run()
+    }
+    if (outcome === 'unsure') outcome = 'passed'
+    if (outcome !== 'passed' && outcome.late && !signal?.aborted) outcome = await run()
+    const failure = typeof outcome === 'string' ? undefined : outcome.failure
     if (signal?.aborted) break
     const ms = Math.round(performance.now() - startMs)
     const result = { title: step.title, passed: failure === undefined, ms }
@@ -69,12 +73,18 @@ export async function runCheck(exercise: Exercise, options: CheckOptions): Promi
   return { id: exercise.id, passed: signal?.aborted !== true, seed, steps }
 }
 
+/** How often a step is run in which the machine was too busy to tell. */
+const SURE_RUNS = 8
+
+/** How a step has ended; `late` where it may have been the fault of a busy machine. */
+type Outcome = 'passed' | 'unsure' | { failure: Failure; late: boolean }
+
 async function runStep(
   exercise: Exercise,
   step: Step,
   { target, signal }: CheckOptions,
   random: Random,
-): Promise<{ failure: Failure; late: boolean } | undefined> {
+): Promise<Outcome> {
   const stopped =
     signal && new Promise<void>(done => signal.addEventListener('abort', () => done()))
   const door = exercise.kind === 'client' ? await Door.open() : undefined
@@ -102,24 +112,29 @@ async function runStep(
       failLate(failure) {
         throw new Failed(failure, true)
       },
+      unsure() {
+        throw new Unsure()
+      },
     })
   }
-  let failed: Failed | undefined
+  let failed: Failed | 'unsure' | undefined
   try {
     const examined = examine()
     // Once it is stopped, nobody waits for how it ends.
     if (stopped) examined.catch(() => {})
     await (stopped ? Promise.race([examined, stopped]) : examined)
   } catch (error) {
-    if (!(error instanceof Failed)) throw error
-    failed = error
+    if (error instanceof Unsure) failed = 'unsure'
+    else if (error instanceof Failed) failed = error
+    else throw error
   } finally {
     for (const one of opened) one.close()
     door?.close()
     await subject.end()
     reserved?.release()
   }
-  if (!failed) return undefined
+  if (failed === undefined) return 'passed'
+  if (failed === 'unsure') return 'unsure'
   // All that it printed has been read now.
   const output = subject.printed
   const failure = { step: step.title, ...failed.failure, ...(output !== '' && { output }) }

@@ -50,3 +50,20 @@ test('a step that is late again has failed; one that fails otherwise is not run 
   expect(wrong).toMatchObject({ passed: false, failure: { step: 'is in time', what: 'wrong' } })
   expect(runs).toBe(3)
 })
+
+test('a step that cannot tell is run again, until it can, or has passed', async () => {
+  let runs = 0
+  const told = await check(async at => {
+    if (++runs < 3) at.unsure()
+    at.fail({ what: 'wrong' })
+  })
+  expect(told).toMatchObject({ passed: false, failure: { what: 'wrong' } })
+  expect(runs).toBe(3)
+  runs = 0
+  const untold = await check(async at => {
+    runs++
+    at.unsure()
+  })
+  expect(untold).toMatchObject({ passed: true })
+  expect(runs).toBe(8)
+})
