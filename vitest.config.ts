@@ -1,6 +1,5 @@
 import { defineConfig } from 'vitest/config'
 import { BaseSequencer, type Reporter, type TestModule, type TestSpecification } from 'vitest/node'
-import { withSlow } from './test/support/slow.ts'
 
 /**
  * The last line of a run, for readers and programs alike: `N passed, N failed`. Before it come the
@@ -33,6 +32,9 @@ const closingLine: Reporter = {
 const LONG = [
   'docs/embeds',
   'workshop/exercises',
+  'textbook/textbook',
+  'trace/trace-example',
+  'chapters/wrong-server',
   'cli/start',
   'workshop/foreign',
   'chapters/abuse',
@@ -61,8 +63,7 @@ export default defineConfig({
   test: {
     reporters: ['default', closingLine],
     // Most tests wait for programs: more files side by side than there are cores, if there are two.
-    // What is slow computes more.
-    maxWorkers: withSlow ? 2 : 3,
+    maxWorkers: 3,
     sequence: { sequencer: LongestFirst },
     projects: [
       {

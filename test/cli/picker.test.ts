@@ -316,7 +316,7 @@ describe.skipIf(!hasTerminal)(
       for (let attempt = 0, code = 0; code !== 130; attempt++) {
         expect(attempt).toBeLessThan(10)
         await inTerminal(['01/accept-queue'], async terminal => {
-          await terminal.shows('› blocked 2000 ms')
+          await terminal.shows('› blocked 3000 ms')
           terminal.type(CTRL_C)
           const inTime = await terminal.shows('^C').then(
             () => true,
@@ -335,7 +335,7 @@ describe.skipIf(!hasTerminal)(
       inTerminal([], async terminal => {
         await terminal.shows('Esc leave')
         terminal.type(`accept-queue${ENTER}`)
-        await terminal.shows('› blocked 2000 ms')
+        await terminal.shows('› blocked 3000 ms')
         terminal.type(CTRL_C)
         expect(await terminal.ended).toBe(130)
         expectNothingLeft(terminal)

@@ -192,7 +192,7 @@ describe.skipIf(!hasTerminal)('in a terminal (needs python3 and its pty module)'
     const terminal = new Terminal(commandOf('trace', ['01/accept-queue']))
     try {
       await terminal.until(() => kitProcesses(terminal.mark).length > 0, 'a program ran')
-      await terminal.shows('blocked 2000 ms')
+      await terminal.shows('blocked 3000 ms')
       terminal.type('\u0003')
       expect(await terminal.ended).toBe(130)
       expect(terminal.text).toContain('stopped; both programs have ended')

@@ -18,6 +18,9 @@ export const documents: Document[] = markdownFiles().map(name => ({
 /** The lines of a document's `sh` blocks: what a reader types. */
 export function commandsOf({ text }: Document): string[] {
   return [...text.matchAll(/^```sh\n([\s\S]*?)^```/gm)].flatMap(([, block = '']) =>
-    block.split('\n').filter(line => line.trim() !== '' && !line.startsWith('#')),
+    block
+      .split('\n')
+      .map(line => line.replace(/(^|\s+)#.*$/, '').trimEnd())
+      .filter(line => line !== ''),
   )
 }

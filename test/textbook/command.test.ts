@@ -134,7 +134,10 @@ describe('npm run textbook', () => {
   })
 
   test.each([
-    [['1.9'], 'no claim "1.9" to test; its chapter has 1.1, 1.2 (see npm run textbook -- --help)'],
+    [
+      ['1.9'],
+      'no claim "1.9" to test; its chapter has 1.1, 1.2, 1.3 (see npm run textbook -- --help)',
+    ],
     [['foo'], 'no claim "foo": give a number like 1.1, or --list (see npm run textbook -- --help)'],
     [
       ['77'],
