@@ -1,5 +1,6 @@
 import { defineConfig } from 'vitest/config'
 import { BaseSequencer, type Reporter, type TestModule, type TestSpecification } from 'vitest/node'
+import { withSlow } from './test/support/slow.ts'
 
 /**
  * The last line of a run, for readers and programs alike: `N passed, N failed`. Before it come the
@@ -63,7 +64,8 @@ export default defineConfig({
   test: {
     reporters: ['default', closingLine],
     // Most tests wait for programs: more files side by side than there are cores, if there are two.
-    maxWorkers: 3,
+    // What is slow computes more.
+    maxWorkers: withSlow ? 2 : 3,
     sequence: { sequencer: LongestFirst },
     projects: [
       {

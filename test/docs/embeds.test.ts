@@ -47,9 +47,13 @@ for (const { name, text } of documents) {
       test.skipIf(lacks !== undefined || (isRun && !withSlow))(
         `shows ${embed.kind} ${embed.what} as it is (npm run docs:sync mends it)${where.map(each => ` (${each})`).join('')}`,
         async () => {
-          const body = await renderEmbed(embed, { chapters, run })
-          const [old, fresh] = comparable(embed, body)
-          expect(old).toBe(fresh)
+          let pair = comparable(embed, await renderEmbed(embed, { chapters, run }))
+          // On a busy machine a client may come too late for what its server shows.
+          for (let again = 0; isRun && pair[0] !== pair[1] && again < 2; again++) {
+            runs.clear()
+            pair = comparable(embed, await renderEmbed(embed, { chapters, run }))
+          }
+          expect(pair[0]).toBe(pair[1])
         },
       )
     }
