@@ -1,12 +1,20 @@
 import { lengthPrefix } from '../../../../lib/framing/index.ts'
 import { type Examiner, exercise } from '../../../../lib/workshop/exercise.ts'
-import { staysHeldBack } from '../../../../lib/workshop/held-back.ts'
+import { hasRead, heldInMemory, staysHeldBack } from '../../../../lib/workshop/held-back.ts'
+import {
+  crowdStep,
+  exactDialogue,
+  othersAreServed,
+  patienceStep,
+} from '../../../../lib/workshop/many-clients.ts'
 import { survives } from '../../../../lib/workshop/survives.ts'
 import type { Talk } from '../../../../lib/workshop/talk.ts'
 
 const LIMIT = 65_536
 /** 100 MiB in frames: the sockets hold less than that, on any kernel with its usual settings. */
 const MANY = 1600
+/** How much a server may keep in its memory for a client that does not read. */
+const MAX_HELD_BYTES = 4 * 2 ** 20
 /** Frames without payload are small: one chunk holds more of them than a stack holds calls. */
 const EMPTY = 20_000
 /** So long nothing must move until we ask whether it has stopped. */
@@ -18,6 +26,13 @@ const { encode } = lengthPrefix({ maxFrameBytes: LIMIT })
 const frame = (payload: string | Uint8Array) => encode(Buffer.from(payload))
 const mirrored = (payload: string | Uint8Array) => encode(Buffer.from(payload).reverse())
 
+/** Frames in which each byte has its place, and their answers. */
+const payloadOf = (n: number) => `${n}`.padEnd(20, 'ab~')
+const DIALOGUE = exactDialogue(
+  n => Buffer.from(frame(payloadOf(n))),
+  n => Buffer.from(mirrored(payloadOf(n))),
+)
+
 const ONE_CHUNK = 'one data event is taken for one frame; a chunk may hold many of them'
 
 export default exercise({
@@ -28,9 +43,14 @@ export default exercise({
 four bytes that say how many bytes of payload follow (an unsigned number, the most significant byte first, the four
 bytes themselves not counted), then the payload, 0 to 65536 bytes of any value. The server answers each frame, in
 order, with a frame that has the same bytes in reverse order; it does so as soon as the frame is complete, however its
-bytes arrive. A length above 65536 ends the connection at once: no payload is waited for. While a client does not read
-its answers, the server takes no more frames from it than the buffers of the sockets hold. After the client's FIN the
-server sends what answers are left, and ends the connection; a frame that is not complete by then gets no answer.`,
+bytes arrive. A length above 65536 ends the connection at once, without waiting for any payload; the answers to the frames
+before it still reach the client. While a client does not read its answers, the server takes no more frames from it than
+the buffers of the sockets hold, and keeps at most 4 MiB for it in its own memory. After the client's FIN the server sends
+the remaining answers, however slowly the client reads, and ends the connection; a frame that is not complete by then gets
+no answer.
+A client may be silent for as long as it likes, before a frame and in the middle of one, and may send any number of frames.
+The server serves at least 200 clients at once; none of them waits because another one is silent, stops in the middle of a
+frame, or does not read.`,
   section: 'chapters/04-sticky-packets/README.md#a-length-before-each-message',
   hints: [
     'Keep the bytes of a client that are not used up yet. When some come, put them behind those, and ask: are there four? Then: is the whole frame there?',
@@ -163,11 +183,14 @@ server sends what answers are left, and ends the connection; a frame that is not
     {
       title: 'reads the length as a number without a sign',
       async run(at) {
-        for (const bytes of ['ffffffff', '80000000']) {
+        for (const bytes of ['01000000', '7fffffff', 'ffffffff', '80000000']) {
           const talk = await at.connect()
           talk.send(Buffer.from(bytes, 'hex'))
           await talk.expectGone({
-            mistake: '`<< 24` and readInt32BE make a negative number, and that is below any limit',
+            mistake:
+              bytes < '80000000'
+                ? 'all four bytes belong to the length, the first one too'
+                : '`<< 24` and readInt32BE make a negative number, and that is below any limit',
           })
         }
       },
@@ -188,15 +211,19 @@ server sends what answers are left, and ends the connection; a frame that is not
       },
     },
     {
-      title: 'takes no more from a client that does not read, and loses nothing of its answers',
+      title: 'takes no more from a client that does not read, serves others, and loses no answer',
       async run(at) {
         const talk = await at.connect({ reading: false })
         const payload = at.random.bytes(LIMIT)
         const sent = await untilHeldBack(at, talk, frame(payload))
+        await othersAreServed(at, DIALOGUE)
         talk.finish()
         talk.read()
         const answer = mirrored(payload)
-        await talk.expect(Buffer.alloc(sent * answer.length, answer), { bulk: true })
+        await talk.expect(Buffer.alloc(sent * answer.length, answer), {
+          bulk: true,
+          mistake: 'a client that does not read for a while is held back, and loses nothing',
+        })
         await talk.expectEnd()
       },
     },
@@ -216,6 +243,23 @@ server sends what answers are left, and ends the connection; a frame that is not
       },
     },
     {
+      title: 'sends the answers to all frames before a length that is too large',
+      async run(at) {
+        const mistake = 'destroy() throws away what has not been sent yet; end() sends it first'
+        const payload = at.random.bytes(LIMIT)
+        for (const payloads of [['live', 'on'], Array.from({ length: 100 }, () => payload)]) {
+          const talk = await at.connect({ reading: false })
+          talk.send(Buffer.concat([...payloads.map(frame), Buffer.from('00010001', 'hex')]))
+          await hasRead(talk, QUIET_MS)
+          talk.read()
+          const bulk = payloads.length > 2
+          await talk.expect(Buffer.concat(payloads.map(mirrored)), { mistake, bulk })
+          await talk.expectGone({ mistake: 'a length that is too large ends the connection' })
+        }
+      },
+    },
+    crowdStep(DIALOGUE),
+    {
       title: `answers ${EMPTY} empty frames that come at once`,
       async run(at) {
         const talk = await at.connect()
@@ -231,6 +275,7 @@ server sends what answers are left, and ends the connection; a frame that is not
         await other.expect(mirrored('still there?'))
       },
     },
+    patienceStep(DIALOGUE),
   ],
 })
 
@@ -248,7 +293,13 @@ async function untilHeldBack(at: Examiner, talk: Talk, bytes: Uint8Array): Promi
     }
     // One more is on its way. One who is held back is held back for as long as nobody reads.
     sent++
-    if (await staysHeldBack(talk)) return sent
+    if (await staysHeldBack(talk)) {
+      if ((heldInMemory(talk) ?? 0) <= MAX_HELD_BYTES) return sent
+      at.fail({
+        what: 'it stopped at last, but it keeps more than 4 MiB in its memory for a client that reads nothing',
+        mistake: 'a large queue is no back-pressure: stop reading as soon as write() returns false',
+      })
+    }
   }
   return at.fail({
     what: 'it stopped, and then went on to take frames, again and again; not one answer had been read',

@@ -46,10 +46,13 @@ const server = createServer({ allowHalfOpen: true }, async socket => {
       // While a client does not read, this loop stands still, and reads nothing more from it.
       if (!socket.write(frame(payload.toReversed()))) await once(socket, 'drain')
     }
-    socket.end()
   } catch {
-    socket.destroy()
+    // The connection is lost, or a length is too large: either way no frame can follow.
   }
+  // Unlike destroy(), this sends the answers that still wait. On a lost connection it does nothing.
+  socket.end()
+  // Reads on without a use for it: a close with unread bytes is a reset, and may destroy answers.
+  socket.resume()
 })
 
 server.listen(Number(process.env.PORT), '127.0.0.1')
