@@ -100,7 +100,7 @@ function mustBeOpen(at: Examiner, { talk, place }: Silent): void {
   if (!hasEnded(talk) && talk.unread === 0) return
   const did = hasEnded(talk) ? 'ended the connection of' : 'sent bytes to'
   at.fail({
-    what: `it ${did} a client that was silent ${place}, and had not been silent for ${SILENCE_MS / 1000} s yet`,
+    what: `it ${did} a client that had been silent for less than ${SILENCE_MS / 1000} s, ${place}`,
     mistake: 'a timeout: the protocol allows a client to be silent for as long as it likes',
   })
 }
