@@ -16,6 +16,8 @@ import {
   type FrameCodec,
   type FrameDecoder,
   NodeBuffer,
+  Pieces,
+  roomLike,
   wholeNumber,
 } from './frame.ts'
 
@@ -32,11 +34,41 @@ const BLOCK_BYTES = 16 * 1024
 const HELD_BYTES = 64 * 1024
 const FIRST_HELD_BYTES = 256
 
+/** Where the next LF is, before anything has looked for it; -1 = it is not in this chunk. */
+const UNKNOWN = -2
+
 export interface LinesOptions {
   /** Largest line in bytes, without its end. Default 1 MiB. */
   maxLineBytes?: number
   /** What `encode()` puts behind a line. The decoder takes both. Default `'\n'`. */
   lineEnd?: '\n' | '\r\n'
+}
+
+/** A codec for lines whose decoder can also leave a line where it is, as bytes. */
+export interface LinesCodec extends FrameCodec<string> {
+  decoder(): LineDecoder
+}
+
+/**
+ * A decoder of lines that also offers the step below `read()`: the line found, but no string made.
+ *
+ * Use it where most lines are looked at in one place only: a command word, a level in a log.
+ */
+export interface LineDecoder extends FrameDecoder<string> {
+  /**
+   * Moves to the next line and returns `true`, or `false` when more bytes are needed.
+   *
+   * The line, without its end, is `bytes` from `start` to `endOffset`, until the next call of any
+   * method. After the first `next()`, `read()` still returns the next line as a string. The
+   * opposite order is refused, because `read()` decodes many lines at once.
+   *
+   * @throws {FrameError} as `read()` does.
+   * @throws {RangeError} when `read()` was called before the first `next()`.
+   */
+  next(): boolean
+  readonly bytes: Uint8Array
+  readonly start: number
+  readonly endOffset: number
 }
 
 /**
@@ -45,7 +77,8 @@ export interface LinesOptions {
  * A line is a string without LF, of 0 to `maxLineBytes` bytes of UTF-8. One CR before the LF belongs
  * to the end, any other to the line. Bytes that are no UTF-8 become U+FFFD, in their line only. A
  * byte order mark is kept. The last line must have an end too. Decoding takes linear time. A short
- * line may keep the text around it in memory, up to 16 KiB and never more than its chunk.
+ * line may keep the text around it in memory, up to 16 KiB and never more than its chunk. `next()`
+ * makes no strings: it leaves each line as bytes.
  *
  * @throws {RangeError} when an option is out of range, and from `encode()` when a line is too
  *   large, holds LF or half of a surrogate pair, or ends with CR where `lineEnd` is LF.
@@ -70,7 +103,7 @@ export interface LinesOptions {
  * decoder.end()
  * ```
  */
-export function lines(options: LinesOptions = {}): FrameCodec<string> {
+export function lines(options: LinesOptions = {}): LinesCodec {
   const { maxLineBytes = DEFAULT_MAX_FRAME_BYTES, lineEnd = '\n' } = options
   wholeNumber('maxLineBytes', maxLineBytes, 0)
   if (lineEnd !== '\n' && lineEnd !== '\r\n') {
@@ -97,7 +130,7 @@ export function lines(options: LinesOptions = {}): FrameCodec<string> {
   }
 }
 
-class LinesDecoder extends ChunkReader implements FrameDecoder<string> {
+class LinesDecoder extends ChunkReader implements LineDecoder {
   readonly #maxLineBytes: number
   /** Whole lines that are decoded already, each with its LF, and the offset of the next one. */
   #text = ''
@@ -105,6 +138,11 @@ class LinesDecoder extends ChunkReader implements FrameDecoder<string> {
   /** What came of this line in earlier chunks: text, then `heldBytes` bytes in `held`. */
   #begun = ''
   #begunBytes = 0
+  /** Which of the two ways to read came first. */
+  #way: 'text' | 'bytes' | null = null
+  /** For `next()`: what came of this line in earlier chunks, and the last byte of it. */
+  readonly #pieces = new Pieces()
+  #lastByte = 0
 
   constructor(maxLineBytes: number) {
     super()
@@ -121,8 +159,74 @@ class LinesDecoder extends ChunkReader implements FrameDecoder<string> {
     return text.slice(from, content)
   }
 
+  next(): boolean {
+    const { chunk, at } = this
+    if (at >= this.limit) return this.#slowBytes(UNKNOWN)
+    const end = chunk.indexOf(LF, at)
+    const content = end > at && chunk[end - 1] === CR ? end - 1 : end
+    if (end === -1 || content - at > this.#maxLineBytes) return this.#slowBytes(end)
+    this.start = at
+    this.endOffset = content
+    this.at = end + 1
+    return true
+  }
+
+  /** Goes on to the next line or the last chunk, as bytes; `found` is the next LF. */
+  #slowBytes(found: number): boolean {
+    this.check()
+    if (this.#way === 'text') {
+      throw new RangeError('next() after read(): read() has decoded the lines that follow')
+    }
+    this.#way = 'bytes'
+    let next = found
+    while (this.ready()) {
+      const { chunk, at } = this
+      const end = next === UNKNOWN ? chunk.indexOf(LF, at) : next
+      next = UNKNOWN
+      const stop = end === -1 ? chunk.length : end
+      const before = this.#pieces.length
+      const last = stop > at ? chunk[stop - 1] : this.#lastByte
+      // A CR at the end does not count yet: an LF may follow.
+      const cr = before + stop - at > 0 && last === CR ? 1 : 0
+      const size = before + stop - at - cr
+      if (size > this.#maxLineBytes) throw this.#tooLarge()
+      if (end !== -1) {
+        this.at = end + 1
+        if (before > 0) this.#join(at, size)
+        else {
+          this.bytes = chunk
+          this.start = at
+          this.endOffset = at + size
+        }
+        this.limit = before > 0 ? 0 : chunk.length
+        return true
+      }
+      this.#pieces.add(chunk, at, stop)
+      this.#lastByte = chunk[stop - 1]!
+      this.at = stop
+    }
+    return false
+  }
+
+  /** Makes one line of the pieces and of `chunk` from `at` on. */
+  #join(at: number, size: number): void {
+    const { chunk } = this
+    const line = roomLike(chunk, size)
+    const before = Math.min(size, this.#pieces.length)
+    this.#pieces.copyTo(line, before)
+    this.copy(at, at + size - before, line, before)
+    this.#pieces.clear()
+    this.bytes = line
+    this.start = 0
+    this.endOffset = size
+  }
+
   /** Finds the next line, or the next block of lines, among the bytes. */
   #slow(): string | null {
+    if (this.#way === 'bytes') {
+      return this.next() ? decodeText(this.bytes, this.start, this.endOffset) : null
+    }
+    this.#way = 'text'
     this.#text = ''
     this.#textAt = 0
     this.check()
@@ -210,11 +314,12 @@ class LinesDecoder extends ChunkReader implements FrameDecoder<string> {
 
   #tooLarge(): Error {
     this.#begun = ''
+    this.#pieces.clear()
     return this.lost('ERR_FRAME_TOO_LARGE', `line of more than ${this.#maxLineBytes} bytes`)
   }
 
   protected override unfinished(): string | null {
-    const begun = this.#begunBytes + this.heldBytes
+    const begun = this.#begunBytes + this.heldBytes + this.#pieces.length
     return begun === 0 ? null : `after ${begun} bytes of a line without its end`
   }
 }

@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import type { FrameCodec } from '../../lib/framing/frame.ts'
 import { lines } from '../../lib/framing/lines.ts'
 import { bytes, expectForAllCuts, outcome } from './support/cuts.ts'
 
@@ -195,6 +196,67 @@ test('lines reads any bytes the same way at any cut', () => {
     }),
     { numRuns: 300 },
   )
+})
+
+/** The same format, read with `next()`; every `stringEvery`-th line with `read()` instead. */
+function inPlace(maxLineBytes: number, stringEvery = Number.POSITIVE_INFINITY): FrameCodec<string> {
+  const codec = lines({ maxLineBytes })
+  return {
+    encode: codec.encode,
+    decoder() {
+      const decoder = codec.decoder()
+      let found = 0
+      return {
+        push: chunk => decoder.push(chunk),
+        end: () => decoder.end(),
+        read() {
+          if (++found % stringEvery === 0) return decoder.read()
+          if (!decoder.next()) return null
+          const { bytes: all, start, endOffset } = decoder
+          return Buffer.from(all.subarray(start, endOffset)).toString()
+        },
+      }
+    },
+  }
+}
+
+test('lines finds the same lines with next(), as bytes, at any cut', () => {
+  const anyByte = fc.constantFrom(0x0a, 0x0a, 0x0d, 0x61, 0xc3, 0xa9, 0xe2, 0x82, 0xac, 0xff)
+  const anyStream = fc.array(anyByte, { maxLength: 40 }).map(all => bytes(all))
+  fc.assert(
+    fc.property(anyStream, fc.nat(12), fc.integer({ min: 2, max: 4 }), (stream, limit, every) => {
+      const [frames, code] = reference(stream, limit)
+      expectForAllCuts(inPlace(limit), stream, frames, code)
+      expectForAllCuts(inPlace(limit, every), new Uint8Array(stream), frames, code)
+    }),
+    { numRuns: 300 },
+  )
+})
+
+test('lines leaves a line in its chunk with next(), and joins one that was cut', () => {
+  const decoder = lines().decoder()
+  const chunk = bytes('one\r\ntwo\r')
+  decoder.push(chunk)
+  expect([decoder.next(), decoder.bytes === chunk, decoder.start, decoder.endOffset]).toEqual([
+    true,
+    true,
+    0,
+    3,
+  ])
+  expect(decoder.next()).toBe(false)
+  decoder.push(bytes('\nend\n'))
+  expect(decoder.next()).toBe(true)
+  expect(decoder.bytes.subarray(decoder.start, decoder.endOffset).toString()).toBe('two')
+  expect(decoder.read()).toBe('end')
+  expect(decoder.next()).toBe(false)
+})
+
+test('lines refuses next() after read(), which has decoded the lines that follow', () => {
+  const decoder = lines().decoder()
+  decoder.push(bytes('one\ntwo\n'))
+  expect(decoder.read()).toBe('one')
+  expect(() => decoder.next()).toThrow(RangeError)
+  expect(decoder.read()).toBe('two')
 })
 
 /** Reads lines the plain way: cuts the bytes first, decodes each line by itself. */
