@@ -5,7 +5,7 @@ import { wrapAnsi } from 'fast-wrap-ansi'
 import { didYouMean, nearest } from '../program/nearest.ts'
 import { type ListedExercise, loadExercises } from '../workshop/load.ts'
 import { renderOutcome, renderStep, resultAsJson, wrapped } from '../workshop/render.ts'
-import { type CheckOptions, runCheck } from '../workshop/run-check.ts'
+import { type CheckOptions, exitCodeOf, runCheck } from '../workshop/run-check.ts'
 import { endOnSignals, problem, SEEDS, wholeNumber } from './arguments.ts'
 import { letReaderGo, sentenceColumns, terminalColumns } from './terminal.ts'
 
@@ -22,7 +22,7 @@ usage: npm run check -- tcp-echo --port 9000                  a server that runs
   --json     the result as JSON (npm run -s check -- …)
   --help
 
-Exit code: 0 passed, 1 failed, 2 wrong usage.`
+Exit code: 0 passed, 1 failed, 2 wrong usage, 3 inconclusive (the machine was too busy to judge a step).`
 
 letReaderGo()
 endOnSignals()
@@ -58,7 +58,7 @@ async function main(args: string[]): Promise<number> {
   })
   if (wish.json) console.log(JSON.stringify(resultAsJson(result), null, 2))
   else console.log(`${renderOutcome(result, exercise, sentenceColumns())}\nseed ${seed}`)
-  return result.passed ? 0 : 1
+  return exitCodeOf([result])
 }
 
 interface Wish {

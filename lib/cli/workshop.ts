@@ -7,7 +7,7 @@ import { ROOT } from '../catalogue/index.ts'
 import { didYouMean, nearest } from '../program/nearest.ts'
 import { type ListedExercise, loadExercises } from '../workshop/load.ts'
 import { renderOutcome, renderStep, resultAsJson, wrapped } from '../workshop/render.ts'
-import { type CheckOptions, type CheckResult, runCheck } from '../workshop/run-check.ts'
+import { type CheckOptions, type CheckResult, exitCodeOf, runCheck } from '../workshop/run-check.ts'
 import { Workspace } from '../workshop/workspace.ts'
 import { endOnSignals, problem, SEEDS, wholeNumber } from './arguments.ts'
 import { letReaderGo, sentenceColumns, terminalColumns } from './terminal.ts'
@@ -203,7 +203,7 @@ async function verify(wish: Wish, chosen: ListedExercise | undefined): Promise<n
   }
   if (wish.json) console.log(JSON.stringify(results.map(resultAsJson), null, 2))
   else if (wish.all && results.length === 0) say(NOTHING_BEGUN)
-  return results.every(({ passed }) => passed) ? 0 : 1
+  return exitCodeOf(results)
 }
 
 /** Checks, and checks again whenever the file is saved, and goes on to the next one. */
@@ -211,7 +211,7 @@ async function work(first: ListedExercise, wish: Wish): Promise<number> {
   for (let one: ListedExercise | undefined = first; one; ) {
     show(one)
     const result = wish.watch ? await untilPassed(one, wish) : await examine(one, wish)
-    if (!result.passed) return 1
+    if (!result.passed) return exitCodeOf([result])
     workspace.notePassed(one.exercise.id, new Date())
     say(`A solution to compare with: npm run workshop -- solution ${one.exercise.id}`)
     console.log()

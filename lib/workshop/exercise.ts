@@ -1,5 +1,6 @@
 import type { Datagrams, DatagramsOptions } from './datagrams.ts'
 import type { Random } from './random.ts'
+import type { Stopwatch } from './stopwatch.ts'
 import type { Subject } from './subject.ts'
 import type { Talk, TalkOptions } from './talk.ts'
 
@@ -19,13 +20,13 @@ export interface Examiner {
   pause(ms: number): Promise<void>
   /** Says that the program does not do what it should. */
   fail(failure: Omit<Failure, 'step'>): never
-  /** Says that it was late. The step is run once more, with a new program: then it counts. */
-  failLate(failure: Omit<Failure, 'step'>): never
+  /** Starts to measure a time, and how much of it the machine may have added. */
+  stopwatch(): Stopwatch
   /**
-   * Says that this machine is too busy to tell. The step is run again, a few times; a program that
-   * nobody could find wanting has passed.
+   * Says that what was seen decides nothing: a busy machine explains it as well as a mistake does. The
+   * step is run again, a few times. A step that nothing has decided has neither passed nor failed.
    */
-  unsure(): never
+  inconclusive(what: string): never
 }
 
 /** One thing that is examined. */

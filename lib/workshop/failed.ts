@@ -3,18 +3,18 @@ import type { Failure } from './exercise.ts'
 /** A program does not do what it should: thrown by what examines it, shown to the learner. */
 export class Failed extends Error {
   readonly failure: Omit<Failure, 'step'>
-  /** It did the right thing, and only too late: a busy machine may be why, once. */
-  readonly late: boolean
 
-  constructor(failure: Omit<Failure, 'step'>, late = false) {
+  constructor(failure: Omit<Failure, 'step'>) {
     super(failure.what)
     this.failure = failure
-    this.late = late
   }
 }
 
-/** The machine was too busy to tell whether a program does what it should. */
-export class Unsure extends Error {}
+/**
+ * What was seen does not say whether a program does what it should: the message says what was seen,
+ * and why that decides nothing.
+ */
+export class Inconclusive extends Error {}
 
 /** Where two byte strings begin to differ; the length of the shorter one where that is all. */
 export function firstDifference(one: Uint8Array, other: Uint8Array): number {

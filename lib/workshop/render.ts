@@ -17,8 +17,9 @@ export function renderCheck(result: CheckResult, exercise: Exercise, columns = W
   return [...steps, renderOutcome(result, exercise, columns)].join('\n')
 }
 
-export const renderStep = ({ title, passed }: StepResult, columns = WIDE): string =>
-  wrapped(title, columns, `  ${passed ? '✓' : '✗'} `)
+/** `?` marks a step that has neither passed nor failed. */
+export const renderStep = ({ title, passed, inconclusive }: StepResult, columns = WIDE): string =>
+  wrapped(title, columns, `  ${passed ? '✓' : inconclusive === undefined ? '✗' : '?'} `)
 
 /** Text in lines of so many columns at most, between words; what stands before it stays free below. */
 export function wrapped(text: string, columns: number, before = ''): string {
@@ -29,9 +30,14 @@ export function wrapped(text: string, columns: number, before = ''): string {
 
 /** What follows the steps. */
 export function renderOutcome(result: CheckResult, exercise: Exercise, columns = WIDE): string {
-  const { failure } = result
-  if (!failure) return `\n${exercise.id}: passed`
-  return ['', ...renderFailure(failure, exercise.section, columns)].join('\n')
+  const { failure, inconclusive = [] } = result
+  if (failure) return ['', ...renderFailure(failure, exercise.section, columns)].join('\n')
+  if (inconclusive.length === 0) return `\n${exercise.id}: passed`
+  const lines = inconclusive.map(({ step, what }) => wrapped(`${step}: ${what}.`, columns, '  '))
+  const verdict = `${exercise.id}: inconclusive. Nothing wrong was found, but this machine was too busy to judge`
+  return ['', wrapped(`${verdict} ${count(lines.length, 'step')}:`, columns), ...lines]
+    .concat(wrapped('Check again when less is running beside it.', columns))
+    .join('\n')
 }
 
 /** What happened, the bytes, the likely mistake, where to read, and what the program printed. */

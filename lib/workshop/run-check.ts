@@ -3,9 +3,10 @@ import { type AddressInfo, createServer, type Server, type Socket } from 'node:n
 import { Changed } from './changed.ts'
 import { Datagrams } from './datagrams.ts'
 import type { Exercise, Failure, Step } from './exercise.ts'
-import { Failed, Unsure } from './failed.ts'
+import { Failed, Inconclusive } from './failed.ts'
 import { reservePort } from './port.ts'
 import { Random } from './random.ts'
+import { Delays } from './stopwatch.ts'
 import { Subject, type SubjectOptions } from './subject.ts'
 import { Talk } from './talk.ts'
 
@@ -15,21 +16,37 @@ const CONNECT_MS = 10_000
 /** How often to look whether it has ended meanwhile, in milliseconds. */
 const LOOK_MS = 100
 
+/** How often a step is run at most, when a run has decided nothing. */
+const MOST_RUNS = 8
+/** How long runs that decide nothing may take before no other one is begun, in milliseconds. */
+const RUNS_MS = 15_000
+
 /** How one step went. */
 export interface StepResult {
   title: string
   passed: boolean
+  /** Why nothing could be decided, where that is so: it has neither passed nor failed. */
+  inconclusive?: string
   ms: number
 }
 
 /** How a program did in an exercise. */
 export interface CheckResult {
   id: string
+  /** Every step has passed. */
   passed: boolean
   /** Repeats the run exactly. */
   seed: number
   steps: StepResult[]
   failure?: Failure
+  /** Steps that have neither passed nor failed, and why. */
+  inconclusive?: { step: string; what: string }[]
+}
+
+/** For a program that reports results: 0 passed, 1 failed, 3 neither. */
+export function exitCodeOf(results: readonly CheckResult[]): 0 | 1 | 3 {
+  if (results.some(({ failure }) => failure)) return 1
+  return results.every(({ passed }) => passed) ? 0 : 3
 }
 
 export interface CheckOptions {
@@ -50,34 +67,50 @@ export interface CheckOptions {
  */
 export async function runCheck(exercise: Exercise, options: CheckOptions): Promise<CheckResult> {
   const { seed, only, onStep, signal } = options
+  const { id } = exercise
   const steps: StepResult[] = []
+  const inconclusive: { step: string; what: string }[] = []
+  // A step that decides nothing does not keep the ones behind it from finding a mistake.
   for (const [at, step] of exercise.steps.entries()) {
     if (only !== undefined && step.title !== only) continue
     const startMs = performance.now()
     // Of its own for each step: a step that is changed does not change those behind it.
-    const run = () => runStep(exercise, step, options, new Random(seed + at))
-    let outcome = await run()
-    for (let n = 1; outcome === 'unsure' && n < SURE_RUNS && !signal?.aborted; n++) {
-      outcome = await run()
-    }
-    if (outcome === 'unsure') outcome = 'passed'
-    if (outcome !== 'passed' && outcome.late && !signal?.aborted) outcome = await run()
-    const failure = typeof outcome === 'string' ? undefined : outcome.failure
+    const outcome = await untilDecided(
+      () => runStep(exercise, step, options, new Random(seed + at)),
+      signal,
+    )
     if (signal?.aborted) break
     const ms = Math.round(performance.now() - startMs)
-    const result = { title: step.title, passed: failure === undefined, ms }
+    const result: StepResult = { title: step.title, passed: outcome === 'passed', ms }
+    if (outcome instanceof Inconclusive) {
+      result.inconclusive = outcome.message
+      inconclusive.push({ step: step.title, what: outcome.message })
+    }
     steps.push(result)
     onStep?.(result)
-    if (failure) return { id: exercise.id, passed: false, seed, steps, failure }
+    if (outcome === 'passed' || outcome instanceof Inconclusive) continue
+    const failed = { id, passed: false, seed, steps, failure: outcome }
+    return inconclusive.length > 0 ? { ...failed, inconclusive } : failed
   }
-  return { id: exercise.id, passed: signal?.aborted !== true, seed, steps }
+  if (inconclusive.length > 0) return { id, passed: false, seed, steps, inconclusive }
+  return { id, passed: signal?.aborted !== true, seed, steps }
 }
 
-/** How often a step is run in which the machine was too busy to tell. */
-const SURE_RUNS = 8
+/** How a step has ended. */
+type Outcome = 'passed' | Failure | Inconclusive
 
-/** How a step has ended; `late` where it may have been the fault of a busy machine. */
-type Outcome = 'passed' | 'unsure' | { failure: Failure; late: boolean }
+/** Runs a step again while its runs decide nothing, up to a limit. */
+async function untilDecided(
+  run: () => Promise<Outcome>,
+  signal: AbortSignal | undefined,
+): Promise<Outcome> {
+  const startMs = performance.now()
+  for (let runs = 1; ; runs++) {
+    const outcome = await run()
+    if (!(outcome instanceof Inconclusive) || signal?.aborted) return outcome
+    if (runs === MOST_RUNS || performance.now() - startMs > RUNS_MS) return outcome
+  }
+}
 
 async function runStep(
   exercise: Exercise,
@@ -91,7 +124,8 @@ async function runStep(
   const reserved = 'command' in target && !door ? await reservePort(exercise.kind) : undefined
   const port = door?.port ?? reserved?.port ?? ('port' in target ? target.port : 0)
   const subject = new Subject({ port, ...('command' in target && { command: target.command }) })
-  const opened: { close(): void }[] = []
+  const delays = new Delays(subject.pid)
+  const opened: { close(): void }[] = [delays]
   const keep = <T extends { close(): void }>(one: T): T => {
     opened.push(one)
     return one
@@ -109,24 +143,22 @@ async function runStep(
       fail(failure) {
         throw new Failed(failure)
       },
-      failLate(failure) {
-        throw new Failed(failure, true)
-      },
-      unsure() {
-        throw new Unsure()
+      stopwatch: () => delays.start(),
+      inconclusive(what) {
+        throw new Inconclusive(what)
       },
     })
   }
-  let failed: Failed | 'unsure' | undefined
+  let failed: Failed | undefined
   try {
     const examined = examine()
     // Once it is stopped, nobody waits for how it ends.
     if (stopped) examined.catch(() => {})
     await (stopped ? Promise.race([examined, stopped]) : examined)
   } catch (error) {
-    if (error instanceof Unsure) failed = 'unsure'
-    else if (error instanceof Failed) failed = error
-    else throw error
+    if (error instanceof Inconclusive) return error
+    if (!(error instanceof Failed)) throw error
+    failed = error
   } finally {
     for (const one of opened) one.close()
     door?.close()
@@ -134,11 +166,9 @@ async function runStep(
     reserved?.release()
   }
   if (failed === undefined) return 'passed'
-  if (failed === 'unsure') return 'unsure'
   // All that it printed has been read now.
   const output = subject.printed
-  const failure = { step: step.title, ...failed.failure, ...(output !== '' && { output }) }
-  return { failure, late: failed.late }
+  return { step: step.title, ...failed.failure, ...(output !== '' && { output }) }
 }
 
 /** Where a check waits for the client that it examines. */

@@ -107,6 +107,11 @@ export class Subject {
     return this.#child === undefined || this.#exit === undefined
   }
 
+  /** Leads the group of processes that are examined; undefined where somebody else started them. */
+  get pid(): number | undefined {
+    return this.#child?.pid
+  }
+
   get exitCode(): number | null | undefined {
     return this.#exit?.code
   }

@@ -1,32 +1,36 @@
 import { once } from 'node:events'
 import { type AddressInfo, createServer } from 'node:net'
 import { expect, onTestFinished, test } from 'vitest'
-import { exercise, type Step } from '../../lib/workshop/exercise.ts'
-import { runCheck } from '../../lib/workshop/run-check.ts'
+import { type Examiner, exercise, type Step } from '../../lib/workshop/exercise.ts'
+import { renderCheck, resultAsJson } from '../../lib/workshop/render.ts'
+import { exitCodeOf, runCheck } from '../../lib/workshop/run-check.ts'
 
-async function check(run: Step['run']) {
+const ONE = exercise({
+  id: 'one',
+  title: 'One step',
+  kind: 'server',
+  protocol: '',
+  section: '',
+  hints: [],
+  steps: [],
+})
+
+async function check(...runs: Step['run'][]) {
   const server = createServer(socket => socket.on('error', () => {}).resume())
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   onTestFinished(() => void server.close())
   const { port } = server.address() as AddressInfo
-  const one = exercise({
-    id: 'one',
-    title: 'One step',
-    kind: 'server',
-    protocol: '',
-    section: '',
-    hints: [],
-    steps: [{ title: 'is in time', run }],
-  })
-  return runCheck(one, { target: { port }, seed: 1 })
+  const titles = ['is in time', 'is right']
+  const steps = runs.map((run, at) => ({ title: titles[at]!, run }))
+  return runCheck({ ...ONE, steps }, { target: { port }, seed: 1 })
 }
 
-test('a step that was late is run once more, with the same random numbers', async () => {
+test('a step that decides nothing is run again, with the same random numbers', async () => {
   const seen: number[] = []
   const { passed, steps } = await check(async at => {
     seen.push(at.random.below(1000))
-    if (seen.length === 1) at.failLate({ what: 'it was late' })
+    if (seen.length === 1) at.inconclusive('nothing was seen')
   })
   expect({ passed, steps: steps.length, runs: seen.length }).toEqual({
     passed: true,
@@ -36,34 +40,42 @@ test('a step that was late is run once more, with the same random numbers', asyn
   expect(seen[0]).toBe(seen[1])
 })
 
-test('a step that is late again has failed; one that fails otherwise is not run again', async () => {
+test('a step that fails is not run again, whether or not it was undecided before', async () => {
   let runs = 0
-  const late = await check(async at => {
-    runs++
-    at.failLate({ what: `late in run ${runs}` })
-  })
-  expect(late).toMatchObject({ passed: false, failure: { what: 'late in run 2' } })
-  const wrong = await check(async at => {
-    runs++
+  const failed = await check(async at => {
+    if (++runs < 3) at.inconclusive('nothing was seen')
     at.fail({ what: 'wrong' })
   })
-  expect(wrong).toMatchObject({ passed: false, failure: { step: 'is in time', what: 'wrong' } })
+  expect(failed).toMatchObject({ passed: false, failure: { step: 'is in time', what: 'wrong' } })
+  expect(failed).not.toHaveProperty('inconclusive')
+  expect(exitCodeOf([failed])).toBe(1)
   expect(runs).toBe(3)
 })
 
-test('a step that cannot tell is run again, until it can, or has passed', async () => {
+test('a step that no run decides has neither passed nor failed, and does not hide a failure', async () => {
   let runs = 0
-  const told = await check(async at => {
-    if (++runs < 3) at.unsure()
-    at.fail({ what: 'wrong' })
-  })
-  expect(told).toMatchObject({ passed: false, failure: { what: 'wrong' } })
-  expect(runs).toBe(3)
-  runs = 0
-  const untold = await check(async at => {
+  const undecided = async (at: Examiner) => {
     runs++
-    at.unsure()
-  })
-  expect(untold).toMatchObject({ passed: true })
+    at.inconclusive(`run ${runs} saw nothing`)
+  }
+  const result = await check(undecided)
   expect(runs).toBe(8)
+  expect(result).toMatchObject({
+    passed: false,
+    steps: [{ passed: false, inconclusive: 'run 8 saw nothing' }],
+    inconclusive: [{ step: 'is in time', what: 'run 8 saw nothing' }],
+  })
+  expect(result).not.toHaveProperty('failure')
+  expect(exitCodeOf([result])).toBe(3)
+  const text = renderCheck(result, ONE)
+  expect(text).toContain('  ? is in time')
+  expect(text).toContain('one: inconclusive. Nothing wrong was found')
+  expect(text).toContain('is in time: run 8 saw nothing.')
+  expect(resultAsJson(result)).toMatchObject({ passed: false, inconclusive: [{}] })
+
+  const failed = await check(undecided, async at => at.fail({ what: 'wrong' }))
+  expect(failed).toMatchObject({ failure: { what: 'wrong' }, inconclusive: [{}] })
+  expect(failed.steps.map(({ passed }) => passed)).toEqual([false, false])
+  expect(exitCodeOf([failed])).toBe(1)
+  expect(exitCodeOf([result, failed])).toBe(1)
 })

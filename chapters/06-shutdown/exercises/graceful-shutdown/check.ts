@@ -1,16 +1,15 @@
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import { type Examiner, exercise } from '../../../../lib/workshop/exercise.ts'
+import type { Stopwatch } from '../../../../lib/workshop/stopwatch.ts'
 import type { Talk } from '../../../../lib/workshop/talk.ts'
 
 /** What the protocol promises, in milliseconds. */
 const DEADLINE_MS = 3000
-/** After the deadline: for a machine that is busy. Who is later is examined once more. */
+/** After the deadline: for what a program does when it ends. */
 const GRACE_MS = 1200
 /** A second signal comes so long after the first: a deadline that starts anew is late by that. */
 const AGAIN_MS = 2000
-/** Timers may be early by a little. */
-const EARLY_MS = 50
 /** Work that is begun at the signal, and is done long before the deadline. */
 const WORK_MS = 1000
 
@@ -63,8 +62,8 @@ the deadline stays where it was.`,
       title: 'ends at once, with exit code 0, when nobody is connected',
       async run(at) {
         await exchange(at)
-        const startMs = terminate(at)
-        await exits(at, startMs, 0)
+        const signalled = terminate(at)
+        await exits(at, signalled, 0)
       },
     },
     {
@@ -75,12 +74,12 @@ the deadline stays where it was.`,
         half.send('work 0\nwor')
         for (const talk of [served, half]) await talk.expect('done 0\n')
         await exchange(at)
-        const startMs = terminate(at)
+        const signalled = terminate(at)
         for (const talk of [silent, served, half]) {
           await fin(at, talk, IDLE)
           talk.finish()
         }
-        await exits(at, startMs, 0)
+        await exits(at, signalled, 0)
       },
     },
     {
@@ -88,7 +87,7 @@ the deadline stays where it was.`,
       async run(at) {
         const { busy, idle } = await company(at)
         await begins(at, busy, `work ${WORK_MS}\n`)
-        const startMs = terminate(at)
+        const signalled = terminate(at)
         await fin(at, idle, IDLE)
         idle.finish()
         const taken = await takesConnection(at.subject.port)
@@ -101,7 +100,7 @@ the deadline stays where it was.`,
         }
         await finished(at, busy)
         busy.finish()
-        await exits(at, startMs, 0)
+        await exits(at, signalled, 0)
       },
     },
     {
@@ -109,14 +108,14 @@ the deadline stays where it was.`,
       async run(at) {
         const { busy, idle } = await company(at)
         await begins(at, busy, `work ${WORK_MS}\nwork 1\n`)
-        const startMs = terminate(at)
+        const signalled = terminate(at)
         await fin(at, idle, IDLE)
         idle.finish()
         busy.send('work 60000\n')
         await finished(at, busy)
         await fin(at, busy, 'after the signal a connection goes on to its next request')
         busy.finish()
-        await exits(at, startMs, 0)
+        await exits(at, signalled, 0)
       },
     },
     {
@@ -124,13 +123,13 @@ the deadline stays where it was.`,
       async run(at) {
         const { busy, idle } = await company(at)
         await begins(at, busy, `work ${WORK_MS}\n`)
-        const startMs = terminate(at)
+        const signalled = terminate(at)
         await fin(at, idle, IDLE)
         idle.finish()
         terminate(at)
         await finished(at, busy, 'process.once(): the second signal finds no listener, and kills')
         busy.finish()
-        await exits(at, startMs, 0)
+        await exits(at, signalled, 0)
       },
     },
     {
@@ -138,10 +137,10 @@ the deadline stays where it was.`,
       async run(at) {
         const { busy, idle } = await company(at)
         await begins(at, busy, 'work 60000\n')
-        const startMs = terminate(at)
+        const signalled = terminate(at)
         await fin(at, idle, IDLE)
         idle.finish()
-        await exits(at, startMs, 1)
+        await exits(at, signalled, 1)
       },
     },
     {
@@ -151,27 +150,27 @@ the deadline stays where it was.`,
         stubborn.send('work 0\n')
         await stubborn.expect('done 0\n')
         await exchange(at)
-        const startMs = terminate(at)
+        const signalled = terminate(at)
         // It has its FIN, and does not answer it.
         await fin(at, stubborn, IDLE)
         await at.subject.until(() => !at.subject.running, AGAIN_MS)
-        const againMs = terminate(at)
-        await exits(at, startMs, 1, againMs)
+        const again = terminate(at)
+        await exits(at, signalled, 1, again)
       },
     },
   ],
 })
 
-/** Sends SIGTERM. Returns when that was. */
-function terminate(at: Examiner): number {
+/** Sends SIGTERM. The time that is returned runs from there. */
+function terminate(at: Examiner): Stopwatch {
   if (!at.subject.isOurs) {
     at.fail({
       what: 'this check has not started the program, and so it cannot send it a signal; give --command instead of --port',
     })
   }
-  const nowMs = performance.now()
+  const signalled = at.stopwatch()
   at.subject.signal('SIGTERM')
-  return nowMs
+  return signalled
 }
 
 /** Two connections that the server knows of. */
@@ -235,13 +234,19 @@ async function unlessEnded(
 }
 
 /** Waits until the program has ended: at once, or at the deadline. */
-async function exits(at: Examiner, startMs: number, code: 0 | 1, againMs?: number): Promise<void> {
+async function exits(
+  at: Examiner,
+  signalled: Stopwatch,
+  code: 0 | 1,
+  again?: Stopwatch,
+): Promise<void> {
   const { subject } = at
-  const endsBy = (ms: number) => subject.until(() => !subject.running, ms - performance.now())
-  if (!(await endsBy(startMs + DEADLINE_MS + GRACE_MS))) {
-    const limit = `${(DEADLINE_MS + GRACE_MS) / 1000} s after the`
-    if (againMs !== undefined && (await endsBy(againMs + DEADLINE_MS + GRACE_MS))) {
-      at.failLate({
+  const ended = (ms: number) => subject.until(() => !subject.running, ms)
+  const limitMs = DEADLINE_MS + GRACE_MS
+  if (!(await signalled.happens(limitMs, ended))) {
+    const limit = `${limitMs / 1000} s after the`
+    if (await again?.happens(limitMs, ended)) {
+      at.fail({
         what: `${limit} first signal the program still ran: it ended ${DEADLINE_MS / 1000} s after the second one`,
         mistake: 'the second signal starts the deadline anew: only the first one counts',
       })
@@ -250,17 +255,15 @@ async function exits(at: Examiner, startMs: number, code: 0 | 1, againMs?: numbe
       code === 0
         ? 'something keeps the process alive: a connection that nobody ends, or a timer'
         : `nothing cuts what is still open ${DEADLINE_MS} ms after the signal: end() and close() wait for the other side, destroy() does not`
-    at.failLate({ what: `${limit} signal the program still runs`, mistake })
+    at.fail({ what: `${limit} signal the program still runs`, mistake })
   }
-  const ms = performance.now() - startMs
-  if (code === 1 && ms < DEADLINE_MS - EARLY_MS) {
-    at.fail({
+  if (code === 1) {
+    signalled.atLeast(DEADLINE_MS, DEADLINE_MS / 2, {
       what: `the program ended before the deadline of ${DEADLINE_MS} ms: ${subject.fate()}`,
       mistake: 'a connection counts as closed only when both sides have closed it',
     })
-  }
-  if (code === 0 && ms >= DEADLINE_MS) {
-    at.fail({
+  } else {
+    signalled.atMost(DEADLINE_MS - GRACE_MS / 2, {
       what: 'there was nothing left to do, and the program ended only at the deadline',
       mistake: 'the timer of the deadline keeps the process alive: unref() it, or clear it',
     })

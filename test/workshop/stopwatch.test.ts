@@ -1,0 +1,91 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { setPriority } from 'node:os'
+import { setTimeout as delay } from 'node:timers/promises'
+import { expect, onTestFinished, test } from 'vitest'
+import { Failed, Inconclusive } from '../../lib/workshop/failed.ts'
+import { runDelayMs } from '../../lib/workshop/run-delay.ts'
+import { Delays } from '../../lib/workshop/stopwatch.ts'
+
+function delays(pid?: number): Delays {
+  const made = new Delays(pid)
+  onTestFinished(() => made.close())
+  return made
+}
+
+function program(script: string) {
+  const child = spawn(process.execPath, ['-e', script], { stdio: 'ignore' })
+  onTestFinished(() => void child.kill('SIGKILL'))
+  return { pid: child.pid!, child }
+}
+
+const block = (ms: number) => {
+  for (const end = performance.now() + ms; performance.now() < end; );
+}
+
+const FAILURE = { what: 'wrong' }
+
+test('a stopwatch takes off what this process was late itself', async () => {
+  const watch = delays().start()
+  block(300)
+  await delay(1)
+  const { ms, leastMs, mostMs } = watch.read()
+  expect(ms).toBeGreaterThanOrEqual(300)
+  expect(leastMs).toBeLessThan(ms - 250)
+  expect(mostMs).toBeGreaterThanOrEqual(ms)
+  expect(() => watch.atMost(250, FAILURE)).toThrow(Inconclusive)
+  expect(() => watch.atLeast(250, 200, FAILURE)).toThrow(Inconclusive)
+})
+
+test('a stopwatch that starts late says that it may have begun before', async () => {
+  const late = delays()
+  block(300)
+  const { ms, leastMs, mostMs } = late.start().read()
+  expect(mostMs - ms).toBeGreaterThan(280)
+  expect(leastMs).toBe(0)
+})
+
+test('a stopwatch judges what no delay explains', async () => {
+  const watch = delays().start()
+  await delay(50)
+  expect(() => watch.atLeast(50, 0, FAILURE)).not.toThrow()
+  expect(() => watch.atMost(60_000, FAILURE)).not.toThrow()
+  expect(() => watch.atLeast(60_000, 0, FAILURE)).toThrow(Failed)
+  // Ten times as long, or as much longer as the machine makes it.
+  while (watch.read().leastMs < 20) await delay(10)
+  expect(() => watch.atMost(10, FAILURE)).toThrow(Failed)
+})
+
+test('a stopwatch waits for longer than the limit where the machine took some of the time', async () => {
+  const watch = delays().start()
+  block(200)
+  const waits: number[] = []
+  const happened = await watch.happens(100, async ms => {
+    waits.push(ms)
+    await delay(ms)
+    return false
+  })
+  expect(happened).toBe(false)
+  expect(waits[0]).toBeGreaterThan(90)
+  expect(watch.read().leastMs).toBeGreaterThan(100)
+})
+
+test.skipIf(process.platform !== 'linux')(
+  'a stopwatch takes off what a program waited for a processor (needs Linux)',
+  async () => {
+    const { pid, child } = program('for (;;) ;')
+    setPriority(pid, 19)
+    // As many loops as it takes: until it has waited.
+    const others = Array.from({ length: 4 }, () => program('for (;;) ;'))
+    const watch = delays(pid).start()
+    const before = runDelayMs([pid]) ?? 0
+    while ((runDelayMs([pid]) ?? 0) - before < 300) await delay(20)
+    const { ms, leastMs } = watch.read()
+    expect(ms - leastMs).toBeGreaterThanOrEqual(300)
+    for (const other of others) other.child.kill('SIGKILL')
+    child.kill('SIGKILL')
+    await once(child, 'exit')
+    // What it waited last, nobody knows: that does not make its time longer.
+    expect(watch.read().leastMs).toBeLessThanOrEqual(watch.read().ms - 300)
+  },
+)
