@@ -33,6 +33,11 @@ export interface Examiner {
 export interface Step {
   /** What the program must do, as a sentence that can be false: `it echoes what was sent`. */
   title: string
+  /**
+   * It mostly waits: it begins with the first step, and runs beside the others with a program of its
+   * own. Such steps stand behind all others.
+   */
+  alongside?: boolean
   run(at: Examiner): Promise<void>
 }
 

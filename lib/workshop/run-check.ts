@@ -70,30 +70,59 @@ export async function runCheck(exercise: Exercise, options: CheckOptions): Promi
   const { id } = exercise
   const steps: StepResult[] = []
   const inconclusive: { step: string; what: string }[] = []
-  // A step that decides nothing does not keep the ones behind it from finding a mistake.
-  for (const [at, step] of exercise.steps.entries()) {
-    if (only !== undefined && step.title !== only) continue
-    const startMs = performance.now()
-    // Of its own for each step: a step that is changed does not change those behind it.
-    const outcome = await untilDecided(
-      () => runStep(exercise, step, options, new Random(seed + at)),
-      signal,
+  const chosen = [...exercise.steps.entries()].filter(([, { title }]) => title === (only ?? title))
+  const stop = new AbortController()
+  const stopped = signal ? AbortSignal.any([signal, stop.signal]) : stop.signal
+  // Random numbers of its own for each step: one that is changed does not change those behind it.
+  const run = ([at, step]: [number, Step]) =>
+    untilDecided(
+      () => runStep(exercise, step, { ...options, signal: stopped }, new Random(seed + at)),
+      stopped,
     )
-    if (signal?.aborted) break
-    const ms = Math.round(performance.now() - startMs)
-    const result: StepResult = { title: step.title, passed: outcome === 'passed', ms }
-    if (outcome instanceof Inconclusive) {
-      result.inconclusive = outcome.message
-      inconclusive.push({ step: step.title, what: outcome.message })
+  const begun = beginAlongside(chosen, options, run)
+  try {
+    // A step that decides nothing does not keep the ones behind it from finding a mistake.
+    for (const [at, step] of chosen) {
+      const startMs = performance.now()
+      const outcome = await (begun.get(step) ?? run([at, step]))
+      if (signal?.aborted) break
+      const ms = Math.round(performance.now() - startMs)
+      const result: StepResult = { title: step.title, passed: outcome === 'passed', ms }
+      if (outcome instanceof Inconclusive) {
+        result.inconclusive = outcome.message
+        inconclusive.push({ step: step.title, what: outcome.message })
+      }
+      steps.push(result)
+      onStep?.(result)
+      if (outcome === 'passed' || outcome instanceof Inconclusive) continue
+      const failed = { id, passed: false, seed, steps, failure: outcome }
+      return inconclusive.length > 0 ? { ...failed, inconclusive } : failed
     }
-    steps.push(result)
-    onStep?.(result)
-    if (outcome === 'passed' || outcome instanceof Inconclusive) continue
-    const failed = { id, passed: false, seed, steps, failure: outcome }
-    return inconclusive.length > 0 ? { ...failed, inconclusive } : failed
+  } finally {
+    stop.abort()
+    await Promise.allSettled(begun.values())
   }
   if (inconclusive.length > 0) return { id, passed: false, seed, steps, inconclusive }
   return { id, passed: signal?.aborted !== true, seed, steps }
+}
+
+/**
+ * Begins the steps that mostly wait, so that the others run meanwhile. A server that somebody else
+ * has started is one for all steps: there they follow one another.
+ */
+function beginAlongside(
+  steps: readonly [number, Step][],
+  { target }: CheckOptions,
+  run: (step: [number, Step]) => Promise<Outcome>,
+): Map<Step, Promise<Outcome>> {
+  const begun = new Map<Step, Promise<Outcome>>()
+  if (!('command' in target)) return begun
+  for (const [at, step] of steps) {
+    if (step.alongside) begun.set(step, run([at, step]))
+  }
+  // How they end is looked at when it is their turn.
+  for (const outcome of begun.values()) outcome.catch(() => {})
+  return begun
 }
 
 /** How a step has ended. */

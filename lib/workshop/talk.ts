@@ -158,6 +158,16 @@ export class Talk {
     return this.#closed
   }
 
+  /** True when the program has sent its FIN, or the connection is over. */
+  get hasEnded(): boolean {
+    return this.#ended || this.#closed
+  }
+
+  /** Settles with true when it holds: asked when something comes; with false when the time is over. */
+  until(holds: () => boolean, ms: number): Promise<boolean> {
+    return this.#changed.until(holds, ms)
+  }
+
   /** Bytes that the program's side has not taken from us. */
   get waiting(): number {
     return this.socket.writableLength

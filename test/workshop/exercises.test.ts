@@ -110,6 +110,11 @@ describe.concurrent.each(REPEAT > 0 ? [] : exercises)('$exercise.id', one => {
     expect(failure?.what).not.toMatch(/Error:/)
   })
 
+  test('has the steps that run alongside behind the others', () => {
+    const alongside = exercise.steps.map(step => step.alongside === true)
+    expect(alongside).toEqual(alongside.toSorted())
+  })
+
   const wrong = wrongOnes(one)
   test('has at least three wrong solutions', () => expect(wrong.length).toBeGreaterThanOrEqual(3))
 

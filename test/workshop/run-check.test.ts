@@ -79,3 +79,55 @@ test('a step that no run decides has neither passed nor failed, and does not hid
   expect(exitCodeOf([failed])).toBe(1)
   expect(exitCodeOf([result, failed])).toBe(1)
 })
+
+const SLEEPER = { file: process.execPath, args: ['-e', 'setInterval(() => {}, 1000)'] }
+
+/** A quick step, and one alongside that ends only when the quick one has begun. */
+async function runBeside(quickFails: boolean) {
+  const ports: number[] = []
+  let begin = () => {}
+  const begun = new Promise<void>(done => {
+    begin = done
+  })
+  const one = exercise({
+    id: 'two',
+    title: 'Two steps',
+    kind: 'client',
+    protocol: '',
+    section: '',
+    hints: [],
+    steps: [
+      {
+        title: 'is quick',
+        async run(at) {
+          ports.push(at.subject.port)
+          begin()
+          if (quickFails) at.fail({ what: 'wrong' })
+        },
+      },
+      {
+        title: 'waits',
+        alongside: true,
+        async run({ subject }) {
+          ports.push(subject.port)
+          await begun
+          // Nothing ends this one but the end of the check.
+          if (quickFails) await new Promise(() => {})
+        },
+      },
+    ],
+  })
+  const { steps } = await runCheck(one, { target: { command: SLEEPER }, seed: 1 })
+  return { ports, steps: steps.map(({ title, passed }) => `${title}: ${passed}`) }
+}
+
+test('a step alongside runs beside the others with its own program, and is reported in order', async () => {
+  const { ports, steps } = await runBeside(false)
+  expect(new Set(ports).size).toBe(2)
+  expect(steps).toEqual(['is quick: true', 'waits: true'])
+})
+
+test('when a step fails, those alongside are ended and not reported', async () => {
+  const { steps } = await runBeside(true)
+  expect(steps).toEqual(['is quick: false'])
+})

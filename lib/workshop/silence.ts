@@ -1,0 +1,74 @@
+import type { Examiner } from './exercise.ts'
+import { Failed } from './failed.ts'
+import type { Talk } from './talk.ts'
+
+/** How long clients say nothing, in milliseconds: longer than the timeouts that people choose. */
+export const SILENCE_MS = 12_000
+/** How often other clients are served meanwhile, in milliseconds. */
+const SERVE_MS = 500
+
+const TIMEOUT = 'a timeout ends the connection of a client that may be silent as long as it likes'
+const BLOCKED =
+  'it waits for a client that is silent, in the middle of a message too: so do all others'
+
+/** A client that falls silent at some place of a conversation, and goes on much later. */
+export interface SilentClient {
+  /** Where it falls silent: `before its first byte`, `in the middle of a line`. */
+  where: string
+  talk: Talk
+  /** Says the rest, and examines what comes. */
+  goOn(): Promise<void>
+}
+
+/**
+ * Lets clients be silent at different places of their conversations while others are served, and then
+ * go on. A connection that ends meanwhile fails at once.
+ *
+ * @param serve A whole exchange of somebody else.
+ */
+export async function staySilent(
+  { fail, subject }: Examiner,
+  clients: readonly SilentClient[],
+  serve: () => Promise<void>,
+): Promise<void> {
+  const end = performance.now() + SILENCE_MS
+  const gone = () => clients.find(({ talk }) => talk.hasEnded)
+  const disturbed = () => clients.find(({ talk }) => talk.unread > 0)
+  while (performance.now() < end) {
+    try {
+      await serve()
+    } catch (error) {
+      if (!(error instanceof Failed) || (await subject.hasEnded())) throw error
+      const { what, ...rest } = error.failure
+      fail({ ...rest, what: `while other clients were silent, ${what}`, mistake: BLOCKED })
+    }
+    await Promise.race(clients.map(({ talk }) => talk.until(() => talk.hasEnded, SERVE_MS)))
+    const ended = gone()
+    if (ended) {
+      const crashed = await subject.hasEnded()
+      const how = crashed ? subject.fate() : 'its connection was ended'
+      fail({
+        what: `while a client was silent ${ended.where}, ${how}`,
+        ...(ended.talk.sent.length > 0 && { sent: ended.talk.sent }),
+        ...(!crashed && { mistake: TIMEOUT }),
+      })
+    }
+    const { talk, where } = disturbed() ?? {}
+    if (talk) {
+      fail({
+        what: `the server sent ${talk.unread} bytes to a client that was silent ${where}`,
+        sent: talk.sent,
+        mistake: 'what a client says is complete only when its end has come; a pause is no end',
+      })
+    }
+  }
+  for (const { where, goOn } of clients) {
+    try {
+      await goOn()
+    } catch (error) {
+      if (!(error instanceof Failed)) throw error
+      const { what, ...rest } = error.failure
+      fail({ ...rest, what: `a client was silent ${where}, and went on: ${what}` })
+    }
+  }
+}
