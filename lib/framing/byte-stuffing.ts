@@ -171,7 +171,7 @@ class ByteStuffingDecoder extends ChunkReader implements ByteFrameDecoder {
       if (end === -1 || this.#pieces.length > 0 || this.#escaped) {
         this.#keep(stop)
         if (end === -1) continue
-        if (this.#escaped) throw this.#badEscape(END)
+        if (this.#escaped) throw this.#badEscape(END, end)
         this.#join()
       } else if (this.#escapeBefore(at, end)) {
         this.#unstuff(at, end)
@@ -181,7 +181,7 @@ class ByteStuffingDecoder extends ChunkReader implements ByteFrameDecoder {
           this.at = end + 1
           continue
         }
-        if (end - at > this.#maxFrameBytes) throw this.#tooLarge()
+        if (end - at > this.#maxFrameBytes) throw this.#tooLarge(at + this.#maxFrameBytes)
         this.bytes = chunk
         this.start = at
         this.endOffset = end
@@ -236,7 +236,8 @@ class ByteStuffingDecoder extends ChunkReader implements ByteFrameDecoder {
       const byte = chunk[esc + 1]! // END if the frame ends with ESC
       const code = byte - ESC_END
       if (code !== 0 && code !== 1) {
-        throw size - used > this.#maxFrameBytes ? this.#tooLarge() : this.#badEscape(byte)
+        if (size - used > this.#maxFrameBytes) throw this.#tooLarge(this.#firstAbove(at))
+        throw this.#badEscape(byte, esc + 1)
       }
       room[size++] = END + code * (ESC - END) // no branch: which of the two is a coin toss
       from = esc + 2
@@ -245,7 +246,7 @@ class ByteStuffingDecoder extends ChunkReader implements ByteFrameDecoder {
     this.#nextEsc = esc === -1 ? chunk.length : esc
     room.copyWithin(size, from + moved, end + moved)
     size += end - from
-    if (size - used > this.#maxFrameBytes) throw this.#tooLarge()
+    if (size - used > this.#maxFrameBytes) throw this.#tooLarge(this.#firstAbove(at))
     this.bytes = room
     this.start = used
     this.endOffset = this.#used = size
@@ -258,7 +259,7 @@ class ByteStuffingDecoder extends ChunkReader implements ByteFrameDecoder {
     while (this.at < stop) {
       if (this.#escaped) {
         const byte = chunk[this.at++]!
-        if (byte !== ESC_END && byte !== ESC_ESC) throw this.#badEscape(byte)
+        if (byte !== ESC_END && byte !== ESC_ESC) throw this.#badEscape(byte, this.at - 1)
         pieces.addByte(chunk, byte === ESC_END ? END : ESC)
         this.#escaped = false
       } else {
@@ -268,8 +269,18 @@ class ByteStuffingDecoder extends ChunkReader implements ByteFrameDecoder {
         this.at = found ? end + 1 : end
         this.#escaped = found
       }
-      if (pieces.length > this.#maxFrameBytes) throw this.#tooLarge()
+      const above = pieces.length - this.#maxFrameBytes
+      if (above > 0) throw this.#tooLarge(this.at - (this.#escaped ? 1 : 0) - above)
     }
+  }
+
+  /** Returns where in `chunk` the first byte above the limit is, of a frame that begins at `at`. */
+  #firstAbove(at: number): number {
+    let place = at
+    for (let left = this.#maxFrameBytes; left > 0; left--) {
+      place += this.chunk[place] === ESC ? 2 : 1
+    }
+    return this.chunk[place] === ESC ? place + 1 : place
   }
 
   #join(): void {
@@ -282,15 +293,18 @@ class ByteStuffingDecoder extends ChunkReader implements ByteFrameDecoder {
     this.#pieces.clear()
   }
 
-  #tooLarge(): Error {
+  /** `place` is where in `chunk` the first byte above the limit is. */
+  #tooLarge(place: number): Error {
     this.#pieces.clear()
-    return this.lost('ERR_FRAME_TOO_LARGE', `frame of more than ${this.#maxFrameBytes} bytes`)
+    const message = `frame of more than ${this.#maxFrameBytes} bytes`
+    return this.lost('ERR_FRAME_TOO_LARGE', message, this.offset - this.at + place)
   }
 
-  #badEscape(byte: number): Error {
+  #badEscape(byte: number, place: number): Error {
     this.#pieces.clear()
     const found = `0x${byte.toString(16).padStart(2, '0')}`
-    return this.lost('ERR_FRAME_MALFORMED', `${found} behind ESC: expected 0xdc or 0xdd`)
+    const message = `${found} behind ESC: expected 0xdc or 0xdd`
+    return this.lost('ERR_FRAME_MALFORMED', message, this.offset - this.at + place)
   }
 
   protected override unfinished(): string | null {

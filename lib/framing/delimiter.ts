@@ -238,8 +238,10 @@ class DelimiterDecoder extends ChunkReader implements ByteFrameDecoder {
   }
 
   #tooLarge(): Error {
+    const limit = this.#maxFrameBytes
+    const offset = this.offset - this.#pieces.length + limit
     this.#pieces.clear()
-    return this.lost('ERR_FRAME_TOO_LARGE', `frame of more than ${this.#maxFrameBytes} bytes`)
+    return this.lost('ERR_FRAME_TOO_LARGE', `frame of more than ${limit} bytes`, offset)
   }
 
   protected override unfinished(): string | null {

@@ -47,6 +47,13 @@ export interface FrameDecoder<Frame = Uint8Array> {
    * @throws {FrameError} `ERR_FRAME_TRUNCATED` when the stream ended inside a frame.
    */
   end(): void
+  /**
+   * Takes back the bytes that were pushed and belong to no frame yet, for another reader.
+   *
+   * @throws {RangeError} inside a frame.
+   * @throws {FrameError} when the stream is lost, as `read()` does.
+   */
+  rest?(): Uint8Array
 }
 
 /** A codec whose frames are plain bytes. */
@@ -76,6 +83,7 @@ export interface ByteFrameDecoder extends FrameDecoder<Uint8Array> {
   readonly bytes: Uint8Array
   readonly start: number
   readonly endOffset: number
+  rest(): Uint8Array
 }
 
 /** Why a stream was lost. */
@@ -84,11 +92,20 @@ export type FrameErrorCode = 'ERR_FRAME_TOO_LARGE' | 'ERR_FRAME_TRUNCATED' | 'ER
 /** The stream cannot be decoded any further: the boundaries of later frames are unknown. */
 export class FrameError extends Error {
   readonly code: FrameErrorCode
+  /**
+   * Where in the stream the decoder gave up, counted in bytes from its start: at the first byte
+   * that cannot be right, or at the end of a stream that was cut off.
+   */
+  readonly offset: number
+  /** What an HTTP server answers; `undefined` in every other format. */
+  readonly status: number | undefined
 
-  constructor(code: FrameErrorCode, message: string) {
+  constructor(code: FrameErrorCode, message: string, offset: number, status?: number) {
     super(message)
     this.name = 'FrameError'
     this.code = code
+    this.offset = offset
+    this.status = status
   }
 }
 
@@ -161,15 +178,18 @@ export function roomLike(like: Uint8Array, bytes: number): Uint8Array {
 }
 
 interface NodeProcess {
-  getBuiltinModule?(name: string): { markAsUntransferable?(memory: ArrayBufferLike): void }
+  getBuiltinModule?(
+    name: string,
+  ): { markAsUntransferable?(memory: ArrayBufferLike): void } | undefined
 }
 /**
  * Forbids to transfer memory to a worker, as Node does for its own slabs: the frames of others lie
  * there. Node has this since 20.16; nothing is imported, for runtimes that have no such module.
+ * Some of those have the function, and return `undefined` from it.
  */
 const pin = (globalThis as unknown as { process?: NodeProcess }).process?.getBuiltinModule?.(
   'node:worker_threads',
-).markAsUntransferable
+)?.markAsUntransferable
 
 /** Wire frames up to the second size are cut from slabs of the first one. */
 const SLAB_BYTES = 32 * 1024
@@ -364,6 +384,8 @@ export abstract class ChunkReader {
   #last: Waiting | null = null
   #ended = false
   #failure: FrameError | null = null
+  /** Where `chunk` begins in the stream. */
+  #chunkOffset = 0
 
   /** Says what is missing if the stream ends here; `null` between frames. */
   protected abstract unfinished(): string | null
@@ -387,6 +409,7 @@ export abstract class ChunkReader {
     if (this.#failure !== null || chunk.length === 0) return
     if (this.#ended) throw new RangeError('push() after end(): the stream was said to be over')
     if (this.at === this.chunk.length && this.#first === null) {
+      this.#chunkOffset += this.chunk.length
       this.chunk = chunk
       this.at = 0
       this.limit = 0
@@ -409,6 +432,7 @@ export abstract class ChunkReader {
   protected ready(): boolean {
     if (this.at < this.chunk.length) return true
     const first = this.#first
+    this.#chunkOffset += this.chunk.length
     this.at = 0
     this.limit = 0
     if (first !== null) {
@@ -425,6 +449,37 @@ export abstract class ChunkReader {
     const missing = this.unfinished()
     if (missing === null) return false
     throw this.lost('ERR_FRAME_TRUNCATED', `the stream ended ${missing}`)
+  }
+
+  /** Where in the stream the next unread byte is. */
+  protected get offset(): number {
+    return this.#chunkOffset + this.at
+  }
+
+  rest(): Uint8Array {
+    this.check()
+    const inside = this.unfinished()
+    if (inside !== null) throw new RangeError(`rest() ${inside}: read until a frame is complete`)
+    return this.takeRest()
+  }
+
+  /** Returns all unread bytes, behind those that `kept` holds of them. */
+  protected takeRest(kept: Pieces | null = null): Uint8Array {
+    const parts: Uint8Array[] = []
+    let size = 0
+    while (this.ready()) {
+      parts.push(this.chunk.subarray(this.at))
+      size += this.chunk.length - this.at
+      this.at = this.chunk.length
+    }
+    let end = kept?.length ?? 0
+    if (end === 0 && parts.length === 1) return parts[0]!
+    const rest = end > 0 ? kept!.join(size) : roomLike(parts[0] ?? NOTHING, size)
+    for (const part of parts) {
+      rest.set(part, end)
+      end += part.length
+    }
+    return rest
   }
 
   /**
@@ -571,8 +626,13 @@ export abstract class ChunkReader {
   }
 
   /** Ends the stream with an error, to be thrown now and by every later call. */
-  protected lost(code: FrameErrorCode, message: string): FrameError {
-    this.#failure = new FrameError(code, message)
+  protected lost(
+    code: FrameErrorCode,
+    message: string,
+    offset = this.offset,
+    status?: number,
+  ): FrameError {
+    this.#failure = new FrameError(code, message, offset, status)
     this.#first = this.#last = null
     this.chunk = this.bytes = this.held = this.#head = this.#spare = NOTHING
     this.at = this.limit = this.start = this.endOffset = this.heldBytes = 0

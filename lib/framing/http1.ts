@@ -546,28 +546,13 @@ abstract class MessageDecoder<Frame> extends ChunkReader implements Http1Decoder
     super.end()
   }
 
-  rest(): Uint8Array {
+  override rest(): Uint8Array {
     this.check()
     if (this.phase !== TUNNEL && this.phase !== CLOSED && (this.phase !== START || this.#open)) {
       throw new RangeError('rest() inside a message: read until null first')
     }
     this.phase = TUNNEL
-    const waiting: Uint8Array[] = []
-    let size = 0
-    while (this.ready()) {
-      waiting.push(this.chunk.subarray(this.at))
-      size += this.chunk.length - this.at
-      this.at = this.chunk.length
-    }
-    const kept = this.#pieces.length
-    if (kept === 0 && waiting.length === 1) return waiting[0]!
-    const rest = kept > 0 ? this.#pieces.join(size) : roomLike(waiting[0] ?? NOTHING, size)
-    let at = kept
-    for (const chunk of waiting) {
-      rest.set(chunk, at)
-      at += chunk.length
-    }
-    return rest
+    return this.takeRest(this.#pieces)
   }
 
   protected get found(): boolean {
@@ -1107,11 +1092,16 @@ abstract class MessageDecoder<Frame> extends ChunkReader implements Http1Decoder
     this.endOffset = at
   }
 
-  protected override lost(code: FrameErrorCode, message: string): FrameError {
+  protected override lost(
+    code: FrameErrorCode,
+    message: string,
+    offset = this.offset,
+    status?: number,
+  ): FrameError {
     this.#runs.length = 0
     this.#pieces.clear()
     this.lines = NOTHING
-    return super.lost(code, message)
+    return super.lost(code, message, offset, status)
   }
 }
 

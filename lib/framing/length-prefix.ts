@@ -172,7 +172,8 @@ class LengthPrefixDecoder extends ChunkReader implements ByteFrameDecoder {
     }
     if (this.#length > this.#largest) {
       const size = Number.isSafeInteger(this.#length) ? this.#length : 'more than 2^53 - 1'
-      throw this.lost('ERR_FRAME_TOO_LARGE', `frame of ${size} bytes, limit ${this.#largest}`)
+      const message = `frame of ${size} bytes, limit ${this.#largest}`
+      throw this.lost('ERR_FRAME_TOO_LARGE', message, this.offset - this.#prefixBytes)
     }
     if (!this.fill(this.#length, reuse)) return false
     this.#counted = 0

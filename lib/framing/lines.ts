@@ -135,6 +135,8 @@ class LinesDecoder extends ChunkReader implements LineDecoder {
   /** Whole lines that are decoded already, each with its LF, and the offset of the next one. */
   #text = ''
   #textAt = 0
+  /** Where in `chunk` those lines begin. */
+  #blockAt = 0
   /** What came of this line in earlier chunks: text, then `heldBytes` bytes in `held`. */
   #begun = ''
   #begunBytes = 0
@@ -221,6 +223,22 @@ class LinesDecoder extends ChunkReader implements LineDecoder {
     this.endOffset = size
   }
 
+  override rest(): Uint8Array {
+    const unread = this.#text.length - this.#textAt
+    if (unread > 0) {
+      // Back to the first line of the block that nobody has read, by its number of LFs.
+      let at = this.#blockAt
+      for (let end = this.#text.indexOf('\n'); end !== -1 && end < this.#textAt; ) {
+        at = this.chunk.indexOf(LF, at) + 1
+        end = this.#text.indexOf('\n', end + 1)
+      }
+      this.at = at
+      this.#text = ''
+      this.#textAt = 0
+    }
+    return super.rest()
+  }
+
   /** Finds the next line, or the next block of lines, among the bytes. */
   #slow(): string | null {
     if (this.#way === 'bytes') {
@@ -262,6 +280,7 @@ class LinesDecoder extends ChunkReader implements LineDecoder {
     const last = chunk.lastIndexOf(LF, at + block - 1)
     if (last < at) return false
     this.#text = decodeText(chunk, at, last + 1)
+    this.#blockAt = at
     this.at = last + 1
     return true
   }
@@ -313,9 +332,12 @@ class LinesDecoder extends ChunkReader implements LineDecoder {
   }
 
   #tooLarge(): Error {
+    const limit = this.#maxLineBytes
+    const begun = this.#begunBytes + this.heldBytes + this.#pieces.length
+    const offset = this.offset - begun + limit
     this.#begun = ''
     this.#pieces.clear()
-    return this.lost('ERR_FRAME_TOO_LARGE', `line of more than ${this.#maxLineBytes} bytes`)
+    return this.lost('ERR_FRAME_TOO_LARGE', `line of more than ${limit} bytes`, offset)
   }
 
   protected override unfinished(): string | null {

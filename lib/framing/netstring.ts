@@ -162,10 +162,8 @@ class NetstringDecoder extends ChunkReader implements ByteFrameDecoder {
     const comma = this.bytes[this.endOffset]!
     if (comma !== COMMA) {
       const found = hex(comma)
-      throw this.lost(
-        'ERR_FRAME_MALFORMED',
-        `${found} instead of a comma after ${this.#length} bytes`,
-      )
+      const message = `${found} instead of a comma after ${this.#length} bytes`
+      throw this.lost('ERR_FRAME_MALFORMED', message, this.offset - 1)
     }
     this.#digits = 0
     this.#length = 0
@@ -182,16 +180,16 @@ class NetstringDecoder extends ChunkReader implements ByteFrameDecoder {
     const digit = byte - DIGIT_0
     if (digit < 0 || digit > 9) {
       const wanted = this.#digits === 0 ? 'a digit' : 'a digit or a colon'
-      throw this.lost('ERR_FRAME_MALFORMED', `${hex(byte)} instead of ${wanted}`)
+      throw this.lost('ERR_FRAME_MALFORMED', `${hex(byte)} instead of ${wanted}`, this.offset - 1)
     }
     if (this.#digits > 0 && this.#length === 0) {
-      throw this.lost('ERR_FRAME_MALFORMED', 'a count with a leading zero')
+      throw this.lost('ERR_FRAME_MALFORMED', 'a count with a leading zero', this.offset - 1)
     }
     this.#digits++
     this.#length = this.#length * 10 + digit
     if (this.#length > this.#maxFrameBytes) {
-      const size = `frame of at least ${this.#length} bytes`
-      throw this.lost('ERR_FRAME_TOO_LARGE', `${size}, limit ${this.#maxFrameBytes}`)
+      const message = `frame of at least ${this.#length} bytes, limit ${this.#maxFrameBytes}`
+      throw this.lost('ERR_FRAME_TOO_LARGE', message, this.offset - 1)
     }
   }
 

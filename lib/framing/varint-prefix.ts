@@ -158,13 +158,14 @@ class VarintPrefixDecoder extends ChunkReader implements ByteFrameDecoder {
     // The tenth byte holds bit 63 alone: anything above 1 would not fit in 64 bits.
     if (++this.#counted === MAX_COUNT_BYTES && byte > 1) {
       const fault = byte > 127 ? 'goes on after 10 bytes' : 'does not fit in 64 bits'
-      throw this.lost('ERR_FRAME_MALFORMED', `a varint ${fault}`)
+      throw this.lost('ERR_FRAME_MALFORMED', `a varint ${fault}`, this.offset - 1)
     }
     this.#length += (byte & 127) * 128 ** (this.#counted - 1)
     if (byte > 127) return
     if (this.#length > this.#maxFrameBytes) {
       const size = Number.isSafeInteger(this.#length) ? this.#length : 'more than 2^53 - 1'
-      throw this.lost('ERR_FRAME_TOO_LARGE', `frame of ${size} bytes, limit ${this.#maxFrameBytes}`)
+      const message = `frame of ${size} bytes, limit ${this.#maxFrameBytes}`
+      throw this.lost('ERR_FRAME_TOO_LARGE', message, this.offset - this.#counted)
     }
     this.#complete = true
   }
