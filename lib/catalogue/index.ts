@@ -93,7 +93,7 @@ export function scriptsOf(chapters: readonly CatalogueChapter[]): Record<string,
     for (const role of ['server', 'client', 'demo'] satisfies Role[]) {
       const program = example[role]
       if (!program) continue
-      const command = `node --import tsx chapters/${chapter.folder}/${program.file}`
+      const command = `exec node --import tsx chapters/${chapter.folder}/${program.file}`
       if (example === chapter.examples[0]) scripts[`${chapter.id}:${role}`] = command
       scripts[`${chapter.id}:${example.name}:${role}`] = command
     }

@@ -20,6 +20,6 @@ export const problem = (error: unknown): string => (error as Error).message.spli
 /** A signal ends us, and with us, on `exit`, the program that is being examined. */
 export function endOnSignals(code = 130): void {
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-    process.once(signal, () => process.exit(code))
+    process.on(signal, () => process.exit(code))
   }
 }

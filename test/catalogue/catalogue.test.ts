@@ -137,14 +137,14 @@ describe('catalogue check says what to add where', () => {
       'a script is missing',
       copy => copy.script('02:chat:server', undefined),
       [
-        `package.json: script "02:chat:server" is missing: add "node --import tsx ${ECHO}/chat/server.ts", or run npm run docs:sync`,
+        `package.json: script "02:chat:server" is missing: add "exec node --import tsx ${ECHO}/chat/server.ts", or run npm run docs:sync`,
       ],
     ],
     [
       'a script runs something else',
       copy => copy.script('02:server', 'node x.ts'),
       [
-        `package.json: script "02:server" is "node x.ts": make it "node --import tsx ${ECHO}/echo/server.ts", or run npm run docs:sync`,
+        `package.json: script "02:server" is "node x.ts": make it "exec node --import tsx ${ECHO}/echo/server.ts", or run npm run docs:sync`,
       ],
     ],
     [

@@ -102,7 +102,7 @@ test('scriptsOf gives every program a script, and the first example of a chapter
     '02:chat:demo',
   ])
   expect(scriptsOf(chapters)['02:server']).toBe(
-    'node --import tsx chapters/02-tcp-echo/echo/server.ts',
+    'exec node --import tsx chapters/02-tcp-echo/echo/server.ts',
   )
 })
 

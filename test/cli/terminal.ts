@@ -3,8 +3,8 @@ import { randomUUID } from 'node:crypto'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { stripVTControlCharacters } from 'node:util'
-import { ROOT } from '../../lib/catalogue/index.ts'
 import { KIT } from '../support/kit-folder.ts'
+import { nodeArguments } from '../support/scripts.ts'
 
 const HELPER = fileURLToPath(new URL('./terminal.py', import.meta.url))
 
@@ -24,11 +24,10 @@ export const hasTerminal = python !== undefined
 export const hasProc = existsSync('/proc/self/environ')
 
 /** What `npm start` runs. */
-export const startCommand = (args: readonly string[]): [string, string[]] => {
-  const manifest = JSON.parse(readFileSync(`${ROOT}package.json`, 'utf8'))
-  const [program, ...rest] = String(manifest.scripts.start).split(' ')
-  return [program === 'node' ? process.execPath : String(program), [...rest, ...args]]
-}
+export const startCommand = (args: readonly string[]): [string, string[]] => [
+  process.execPath,
+  [...nodeArguments('start'), ...args],
+]
 
 /** The environment of a reader who has set nothing, and a mark by which all processes are found. */
 export function readerEnv(more: NodeJS.ProcessEnv = {}): NodeJS.ProcessEnv & { KIT_MARK: string } {

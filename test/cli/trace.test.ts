@@ -3,21 +3,18 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { execa } from 'execa'
 import { afterAll, describe, expect, test } from 'vitest'
-import { ROOT } from '../../lib/catalogue/index.ts'
 import type { Recording } from '../../lib/trace/recording.ts'
 import { canLoseCapabilities, IN_CONTAINER, withCapabilities } from '../support/capabilities.ts'
 import { KIT } from '../support/kit-folder.ts'
+import { nodeArguments } from '../support/scripts.ts'
 import { hasTerminal, kitProcesses, processesWith, readerEnv, Terminal } from './terminal.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'kit-trace-'))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
-const { scripts }: { scripts: Record<string, string> } = JSON.parse(
-  readFileSync(join(ROOT, 'package.json'), 'utf8'),
-)
 const commandOf = (script: string, args: readonly string[]): [string, string[]] => [
   process.execPath,
-  [...scripts[script]!.split(' ').slice(1), ...args],
+  [...nodeArguments(script), ...args],
 ]
 
 /** Runs what `npm run trace -- args` runs. */

@@ -130,7 +130,7 @@ describe('docs/framing.md, a command', () => {
 
   test('of npm run codec works as it stands', async () => {
     const scripts = JSON.parse(await readFile(join(root, 'package.json'), 'utf8')).scripts
-    expect(scripts.codec).toBe('node --import tsx lib/cli/codec.ts')
+    expect(scripts.codec).toBe('exec node --import tsx lib/cli/codec.ts')
     const source = join(folder, 'my-app/src')
     await mkdir(source, { recursive: true })
     for (const command of commands.filter(line => line.startsWith('npm run codec -- '))) {

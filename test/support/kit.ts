@@ -1,6 +1,6 @@
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { type AddressInfo, createServer, type NetConnectOpts } from 'node:net'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
@@ -9,19 +9,15 @@ import {
   type CatalogueEntry,
   entriesOf,
   loadChapters,
-  ROOT,
   type Role,
   scriptName,
 } from '../../lib/catalogue/index.ts'
 import { Datagrams } from './datagrams.ts'
 import { Peer } from './peer.ts'
 import { type Exit, Program, type ProgramOptions } from './program.ts'
+import { nodeArguments } from './scripts.ts'
 
 export const entries = entriesOf(await loadChapters())
-
-const { scripts }: { scripts: Record<string, string> } = JSON.parse(
-  readFileSync(join(ROOT, 'package.json'), 'utf8'),
-)
 
 /** Where the programs are as JavaScript; undefined in projects that do without. */
 const compiled: string | undefined = inject('compiled')
@@ -31,8 +27,7 @@ const compiled: string | undefined = inject('compiled')
  * compiled program, it takes the place of `--import tsx` and the source.
  */
 export function commandOf(script: string): [file: string, ...args: string[]] {
-  const [file, ...args] = scripts[script]?.split(' ') ?? []
-  if (file !== 'node') throw new Error(`package.json has no script "${script}" that starts node`)
+  const args = nodeArguments(script)
   const [flag, loader, program, ...rest] = args
   if (compiled === undefined || flag !== '--import' || loader !== 'tsx' || !program) {
     return [process.execPath, ...args]

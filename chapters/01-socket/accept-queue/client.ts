@@ -42,4 +42,4 @@ socket.on('error', error => {
   if (!connected) exitCannotConnect(error, where, 'npm run 01:accept-queue:server')
   exitLost(error, where)
 })
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(0))
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(0))

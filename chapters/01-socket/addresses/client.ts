@@ -20,7 +20,7 @@ const options = readOptions({
   },
 })
 const where = endpoint(options.host, options.port)
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(0))
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(0))
 
 // #region ports
 async function open(toPort: number, localPort?: number): Promise<Socket> {

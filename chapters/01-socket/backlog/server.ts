@@ -46,4 +46,4 @@ server.listen({ host: address, port: wanted, backlog }, () => {
 // #endregion server
 
 server.on('error', error => exitCannotListen(error, endpoint(options.host, options.port), command))
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(0))
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(0))

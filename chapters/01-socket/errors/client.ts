@@ -15,7 +15,7 @@ const options = readOptions({
   flags: { host, port: { ...port(7013), min: 1 } },
 })
 const where = endpoint(options.host, options.port)
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(0))
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(0))
 
 // Takes its local port explicitly, so that the same one can be asked for again.
 const localPort = await freePort()

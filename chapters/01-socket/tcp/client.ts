@@ -38,4 +38,4 @@ socket.on('error', error => {
   if (!connected) exitCannotConnect(error, where, 'npm run 01:server')
   exitLost(error, where)
 })
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(0))
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(0))

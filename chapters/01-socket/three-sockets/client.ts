@@ -24,4 +24,4 @@ socket.on('error', error => {
   exitLost(error, where)
 })
 exitWhenSilent(socket, where, 'npm run 01:three-sockets:server')
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(0))
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(0))

@@ -35,4 +35,4 @@ socket.on('error', error => {
   if (!connected) exitCannotConnect(error, options.path, 'npm run 01:unix:server')
   exitLost(error, options.path)
 })
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(0))
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(0))

@@ -55,7 +55,7 @@ server.listen(path)
 server.on('listening', () => console.log(`listening ${path}`))
 
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-  process.once(signal, () => {
+  process.on(signal, () => {
     server.close() // removes the file
     process.exit(0)
   })

@@ -34,4 +34,4 @@ socket.on('close', () => {
   process.stdin.destroy() // nobody reads what is typed from now on
 })
 process.stdout.on('error', () => process.exit(0))
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(0))
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(0))

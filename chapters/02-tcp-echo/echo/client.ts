@@ -55,4 +55,4 @@ socket.on('close', () => {
 
 // `npm run -s 02:client | head -1` closes our standard output while we are still writing.
 process.stdout.on('error', () => process.exit(0))
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(0))
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(0))

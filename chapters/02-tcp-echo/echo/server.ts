@@ -48,4 +48,4 @@ server.listen(options.port, options.host, () => {
 })
 
 // Ends all conversations at once. The `graceful` example lets them finish first.
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(0))
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(0))

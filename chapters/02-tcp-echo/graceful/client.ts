@@ -21,7 +21,7 @@ const options = readOptions({
 })
 const where = endpoint(options.host, options.port)
 const serverCommand = 'npm run 02:graceful:server'
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(0))
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(0))
 
 // #region client
 const idle = await open('idle')

@@ -21,7 +21,7 @@ const options = readOptions({
 })
 const where = endpoint(options.host, options.port)
 const serverCommand = 'npm run 02:write-after-fin:server'
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(0))
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(0))
 
 // #region client
 // allowHalfOpen: Node would otherwise end our side by itself when the server's FIN arrives.

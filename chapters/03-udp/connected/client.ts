@@ -26,7 +26,7 @@ const options = readOptions({
 })
 const where = endpoint(options.host, options.port)
 const type = isIPv6(options.host) ? 'udp6' : 'udp4'
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(0))
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(0))
 const patience = setTimeout(
   () => exitUnanswered(where, options['timeout-ms'], serverCommand),
   options['timeout-ms'],

@@ -88,7 +88,7 @@ const tcp = createServer({ allowHalfOpen: true }, async socket => {
 })
 // #endregion server
 
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(0))
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(0))
 
 /** UDP and TCP count their ports separately. With `--port 0` we look for one that is free in both. */
 async function listen(): Promise<void> {

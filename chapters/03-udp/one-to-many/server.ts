@@ -59,7 +59,7 @@ const socket = createSocket(isIPv6(options.host) ? 'udp6' : 'udp4')
 socket.once('error', error =>
   exitCannotListen(error, endpoint(options.host, options.port), command),
 )
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(0))
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(0))
 socket.bind(options.port, options.host)
 await once(socket, 'listening')
 const { address, port: real } = socket.address()

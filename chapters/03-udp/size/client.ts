@@ -27,7 +27,7 @@ const options = readOptions({
   },
 })
 const where = endpoint(options.host, options.port)
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(0))
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(0))
 
 // #region client
 const v6 = isIPv6(options.host)

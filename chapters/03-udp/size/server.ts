@@ -44,4 +44,4 @@ socket.bind(options.port, options.host, () => {
   socket.on('error', (error: SocketError) => console.error(`error ${error.code}`))
 })
 
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(0))
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(0))

@@ -23,7 +23,7 @@ const options = readOptions({
 })
 const where = endpoint(options.host, options.port)
 const serverCommand = 'npm run 04:length-prefix:server'
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(0))
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(0))
 
 // #region client
 const codec = lengthPrefix({ prefixBytes: 4, maxFrameBytes: 64 * 1024 })

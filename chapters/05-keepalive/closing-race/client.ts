@@ -27,7 +27,7 @@ const where = endpoint(hostname, serverPort)
 const idleMs = options['idle-s'] * 1000
 /** So long before the server closes we get busy. */
 const LEAD_MS = 400
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(0))
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(0))
 
 // #region client
 interface How {

@@ -24,7 +24,7 @@ const options = readOptions({
   check: checkTimes,
 })
 const where = endpoint(options.host, options.port)
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(0))
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(0))
 
 // #region client
 const codec = lengthPrefix({ prefixBytes: 2, maxFrameBytes: 1024 })

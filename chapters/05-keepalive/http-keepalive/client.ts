@@ -22,7 +22,7 @@ const options = readOptions({
 })
 const where = endpoint(options.host, options.port)
 const serverCommand = 'npm run 05:http-keepalive:server'
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(0))
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(0))
 
 const open = (port = options.port) =>
   openConnection(options.host, port).catch(error => exitCannotConnect(error, where, serverCommand))

@@ -91,4 +91,4 @@ function defaults(): string {
   return `keepAliveTimeout ${keepAliveTimeout}, keepAliveTimeoutBuffer ${keepAliveTimeoutBuffer}`
 }
 
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(0))
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(0))

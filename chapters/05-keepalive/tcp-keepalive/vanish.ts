@@ -14,7 +14,7 @@ if (Object.keys(networkInterfaces()).length > 0) {
   process.exit(1)
 }
 // The first process of a PID namespace: a signal without a listener would be ignored.
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(0))
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(0))
 execFileSync('ip', ['link', 'set', 'lo', 'up'])
 
 // #region vanish

@@ -23,7 +23,7 @@ const options = readOptions({
 })
 const serverCommand = 'npm run 06:graceful-http:server'
 const where = endpoint(options.host, options.port)
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(0))
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(0))
 
 // #region client
 const silent = connect(options.port, options.host) // as browsers do, to have one in store

@@ -15,7 +15,7 @@ const options = readOptions({
   flags: { host, port: { ...port(7060), min: 1 } },
 })
 const where = endpoint(options.host, options.port)
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(0))
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(0))
 
 // #region client
 for (const mode of ['allowHalfOpen false', 'allowHalfOpen true']) {

@@ -21,7 +21,7 @@ const options = readOptions({
 })
 const serverCommand = 'npm run 06:shared-socket:server'
 const where = endpoint(options.host, options.port)
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(0))
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(0))
 
 // #region client
 for (const way of ['close', 'shutdown']) {

@@ -42,4 +42,4 @@ server.listen(options.port, options.host, () => {
   console.log(`listening ${endpoint(address, port)}`)
 })
 
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(0))
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(0))

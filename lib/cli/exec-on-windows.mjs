@@ -1,0 +1,13 @@
+/**
+ * Runs after `npm ci`. The npm scripts begin with `exec`, so that a signal to npm's shell is one to
+ * the program. Windows' shell has no such word: there, a batch file of that name runs what follows.
+ *
+ * Plain JavaScript: at this moment nothing else may be installed yet.
+ */
+import { writeFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+
+if (process.platform === 'win32') {
+  const file = fileURLToPath(new URL('../../node_modules/.bin/exec.cmd', import.meta.url))
+  writeFileSync(file, '@%*\r\n')
+}
