@@ -31,7 +31,7 @@ const VISITORS = 100
 /** A crowd that sends at the same moment may wait for its turn. */
 const CROWD_PATIENCE_MS = 20_000
 /** More bytes of answers than the buffers of two sockets hold with the usual settings of Linux. */
-const MUCH_BYTES = 8 * 2 ** 20
+const MUCH_BYTES = 6 * 2 ** 20
 const BLOCK_BYTES = 65_536
 /** How long nothing must move until a server counts as one that holds the client back. */
 const QUIET_MS = 1000

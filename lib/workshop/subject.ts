@@ -241,22 +241,36 @@ export class Subject {
 
   /** Processor time of the program and of what it has started, in milliseconds; 0 where unknown. */
   #computedMs(): number {
+    // utime and stime are fields 14 and 15, in ticks of 10 ms.
+    const ticks = this.#processes().map(stat => Number(stat[11]) + Number(stat[12]))
+    return 10 * ticks.reduce((sum, each) => sum + each, 0)
+  }
+
+  /** Memory of the program and of what it has started, in pages of the machine; 0 where unknown. */
+  get residentPages(): number {
+    // rss is field 24.
+    return this.#processes().reduce((sum, stat) => sum + Number(stat[21]), 0)
+  }
+
+  /** The program and what it has started, as Linux describes them, from the third field on. */
+  #processes(): string[][] {
     const group = this.#child?.pid
-    if (group === undefined || process.platform !== 'linux') return 0
-    let ticks = 0
+    if (group === undefined || process.platform !== 'linux') return []
+    const found: string[][] = []
     for (const pid of readdirSync('/proc')) {
       if (!/^\d+$/.test(pid)) continue
       try {
-        // pgrp, utime and stime are fields 5, 14 and 15, in ticks of 10 ms; the name may have spaces.
+        // The second field is the name, which may have spaces.
         const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
           .replace(/^.*\) /s, '')
           .split(' ')
-        if (Number(stat[2]) === group) ticks += Number(stat[11]) + Number(stat[12])
+        // pgrp is field 5.
+        if (Number(stat[2]) === group) found.push(stat)
       } catch {
         // gone since the folder was read
       }
     }
-    return ticks * 10
+    return found
   }
 
   /** Ends the program, and all that it has started, for good. */

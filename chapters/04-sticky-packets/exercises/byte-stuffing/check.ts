@@ -1,4 +1,11 @@
 import { exercise } from '../../../../lib/workshop/exercise.ts'
+import {
+  crowdStep,
+  exactDialogue,
+  patienceStep,
+  slowReaderStep,
+} from '../../../../lib/workshop/many-clients.ts'
+import { keepsNothing } from '../../../../lib/workshop/memory.ts'
 import { survives } from '../../../../lib/workshop/survives.ts'
 import type { Talk } from '../../../../lib/workshop/talk.ts'
 
@@ -23,6 +30,19 @@ const answers = (talk: Talk, payloads: readonly (string | Uint8Array)[], mistake
     mistake,
     endByte: END,
   })
+
+/** A payload with escapes in it, and a number to know it by. */
+const payloadOf = (n: number) => Buffer.concat([Buffer.from([ESC, END]), Buffer.from(`${n}:c`)])
+const DIALOGUE = exactDialogue(
+  n => frame(payloadOf(n)),
+  n => frame(payloadOf(n).reverse()),
+)
+/** The same with payloads as long as they may be. */
+const longPayload = (n: number) => Buffer.from(`${n}`.padEnd(LIMIT, '-=+'))
+const LONG_DIALOGUE = exactDialogue(
+  n => frame(longPayload(n)),
+  n => frame(longPayload(n).reverse()),
+)
 
 /** Payloads that need escapes, and what is often wrong with them. */
 const ESCAPES: readonly [payload: Uint8Array, mistake: string][] = [
@@ -51,7 +71,10 @@ none before. Two ENDs in a row have an empty frame between them, which gets no a
 a frame too. A frame is damaged when ESC (db) stands before another byte than dc and dd, also before the END of the
 frame. A damaged frame, and one with more than 1024 bytes of payload (escapes taken out), gets no answer and is not
 kept; the next END ends it, as it ends any frame, and the connection goes on. After the client's FIN the server sends
-what answers are left, and ends the connection; a frame without END gets no answer.`,
+the remaining answers, however slowly the client reads, and ends the connection; a frame without END gets no answer.
+A client may be silent for as long as it likes, also in the middle of a frame, and may send any number of frames. The server
+serves at least 200 clients at once; none of them waits because another one is silent, stops in the middle of a frame, or
+does not read its answers.`,
   section: 'chapters/04-sticky-packets/README.md#a-mark-and-an-escape-for-the-mark',
   hints: [
     'Go through the bytes one by one, and keep three things for each client from one chunk to the next: the payload so far, whether the last byte was ESC, and whether this frame is lost.',
@@ -240,6 +263,66 @@ what answers are left, and ends the connection; a frame without END gets no answ
         })
       },
     },
+    {
+      title: 'takes no byte but dc and dd behind ESC',
+      async run(at) {
+        const talk = await at.connect()
+        const mistake = 'behind ESC only dc and dd are right; a frame with anything else is damaged'
+        const others = Array.from({ length: 256 }, (_, value) => value).filter(
+          value => value !== 0xdc && value !== 0xdd && value !== END,
+        )
+        // The frame behind each damaged one names the byte.
+        const names = others.map(value => `db ${value.toString(16).padStart(2, '0')}`)
+        const frames = others.map((value, n) =>
+          Buffer.concat([Buffer.from([0x61, ESC, value, 0x7a, END]), frame(names[n]!)]),
+        )
+        talk.send(Buffer.concat(frames))
+        for (const name of names) await answers(talk, [name], mistake)
+        for (const start of ['dbc0', 'dbdbc0', 'db61c0', 'dbdcdbc0', 'dddbdcdb00dcc0']) {
+          talk.send(Buffer.concat([Buffer.from(start, 'hex'), frame(start)]))
+          await answers(talk, [start], mistake)
+        }
+      },
+    },
+    {
+      title: 'takes any byte for a whole payload',
+      async run(at) {
+        const talk = await at.connect()
+        const payloads = Array.from({ length: 256 }, (_, value) => Buffer.of(value))
+        talk.send(Buffer.concat(payloads.map(frame)))
+        for (const payload of payloads) {
+          await answers(talk, [payload], 'a payload of one byte is a frame, whatever the byte is')
+        }
+      },
+    },
+    {
+      title: 'finds the limit at any byte, and keeps nothing of a frame that is too long',
+      async run(at) {
+        const talk = await at.connect()
+        for (const last of [0x00, 0x61, END, ESC, 0xdc, 0xff]) {
+          const full = Buffer.alloc(LIMIT, 'ab')
+          full[LIMIT - 1] = last
+          const over = Buffer.concat([full.subarray(1), Buffer.of(0x61, last)])
+          const after = `after ${last.toString(16).padStart(2, '0')}`
+          talk.send(Buffer.concat([frame(full), frame(over), frame(after)]))
+          await answers(
+            talk,
+            [full, after],
+            '1024 bytes are allowed, escapes taken out; 1025 are not',
+          )
+        }
+        // What is too long may be damaged as well, or end behind ESC.
+        const damaged = Buffer.concat([Buffer.alloc(LIMIT + 5, 'x'), Buffer.from([ESC, 0x78, ESC])])
+        talk.send(Buffer.concat([damaged, Buffer.of(END), frame('in step')]))
+        await answers(talk, ['in step'], 'END ends each frame, also one that is too long')
+        await keepsNothing(at, talk, 'x')
+        talk.send(Buffer.concat([Buffer.of(END), frame('still here')]))
+        await answers(talk, ['still here'], 'END ends each frame, also one that is too long')
+      },
+    },
+    patienceStep(DIALOGUE),
+    crowdStep(DIALOGUE),
+    slowReaderStep(LONG_DIALOGUE, LIMIT + 1),
     {
       title: `answers ${MANY} frames of one byte that come at once`,
       async run(at) {

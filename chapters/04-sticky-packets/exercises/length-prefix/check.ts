@@ -258,6 +258,7 @@ frame, or does not read.`,
         }
       },
     },
+    patienceStep(DIALOGUE),
     crowdStep(DIALOGUE),
     {
       title: `answers ${EMPTY} empty frames that come at once`,
@@ -275,7 +276,6 @@ frame, or does not read.`,
         await other.expect(mirrored('still there?'))
       },
     },
-    patienceStep(DIALOGUE),
   ],
 })
 

@@ -4,7 +4,7 @@ const clients = new Set<Socket>()
 
 createServer({ allowHalfOpen: true }, socket => {
   if (clients.size === 64) {
-    socket.destroy()
+    socket.resume().end()
     return
   }
   clients.add(socket)

@@ -1,0 +1,39 @@
+import type { Examiner } from './exercise.ts'
+import { hasRead } from './held-back.ts'
+import type { Talk } from './talk.ts'
+
+/** What is sent first: a program takes some memory for anything that it reads. */
+const FIRST_BYTES = 4 * 2 ** 20
+/** What is sent then, several times. */
+const ROUND_BYTES = 8 * 2 ** 20
+/** A program that keeps nothing grows for a while as well: its garbage is collected when it likes. */
+const ROUNDS = 6
+/** A program that keeps what comes grows by at least this share of it. */
+const KEPT_SHARE = 0.75
+/** Pages of Linux have at least this size. */
+const PAGE_BYTES = 4096
+/** How long nothing must move until a program counts as one that reads no more. */
+const QUIET_MS = 4000
+
+/**
+ * Sends a part of a message that has no end. Only Linux shows how much of it is kept; elsewhere this
+ * finds programs that break at it.
+ */
+export async function keepsNothing(at: Examiner, talk: Talk, fill: string): Promise<void> {
+  const block = Buffer.alloc(65_536, fill)
+  const grownTo = async (bytes: number) => {
+    await talk.pour(block, bytes / block.length, QUIET_MS)
+    await hasRead(talk, QUIET_MS)
+    return at.subject.residentPages * PAGE_BYTES
+  }
+  const before = await grownTo(FIRST_BYTES)
+  for (let round = 1; round <= ROUNDS; round++) {
+    const grown = (await grownTo(ROUND_BYTES)) - before
+    if (grown < KEPT_SHARE * round * ROUND_BYTES) return
+  }
+  at.fail({
+    what: `of one message ${(ROUNDS * ROUND_BYTES) / 2 ** 20} MiB came, and the program grew with each of them`,
+    mistake:
+      'what is too long already is kept until its end comes: remember that it is too long, and nothing more',
+  })
+}
