@@ -3,6 +3,7 @@
 import { spawnSync } from 'node:child_process'
 import {
   existsSync,
+  mkdirSync,
   mkdtempSync,
   readFileSync,
   renameSync,
@@ -12,7 +13,8 @@ import {
 } from 'node:fs'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
+import { createFilesMatcher, findTsconfig, type getTsconfig, parseTsconfig } from 'get-tsconfig'
 import { type Codec, framingFolder, type Source } from './codec-catalogue.ts'
 
 /** How an import of a neighbouring file ends. */
@@ -49,28 +51,62 @@ export class CopyRefusal extends Error {
 }
 
 /**
- * How files in a folder may import each other: `ts` when the nearest tsconfig.json allows that, else
- * `js`, which every compiler and bundler of TypeScript understands.
+ * How files in a folder may import each other. Without a tsconfig.json it is `ts`: Node runs such
+ * files as they are from 22.18 on, and bundlers take them. Where there is one, it decides, with what
+ * it extends: `ts` when it allows such imports, else `js`, which every TypeScript compiler takes.
+ *
+ * @throws {CopyRefusal} when the tsconfig.json, or one that it extends, cannot be read.
  */
 export function endingFor(target: string): Ending {
-  for (let folder = target; ; folder = dirname(folder)) {
-    const config = join(folder, 'tsconfig.json')
-    if (existsSync(config)) {
-      const text = readFileSync(config, 'utf8').replace(/^\s*\/\/.*$|\/\*[\s\S]*?\*\//gm, '')
-      const allowed = /"(?:allowImportingTsExtensions|rewriteRelativeImportExtensions)"\s*:\s*true/
-      return allowed.test(text) ? 'ts' : 'js'
-    }
-    if (folder === dirname(folder)) return 'js'
+  const file = findTsconfig(target)
+  if (file === undefined) return 'ts'
+  try {
+    return projectsOf(file, target).every(allowsTs) ? 'ts' : 'js'
+  } catch (error) {
+    const [what] = (error as Error).message.split('\n')
+    throw new CopyRefusal(`cannot read ${file}: ${what}; say --imports ts or --imports js`, 1)
   }
 }
+
+type Project = NonNullable<ReturnType<typeof getTsconfig>>['config']
+
+/**
+ * The configuration that applies to the folder: the file itself, or, where it only refers to others,
+ * those of them that include a file of that folder.
+ */
+function projectsOf(file: string, target: string): Project[] {
+  const config = parseTsconfig(file)
+  const { references = [], files } = config
+  if (references.length === 0 || files?.length !== 0) return [config]
+  const referred = references.map(({ path }) => {
+    const place = resolve(dirname(file), path)
+    const isFile = place.endsWith('.json')
+    const project = isFile ? place : join(place, 'tsconfig.json')
+    return { path: project, config: parseTsconfig(project) }
+  })
+  const inside = referred.filter(one => createFilesMatcher(one)(join(target, 'frame.ts')))
+  return (inside.length > 0 ? inside : referred).map(one => one.config)
+}
+
+const allowsTs = ({ compilerOptions = {} }: Project): boolean =>
+  compilerOptions.allowImportingTsExtensions === true ||
+  compilerOptions.rewriteRelativeImportExtensions === true
 
 function withEnding(text: string, ending: Ending): string {
   return text.replace(/(from '\.\/[\w-]+)\.ts'/g, `$1.${ending}'`)
 }
 
+function temporaryFolder(): string {
+  try {
+    return mkdtempSync(join(tmpdir(), 'codec-'))
+  } catch (error) {
+    throw new CopyRefusal(`cannot make a folder in ${tmpdir()}: ${codeOf(error)}`, 1)
+  }
+}
+
 /** The sources as JavaScript and declarations, made by the compiler in a folder that goes away. */
 function compiled(sources: readonly Source[]): Map<string, string> {
-  const output = mkdtempSync(join(tmpdir(), 'codec-'))
+  const output = temporaryFolder()
   try {
     const manifest = createRequire(import.meta.url).resolve('typescript/package.json')
     const { bin } = JSON.parse(readFileSync(manifest, 'utf8')) as { bin: { tsc: string } }
@@ -91,11 +127,25 @@ function compiled(sources: readonly Source[]): Map<string, string> {
   }
 }
 
-function checkFolder({ target, shown }: CopyOptions): void {
-  const found = statSync(target, { throwIfNoEntry: false })
-  if (found === undefined) throw new CopyRefusal(`no folder ${shown}: make it first`, 2)
-  if (!found.isDirectory()) throw new CopyRefusal(`${shown} is a file, expected a folder`, 2)
+/** Makes the folder if it is missing. Returns the topmost folder that was made. */
+function makeFolder({ target, shown }: CopyOptions): string | undefined {
+  try {
+    if (statSync(target, { throwIfNoEntry: false })?.isDirectory() === false) {
+      throw new CopyRefusal(`${shown} is a file, expected a folder`, 2)
+    }
+    return mkdirSync(target, { recursive: true })
+  } catch (error) {
+    if (error instanceof CopyRefusal) throw error
+    throw new CopyRefusal(`cannot make the folder ${shown}: ${codeOf(error)}`, 1)
+  }
 }
+
+const codeOf = (error: unknown): string =>
+  (error as NodeJS.ErrnoException).code ?? (error as Error).message
+
+/** Line endings are no difference: git may have changed them, and so may an editor. */
+const sameText = (one: string, other: string): boolean =>
+  one.replaceAll('\r\n', '\n') === other.replaceAll('\r\n', '\n')
 
 /** Writes beside each place first and renames at the end, so that no file is ever half there. */
 function writeAll(files: ReadonlyMap<string, string>, target: string, shown: string): void {
@@ -108,17 +158,37 @@ function writeAll(files: ReadonlyMap<string, string>, target: string, shown: str
     }
     for (const file of files.keys()) renameSync(staged.shift()!, join(target, file))
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException
-    throw new CopyRefusal(`cannot write to ${shown}: ${code ?? String(error)}`, 1)
+    throw new CopyRefusal(`cannot write to ${shown}: ${codeOf(error)}`, 1)
   } finally {
     for (const place of staged) rmSync(place, { force: true })
   }
 }
 
+/** Which of the files are in the folder already, with the same content and with another one. */
+function compare(files: ReadonlyMap<string, string>, { target, shown }: CopyOptions) {
+  const same: string[] = []
+  const different: string[] = []
+  for (const [file, text] of files) {
+    const place = join(target, file)
+    try {
+      const found = statSync(place, { throwIfNoEntry: false })
+      if (found === undefined) continue
+      if (!found.isFile()) throw new CopyRefusal(`${join(shown, file)} is not a file`, 1)
+      const isSame = sameText(readFileSync(place, 'utf8'), text)
+      ;(isSame ? same : different).push(file)
+    } catch (error) {
+      if (error instanceof CopyRefusal) throw error
+      throw new CopyRefusal(`cannot read ${join(shown, file)}: ${codeOf(error)}`, 1)
+    }
+  }
+  return { same, different }
+}
+
 /**
- * Copies the sources and says what to do with them.
+ * Copies the sources and says what to do with them. A missing folder is made.
  *
- * @throws {CopyRefusal} when the folder is not there, or a file with other content is.
+ * @throws {CopyRefusal} when the folder cannot be made or written to, or when it has a file of that
+ *   name with other content.
  */
 export function copySources(
   codec: Codec,
@@ -126,27 +196,23 @@ export function copySources(
   options: CopyOptions,
 ): Copied {
   const { target, shown, force, js, ending } = options
-  checkFolder(options)
   const files = js
     ? compiled(sources)
     : new Map(sources.map(({ name, text }) => [`${name}.ts`, withEnding(text, ending)]))
-  const same: string[] = []
-  const different: string[] = []
-  for (const [file, text] of files) {
-    const place = join(target, file)
-    const found = statSync(place, { throwIfNoEntry: false })
-    if (found === undefined) continue
-    if (!found.isFile()) throw new CopyRefusal(`${join(shown, file)} is not a file`, 1)
-    if (readFileSync(place, 'utf8') === text) same.push(file)
-    else different.push(file)
-  }
+  const made = makeFolder(options)
+  const { same, different } = compare(files, options)
   if (different.length > 0 && !force) {
     const listed = different.map(file => join(shown, file)).join(' and ')
     const be = different.length === 1 ? 'is there and different' : 'are there and different'
     throw new CopyRefusal(`${listed} ${be}; nothing copied (--force overwrites)`, 1)
   }
   const written = [...files.keys()].filter(file => !same.includes(file))
-  writeAll(new Map(written.map(file => [file, files.get(file)!])), target, shown)
+  try {
+    writeAll(new Map(written.map(file => [file, files.get(file)!])), target, shown)
+  } catch (error) {
+    if (made !== undefined) rmSync(made, { recursive: true, force: true })
+    throw error
+  }
   const used = [...codec.example.matchAll(/from '\.\/([\w-]+)\.ts'/g)].map(([, name]) => name!)
   const suffix = js ? 'js' : 'ts'
   return {

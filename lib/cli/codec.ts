@@ -9,11 +9,11 @@ import { type Copied, CopyRefusal, copySources, type Ending, endingFor } from '.
 const usage = `usage: npm run codec -- list
        npm run codec -- copy <codec> <folder> [--force] [--js] [--imports ts|js]
 
-  copy            copies the codec and the files it needs into a folder that exists
+  copy            copies the codec and the files it needs into a folder, and makes that if needed
   --force         overwrites files that are different
   --js            copies JavaScript and its declarations instead of TypeScript
   --imports       how the copies import each other: './frame.ts' or './frame.js'
-                  (default: what the tsconfig.json above the folder allows, else js)`
+                  (default: what the tsconfig.json above the folder allows; without one, ts)`
 
 /** One line on stderr and exit code 2: the reader's mistake. */
 function misuse(message: string): never {

@@ -21,7 +21,10 @@ beforeAll(async () => {
 })
 afterAll(() => rm(workshop, { recursive: true }))
 
-/** A project of somebody else: ESM, and nothing in it. */
+/** A tsconfig.json that allows no `.ts` in imports, as `tsc --init` writes it. */
+const COMPILED = { 'tsconfig.json': '{ "compilerOptions": { "strict": true } }' }
+
+/** Another project: ESM, and nothing in it. */
 async function emptyProject(files: Record<string, string> = {}): Promise<string> {
   const project = join(workshop, `${++projects}`)
   await mkdir(join(project, 'src'), { recursive: true })
@@ -77,7 +80,7 @@ describe('codec copy', () => {
   test.concurrent.each(names.filter(name => name !== 'stream'))(
     'puts %s into an empty project, where it compiles strictly and its example runs',
     async name => {
-      const project = await emptyProject()
+      const project = await emptyProject(COMPILED)
       const copied = await codec('copy', name, join(project, 'src'))
       expect(copied).toMatchObject({ exitCode: 0, stderr: '' })
       const files = await readdir(join(project, 'src'))
@@ -93,7 +96,7 @@ describe('codec copy', () => {
   )
 
   test.concurrent('puts stream into an empty project, and its example runs beside a codec', async () => {
-    const project = await emptyProject()
+    const project = await emptyProject(COMPILED)
     const src = join(project, 'src')
     const { stdout } = await codec('copy', 'stream', src)
     expect(stdout).toContain(
@@ -109,26 +112,123 @@ describe('codec copy', () => {
   })
 
   test('gives what a bundler compiles too', async () => {
-    const project = await emptyProject()
+    const project = await emptyProject(COMPILED)
     await codec('copy', 'http1', join(project, 'src'))
     const bundled = { module: 'esnext', moduleResolution: 'bundler', types: [], noEmit: true }
     expect(await compile(project, bundled, ['src/http1.ts'])).toBe('')
   })
 
-  test('keeps .ts imports where the tsconfig.json above allows them', async () => {
-    const project = await emptyProject({
-      'tsconfig.json': '{ "compilerOptions": { "allowImportingTsExtensions": true } }',
-    })
-    const { stdout } = await codec('copy', 'netstring', join(project, 'src'))
-    expect(await readFile(join(project, 'src/netstring.ts'), 'utf8')).toContain("'./frame.ts'")
-    expect(printedExample(stdout)).toContain("'./netstring.ts'")
-    const options = {
-      module: 'nodenext',
-      types: [],
-      noEmit: true,
-      allowImportingTsExtensions: true,
+  test('without a tsconfig.json, each import names a file that is there, and Node runs it', async () => {
+    const project = await emptyProject()
+    const src = join(project, 'src')
+    const { stdout } = await codec('copy', 'http1', src)
+    await writeFile(join(src, 'example.ts'), printedExample(stdout))
+    for (const file of await readdir(src)) {
+      const text = await readFile(join(src, file), 'utf8')
+      for (const [, name] of text.matchAll(/from '(\.\/.+?)'/g)) {
+        expect(await readdir(src), `${file} imports ${name}`).toContain(name!.slice(2))
+      }
     }
-    expect(await compile(project, options, ['src/netstring.ts'])).toBe('')
+    // Node 20 has no TypeScript of its own.
+    if ('typescript' in process.features)
+      expect(await run(project, 'src/example.ts')).toEqual(passed)
+  })
+
+  const allows = '{ "compilerOptions": { "allowImportingTsExtensions": true } }'
+  const configured: [what: string, ending: 'ts' | 'js', files: Record<string, string>][] = [
+    ['allows them', 'ts', { 'tsconfig.json': allows }],
+    [
+      'rewrites them',
+      'ts',
+      { 'tsconfig.json': '{ "compilerOptions": { "rewriteRelativeImportExtensions": true } }' },
+    ],
+    [
+      'extends one that allows them',
+      'ts',
+      { 'base.json': allows, 'tsconfig.json': '{ "extends": "./base.json" }' },
+    ],
+    [
+      'extends one that allows them, and takes that back',
+      'js',
+      {
+        'base.json': allows,
+        'tsconfig.json':
+          '{ "extends": "./base", "compilerOptions": { "allowImportingTsExtensions": false } }',
+      },
+    ],
+    [
+      'refers to one that allows them and includes src',
+      'ts',
+      {
+        'app.json': allows.replace(/}$/, ', "include": ["src"] }'),
+        'node.json': '{ "include": ["vite.config.ts"] }',
+        'tsconfig.json':
+          '{ "files": [], "references": [{ "path": "./app.json" }, { "path": "./node.json" }] }',
+      },
+    ],
+    ['says nothing about them', 'js', { 'tsconfig.json': '{}' }],
+    [
+      'has comments and a trailing comma',
+      'ts',
+      { 'tsconfig.json': `// ours\n${allows.replace(/}$/, ',}')}` },
+    ],
+  ]
+  test.concurrent.each(configured)(
+    'imports where the tsconfig.json above %s end with .%s',
+    async (_, ending, files) => {
+      const project = await emptyProject(files)
+      const { stdout, stderr } = await codec('copy', 'netstring', join(project, 'src'))
+      expect(stderr).toBe('')
+      const text = await readFile(join(project, 'src/netstring.ts'), 'utf8')
+      expect(text).toContain(`'./frame.${ending}'`)
+      expect(printedExample(stdout)).toContain(`'./netstring.${ending}'`)
+    },
+  )
+
+  test('says so when a tsconfig.json extends what is not there, and copies nothing', async () => {
+    const project = await emptyProject({ 'tsconfig.json': '{ "extends": "./nowhere.json" }' })
+    const { exitCode, stdout, stderr } = await codec('copy', 'netstring', join(project, 'src'))
+    expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: '' })
+    expect(stderr).toMatch(
+      /^codec: cannot read .*tsconfig\.json: .+; say --imports ts or --imports js$/,
+    )
+    expect(await readdir(join(project, 'src'))).toEqual([])
+  })
+
+  test('makes a missing folder, and leaves none when it cannot write there', async () => {
+    const project = await emptyProject()
+    const deep = join(project, 'src/net/framing')
+    expect(await codec('copy', 'netstring', deep)).toMatchObject({ exitCode: 0, stderr: '' })
+    expect((await readdir(deep)).toSorted()).toEqual(['frame.ts', 'netstring.ts'])
+    const sources = ['first', 'no/such/second'].map(name => ({ name, text: 'x' }))
+    const target = join(project, 'other/folder')
+    const options = {
+      target,
+      shown: 'other/folder',
+      force: false,
+      js: false,
+      ending: 'ts' as const,
+    }
+    expect(() => copySources(codecs()[0]!, sources, options)).toThrow(
+      'cannot write to other/folder: ENOENT',
+    )
+    expect((await readdir(project)).toSorted()).toEqual(['package.json', 'src'])
+  })
+
+  test('takes a copy with CR LF line endings for the same', async () => {
+    const project = await emptyProject()
+    const src = join(project, 'src')
+    await codec('copy', 'lines', src)
+    for (const file of await readdir(src)) {
+      const text = await readFile(join(src, file), 'utf8')
+      await writeFile(join(src, file), text.replaceAll('\n', '\r\n'))
+    }
+    const { exitCode, stdout } = await codec('copy', 'lines', src)
+    expect(exitCode).toBe(0)
+    expect(stdout.split('\n').slice(0, 2)).toEqual([
+      `same    ${join(src, 'lines.ts')}`,
+      `same    ${join(src, 'frame.ts')}`,
+    ])
   })
 
   test('takes a commented-out option of tsconfig.json for what it is', async () => {
@@ -140,7 +240,7 @@ describe('codec copy', () => {
   })
 
   test('obeys --imports', async () => {
-    const project = await emptyProject()
+    const project = await emptyProject(COMPILED)
     await codec('copy', 'netstring', join(project, 'src'), '--imports', 'ts')
     expect(await readFile(join(project, 'src/netstring.ts'), 'utf8')).toContain("'./frame.ts'")
   })
@@ -222,7 +322,6 @@ describe('codec', () => {
       "no codec 'lenght-prefix'; did you mean length-prefix? (npm run codec -- list)",
     ],
     [['copy', 'websocket', '.'], "no codec 'websocket' (npm run codec -- list)"],
-    [['copy', 'lines', 'no/such/folder'], 'no folder no/such/folder: make it first'],
     [['copy', 'lines', 'package.json'], 'package.json is a file, expected a folder'],
     [['copy', 'lines', 'a', 'b'], "copy takes one codec and one folder, not also 'b'"],
     [['copy', 'lines', '.', '--imports', 'cjs'], "--imports is 'cjs', expected ts or js"],
