@@ -71,7 +71,9 @@ export default defineConfig({
       {
         test: {
           name: 'unit',
-          include: ['test/{catalogue,cli,framing,lab,program,textbook,trace}/**/*.test.ts'],
+          include: [
+            'test/{catalogue,cli,environments,framing,kernel,lab,program,textbook,trace}/**/*.test.ts',
+          ],
           ...common,
           testTimeout: 120_000,
         },

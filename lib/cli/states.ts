@@ -13,11 +13,11 @@ import {
   type Witnesses,
   witnessesText,
 } from '../docs/state-machine.ts'
+import { startTracefs } from '../kernel/tracefs.ts'
 import { type ListedExperiment, loadExperiments } from '../textbook/load.ts'
 import { runExperiment } from '../textbook/run-experiment.ts'
 import type { LaneStatus } from '../trace/recording.ts'
 import { traceExample } from '../trace/trace-example.ts'
-import { startTracefs } from '../trace/tracefs.ts'
 
 const USAGE = `Watches which steps of TCP's state machine the examples take, for docs/tcp-state-machine.md.
 

@@ -1,10 +1,9 @@
 import { execFileSync } from 'node:child_process'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
-import type { TimedPacket } from '../trace/tcpdump.ts'
-import { startTcpdump } from '../trace/tcpdump.ts'
+import { shortfall } from '../kernel/requirements.ts'
+import { startTcpdump, type TimedPacket } from '../kernel/tcpdump.ts'
 import { runC } from './c-program.ts'
 import { readCounters } from './counters.ts'
-import { missing } from './needs.ts'
 import { type Drop, dropPackets } from './packet-drop.ts'
 import { Peer, type PeerProgram } from './peer-process.ts'
 import { buildRouted, type Routed } from './routed.ts'
@@ -70,11 +69,13 @@ export class Lab {
   }
 
   /** Whether packets can be captured: for experiments that can do without, but say more with. */
-  readonly canCapture = missing('tcpdump') === undefined
+  get canCapture(): boolean {
+    return shortfall('tcpdump') === undefined
+  }
 
   /** Whether packets can be dropped: likewise. */
   get canDrop(): boolean {
-    return this.isPrivate && missing('nft') === undefined
+    return this.isPrivate && shortfall('nft') === undefined
   }
 
   /** Captures packets on an interface (default: loopback), with their bytes: see `startTcpdump`. */

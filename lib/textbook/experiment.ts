@@ -1,5 +1,5 @@
+import type { Requirement } from '../kernel/requirements.ts'
 import type { Lab } from '../lab/lab.ts'
-import type { Need } from '../lab/needs.ts'
 
 /** What became of a textbook's statement. `depends`: true only under a condition it omits. */
 export type Verdict = 'holds' | 'depends' | 'outdated' | 'wrong'
@@ -27,7 +27,7 @@ export interface Claim<Seen> {
   /** RFC section or man page that decides. */
   source: string
   /** What it takes beyond what its experiment needs: without that, only the others are judged. */
-  needs?: readonly Need[]
+  needs?: readonly Requirement[]
   /** The example of the catalogue that shows the same in a program to play with: `01/backlog`. */
   example?: string
   /** Pure: computes the verdict from what was seen, and from nothing else. */
@@ -45,7 +45,7 @@ export interface Experiment<Seen> {
   title: string
   claims: readonly Claim<Seen>[]
   /** What it cannot do without. What it only says more with is asked of the lab. */
-  needs: readonly Need[]
+  needs: readonly Requirement[]
   /** True where it takes more than 20 seconds: it runs only when asked for. */
   slow?: boolean
   /**

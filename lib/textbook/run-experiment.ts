@@ -2,10 +2,10 @@ import { spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
-import { isolation } from '../lab/isolation.ts'
-import { missing } from '../lab/needs.ts'
-import { toolPath } from '../lab/tools.ts'
+import { isolation } from '../kernel/isolation.ts'
+import { toolEnv } from '../kernel/tools.ts'
 import type { ListedExperiment } from './load.ts'
+import { whatIsMissing } from './needs.ts'
 
 /** A line on the report channel of the process that runs an experiment. */
 export type Report = Step | { seen: unknown } | { failed: string }
@@ -38,9 +38,8 @@ export function runExperiment(
   signal?: AbortSignal,
   onStep?: (step: Step) => void,
 ): Promise<RunOutcome> {
-  const lacks = experiment.needs.flatMap(need => missing(need) ?? [])
-  if (lacks.length > 0)
-    return Promise.resolve({ skipped: [...new Set(lacks)].join(', '), steps: [], ms: 0 })
+  const lacks = whatIsMissing(experiment.needs)
+  if (lacks.length > 0) return Promise.resolve({ skipped: lacks.join(', '), steps: [], ms: 0 })
 
   const way = isolation()
   const words = way ? [way.command, ...way.args, process.execPath] : [process.execPath]
@@ -52,7 +51,7 @@ export function runExperiment(
     [...args, '--import', 'tsx', RUN_ONE, file, way ? 'private' : 'host'],
     {
       stdio: ['ignore', 'ignore', 'pipe', 'pipe', 'pipe'],
-      env: { ...process.env, PATH: toolPath() },
+      env: toolEnv(),
       // A group of its own: Ctrl-C is for us, and we end it.
       detached: true,
     },

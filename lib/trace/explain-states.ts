@@ -32,6 +32,9 @@ const STEPS: Record<string, string> = {
   'FIN-WAIT-2 CLOSED': 'over: reset, or the peer has not ended in time',
 }
 
+/** Whether a socket can go from one state to the other without one in between. */
+export const isStep = (from: string, to: string): boolean => `${from} ${to}` in STEPS
+
 /**
  * What a step from one state to another means to the socket, as a sentence without a full stop.
  *
@@ -43,5 +46,6 @@ export function explainState(from: string, to: string, sampled = false): string 
   if (sampled && to === 'CLOSED' && !certain.includes(`${from} ${to}`)) {
     return 'gone when looked for again; the steps between were too short to be seen'
   }
+  if (sampled && !isStep(from, to)) return `now ${to}; the steps between were too short to be seen`
   return STEPS[`${from} ${to}`] ?? `now ${to}`
 }

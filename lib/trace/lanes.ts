@@ -25,16 +25,16 @@ export function parseLanes(list: string): { lanes: Lane[] } | { unknown: string 
 }
 
 /** What of the wanted lanes is not as it should be, each as one sentence; `why`: see `Recording`. */
-export function shortcomings(
-  lanes: Partial<Record<Lane, LaneStatus>>,
-  why = 'sudo, and the same command',
-): string[] {
+export function shortcomings(lanes: Partial<Record<Lane, LaneStatus>>, why?: string): string[] {
   return LANES.flatMap(lane => {
     const status = lanes[lane]
-    if (status === undefined || status === 'live') return []
+    if (status === undefined) return []
     const name = LANE_NAMES[lane]
-    if (status === 'sampled')
-      return [`${name} are sampled: short ones were not seen; all of them: ${why}`]
+    if (status === 'live') return lane === 'state' && why !== undefined ? [`${name}: ${why}`] : []
+    if (status === 'sampled') {
+      const all = why ?? 'sudo, and the same command'
+      return [`${name} are sampled: short ones were not seen; all of them: ${all}`]
+    }
     return [`no ${name}: ${status.replace(/^missing: /, '')}`]
   })
 }

@@ -1,13 +1,16 @@
 import type { CatalogueEntry } from '../catalogue/index.ts'
+import { withCommand } from '../kernel/privileges.ts'
+import { missing } from '../kernel/requirements.ts'
+import { startTcpdump, type TimedPacket } from '../kernel/tcpdump.ts'
+import { startTracefs, type Tracing } from '../kernel/tracefs.ts'
+import { isStep } from './explain-states.ts'
 import { lanesFor } from './lanes.ts'
 import { packetText } from './packet-text.ts'
 import type { TraceRecord } from './parse-tracefs.ts'
 import { Ports } from './ports.ts'
 import type { End, JsEvent, Lane, LaneStatus, TcpEvent, TraceEvent } from './recording.ts'
 import { type SampledStep, startSampling, tableLookup } from './sample-states.ts'
-import { startTcpdump, type TimedPacket } from './tcpdump.ts'
 import { TimeWait } from './time-wait.ts'
-import { startTracefs, type Tracing } from './tracefs.ts'
 
 /** An event that nobody has claimed yet. */
 type Unclaimed = { own: string; peers: string; tNs: number; withEnd: (end: End) => TraceEvent }
@@ -24,7 +27,7 @@ const UNCLAIMED = 20_000
 export interface LevelsOptions {
   lanes: readonly Lane[]
   onEvent: (event: TraceEvent) => void
-  /** `why`: why a lane is sampled, with the command that would make it live. */
+  /** `why`: why the states are sampled, with the command that would make them live, or incomplete. */
   onLane: (lane: Lane, status: LaneStatus, why?: string) => void
 }
 
@@ -81,13 +84,16 @@ export class Levels {
     const trouble = await this.#startTracing(() =>
       startTracefs({ events: ['sock/inet_sock_set_state'], onTrace }),
     )
-    if (trouble === undefined) return this.#options.onLane('state', 'live')
-    try {
-      this.#sources.push(startSampling(step => this.#step(step, true)))
-      this.#options.onLane('state', 'sampled', trouble)
-    } catch {
-      this.#options.onLane('state', `missing: ${trouble}`)
-    }
+    const unread = missing('socket tables')
+    if (trouble === undefined)
+      return this.#options.onLane(
+        'state',
+        'live',
+        unread && `TIME-WAIT is shown as CLOSED: ${unread}`,
+      )
+    if (unread !== undefined) return this.#options.onLane('state', `missing: ${trouble}; ${unread}`)
+    this.#sources.push(startSampling(step => this.#step(step, true)))
+    this.#options.onLane('state', 'sampled', trouble)
   }
 
   async #startVariables(): Promise<void> {
@@ -130,14 +136,15 @@ export class Levels {
       return undefined
     } catch (error) {
       const { message } = error as Error
-      return message.replace('(sudo)', `(sudo npm run trace -- ${this.#entry.id})`)
+      return withCommand(message, `npm run trace -- ${this.#entry.id}`)
     }
   }
 
   #step({ tNs, from, to, local, remote }: SampledStep, sampled = false): void {
     const how = sampled ? { sampled } : {}
     const common = { tNs, lane: 'state' as const, from, to, local, remote, ...how }
-    const withEnd = (end: End) => ({ ...common, end, text: `${from} → ${to}` })
+    const arrow = sampled && !isStep(from, to) ? '… →' : '→'
+    const withEnd = (end: End) => ({ ...common, end, text: `${from} ${arrow} ${to}` })
     this.#push({ own: local, peers: remote, tNs, withEnd })
   }
 

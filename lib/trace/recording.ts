@@ -112,7 +112,7 @@ export interface Recording {
     node: string
     date: string
     lanes: Partial<Record<Lane, LaneStatus>>
-    /** Why a lane is sampled, and what would make it live: `needs root (sudo …)`. */
+    /** Why the states are sampled, and what would make them live: `needs root (sudo …)`. */
     whySampled?: string
   }
   /** In the order of time. */

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
 import { type CatalogueEntry, type Program, ROOT } from '../catalogue/index.ts'
-import { temporaryFolder } from './guard.ts'
+import { temporaryFolder } from '../kernel/guard.ts'
 import type { End, JsEvent } from './recording.ts'
 
 /** How one program of an example ended. */

@@ -1,11 +1,12 @@
 import { createInterface } from 'node:readline'
 import type { CatalogueEntry } from '../catalogue/index.ts'
+import { missing } from '../kernel/requirements.ts'
+import { straceCommand } from '../kernel/strace-command.ts'
 import { realtimeToMonotonic } from './clock.ts'
 import { Levels } from './levels.ts'
 import { StraceReader } from './parse-strace.ts'
 import type { Lane, LaneStatus, TraceEvent } from './recording.ts'
 import { OBSERVER_FD, type Observer, type RunResult, runExample } from './run-example.ts'
-import { straceCommand, straceTrouble } from './strace.ts'
 
 /** What to see of a run, and where to send it. */
 export interface TraceOptions {
@@ -48,10 +49,8 @@ export async function traceExample(
   const { lanes, onEvent, onLane, signal, limitMs } = options
   const levels = new Levels(entry, { lanes, onEvent, onLane })
   if (lanes.includes('js')) onLane('js', 'live')
-  const [hasCalls] = await Promise.all([
-    lanes.includes('syscall') && checkCalls(onLane),
-    levels.start(),
-  ])
+  const hasCalls = lanes.includes('syscall') && checkCalls(onLane)
+  await levels.start()
   try {
     return await runExample(entry, {
       onEvent(event) {
@@ -68,8 +67,8 @@ export async function traceExample(
 }
 
 /** Whether there can be system calls; says so. */
-async function checkCalls(onLane: TraceOptions['onLane']): Promise<boolean> {
-  const trouble = await straceTrouble()
+function checkCalls(onLane: TraceOptions['onLane']): boolean {
+  const trouble = missing('strace')
   onLane('syscall', trouble === undefined ? 'live' : `missing: ${trouble}`)
   return trouble === undefined
 }

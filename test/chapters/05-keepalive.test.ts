@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { describe, expect } from 'vitest'
-import { isolation } from '../../lib/lab/isolation.ts'
+import { isolation } from '../../lib/kernel/isolation.ts'
 import { readRecorded } from '../../lib/textbook/document.ts'
 import { claimsOf, loadExperiments } from '../../lib/textbook/load.ts'
 import { entries, has, type Kit, onLinux, test } from '../support/kit.ts'

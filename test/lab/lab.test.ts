@@ -6,17 +6,17 @@ import { delimiter, join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test, vi } from 'vitest'
+import { isolation } from '../../lib/kernel/isolation.ts'
+import { missing, type Requirement } from '../../lib/kernel/requirements.ts'
 import { runC } from '../../lib/lab/c-program.ts'
 import { changes, parseCounters } from '../../lib/lab/counters.ts'
-import { isolation } from '../../lib/lab/isolation.ts'
 import { Lab } from '../../lib/lab/lab.ts'
-import { missing, type Need } from '../../lib/lab/needs.ts'
 import { parseSocketStatistics } from '../../lib/lab/socket-statistics.ts'
 import { until } from '../../lib/lab/until.ts'
 import type { Experiment } from '../../lib/textbook/experiment.ts'
 import { type RunOutcome, runExperiment } from '../../lib/textbook/run-experiment.ts'
 
-const lacks = (...needs: Need[]) => needs.some(need => missing(need) !== undefined)
+const lacks = (...needs: Requirement[]) => needs.some(need => missing(need) !== undefined)
 
 async function run(name: string, signal?: AbortSignal): Promise<RunOutcome> {
   const file = fileURLToPath(new URL(`./experiments/${name}.ts`, import.meta.url))

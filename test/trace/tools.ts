@@ -1,27 +1,29 @@
 import { execFileSync, spawnSync } from 'node:child_process'
 import { chmodSync, mkdirSync, readdirSync, readFileSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
-import { INSTANCE_PREFIX } from '../../lib/trace/tracefs.ts'
+import { missing } from '../../lib/kernel/requirements.ts'
+import { INSTANCE_PREFIX } from '../../lib/kernel/tracefs.ts'
+import { tracefsWays } from '../../lib/kernel/tracefs-instance.ts'
 
 const isRoot = process.platform === 'linux' && process.getuid?.() === 0
 const works = (command: string, ...args: string[]): boolean =>
   spawnSync(command, args, { stdio: 'ignore' }).status === 0
 
-const MOUNT = 'mount -t tracefs nodev /sys/kernel/tracing'
-
 /** What this machine does not have. */
 export const lacks = {
   python: !works('python3', '--version'),
-  strace: !works('strace', '-f', 'true'),
-  tcpdump: !isRoot || !works('tcpdump', '--version'),
-  tracefs: !isRoot || !works('unshare', '--mount', 'sh', '-c', MOUNT),
+  strace: missing('strace') !== undefined,
+  tcpdump: missing('tcpdump') !== undefined,
+  tracefs: missing('tracefs') !== undefined,
   root: !isRoot,
 }
 
 /** The trace instances that a process has made, as long as they are there. */
 export function traceInstances(pid: number): string[] {
-  const list = `${MOUNT} && ls /sys/kernel/tracing/instances`
-  const names = execFileSync('unshare', ['--mount', 'sh', '-c', list], { encoding: 'utf8' })
+  const { command, args } = tracefsWays()[0]!
+  const list = '[ "$2" = no ] || mount -t tracefs nodev "$1"; ls "$1/instances"'
+  const [program = '', ...words] = [...command, 'sh', '-c', list, 'sh', ...args]
+  const names = execFileSync(program, words, { encoding: 'utf8' })
   return names.split('\n').filter(name => name.startsWith(`${INSTANCE_PREFIX}${pid}-`))
 }
 

@@ -9,7 +9,7 @@ import { once } from 'node:events'
 import { connect } from 'node:net'
 import { setTimeout } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { isolation } from '../../../lib/lab/isolation.ts'
+import { isolation } from '../../../lib/kernel/isolation.ts'
 import { endpoint } from '../../../lib/program/endpoint.ts'
 import {
   exitCannotConnect,

@@ -1,11 +1,11 @@
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
-import { cureFor, RIGHTS } from '../lab/rights.ts'
 import { endpoint } from '../program/endpoint.ts'
-import { realtimeToMonotonic } from './clock.ts'
+import { realtimeToMonotonic } from '../trace/clock.ts'
+import { type CapturedPacket, parseHex, parsePacket } from '../trace/parse-tcpdump.ts'
 import { RUN, shown, startGuard } from './guard.ts'
-import { type CapturedPacket, parseHex, parsePacket } from './parse-tcpdump.ts'
+import { cannotEndCapture, missing } from './requirements.ts'
 
 /** A packet with the time of `process.hrtime`. */
 export type TimedPacket = Omit<CapturedPacket, 'realtimeNs'> & {
@@ -50,6 +50,8 @@ const ARGS = [
  */
 export async function startTcpdump(options: CaptureOptions): Promise<Capture> {
   const { filter, onPacket, marker = '127.0.0.1', bytes = false } = options
+  const unendable = cannotEndCapture()
+  if (unendable) throw new Error(unendable.needs)
   const socket = createSocket(marker.includes(':') ? 'udp6' : 'udp4')
   // An answer that nobody listens is of no interest.
   socket.on('error', () => {})
@@ -118,11 +120,6 @@ export async function startTcpdump(options: CaptureOptions): Promise<Capture> {
   }
 }
 
-/** Why there is no capture, and what would bring it. */
-function reasonOf(said: string): string {
-  if (/not found/.test(said)) return 'tcpdump is not installed (apt-get install tcpdump)'
-  if (/permission|not permitted/.test(said)) {
-    return `tcpdump may not capture: it ${cureFor(RIGHTS.capture)}`
-  }
-  return `tcpdump ended: ${said.replace(/^tcpdump: /, '')}`
-}
+/** Why there is no capture: what any capture lacks here, or what tcpdump said to this one. */
+const reasonOf = (said: string): string =>
+  missing('tcpdump') ?? `tcpdump ended: ${said.replace(/^tcpdump: /, '')}`

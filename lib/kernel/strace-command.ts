@@ -1,8 +1,3 @@
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
-import type { Readable } from 'node:stream'
-import { text } from 'node:stream/consumers'
-
 /** Calls on sockets, and those that make processes: `strace -e trace=…`. */
 const CALLS = [
   ...['socket', 'bind', 'listen', 'connect', 'accept', 'accept4', 'shutdown', 'close'],
@@ -35,30 +30,4 @@ export function straceCommand(
 ): [command: string, ...args: string[]] {
   const withoutFd = ['sh', '-c', `exec "$@" ${fd}>&-`, 'sh', ...command]
   return ['strace', ...ARGS, '-o', `|exec cat >&${fd}`, ...withoutFd]
-}
-
-/**
- * Why strace cannot be used here, and what would bring it; undefined where it works: it is tried.
- */
-export async function straceTrouble(): Promise<string | undefined> {
-  if (process.platform !== 'linux') return 'needs Linux'
-  const [command, ...args] = straceCommand(['true'], 3)
-  const child = spawn(command, args, { stdio: ['ignore', 'ignore', 'pipe', 'pipe'] })
-  ;(child.stdio[3] as Readable).resume()
-  const ended = once(child, 'close')
-  try {
-    const [said, [code]] = await Promise.all([text(child.stderr!), ended])
-    return code === 0 && said === '' ? undefined : reasonOf(said.trim())
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
-    return 'strace is not installed (apt-get install strace)'
-  }
-}
-
-function reasonOf(said: string): string {
-  const line = said.split('\n')[0]?.replace(/^strace: /, '') ?? ''
-  if (/not permitted|denied/i.test(said)) {
-    return `strace may not trace here (in a container: --cap-add SYS_PTRACE): ${line}`
-  }
-  return `strace does not work here: ${line}`
 }

@@ -2,11 +2,12 @@ import { type ChildProcessByStdio, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import type { Readable, Writable } from 'node:stream'
+import { toolEnv } from './tools.ts'
 
 /** A shell that runs beside this process, and outlives it by a moment to clean up. */
 export interface Guard {
   child: ChildProcessByStdio<Writable, Readable, Readable>
-  /** Settles when the shell is gone; says the last line of its standard error. */
+  /** Settles when the shell is gone; says the first line of its standard error. */
   ended: Promise<string>
   /** Closes the pipe that the shell waits on, as our own death would, and waits for its end. */
   end(): Promise<void>
@@ -26,11 +27,12 @@ export function startGuard(
   // With us its output has gone: a word on it (`Terminated`) must not end the shell before its time.
   const robust = `trap '' PIPE\n${script}`
   const [command = 'sh', ...rest] = [...prefix, 'sh', '-c', robust, 'sh', ...args]
-  const child = spawn(command, rest, { stdio: ['pipe', 'pipe', 'pipe'], detached: true })
+  const options = { detached: true, env: toolEnv() }
+  const child = spawn(command, rest, { ...options, stdio: ['pipe', 'pipe', 'pipe'] })
   child.stdin.on('error', () => {}) // it may have ended already
   let said = ''
   createInterface({ input: child.stderr }).on('line', line => {
-    if (line.trim() !== '') said = line.trim()
+    said ||= line.trim()
   })
   const ended = new Promise<string>(resolve => {
     child.once('error', error => resolve(error.message))

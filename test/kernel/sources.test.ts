@@ -5,13 +5,12 @@ import { existsSync } from 'node:fs'
 import { type AddressInfo, connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { afterEach, describe, expect, test, vi } from 'vitest'
+import { temporaryFolder } from '../../lib/kernel/guard.ts'
+import { startTcpdump, type TimedPacket } from '../../lib/kernel/tcpdump.ts'
+import { startTracefs } from '../../lib/kernel/tracefs.ts'
 import { CLOCK_TOLERANCE_NS, realtimeToMonotonic } from '../../lib/trace/clock.ts'
-import { temporaryFolder } from '../../lib/trace/guard.ts'
 import type { TraceRecord } from '../../lib/trace/parse-tracefs.ts'
-import { straceTrouble } from '../../lib/trace/strace.ts'
-import { startTcpdump, type TimedPacket } from '../../lib/trace/tcpdump.ts'
-import { startTracefs } from '../../lib/trace/tracefs.ts'
-import { lacks, pathWith, processesNaming, traceInstances } from './tools.ts'
+import { lacks, pathWith, processesNaming, traceInstances } from '../trace/tools.ts'
 
 const now = (): number => Number(process.hrtime.bigint())
 
@@ -76,7 +75,7 @@ describe('startTcpdump', () => {
     const folder = await temporaryFolder(tmpdir(), 'kit-path-')
     vi.stubEnv('PATH', pathWith(folder.path, ['sh', 'rm']))
     const started = startTcpdump({ interface: 'lo', filter: 'udp', onPacket: () => {} })
-    await expect(started).rejects.toThrow(/^tcpdump is not installed \(apt-get install tcpdump\)$/)
+    await expect(started).rejects.toThrow(/^needs tcpdump \(apt-get install tcpdump\)$/)
     await folder.end()
   })
 })
@@ -152,19 +151,6 @@ describe('startTracefs', () => {
     expect(traceInstances(process.pid)).toEqual([])
   })
 })
-
-test('straceTrouble says how to get strace where it is not installed', async () => {
-  vi.stubEnv('PATH', '/nowhere')
-  const linux = 'strace is not installed (apt-get install strace)'
-  expect(await straceTrouble()).toBe(process.platform === 'linux' ? linux : 'needs Linux')
-})
-
-test.skipIf(lacks.strace)(
-  'straceTrouble finds none where strace works (needs strace)',
-  async () => {
-    expect(await straceTrouble()).toBeUndefined()
-  },
-)
 
 test('temporaryFolder makes a folder and removes it with what is in it', async () => {
   const folder = await temporaryFolder(tmpdir(), 'socket-kit-')

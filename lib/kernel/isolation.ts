@@ -1,0 +1,67 @@
+import { readFileSync } from 'node:fs'
+import { attempt, type Refusal } from './attempt.ts'
+
+/** The command that puts another one into namespaces of its own. */
+export interface Isolation {
+  /** Whether that took root, or a user namespace. */
+  by: 'root' | 'user namespace'
+  command: string
+  args: readonly string[]
+}
+
+/**
+ * Own network, own process table, own mounts. The kernel ends everything in there when the first
+ * process ends, and `--kill-child` ends that one when its parent dies: nothing can be left behind.
+ */
+const PRIVATE = ['--net', '--mount', '--pid', '--fork', '--kill-child', '--mount-proc']
+
+let known: Isolation | { refused: Refusal } | undefined
+
+/**
+ * How to run a command in a private network on this machine; undefined where it cannot be done.
+ *
+ * As root it always can. Elsewhere a user namespace may do, unless the system forbids them.
+ *
+ * @see unshare(1), network_namespaces(7), user_namespaces(7)
+ */
+export function isolation(): Isolation | undefined {
+  known ??= tryIsolation()
+  return 'refused' in known ? undefined : known
+}
+
+/** What came back when a private network was tried; undefined where it can be had. */
+export function isolationRefusal(): Refusal | undefined {
+  known ??= tryIsolation()
+  return 'refused' in known ? known.refused : undefined
+}
+
+function tryIsolation(): Isolation | { refused: Refusal } {
+  const isRoot = process.getuid?.() === 0
+  const by = isRoot ? 'root' : 'user namespace'
+  const user = isRoot ? [] : ['--user', '--map-root-user']
+  const args = [...user, ...PRIVATE]
+  // The very things that experiments do in there: a network that is up, a table of namespaces.
+  const check = 'ip link set lo up && mount -t tmpfs none /run'
+  const tried = `unshare ${[...user, '--net'].join(' ')}`
+  const refused = attempt(tried, ['unshare', ...args, 'sh', '-c', check])
+  return refused ? { refused } : { by, command: 'unshare', args }
+}
+
+/** Settings that forbid user namespaces, with the value at which they do. */
+const FORBIDDEN_BY = {
+  'user.max_user_namespaces': '0',
+  'kernel.unprivileged_userns_clone': '0',
+  'kernel.apparmor_restrict_unprivileged_userns': '1',
+} as const
+
+/** Which settings of this system stand against user namespaces: `user.max_user_namespaces is 0`. */
+export function namespaceSettings(): string[] {
+  return Object.entries(FORBIDDEN_BY).flatMap(([name, value]) => {
+    try {
+      const file = `/proc/sys/${name.replaceAll('.', '/')}`
+      return readFileSync(file, 'latin1').trim() === value ? [`${name} is ${value}`] : []
+    } catch {
+      return [] // not a setting of this kernel
+    }
+  })
+}
