@@ -5,7 +5,7 @@
  */
 import { once } from 'node:events'
 import { Agent, request } from 'node:http'
-import { setTimeout } from 'node:timers/promises'
+import { setImmediate } from 'node:timers/promises'
 import { endpoint } from '../../../lib/program/endpoint.ts'
 import { exitCannotConnect, exitUnknown, type SocketError } from '../../../lib/program/failures.ts'
 import { host, port, readOptions } from '../../../lib/program/options.ts'
@@ -19,14 +19,12 @@ const options = readOptions({
     port: { ...port(7055), min: 1 },
     requests: { default: 10, min: 1, max: 100, help: 'how many at once, each on a connection' },
     'idle-s': { default: 1, min: 1, max: 600, help: 'when the server closes idle connections' },
-    'busy-ms': { default: 1000, min: 0, max: 10_000, help: 'how long we are busy around then' },
+    'busy-ms': { default: 600, min: 0, max: 10_000, help: 'how long we stay busy after that' },
   },
 })
 const { host: hostname, port: serverPort, requests } = options
 const where = endpoint(hostname, serverPort)
 const idleMs = options['idle-s'] * 1000
-/** So long before the server closes we get busy. */
-const LEAD_MS = 400
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(0))
 
 // #region client
@@ -80,7 +78,7 @@ const askAll = (as: How = {}) =>
   )
 
 await askAll({ method: 'GET' }) // makes the connections
-await setTimeout(idleMs - LEAD_MS)
+await setImmediate() // the agents take their connections back
 beBusy() // the server's FINs arrive meanwhile, and nobody here has read them
 for (const [at, ends] of (await askAll()).entries()) {
   const counts = [...new Set(ends)].map(end => `${ends.filter(e => e === end).length} ${end}`)
@@ -88,9 +86,9 @@ for (const [at, ends] of (await askAll()).entries()) {
 }
 // #endregion race
 
-/** As a program is that computes: nothing is read, and no timer runs. */
+/** Like a program that computes until the server has closed: nothing is read, no timer runs. */
 function beBusy(): void {
-  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, options['busy-ms'])
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, idleMs + options['busy-ms'])
 }
 
 // #region balancer
@@ -105,7 +103,6 @@ const throughBalancer = async (): Promise<number> => {
   return response.statusCode
 }
 const before = await throughBalancer()
-await setTimeout(idleMs - LEAD_MS)
 console.log(`behind a load balancer: ${before}, then ${await throughBalancer()}`)
 // #endregion balancer
 process.exit(0)
