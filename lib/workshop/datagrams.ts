@@ -104,7 +104,7 @@ export class Datagrams {
 
   /** Settles with true when it holds: asked when something comes; with false when the time is over. */
   until(holds: () => boolean, ms: number): Promise<boolean> {
-    return this.#changed.until(holds, ms, LOOK_MS)
+    return this.#subject.within(ms, each => this.#changed.until(holds, each, LOOK_MS))
   }
 
   /** Datagrams that came and were not expected so far. */

@@ -6,7 +6,6 @@ import type { Exercise, Failure, Step } from './exercise.ts'
 import { Failed, Inconclusive } from './failed.ts'
 import { reservePort } from './port.ts'
 import { Random } from './random.ts'
-import { Delays } from './stopwatch.ts'
 import { Subject, type SubjectOptions } from './subject.ts'
 import { Talk } from './talk.ts'
 
@@ -147,14 +146,17 @@ async function runStep(
   { target, signal }: CheckOptions,
   random: Random,
 ): Promise<Outcome> {
+  const over = new AbortController()
   const stopped =
-    signal && new Promise<void>(done => signal.addEventListener('abort', () => done()))
+    signal &&
+    new Promise<void>(done =>
+      signal.addEventListener('abort', () => done(), { signal: over.signal }),
+    )
   const door = exercise.kind === 'client' ? await Door.open() : undefined
   const reserved = 'command' in target && !door ? await reservePort(exercise.kind) : undefined
   const port = door?.port ?? reserved?.port ?? ('port' in target ? target.port : 0)
   const subject = new Subject({ port, ...('command' in target && { command: target.command }) })
-  const delays = new Delays(subject.pid)
-  const opened: { close(): void }[] = [delays]
+  const opened: { close(): void }[] = []
   const keep = <T extends { close(): void }>(one: T): T => {
     opened.push(one)
     return one
@@ -172,7 +174,7 @@ async function runStep(
       fail(failure) {
         throw new Failed(failure)
       },
-      stopwatch: () => delays.start(),
+      stopwatch: () => subject.delays.start(),
       inconclusive(what) {
         throw new Inconclusive(what)
       },
@@ -189,6 +191,7 @@ async function runStep(
     if (!(error instanceof Failed)) throw error
     failed = error
   } finally {
+    over.abort()
     for (const one of opened) one.close()
     door?.close()
     await subject.end()
@@ -229,11 +232,11 @@ class Door {
   }
 
   async accept(subject: Subject): Promise<Talk> {
-    const end = performance.now() + CONNECT_MS
+    const since = subject.delays.startRoughly()
     while (this.#waiting.length === 0) {
       if (!subject.running) throw new Failed({ what: `it did not connect: ${subject.fate()}` })
       subject.mustNotCompute()
-      if (performance.now() > end) {
+      if (since.isOver(CONNECT_MS)) {
         throw new Failed({
           what: `it did not connect within ${CONNECT_MS / 1000} s (${subject.condition()})`,
           mistake:

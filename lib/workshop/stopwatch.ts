@@ -5,7 +5,13 @@ import { groupMembers, runDelayMs, stolenMs } from './run-delay.ts'
 /** As often we look how late this process itself is, in milliseconds. */
 const TICK_MS = 10
 /** As often we ask how long the program had to wait for a processor, in milliseconds. */
-const SAMPLE_MS = 50
+const SAMPLE_MS = 100
+/** The same while somebody measures a time to judge it. */
+const CLOSE_SAMPLE_MS = 25
+/** As often we look for processes that the program has started, in samples. */
+const SAMPLES_PER_SEARCH = 20
+/** So much longer than it should take we wait for something at most, in milliseconds. */
+const MOST_WAIT_MS = 60_000
 
 /** How long something took: on a machine with nothing else to do, between these two. */
 export interface Duration {
@@ -17,80 +23,135 @@ export interface Duration {
   mostMs: number
 }
 
-/**
- * Watches how the machine delays one run of one step: timers of this process say how late we see
- * things, and the scheduler how long the program had to wait for a processor.
- */
-export class Delays {
-  readonly #pid: number | undefined
-  /** When a timer ran last, and by how much each was late. */
+/** How late timers of this process are: so late it sees whatever happens. */
+class Lateness {
   #tickMs = performance.now()
   readonly #late: { atMs: number; ms: number }[] = []
-  /** The last that is known of the program, and when we asked. */
-  #program: number | undefined
-  #sampledMs = performance.now()
-  #members: number[] = []
-  readonly #timers: NodeJS.Timeout[]
+  #users = 0
+  #timer: NodeJS.Timeout | undefined
 
-  /** @param pid Leads the group of processes that are examined; absent if somebody else started them. */
-  constructor(pid: number | undefined) {
-    this.#pid = pid
-    this.#sample()
-    this.#timers = [setInterval(() => this.#tick(), TICK_MS)]
-    if (pid !== undefined) this.#timers.push(setInterval(() => this.#sample(), SAMPLE_MS))
+  begin(): void {
+    if (this.#users++ > 0) return
+    this.#tickMs = performance.now()
+    this.#timer = setInterval(() => this.#tick(), TICK_MS).unref()
   }
 
-  close(): void {
-    for (const timer of this.#timers) clearInterval(timer)
+  end(): void {
+    if (--this.#users > 0) return
+    clearInterval(this.#timer)
+    this.#late.length = 0
   }
 
-  /** Starts to measure. What is measured may have begun a little before we got to know. */
-  start(): Stopwatch {
-    this.#findMembers()
-    return new Stopwatch(this)
-  }
-
-  /** By how much we may be late now. */
+  /** By how much what we see now may be late. */
   nowMs(): number {
     const nowMs = performance.now()
-    return nowMs - this.#tickMs + this.ownMs(nowMs - 5 * TICK_MS)
+    return nowMs - this.#tickMs + this.mostMs(nowMs - 5 * TICK_MS)
   }
 
   /** By how much we were late at most since then. */
-  ownMs(sinceMs: number): number {
-    const pending = Math.max(0, performance.now() - this.#tickMs - TICK_MS)
-    const late = this.#late.filter(({ atMs }) => atMs >= sinceMs).map(({ ms }) => ms)
-    return TICK_MS + Math.max(pending, ...late)
+  mostMs(sinceMs: number): number {
+    let most = Math.max(0, performance.now() - this.#tickMs - TICK_MS)
+    for (let at = this.#late.length - 1; at >= 0 && this.#late[at]!.atMs >= sinceMs; at--) {
+      most = Math.max(most, this.#late[at]!.ms)
+    }
+    return TICK_MS + most
   }
 
-  /** How long the program had to wait for a processor so far. */
-  programMs(): number {
-    if (this.#sample()) return this.#program!
-    // It has ended: what has become of it after we asked last is not known.
-    if (this.#program !== undefined) return this.#program + performance.now() - this.#sampledMs
-    // No kernel that says so: it has been as late as we were.
-    return this.#late.reduce((sum, { ms }) => sum + ms, 0)
+  /** By how much we were late since then, all in all. */
+  sumMs(sinceMs: number): number {
+    return this.#late.reduce((sum, { atMs, ms }) => (atMs >= sinceMs ? sum + ms : sum), 0)
   }
 
   #tick(): void {
     const nowMs = performance.now()
     const ms = nowMs - this.#tickMs - TICK_MS
-    if (ms > 0) this.#late.push({ atMs: nowMs, ms })
+    if (ms > 1) this.#late.push({ atMs: nowMs, ms })
     this.#tickMs = nowMs
   }
+}
 
-  #findMembers(): void {
+const lateness = new Lateness()
+
+/**
+ * Watches how the machine delays one run of a program: timers of this process say how late we see
+ * things, and the scheduler how long the program had to wait for a processor.
+ */
+export class Delays {
+  readonly #pid: number | undefined
+  readonly #bornMs = performance.now()
+  /** What is known of the program, and when we asked. */
+  #programMs: number | undefined
+  #sampledMs = performance.now()
+  #endedMs: number | undefined
+  #stolenMs = stolenMs()
+  #members: number[]
+  #samples = 0
+  #timer: NodeJS.Timeout | undefined
+
+  /** @param pid Leads the group of processes that are examined; absent if somebody else started them. */
+  constructor(pid: number | undefined) {
+    lateness.begin()
+    this.#pid = pid
+    this.#members = pid === undefined ? [] : [pid]
+    this.#sampleEvery(SAMPLE_MS)
+  }
+
+  close(): void {
+    lateness.end()
+    clearInterval(this.#timer)
+  }
+
+  /** Starts to measure, for a judgement: what is measured is known as well as can be. */
+  start(): Stopwatch {
+    this.#search()
+    this.#sample()
+    this.#sampleEvery(CLOSE_SAMPLE_MS)
+    return this.startRoughly()
+  }
+
+  /** Starts to measure: costs nothing. */
+  startRoughly(): Stopwatch {
+    return new Stopwatch(this)
+  }
+
+  /** By how much the machine may have delayed the program so far, as we know at this moment. */
+  get known(): number {
+    return (this.#programMs ?? lateness.sumMs(this.#bornMs)) + this.#stolenMs
+  }
+
+  /** The same with what we do not know of the last moments. */
+  get worst(): number {
+    this.#sample()
+    // The scheduler forgets one that has ended.
+    const untilMs = this.#endedMs ?? performance.now()
+    const unknown = this.#programMs === undefined ? 0 : untilMs - this.#sampledMs
+    return this.known + Math.max(0, unknown)
+  }
+
+  /** From now on nothing delays the program. */
+  programEnded(): void {
+    this.#endedMs ??= performance.now()
+  }
+
+  #sampleEvery(ms: number): void {
+    clearInterval(this.#timer)
+    this.#timer = setInterval(() => {
+      if (this.#samples++ % SAMPLES_PER_SEARCH === 0) this.#search()
+      this.#sample()
+    }, ms)
+  }
+
+  #search(): void {
     if (this.#pid !== undefined) this.#members = groupMembers(this.#pid)
   }
 
-  #sample(): boolean {
-    if (this.#pid === undefined) return false
-    const delay = runDelayMs(this.#members.length > 0 ? this.#members : [this.#pid])
-    if (delay === undefined) return false
+  #sample(): void {
+    this.#stolenMs = stolenMs()
+    const delay = runDelayMs(this.#members)
+    if (delay === undefined) return
     // Where a thread has ended, its share is gone.
-    this.#program = Math.max(delay, this.#program ?? 0)
+    this.#programMs = Math.max(delay, this.#programMs ?? 0)
     this.#sampledMs = performance.now()
-    return true
   }
 }
 
@@ -98,21 +159,32 @@ export class Delays {
 export class Stopwatch {
   readonly #delays: Delays
   readonly #startMs = performance.now()
-  readonly #beforeMs: number
-  readonly #programMs: number
-  readonly #stolenMs = stolenMs()
+  readonly #beforeMs = lateness.nowMs()
+  readonly #knownMs: number
 
   constructor(delays: Delays) {
     this.#delays = delays
-    this.#beforeMs = delays.nowMs()
-    this.#programMs = delays.programMs()
+    this.#knownMs = delays.known
   }
 
   read(): Duration {
     const ms = performance.now() - this.#startMs
-    const program = Math.max(0, this.#delays.programMs() - this.#programMs)
-    const added = this.#delays.ownMs(this.#startMs) + program + stolenMs() - this.#stolenMs
-    return { ms, leastMs: Math.max(0, ms - added), mostMs: ms + this.#beforeMs }
+    const delayed = this.#delays.worst - this.#knownMs
+    const leastMs = Math.max(0, ms - delayed - lateness.mostMs(this.#startMs))
+    return { ms, leastMs, mostMs: ms + this.#beforeMs }
+  }
+
+  /**
+   * True when it has taken longer than this, whatever the machine did.
+   *
+   * @throws {Inconclusive} when it takes far too long to find out.
+   */
+  isOver(limitMs: number): boolean {
+    if (performance.now() - this.#startMs <= limitMs) return false
+    const { ms, leastMs, mostMs } = this.read()
+    if (leastMs > limitMs) return true
+    if (ms < limitMs + MOST_WAIT_MS) return false
+    throw new Inconclusive(between(leastMs, mostMs, `at most ${limitMs}`))
   }
 
   /**
@@ -123,14 +195,11 @@ export class Stopwatch {
    * @throws {Inconclusive} when the machine does not let us find out.
    */
   async happens(limitMs: number, wait: (ms: number) => Promise<boolean>): Promise<boolean> {
-    for (;;) {
-      const { ms, leastMs, mostMs } = this.read()
-      if (leastMs > limitMs) return wait(0)
-      if (ms > 3 * limitMs + 1000) {
-        throw new Inconclusive(between(leastMs, mostMs, `at most ${limitMs}`))
-      }
-      if (await wait(limitMs - leastMs + 1)) return true
+    if (await wait(limitMs)) return true
+    while (!this.isOver(limitMs)) {
+      if (await wait(Math.max(10, limitMs - this.read().leastMs))) return true
     }
+    return wait(0)
   }
 
   /**

@@ -3,11 +3,11 @@ import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { readdirSync, readFileSync } from 'node:fs'
 import { connect } from 'node:net'
-import { availableParallelism, loadavg } from 'node:os'
 import { listensHere } from '../lab/tcp-table.ts'
 import { readUdpTable } from '../lab/udp-table.ts'
 import { Changed } from './changed.ts'
 import { Failed } from './failed.ts'
+import { Delays, type Stopwatch } from './stopwatch.ts'
 
 /** What is examined: a program that we start, or one that runs already. */
 export interface SubjectOptions {
@@ -19,11 +19,11 @@ export interface SubjectOptions {
 
 /** How long a server may take until it listens, in milliseconds. */
 const START_MS = 10_000
-/** The share of one core that a program uses at least when it never waits; others want some too. */
+/** The share of the time in which it may run that a program uses at least when it never waits. */
 const BUSY = 0.5
 /** Less computing than this is no endless loop, in milliseconds of processor time. */
 const LEAST_BUSY_MS = 1000
-/** How long a program may compute before it listens or connects, in milliseconds. */
+/** How long a program may compute before it listens or connects, in ms of processor time. */
 const COMPUTE_MS = 5000
 /** How long a program may take to end when its connection is gone, in milliseconds. */
 const END_MS = 1000
@@ -55,10 +55,11 @@ function signalGroup(program: ChildProcess, signal: NodeJS.Signals): void {
 /** The program under examination. */
 export class Subject {
   readonly port: number
+  /** How the machine delays it, and us. */
+  readonly delays: Delays
   readonly #child: ChildProcess | undefined
-  readonly #bornMs = performance.now()
   /** Since when its computing is counted, and how much there was before. */
-  #sinceMs = performance.now()
+  #since: Stopwatch
   #before = 0
   #exit: { code: number | null; signal: NodeJS.Signals | null } | undefined
   #stdout = ''
@@ -68,9 +69,14 @@ export class Subject {
 
   constructor({ command, port }: SubjectOptions) {
     this.port = port
-    if (command === undefined) return
+    this.#child = command === undefined ? undefined : this.#start(command)
+    this.delays = new Delays(this.#child?.pid)
+    this.#since = this.delays.startRoughly()
+  }
+
+  #start(command: NonNullable<SubjectOptions['command']>): ChildProcess {
     const options = {
-      env: { ...process.env, PORT: String(port), HOST: '127.0.0.1' },
+      env: { ...process.env, PORT: String(this.port), HOST: '127.0.0.1' },
       stdio: ['pipe', 'pipe', 'pipe'] as ['pipe', 'pipe', 'pipe'],
       // A group of its own: what it starts is ended with it.
       detached: process.platform !== 'win32',
@@ -79,7 +85,6 @@ export class Subject {
       'shell' in command
         ? spawn(inPlaceOfShell(command.shell), { ...options, shell: true })
         : spawn(command.file, [...command.args], options)
-    this.#child = child
     programs.add(child)
     child.stdin.on('error', () => {})
     child.stdout.setEncoding('utf8').on('data', (text: string) => {
@@ -96,11 +101,15 @@ export class Subject {
       this.#exit = { code: 127, signal: null }
       this.#changed.tell()
     })
-    child.once('exit', () => programs.delete(child))
+    child.once('exit', () => {
+      programs.delete(child)
+      this.delays.programEnded()
+    })
     child.once('close', (code, signal) => {
       this.#exit ??= { code, signal }
       this.#changed.tell()
     })
+    return child
   }
 
   get running(): boolean {
@@ -144,14 +153,25 @@ export class Subject {
   }
 
   /**
+   * Waits for something that the program should do within a limit, and longer where it, or this
+   * process, did not get a processor meanwhile. Returns whether it has happened.
+   *
+   * @param wait Waits for so many milliseconds at most, and returns whether it has happened.
+   * @throws {Inconclusive} when the machine does not let us find out.
+   */
+  within(ms: number, wait: (ms: number) => Promise<boolean>): Promise<boolean> {
+    return this.delays.startRoughly().happens(ms, wait)
+  }
+
+  /**
    * Waits until a server takes connections, or datagrams.
    *
    * @throws {Failed} when it ends before, or does not listen in time.
    */
   async listening(kind: 'tcp' | 'udp'): Promise<void> {
     const transport = kind === 'tcp' ? 'TCP' : 'UDP'
-    const end = performance.now() + START_MS
-    while (performance.now() < end) {
+    const since = this.delays.startRoughly()
+    while (!since.isOver(START_MS)) {
       if (!this.running) {
         // One that has come to its end in peace; others say why they have not.
         const mistake = this.advice(
@@ -161,7 +181,7 @@ export class Subject {
       }
       this.mustNotCompute()
       if (await (kind === 'tcp' ? this.#takesConnections() : this.#takesDatagrams())) {
-        this.#sinceMs = performance.now()
+        this.#since = this.delays.startRoughly()
         this.#before = this.#computedMs()
         return
       }
@@ -185,14 +205,14 @@ export class Subject {
    * @throws {Failed} when it only computes.
    */
   mustNotCompute(): void {
-    if (performance.now() - this.#bornMs < COMPUTE_MS || !this.computes()) return
+    if (this.#computedMs() < COMPUTE_MS || !this.computes()) return
     const what = `the program computes without a pause, and was ended after ${COMPUTE_MS / 1000} s`
     throw new Failed({ what, mistake: LOOP })
   }
 
   /** True where the program has ended, or does so within a moment: a connection goes before it. */
   async hasEnded(ms = END_MS): Promise<boolean> {
-    return this.isOurs && (await this.until(() => !this.running, ms))
+    return this.isOurs && (await this.within(ms, each => this.until(() => !this.running, each)))
   }
 
   /** The likely mistake, now that we know how the program is; without that, the one given. */
@@ -233,10 +253,9 @@ export class Subject {
   /** True when the program has used a core nearly alone since it started to be looked at. */
   computes(): boolean {
     if (!this.running) return false
-    const elapsed = performance.now() - this.#sinceMs
     // Where many want the cores, one that never waits gets its share of them and no more.
-    const share = Math.min(BUSY, (0.6 * availableParallelism()) / Math.max(1, loadavg()[0]!))
-    return this.#computedMs() - this.#before > Math.max(LEAST_BUSY_MS, share * elapsed)
+    const { leastMs } = this.#since.read()
+    return this.#computedMs() - this.#before > Math.max(LEAST_BUSY_MS, BUSY * leastMs)
   }
 
   /** Processor time of the program and of what it has started, in milliseconds; 0 where unknown. */
@@ -276,6 +295,7 @@ export class Subject {
   /** Ends the program, and all that it has started, for good. */
   async end(): Promise<void> {
     const child = this.#child
+    this.delays.close()
     if (child?.pid === undefined) return
     signalGroup(child, 'SIGKILL')
     await this.until(() => !this.running, 5000)

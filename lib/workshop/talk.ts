@@ -73,7 +73,7 @@ export class Talk {
     socket.setNoDelay()
     if (reading === false) socket.pause()
     const talk = new Talk(socket, subject)
-    await talk.#changed.until(() => !socket.connecting || talk.#closed, PATIENCE_MS)
+    await talk.#within(PATIENCE_MS, () => !socket.connecting || talk.#closed)
     if (talk.#error === 'ECONNREFUSED') {
       await subject.hasEnded() // its port goes a moment before it
       const what = `nobody listens on port ${port} any more`
@@ -120,7 +120,7 @@ export class Talk {
         if (!error) taken = next
         this.#changed.tell()
       })
-      if (!(await this.#changed.until(() => taken === next || this.#closed, quietMs))) break
+      if (!(await this.#within(quietMs, () => taken === next || this.#closed))) break
     }
     return taken
   }
@@ -201,9 +201,9 @@ export class Talk {
       }
       if (this.#ended || this.#closed) await this.#short(expected, received, options)
       const before = this.#received.length
-      const moved = await this.#changed.until(
-        () => this.#received.length > before || this.#ended || this.#closed,
+      const moved = await this.#within(
         options.patienceMs ?? PATIENCE_MS,
+        () => this.#received.length > before || this.#ended || this.#closed,
       )
       if (!moved) await this.#silent(expected, from, options)
     }
@@ -227,9 +227,9 @@ export class Talk {
         this.#fail(how, this.#advised(options), { received: unread })
       }
       const before = this.#received.length
-      const moved = await this.#changed.until(
-        () => this.#received.length > before || this.#ended || this.#closed,
+      const moved = await this.#within(
         options.patienceMs ?? PATIENCE_MS,
+        () => this.#received.length > before || this.#ended || this.#closed,
       )
       if (!moved) {
         const state = this.#subject.condition()
@@ -260,7 +260,7 @@ export class Talk {
   /** Waits for the program's FIN, with nothing before it. */
   async expectEnd(options: Expected = {}): Promise<void> {
     const patience = options.patienceMs ?? PATIENCE_MS
-    await this.#changed.until(() => this.#ended || this.#closed || this.unread > 0, patience)
+    await this.#within(patience, () => this.#ended || this.#closed || this.unread > 0)
     if (this.unread > 0) {
       const more = this.#received.subarray(this.#at)
       const what = `it sent ${count(more.length, 'byte')} more than it should`
@@ -280,10 +280,15 @@ export class Talk {
   /** Waits until the connection is gone, whichever way. */
   async expectGone(options: Expected = {}): Promise<void> {
     const patience = options.patienceMs ?? PATIENCE_MS
-    await this.#changed.until(() => this.#ended || this.#closed, patience)
+    await this.#within(patience, () => this.#ended || this.#closed)
     if (this.#ended || this.#closed) return
     const state = this.#subject.condition()
     this.#fail(`it kept the connection open (${state})`, this.#advised(options), {})
+  }
+
+  /** Waits until it holds, or the program had so much time for it. */
+  #within(limitMs: number, holds: () => boolean): Promise<boolean> {
+    return this.#subject.within(limitMs, ms => this.#changed.until(holds, ms))
   }
 
   /** The room doubles: a mass of bytes is not copied again for each chunk. */
@@ -307,7 +312,7 @@ export class Talk {
     let received = this.#received.subarray(from, from + Math.max(expected.length, offset + 32))
     if (endByte !== undefined) {
       const end = () => this.#received.indexOf(endByte, from + offset)
-      await this.#changed.until(() => end() >= 0 || this.#ended || this.#closed, 1000)
+      await this.#within(1000, () => end() >= 0 || this.#ended || this.#closed)
       received = this.#received.subarray(from, end() < 0 ? undefined : end() + 1)
     }
     const other = 'the answer is not the one that was expected'
@@ -344,7 +349,7 @@ export class Talk {
     // Does it wait for our end? Then the answer comes now.
     if (!this.socket.writableEnded) {
       this.finish()
-      await this.#changed.until(() => received().length === expected.length || this.#ended, 1000)
+      await this.#within(1000, () => received().length === expected.length || this.#ended)
       if (received().equals(expected)) {
         const mistake = 'it answers in the `end` event, when it should answer each request'
         this.#fail('it answered only after we had sent our FIN', { ...options, mistake }, seen)
