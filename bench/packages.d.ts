@@ -72,3 +72,17 @@ declare module 'node:_http_common' {
     [callback: number]: unknown
   }
 }
+
+declare module 'ws' {
+  import type { EventEmitter } from 'node:events'
+  import type { Server } from 'node:http'
+
+  interface WebSocket extends EventEmitter {
+    send(message: Uint8Array): void
+    terminate(): void
+  }
+  export class WebSocketServer extends EventEmitter {
+    constructor(options: { server: Server; perMessageDeflate: boolean })
+    on(event: 'connection', listener: (socket: WebSocket) => void): this
+  }
+}

@@ -3,12 +3,14 @@
 import type { GrowthCell, GrowthTable, GrowthVerdict } from './growth.ts'
 import { type Machine, machineLine } from './machine.ts'
 import type { MemoryTable } from './memory.ts'
+import type { SocketRow, SocketTable } from './sockets/tables.ts'
 import type { Measured, Row, Verdict } from './throughput.ts'
 
 export type Result =
   | { kind: 'throughput'; table: Measured }
   | { kind: 'growth'; table: GrowthTable }
   | { kind: 'memory'; table: MemoryTable }
+  | { kind: 'sockets'; table: SocketTable }
 
 /** A table before it is drawn; the first column is text, the others are figures. */
 interface Grid {
@@ -65,10 +67,64 @@ function memoryGrid({ rows }: MemoryTable): Grid {
   }
 }
 
+/** The columns behind a server's label: a heading, and the text of its figures. */
+const socketColumns: Record<SocketTable['what'], [string, (f: SocketRow['figures']) => string][]> =
+  {
+    load: [
+      ['1000 msg/s', f => digits(f.messagesPerSecond! / 1000)],
+      ['middle half', f => `${digits(f.lowQuartile! / 1000)}–${digits(f.highQuartile! / 1000)}`],
+      ['MB/s', f => digits(f.megabytesPerSecond!)],
+      ['server µs', f => digits(f.serverUs!)],
+      ['× raw echo', f => f.ratio!.toFixed(2)],
+    ],
+    latency: [
+      ['1000 msg/s', f => digits(f.messagesPerSecond! / 1000)],
+      ['p50 µs', f => bytesText(f.p50Us!)],
+      ['p99 µs', f => bytesText(f.p99Us!)],
+      ['its spread', f => `${bytesText(f.p99Least!)}–${bytesText(f.p99Most!)}`],
+      ['sent late, p99', f => bytesText(f.lateP99Us!)],
+    ],
+    memory: [
+      ['bytes each', f => bytesText(f.bytesPerLink!)],
+      ['spread', f => `${bytesText(f.least!)}–${bytesText(f.most!)}`],
+      ['× bare net', f => f.ratio!.toFixed(2)],
+    ],
+    burst: [
+      ['p50 ms', f => digits(f.p50Us! / 1000)],
+      ['p99 ms', f => digits(f.p99Us! / 1000)],
+      ['its spread', f => `${digits(f.p99Least! / 1000)}–${digits(f.p99Most! / 1000)}`],
+      ['last ms', f => digits(f.maxUs! / 1000)],
+    ],
+  }
+
+function socketGrid({ what, rows }: SocketTable): Grid {
+  const columns = socketColumns[what]
+  return {
+    head: ['server', ...columns.map(([heading]) => heading)],
+    body: rows.map(({ label, unmeasured, figures }) => [
+      label,
+      ...columns.map(([, text]) => (unmeasured === undefined ? text(figures) : '–')),
+    ]),
+  }
+}
+
 const gridOf = (result: Result): Grid => {
   if (result.kind === 'throughput') return throughputGrid(result.table)
   if (result.kind === 'growth') return growthGrid(result.table)
+  if (result.kind === 'sockets') return socketGrid(result.table)
   return memoryGrid(result.table)
+}
+
+/** Says which servers have no figures, and what it takes to get them. */
+function unmeasuredText({ rows }: SocketTable): string {
+  const reasons = new Map<string, string[]>()
+  for (const { label, unmeasured } of rows) {
+    if (unmeasured === undefined) continue
+    reasons.set(unmeasured, [...(reasons.get(unmeasured) ?? []), label.split(/,/)[0]!])
+  }
+  return [...reasons]
+    .map(([reason, labels]) => ` ${[...new Set(labels)].join(', ')}: ${reason}.`)
+    .join('')
 }
 
 /** What stands below a title: how to read the figures. */
@@ -77,6 +133,7 @@ function note(result: Result): string {
     const { samples, remark } = result.table
     return `Medians of ${samples} samples.${remark === undefined ? '' : ` ${remark}`}`
   }
+  if (result.kind === 'sockets') return `${result.table.remark}${unmeasuredText(result.table)}`
   if (result.kind === 'memory') return 'Reachable memory, after garbage collection.'
   const { limitMs, repeats } = result.table
   return (

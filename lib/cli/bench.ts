@@ -9,6 +9,9 @@ import { fullGrowth, growthNames, measureGrowth, quickGrowth } from '../../bench
 import { machine, machineLine } from '../../bench/machine.ts'
 import { measureMemory, memoryNames } from '../../bench/memory.ts'
 import { markdownOf, type Result, terminalText, verdictsOf } from '../../bench/report.ts'
+import { kinds } from '../../bench/sockets/kinds.ts'
+import { SocketBench } from '../../bench/sockets/measure.ts'
+import { fullSockets, quickSockets, socketQuestions } from '../../bench/sockets/tables.ts'
 import { tables } from '../../bench/tables/index.ts'
 import { fullEffort, measure, quickEffort } from '../../bench/throughput.ts'
 import { problem } from './arguments.ts'
@@ -30,6 +33,7 @@ const items: readonly Item[] = [
   ...tables.map(({ name, group, title }) => ({ name, group, title })),
   ...growthNames.map(name => ({ name, group: 'growth', title: 'one large frame, small chunks' })),
   ...memoryNames.map(name => ({ name, group: 'memory', title: 'what is held on to' })),
+  ...socketQuestions.map(({ name, title }) => ({ name, group: 'sockets', title })),
 ]
 
 const groups = [...new Set(items.map(({ group }) => group))]
@@ -80,10 +84,18 @@ function progress(text: string): void {
   if (process.stderr.isTTY) process.stderr.write(`\r\x1b[2K${text}`)
 }
 
+/** Clients and compiled servers, once for all tables over sockets. */
+let socketBench: SocketBench | null = null
+
 async function resultOf({ name, group }: Item, quick: boolean): Promise<Result> {
   if (group === 'growth') {
     const effort = quick ? quickGrowth : fullGrowth
     return { kind: 'growth', table: await measureGrowth(name, effort, progress) }
+  }
+  if (group === 'sockets') {
+    socketBench ??= await SocketBench.start(quick ? quickSockets : fullSockets, progress)
+    const question = socketQuestions.find(known => known.name === name)!
+    return { kind: 'sockets', table: await socketBench.measure(question) }
   }
   if (group === 'memory') return { kind: 'memory', table: await measureMemory(name, progress) }
   const table = tables.find(known => known.name === name)!
@@ -98,6 +110,7 @@ function packagesOf(): string[] {
     ...tables.flatMap(table => table.candidates),
     ...prefixFeeders,
     ...lineFeeders,
+    ...kinds,
   ]
   return candidates.flatMap(({ package: name }) => (name === undefined ? [] : [name]))
 }
@@ -119,12 +132,21 @@ const { wanted, quick, everything } = parse()
 const ran = machine(packagesOf())
 console.log(`${machineLine(ran)}\n`)
 
+// What was compiled is removed when this process exits; its children end when their input does.
+for (const [signal, code] of [['SIGINT', 130] as const, ['SIGTERM', 143] as const]) {
+  process.once(signal, () => process.exit(code))
+}
+
 const results: Result[] = []
-for (const item of wanted) {
-  const result = await resultOf(item, quick)
-  progress('')
-  console.log(terminalText(result))
-  results.push(result)
+try {
+  for (const item of wanted) {
+    const result = await resultOf(item, quick)
+    progress('')
+    console.log(terminalText(result))
+    results.push(result)
+  }
+} finally {
+  await (socketBench as SocketBench | null)?.stop()
 }
 
 const verdicts = results.flatMap(verdictsOf)

@@ -79,6 +79,7 @@ describe('bench', () => {
       'encode',
       'growth',
       'memory',
+      'sockets',
     ])
     for (const { name } of tables) expect(stdout).toContain(` ${name} `)
     for (const line of stdout.split('\n')) expect(line.length).toBeLessThanOrEqual(100)
