@@ -123,7 +123,7 @@ function findTracefs(): Shortfall | undefined {
 /** In a private network, as experiments use it: a table, a chain of packets that come in, a rule. */
 function findNft(): Shortfall | undefined {
   const way = isolation()!
-  const chain = 'chain c { type filter hook input priority 0; counter drop; }'
+  const chain = 'chain c { type filter hook input priority 0; counter drop; };'
   const words = [way.command, ...way.args, 'nft', `table inet t { ${chain} }`]
   return refused(attempt('nft', words), [])
 }

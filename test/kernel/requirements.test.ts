@@ -3,7 +3,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, describe, expect, test, vi } from 'vitest'
 import { attempt, describeRefusal } from '../../lib/kernel/attempt.ts'
+import { isolation } from '../../lib/kernel/isolation.ts'
 import { missing, type Requirement, shortfall } from '../../lib/kernel/requirements.ts'
+import { onPath } from '../../lib/kernel/tools.ts'
 import { parseMounts, tracefsWays } from '../../lib/kernel/tracefs-instance.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'kit-requirements-'))
@@ -43,6 +45,20 @@ describe.skipIf(process.platform !== 'linux')('shortfall (needs Linux)', () => {
     shadow('strace', 'echo "strace: attach: No such process" >&2; exit 0')
     expect(shortfall('strace')?.needs).toContain('strace true: attach: No such process')
   })
+
+  // The same program of nft, without our words around it, decides what is to come out.
+  test.skipIf(isolation()?.by !== 'root' || !onPath('nft'))(
+    'finds that nft works where it can drop packets in a network of its own (needs root, nft)',
+    () => {
+      const rules = [
+        'nft add table inet t',
+        'nft add chain inet t c "{ type filter hook input priority 0 ; }"',
+        'nft add rule inet t c counter drop',
+      ]
+      const works = attempt('nft', ['unshare', '--net', 'sh', '-ec', rules.join('\n')])
+      expect(shortfall('nft') === undefined).toBe(works === undefined)
+    },
+  )
 
   test('looks again where the PATH has changed', () => {
     vi.stubEnv('PATH', '')
