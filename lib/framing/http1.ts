@@ -163,7 +163,8 @@ export interface Http1ResponseDecoder extends Http1Decoder<Http1Response> {
    * Says the method of a request that was sent, in the order of sending.
    *
    * An answer to HEAD has no body, and to CONNECT may start a tunnel (RFC 9112 section 6.3), which
-   * its own bytes do not tell. Call it for every request, or for none when all are others.
+   * its own bytes do not tell. Call it for every request, or for none when all are others. Once it
+   * was called, a response that no request asked for is refused (RFC 9112 section 9.2).
    */
   expect(method: string): void
 }
@@ -222,8 +223,10 @@ const AUTHORITY = /^(?:\[([^\]]*)\]|(?:[0-9a-z\-._~!$&'()*+,;=]|%[0-9a-f]{2})+)(
 const H16 = /^[0-9a-f]{1,4}$/i
 const IPV4 = /^(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(?:\.(?!$)|$)){4}$/
 const IP_FUTURE = /^v[0-9a-f]+\.[0-9a-z\-._~!$&'()*+,;=:]+$/i
-/** Letters only, as in Node's parser: RFC 3986 section 3.1 has more. */
-const SCHEME = /^[a-z]+:\/\//i
+/** RFC 3986 section 3.1. */
+const SCHEME = /^[a-z][a-z0-9+\-.]*:\/\//i
+/** What a URI is made of: RFC 3986 section 2. Decoders take more, as browsers send more. */
+const URI = /^(?:[a-z0-9\-._~:/?#[\]@!$&'()*+,;=]|%[0-9a-f]{2})*$/i
 
 /** Returns the bytes as a string of the same length: UTF-8 is for others (RFC 9110 section 5.5). */
 function text(bytes: Uint8Array, start: number, end: number): string {
@@ -301,11 +304,25 @@ function trimSpace(bytes: Uint8Array, start: number, end: number): number {
   return at
 }
 
-/** The same without tabs: Node does not trim them behind values that frame messages. */
-function trimNoTabs(bytes: Uint8Array, start: number, end: number): number {
-  let at = end
-  while (at > start && bytes[at - 1] === SP) at--
-  return at
+/**
+ * Tells whether a list has the member `name`, in any case: RFC 9110 section 5.6.1.
+ *
+ * A comma inside a quoted string separates nothing.
+ */
+function listHas(bytes: Uint8Array, start: number, end: number, name: string): boolean {
+  for (let from = start; from < end; ) {
+    let comma = from
+    let quoted = false
+    for (; comma < end && (quoted || bytes[comma] !== COMMA); comma++) {
+      if (bytes[comma] === QUOTE) quoted = !quoted
+      else if (quoted && bytes[comma] === BACKSLASH) comma++
+    }
+    const stop = Math.min(comma, end)
+    const first = skipSpace(bytes, from, stop)
+    if (spells(bytes, first, trimSpace(bytes, first, stop), name)) return true
+    from = stop + 1
+  }
+  return false
 }
 
 /**
@@ -464,6 +481,8 @@ abstract class MessageDecoder<Frame> extends ChunkReader implements Http1Decoder
   protected linesEnd = 0
   /** Where the first line starts that is not parsed yet. */
   protected line = 0
+  /** Where in the stream the section begins. */
+  #sectionOffset = 0
   /** Whether a section is in progress, and whether it was copied out of the chunk. */
   #open = false
   #copied = false
@@ -523,6 +542,12 @@ abstract class MessageDecoder<Frame> extends ChunkReader implements Http1Decoder
   /** Checks a complete head, sets `following`, and says whether its lengths count. */
   protected abstract headAllowsBody(): boolean
   protected abstract readonly bodyEndsWithStream: boolean
+  /** Whether folded lines are joined rather than refused. */
+  protected abstract readonly unfolds: boolean
+  /** Whether the lengths of this message are ignored, right or wrong. */
+  protected ignoresLengths = false
+  /** Returns the status with which a server answers an error. */
+  protected abstract answerTo(code: FrameErrorCode, status?: number): number | undefined
 
   read(): Frame | null {
     return this.next() ? this.frame() : null
@@ -590,7 +615,7 @@ abstract class MessageDecoder<Frame> extends ChunkReader implements Http1Decoder
     switch (this.phase) {
       case START:
         if (!this.#hasLine()) return false
-        this.parseStartLine(this.#stop())
+        this.parseStartLine(this.sectionStop())
         return true
       case FIELDS:
       case TRAILERS:
@@ -623,7 +648,7 @@ abstract class MessageDecoder<Frame> extends ChunkReader implements Http1Decoder
   // Sections of lines
 
   /** Lines are parsed up to here: the end of the bytes, or of what a section may have. */
-  #stop(): number {
+  protected sectionStop(): number {
     return Math.min(this.linesEnd, this.section + this.#limits.maxHeaderBytes)
   }
 
@@ -635,6 +660,7 @@ abstract class MessageDecoder<Frame> extends ChunkReader implements Http1Decoder
     if (!this.#hasByte()) return false
     this.lines = this.chunk
     this.section = this.line = this.at
+    this.#sectionOffset = this.offset
     this.linesEnd = this.chunk.length
     this.#open = true
     this.#copied = false
@@ -648,13 +674,19 @@ abstract class MessageDecoder<Frame> extends ChunkReader implements Http1Decoder
   }
 
   /** Says that the line at `line` is unfinished, or else wrong. */
-  protected refuse(mistake: string): void {
-    if (this.#findLineEnd(this.line)) throw this.malformed(mistake)
+  protected refuse(mistake: string, status?: number): void {
+    if (this.#findLineEnd(this.line)) throw this.malformed(mistake, status)
     this.#partial = true
   }
 
-  protected malformed(mistake: string): FrameError {
-    return this.lost('ERR_FRAME_MALFORMED', `${this.#place()}: ${mistake}`)
+  protected malformed(mistake: string, status?: number, offset = this.lineOffset): FrameError {
+    return this.lost('ERR_FRAME_MALFORMED', `${this.#place()}: ${mistake}`, offset, status)
+  }
+
+  /** Where in the stream the line in progress begins; outside of sections, the next byte. */
+  protected get lineOffset(): number {
+    if (this.phase === CHUNK_END || this.phase === CLOSED) return this.offset
+    return this.#sectionOffset + this.line - this.section
   }
 
   #place(): string {
@@ -670,19 +702,22 @@ abstract class MessageDecoder<Frame> extends ChunkReader implements Http1Decoder
   #findLineEnd(from: number): boolean {
     const bytes = this.lines
     const limit = this.section + this.#limits.maxHeaderBytes
-    const stop = this.#stop()
+    const stop = this.sectionStop()
     const at = skipText(bytes, from, stop)
     this.#scanned = at
     if (at === stop || (bytes[at] === CR && at + 1 === stop)) {
       if (stop < limit) return false
       const size = this.#limits.maxHeaderBytes
-      throw this.lost('ERR_FRAME_TOO_LARGE', `${this.#place()}: section above ${size} bytes`)
+      const message = `${this.#place()}: section above ${size} bytes`
+      throw this.lost('ERR_FRAME_TOO_LARGE', message, this.#sectionOffset + size)
     }
+    const offset = this.#sectionOffset + at - this.section
     if (bytes[at] === CR && bytes[at + 1] === LF) return true
     // RFC 9112 section 2.2, RFC 9110 section 5.5
-    if (bytes[at] === CR) throw this.malformed('CR without LF')
-    if (bytes[at] === LF) throw this.malformed('LF without CR')
-    throw this.malformed(`control byte 0x${bytes[at]!.toString(16).padStart(2, '0')}`)
+    if (bytes[at] === CR) throw this.malformed('CR without LF', undefined, offset)
+    if (bytes[at] === LF) throw this.malformed('LF without CR', undefined, offset)
+    const byte = `0x${bytes[at]!.toString(16).padStart(2, '0')}`
+    throw this.malformed(`control byte ${byte}`, undefined, offset)
   }
 
   /** Copies the bytes that complete a line behind the section in progress. */
@@ -690,16 +725,7 @@ abstract class MessageDecoder<Frame> extends ChunkReader implements Http1Decoder
     if (!this.#partial) this.#scanned = this.linesEnd
     if (!this.#copied) {
       this.#copyRuns()
-      const have = this.linesEnd - this.section
-      const copy = roomLike(this.chunk, Math.max(256, 2 * have))
-      copy.set(this.lines.subarray(this.section, this.linesEnd))
-      this.#scanned -= this.section
-      this.line -= this.section
-      this.section = 0
-      this.lines = copy
-      this.linesEnd = have
-      this.at = this.chunk.length
-      this.#copied = true
+      this.#copySection(this.linesEnd)
     }
     this.#partial = true
     while (this.ready()) {
@@ -732,7 +758,7 @@ abstract class MessageDecoder<Frame> extends ChunkReader implements Http1Decoder
   #parseFields(): void {
     const bytes = this.lines
     const first = this.section + this.firstField
-    const stop = this.#stop()
+    const stop = this.sectionStop()
     let marks = this.#marks
     let mark = this.#marksEnd
     let line = this.line
@@ -742,6 +768,7 @@ abstract class MessageDecoder<Frame> extends ChunkReader implements Http1Decoder
       const end = skipText(bytes, colon + 1, stop)
       if (end + 1 >= stop || bytes[end] !== CR || bytes[end + 1] !== LF) break
       if (mark === this.#marksLimit) {
+        this.line = line
         this.#marksEnd = mark
         this.#moreMarks()
         marks = this.#marks
@@ -761,7 +788,55 @@ abstract class MessageDecoder<Frame> extends ChunkReader implements Http1Decoder
     this.line = line
     this.#marksEnd = mark
     if (line + 1 < stop && bytes[line] === CR && bytes[line + 1] === LF) this.#endFields()
+    else if (isSpace(bytes[line]) && this.unfolds && this.#canUnfold()) this.#unfold()
     else this.refuse(this.#fieldMistake(bytes[line]))
+  }
+
+  #canUnfold(): boolean {
+    return this.phase === FIELDS && this.#fieldCount() > 0
+  }
+
+  /**
+   * Joins a folded line to the field before it: RFC 9112 section 5.2.
+   *
+   * A field that frames the message has been looked at already, and is refused when it is folded:
+   * two readers might see two lengths.
+   */
+  #unfold(): void {
+    if (!this.#findLineEnd(this.line)) {
+      this.#partial = true
+      return
+    }
+    const end = this.#scanned
+    if (!this.#copied) this.#copySection(end + 2)
+    const first = this.section + this.firstField
+    const { lines, line } = this
+    const stop = this.#scanned
+    const mark = this.#marksEnd - 2
+    const name = mark === this.#marksSection ? first : first + this.#marks[mark - 1]! + 2
+    const size = first + this.#marks[mark]! - name
+    if (size < 18 && FRAMING_FIELDS[size]!.length > 0) {
+      if (isNamed(FRAMING_FIELDS[size]!, lines, name)) {
+        throw this.malformed('continues a field that frames the message (RFC 9112 section 5.2)')
+      }
+    }
+    lines.fill(SP, line - 2, skipSpace(lines, line, stop))
+    this.#marks[mark + 1] = stop - first
+    this.line = stop + 2
+  }
+
+  /** Copies the section in progress up to `end` out of the chunk, which is the caller's. */
+  #copySection(end: number): void {
+    const have = end - this.section
+    const copy = roomLike(this.chunk, Math.max(256, 2 * have))
+    copy.set(this.lines.subarray(this.section, end))
+    this.#scanned -= this.section
+    this.line -= this.section
+    this.section = 0
+    this.lines = copy
+    this.linesEnd = have
+    this.at = end
+    this.#copied = true
   }
 
   #fieldMistake(first: number | undefined): string {
@@ -780,7 +855,8 @@ abstract class MessageDecoder<Frame> extends ChunkReader implements Http1Decoder
   #moreMarks(): void {
     const most = this.#limits.maxHeaderFields
     if (this.#fieldCount() === most) {
-      throw this.lost('ERR_FRAME_TOO_LARGE', `${this.#place()}: more than ${most} field lines`)
+      const message = `${this.#place()}: more than ${most} field lines`
+      throw this.lost('ERR_FRAME_TOO_LARGE', message, this.lineOffset)
     }
     const own = this.#marks.subarray(this.#marksStart)
     const room = Math.min(MOST_MARKS, 4 * this.#marks.length)
@@ -845,18 +921,18 @@ abstract class MessageDecoder<Frame> extends ChunkReader implements Http1Decoder
         this.fieldHost(bytes, start, end)
         return
       case 6:
-        if (!trailer) this.expects ||= spells(bytes, start, end, '100-continue')
+        if (!trailer) this.expects ||= listHas(bytes, start, end, '100-continue')
         return
       case 10:
-        if (!trailer) this.#fieldConnection(bytes, start, lineEnd)
+        if (!trailer) this.#fieldConnection(bytes, start, end)
         return
       case 14:
         if (trailer) throw this.malformed('Content-Length in a trailer')
-        this.#fieldContentLength(bytes, start, trimNoTabs(bytes, start, lineEnd))
+        if (!this.ignoresLengths) this.#fieldContentLength(bytes, start, end)
         return
       default:
         if (trailer) throw this.malformed('Transfer-Encoding in a trailer')
-        this.#fieldTransferEncoding(bytes, start, trimNoTabs(bytes, start, lineEnd))
+        if (!this.ignoresLengths) this.#fieldTransferEncoding(bytes, start, end)
     }
   }
 
@@ -872,21 +948,17 @@ abstract class MessageDecoder<Frame> extends ChunkReader implements Http1Decoder
       length = length * 10 + digit
     }
     if (start === end) throw this.malformed('Content-Length is empty')
-    if (length > Number.MAX_SAFE_INTEGER) {
-      // Also where there is no body, as in an answer to HEAD: Node's parser refuses it there, too.
-      if (isAbove64Bits(bytes, start, end)) {
-        throw this.lost('ERR_FRAME_TOO_LARGE', 'Content-Length is more than 2^64 - 1')
-      }
-      length = Number.POSITIVE_INFINITY
-    }
-    this.contentLength = length
+    // RFC 9110 section 8.6: any number is valid, also one that is too large for a body.
+    this.contentLength = length > Number.MAX_SAFE_INTEGER ? Number.POSITIVE_INFINITY : length
   }
 
   /** RFC 9112 section 6.1: of the transfer codings this decoder knows chunked. */
   #fieldTransferEncoding(bytes: Uint8Array, start: number, end: number): void {
     if (this.chunked) throw this.malformed('Transfer-Encoding is repeated')
     if (!spells(bytes, start, end, 'chunked')) {
-      throw this.malformed('Transfer-Encoding is not "chunked"')
+      // Section 6.3: without chunked as the last coding nobody knows where a request ends.
+      const status = isChunkedLast(bytes, start, end) ? 501 : 400
+      throw this.malformed('Transfer-Encoding is not "chunked"', status)
     }
     this.chunked = true
   }
@@ -899,8 +971,7 @@ abstract class MessageDecoder<Frame> extends ChunkReader implements Http1Decoder
       const first = skipSpace(bytes, from, comma)
       const last = trimSpace(bytes, first, comma)
       if (spells(bytes, first, last, 'close')) this.#closes = true
-      const lastPersists = trimNoTabs(bytes, first, comma)
-      if (spells(bytes, first, lastPersists, 'keep-alive')) this.#persists = true
+      if (spells(bytes, first, last, 'keep-alive')) this.#persists = true
       from = comma + 1
     }
   }
@@ -952,7 +1023,9 @@ abstract class MessageDecoder<Frame> extends ChunkReader implements Http1Decoder
     const limit = this.#limits.maxBodyBytes
     if (size <= limit) return
     const bytes = Number.isSafeInteger(size) ? size : 'more than 2^53 - 1'
-    throw this.lost('ERR_FRAME_TOO_LARGE', `body of ${bytes} bytes, limit ${limit}`)
+    const toEnd = this.phase === BODY_TO_END
+    const offset = toEnd ? this.offset - this.#pieces.length + limit : this.lineOffset
+    throw this.lost('ERR_FRAME_TOO_LARGE', `body of ${bytes} bytes, limit ${limit}`, offset, 413)
   }
 
   /** Returns whether the head is complete and no byte of the body has come. */
@@ -994,7 +1067,8 @@ abstract class MessageDecoder<Frame> extends ChunkReader implements Http1Decoder
       const size = this.#pieces.length + this.chunk.length - this.at
       const limit = this.#limits.maxBodyBytes
       if (size > limit) {
-        throw this.lost('ERR_FRAME_TOO_LARGE', `more than ${limit} bytes wait for rest()`)
+        const offset = this.offset - this.#pieces.length + limit
+        throw this.lost('ERR_FRAME_TOO_LARGE', `more than ${limit} bytes wait for rest()`, offset)
       }
       this.#keepChunk()
     }
@@ -1011,7 +1085,7 @@ abstract class MessageDecoder<Frame> extends ChunkReader implements Http1Decoder
 
   #parseChunkHeader(): void {
     const bytes = this.lines
-    const stop = this.#stop()
+    const stop = this.sectionStop()
     let at = this.line
     let size = 0
     for (; at < stop; at++) {
@@ -1020,7 +1094,7 @@ abstract class MessageDecoder<Frame> extends ChunkReader implements Http1Decoder
       size = size * 16 + digit
     }
     const digits = at - this.line
-    if (bytes[at] === SEMICOLON) at = skipExtensions(bytes, at, stop)
+    if (bytes[at] !== CR) at = skipExtensions(bytes, at, stop)
     if (digits === 0 || at + 1 >= stop || bytes[at] !== CR || bytes[at + 1] !== LF) {
       this.refuse('expected hexadecimal digits, then extensions or CR LF (RFC 9112 section 7.1)')
       return
@@ -1039,7 +1113,8 @@ abstract class MessageDecoder<Frame> extends ChunkReader implements Http1Decoder
 
   #tooManyExtensions(): FrameError {
     const limit = this.#limits.maxHeaderBytes
-    return this.lost('ERR_FRAME_TOO_LARGE', `chunk extensions above ${limit} bytes`)
+    const message = `chunk extensions above ${limit} bytes`
+    return this.lost('ERR_FRAME_TOO_LARGE', message, this.lineOffset, 413)
   }
 
   #takeChunkData(): boolean {
@@ -1098,23 +1173,21 @@ abstract class MessageDecoder<Frame> extends ChunkReader implements Http1Decoder
     offset = this.offset,
     status?: number,
   ): FrameError {
+    const answer = this.answerTo(code, status)
     this.#runs.length = 0
     this.#pieces.clear()
     this.lines = NOTHING
-    return super.lost(code, message, offset, status)
+    return super.lost(code, message, offset, answer)
   }
 }
 
-/** 2^64 - 1. */
-const LARGEST_64_BITS = '18446744073709551615'
-
-/** Tells whether these decimal digits are a number of more than 64 bits. */
-function isAbove64Bits(bytes: Uint8Array, start: number, end: number): boolean {
-  let first = start
-  while (first < end && bytes[first] === 0x30) first++
-  const size = end - first
-  if (size !== LARGEST_64_BITS.length) return size > LARGEST_64_BITS.length
-  return text(bytes, first, end) > LARGEST_64_BITS
+/** Tells whether a list of transfer codings ends with chunked: RFC 9112 section 6.1. */
+function isChunkedLast(bytes: Uint8Array, start: number, end: number): boolean {
+  const codings = text(bytes, start, end).split(',')
+  const token = /^[ \t]*[!#$%&'*+\-.^_`|~0-9a-z]+[ \t]*(?:;.*)?$/i
+  if (codings.length < 2 || !codings.every(coding => token.test(coding))) return false
+  const names = codings.map(coding => coding.split(';', 1)[0]!.trim().toLowerCase())
+  return names.indexOf('chunked') === names.length - 1
 }
 
 function hexDigit(byte: number): number {
@@ -1124,28 +1197,24 @@ function hexDigit(byte: number): number {
 }
 
 /**
- * Returns where chunk extensions end: RFC 9112 section 7.1.1. They are checked and ignored.
+ * Returns where chunk extensions end, or -1: RFC 9112 section 7.1.1. They are checked and ignored.
  *
- * White space around `;` and `=` is refused. A recipient must remove it by RFC 9110 section 5.6.3,
- * but Node's parser refuses it, and this decoder takes nothing that Node does not take.
+ * White space around `;` and `=` is bad, and a recipient must remove it (RFC 9110 section 5.6.3).
  */
 function skipExtensions(bytes: Uint8Array, start: number, stop: number): number {
-  let at = start
-  while (at < stop && bytes[at] === SEMICOLON) {
-    const name = ++at
-    while (at < stop && TOKEN[bytes[at]!] === 1) at++
-    if (at === name) return -1
-    if (bytes[at] !== EQUALS) continue
-    const value = ++at
-    if (bytes[at] === QUOTE) {
-      at = skipQuoted(bytes, at, stop)
-      if (at < 0) return -1
-      continue
-    }
-    while (at < stop && TOKEN[bytes[at]!] === 1) at++
-    if (at === value) return -1
+  let end = start
+  for (;;) {
+    let at = skipSpace(bytes, end, stop)
+    if (at === stop || bytes[at] !== SEMICOLON) return end
+    const name = skipSpace(bytes, at + 1, stop)
+    end = skip(TOKEN, bytes, name, stop)
+    if (end === name) return -1
+    at = skipSpace(bytes, end, stop)
+    if (at === stop || bytes[at] !== EQUALS) continue
+    const value = skipSpace(bytes, at + 1, stop)
+    end = bytes[value] === QUOTE ? skipQuoted(bytes, value, stop) : skip(TOKEN, bytes, value, stop)
+    if (end <= value) return -1
   }
-  return at
 }
 
 /** Returns where the quoted-string ends that starts here, or -1: RFC 9110 section 5.6.4. */
@@ -1163,6 +1232,7 @@ class RequestDecoder extends MessageDecoder<Http1Request> implements Http1Reques
   target = ''
   readonly #methods: ReadonlySet<string>
   protected readonly bodyEndsWithStream = false
+  protected readonly unfolds = false
 
   constructor(limits: Required<Http1Options>, methods: ReadonlySet<string>) {
     super(limits)
@@ -1194,6 +1264,16 @@ class RequestDecoder extends MessageDecoder<Http1Request> implements Http1Reques
     }
   }
 
+  /** RFC 9112 sections 3 and 5.4, RFC 6585 section 5 for 431. */
+  protected answerTo(code: FrameErrorCode, status?: number): number {
+    if (status !== undefined) return status
+    if (code !== 'ERR_FRAME_TOO_LARGE') return 400
+    if (this.phase === FIELDS || this.phase === TRAILERS) return 431
+    if (this.phase !== START) return 413
+    const stop = this.sectionStop()
+    return skip(TOKEN, this.lines, this.line, stop) === stop ? 501 : 414
+  }
+
   /** method SP request-target SP HTTP-version: RFC 9112 section 3. */
   protected parseStartLine(stop: number): void {
     const bytes = this.lines
@@ -1218,13 +1298,14 @@ class RequestDecoder extends MessageDecoder<Http1Request> implements Http1Reques
       bytes[end] !== CR ||
       bytes[end + 1] !== LF
     ) {
-      this.refuse('expected "method target HTTP/1.1" (RFC 9112 section 3)')
+      const other = bytes[methodEnd] === SP && bytes[at] === SP && isOther(bytes, version, stop)
+      this.refuse('expected "method target HTTP/1.1" (RFC 9112 section 3)', other ? 505 : 400)
       return
     }
     this.method = text(bytes, start, methodEnd)
     this.target = text(bytes, methodEnd + 1, at)
     if (!this.#methods.has(this.method))
-      throw this.malformed(`unknown method ${this.method.slice(0, 20)}`)
+      throw this.malformed(`unknown method ${this.method.slice(0, 20)}`, 501)
     if (!isTarget(this.method, this.target)) {
       throw this.malformed('wrong form of request-target (RFC 9112 section 3.2)')
     }
@@ -1269,6 +1350,11 @@ function isVersion(bytes: Uint8Array, at: number): boolean {
   )
 }
 
+/** Tells whether a first line ends with a version of HTTP, whichever it is. */
+function isOther(bytes: Uint8Array, at: number, stop: number): boolean {
+  return at + 10 <= stop && /^HTTP\/\d\.\d\r\n$/.test(text(bytes, at, at + 10))
+}
+
 /** Returns the port of an authority, 0 when it names none; `null` when it is no authority. */
 function portOf(authority: string): number | null {
   const parts = AUTHORITY.exec(authority)
@@ -1305,15 +1391,20 @@ function isTarget(method: string, target: string): boolean {
 class ResponseDecoder extends MessageDecoder<Http1Response> implements Http1ResponseDecoder {
   status = 0
   requestMethod = 'GET'
-  /** The methods of the requests that are not answered yet. */
+  /** The methods of the requests that are not answered yet, and whether any was ever said. */
   readonly #asked: string[] = []
+  #counts = false
   #lastReason = ''
   #reasonBytes: Uint8Array = NOTHING
   protected readonly bodyEndsWithStream = true
+  protected readonly unfolds = true
 
   expect(method: string): void {
+    this.#counts = true
     this.#asked.push(method)
   }
+
+  protected answerTo(): undefined {}
 
   frame(): Http1Response | null {
     if (!this.found) return null
@@ -1347,6 +1438,10 @@ class ResponseDecoder extends MessageDecoder<Http1Response> implements Http1Resp
   /** HTTP-version SP status-code SP [ reason-phrase ]: RFC 9112 section 4. */
   protected parseStartLine(stop: number): void {
     const bytes = this.lines
+    if (this.#counts && this.#asked.length === 0) {
+      this.#skipUnasked(stop)
+      return
+    }
     const code = this.line + 9
     let at = code + 3
     const hundreds = bytes[code]! - 0x30
@@ -1360,13 +1455,28 @@ class ResponseDecoder extends MessageDecoder<Http1Response> implements Http1Resp
       return
     }
     this.status = hundreds * 100 + tens * 10 + ones
+    this.requestMethod = this.#asked[0] ?? 'GET'
+    this.ignoresLengths = this.requestMethod === 'CONNECT' && hundreds === 2
     this.beginFields(bytes[code - 2]! - 0x30, at + 2)
+  }
+
+  /** Nothing that comes while no request is open is a response: RFC 9112 section 9.2. */
+  #skipUnasked(stop: number): void {
+    const { lines, line } = this
+    if (lines[line] !== CR || (line + 1 < stop && lines[line + 1] !== LF)) {
+      throw this.malformed('no request asked for it (RFC 9112 section 9.2)')
+    }
+    if (line + 1 === stop) {
+      this.refuse('CR without LF')
+      return
+    }
+    this.line = line + 2
+    this.closeSection()
   }
 
   /** RFC 9112 section 6.3, rules 1 and 2. */
   protected headAllowsBody(): boolean {
     const { status } = this
-    this.requestMethod = this.#asked[0] ?? 'GET'
     if (status < 200 && this.minor === 0) {
       throw this.malformed(`status ${status} in HTTP/1.0 (RFC 9110 section 15.2)`)
     }
@@ -1423,7 +1533,12 @@ function fieldLines(fields: readonly (readonly [string, string])[]): string {
 }
 
 /** What a message may say of a body, and what is said for it. */
-type BodyRule = 'nothing' | 'length but no body' | 'length unless empty' | 'always a length'
+type BodyRule =
+  | 'nothing'
+  | 'length but no body'
+  | 'length unless empty'
+  | 'always a length'
+  | 'always empty'
 
 function encodeMessage(startLine: string, message: Http1MessageInit, rule: BodyRule): Uint8Array {
   const body = message.body ?? NOTHING
@@ -1434,7 +1549,7 @@ function encodeMessage(startLine: string, message: Http1MessageInit, rule: BodyR
   const sized = names.includes('content-length')
   let chunked = names.includes('transfer-encoding')
   const bodyless = rule === 'nothing' || rule === 'length but no body'
-  if (bodyless && (body.length > 0 || trailers !== '')) {
+  if ((bodyless || rule === 'always empty') && (body.length > 0 || trailers !== '')) {
     throw new RangeError(`body of ${body.length} bytes in a message that has none`)
   }
   if (rule === 'nothing' && (sized || chunked)) {
@@ -1444,7 +1559,7 @@ function encodeMessage(startLine: string, message: Http1MessageInit, rule: BodyR
   if (!sized && !chunked && trailers !== '') {
     chunked = true
     fields.push(['Transfer-Encoding', 'chunked'])
-  } else if (!sized && !chunked && (body.length > 0 || rule === 'always a length')) {
+  } else if (!sized && !chunked && (body.length > 0 || rule.startsWith('always'))) {
     fields.push(['Content-Length', String(body.length)])
   }
   if (!chunked && trailers !== '') throw new RangeError('trailers after a body with a length')
@@ -1466,7 +1581,9 @@ function encodeMessage(startLine: string, message: Http1MessageInit, rule: BodyR
 function responseRule(status: number, requestMethod: string): BodyRule {
   if (status < 200 || status === 204) return 'nothing'
   if (requestMethod === 'CONNECT' && status < 300) return 'nothing'
-  return requestMethod === 'HEAD' || status === 304 ? 'length but no body' : 'always a length'
+  if (requestMethod === 'HEAD' || status === 304) return 'length but no body'
+  // RFC 9110 section 15.3.6
+  return status === 205 ? 'always empty' : 'always a length'
 }
 
 /**
@@ -1491,6 +1608,30 @@ function readBack<Frame extends Http1Message>(
     throw new RangeError(`body of ${body.length} bytes: Content-Length says otherwise`)
   }
   return frame
+}
+
+/**
+ * Refuses what a client must not send, though servers take it.
+ *
+ * @throws {RangeError} with the section that forbids it.
+ */
+function checkSent({ method, target, headers, body }: Http1Request): void {
+  if (!URI.test(target)) {
+    throw new RangeError(`target ${JSON.stringify(target)} is no URI: percent-encode it (RFC 3986)`)
+  }
+  if (method === 'TRACE' && (body.length > 0 || headers.has('transfer-encoding'))) {
+    throw new RangeError('TRACE with content (RFC 9110 section 9.3.8)')
+  }
+  const expect = Uint8Array.from(headers.get('expect') ?? '', letter => letter.charCodeAt(0))
+  if (body.length === 0 && listHas(expect, 0, expect.length, '100-continue')) {
+    throw new RangeError('Expect: 100-continue without content (RFC 9110 section 10.1.1)')
+  }
+  const authority = SCHEME.test(target) ? target.split(/[/?]/, 3)[2]! : undefined
+  const host = headers.get('host')
+  if (authority === undefined || host === undefined) return
+  if (authority.toLowerCase() !== host.toLowerCase()) {
+    throw new RangeError(`Host is ${host}, the target says ${authority} (RFC 9112 section 3.2)`)
+  }
 }
 
 function checkedLimits(options: Http1Options): Required<Http1Options> {
@@ -1518,8 +1659,9 @@ function checkedLimits(options: Http1Options): Required<Http1Options> {
  *
  * @throws {RangeError} when an option is out of range, and from `encode()` when its own decoder would
  *   refuse the message or read another one.
- * @throws {FrameError} from the decoder: `ERR_FRAME_MALFORMED` (answer 400 and close),
- *   `ERR_FRAME_TOO_LARGE` (413 or 431), `ERR_FRAME_TRUNCATED` when the stream ends inside one.
+ * @throws {FrameError} from the decoder: `ERR_FRAME_MALFORMED`, `ERR_FRAME_TOO_LARGE`, and
+ *   `ERR_FRAME_TRUNCATED` when the stream ends inside a request. Its `status` is what to answer
+ *   before you close: 400, 413, 414, 431, 501 or 505.
  * @see RFC 9112 section 3 and 6, https://www.rfc-editor.org/rfc/rfc9112
  *
  * @example
@@ -1560,6 +1702,7 @@ export function http1Request(options: Http1RequestOptions = {}): Http1RequestCod
       if (sent.method !== method || sent.target !== target || sent.version !== version) {
         throw new RangeError(`${JSON.stringify(`${method} ${target}`)} is no request-line`)
       }
+      checkSent(sent)
       return wire
     },
     decoder: () => new RequestDecoder(limits, methods),
@@ -1580,7 +1723,9 @@ export function http1Request(options: Http1RequestOptions = {}): Http1RequestCod
  *
  * @throws {RangeError} when an option is out of range, and from `encode()` when its own decoder would
  *   refuse the message or read another one.
- * @throws {FrameError} from the decoder, as from that of `http1Request()`.
+ * A field that is folded over several lines is joined with spaces (RFC 9112 section 5.2).
+ *
+ * @throws {FrameError} from the decoder, as from that of `http1Request()`, without a `status`.
  * @see RFC 9112 section 4 and 6, https://www.rfc-editor.org/rfc/rfc9112
  *
  * @example

@@ -81,7 +81,7 @@ function nodeCell(key: string, all: Recordings): string {
 
 function row(key: string, entry: CorpusEntry, all: Recordings): string {
   const ours = inWords(entry, entry).replace(/ERR_FRAME_/g, '')
-  const remark = entry.why ?? entry.note ?? '–'
+  const remark = entry.why ?? entry.beyond ?? entry.note ?? '–'
   const cells = [
     entry.name.replace(/^\w+ /, ''),
     code(entry.bytes),
@@ -101,10 +101,12 @@ function table(rows: string[]): string {
 }
 
 export function conformanceDocument(all: Recordings): string {
-  const rows = (side: Side | null, differing: boolean) =>
+  const rows = (chosen: (side: Side, entry: CorpusEntry) => boolean) =>
     cases
-      .filter(([, of, { why }]) => (side === null || of === side) && !!why === differing)
+      .filter(([, side, entry]) => chosen(side, entry))
       .map(([key, , entry]) => row(key, entry, all))
+  const agreed = (of: Side) =>
+    rows((side, { why, beyond }) => side === of && why === undefined && beyond === undefined)
   const versions = Object.values(all).map(({ version }) => version.slice(1))
   return `# HTTP/1.1 conformance
 
@@ -116,20 +118,26 @@ This page is generated from \`test/framing/http1-corpus.ts\` and from the verdic
 ${versions.join(', ')}.
 Run \`HTTP1_CONFORMANCE=write npx vitest run test/framing/http1-conformance.test.ts\` with a version of Node to
 record its verdicts and write the page again. The test fails when the page is stale, when a verdict differs without
-a reason, and when the kit takes what Node refuses.
+a reason, and when the kit takes what Node refuses though no RFC demands it.
 
-## Where the verdicts differ
+## Where the kit refuses what Node takes
 
 The kit is the stricter one in every row but one: there Node hands over the socket instead of the body.
 
-${table(rows(null, true))}
+${table(rows((_, { why }) => why !== undefined))}
+
+## Where the kit takes what Node refuses
+
+RFC 9112 or RFC 9110 demands each of these of a recipient. In some rows only one version of Node refuses.
+
+${table(rows((_, { beyond }) => beyond !== undefined))}
 
 ## Requests on which both agree
 
-${table(rows('request', false))}
+${table(agreed('request'))}
 
 ## Responses on which both agree
 
-${table(rows('response', false))}
+${table(agreed('response'))}
 `
 }

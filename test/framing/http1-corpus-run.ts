@@ -18,6 +18,9 @@ export type Mode = 'read' | 'next' | 'late' | 'reuse'
 
 export interface OurVerdict extends Verdict {
   message: string | null
+  /** Where in the stream it was refused, and the status that a server answers. */
+  offset: number | null
+  status: number | undefined
   /** The fields and trailers of each frame. */
   fields: string[]
 }
@@ -74,9 +77,10 @@ function drive<Frame extends Http1Message>(
     drain()
   } catch (error) {
     if (!(error instanceof FrameError)) throw error
-    return { frames, fields, error: error.code, message: error.message }
+    const { code, message, offset, status } = error
+    return { frames, fields, error: code, message, offset, status }
   }
-  return { frames, fields, error: null, message: null }
+  return { frames, fields, error: null, message: null, offset: null, status: undefined }
 }
 
 export function requestText(frame: Http1Request): string {

@@ -114,6 +114,7 @@ test('http1Response reads what Node serves to pipelined requests, chunked and no
     socket.write(codec.encode({ method, target, headers: { Host: 'a' } }))
   }
   const headers = { Host: 'a', Connection: 'close' }
+  decoder.expect('GET')
   socket.write(codec.encode({ method: 'GET', target: '/sized', headers }))
   const found: string[] = []
   const drain = () => {

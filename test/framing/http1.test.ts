@@ -605,7 +605,7 @@ describe('http1Request', () => {
 describe('http1Response', () => {
   test('knows the bodies of answers by the methods that it was told, in order', () => {
     const decoder = http1Response().decoder()
-    for (const method of ['GET', 'HEAD', 'GET']) decoder.expect(method)
+    for (const method of ['GET', 'HEAD', 'GET', 'GET']) decoder.expect(method)
     const answer = ok(['Content-Length: 2'])
     decoder.push(latin1(`${answer}aa${head('HTTP/1.1 103 x')}${answer}${answer}bb${answer}cc`))
     const frames: string[] = []

@@ -5,7 +5,7 @@ import { type FrameCodec, FrameError } from '../../../lib/framing/frame.ts'
 /** What came out of a stream: its frames in order, and the error that ended it, if one did. */
 export interface Outcome<Frame> {
   frames: Frame[]
-  error: { code: string; message: string } | null
+  error: { code: string; message: string; offset: number } | null
 }
 
 /** Joins byte strings; text stands for its UTF-8 bytes. */
@@ -49,7 +49,8 @@ function drive<Frame>(
       decoder.push(Uint8Array.of(1))
     }
     expect(thrownBy(() => decoder.read())).toBe(error)
-    return { frames, error: { code: error.code, message: error.message } }
+    const { code, message, offset } = error
+    return { frames, error: { code, message, offset } }
   }
   expect(decoder.read()).toBeNull()
   return { frames, error: null }
