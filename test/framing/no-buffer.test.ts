@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { execaNode } from 'execa'
+import { execa, execaNode } from 'execa'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { framingFiles } from './support/examples.ts'
 
@@ -29,6 +29,15 @@ test('codecs all run on plain Uint8Arrays in a context without Buffer', async ()
     'byteStuffing delimiter fixedLength http1Request http1Response lengthPrefix lines netstring ' +
       'varintPrefix',
   )
+})
+
+test('codecs can be imported where the runtime has no worker threads', async () => {
+  const code = `process.getBuiltinModule = () => undefined
+    const { lengthPrefix } = await import(${JSON.stringify(here('../../lib/framing/index.ts'))})
+    console.log(lengthPrefix().encode(Buffer.from('hi')).length)`
+  const words = ['--import', 'tsx', '--input-type', 'module', '--eval', code]
+  const { stdout } = await execa(process.execPath, words)
+  expect(stdout).toBe('6')
 })
 
 test('codecs import nothing but each other; stream.ts alone imports node:stream', () => {
