@@ -1,4 +1,4 @@
-import { once } from 'node:events'
+import { once, setMaxListeners } from 'node:events'
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
 import { Changed } from './changed.ts'
 import { Datagrams } from './datagrams.ts'
@@ -72,6 +72,8 @@ export async function runCheck(exercise: Exercise, options: CheckOptions): Promi
   const chosen = [...exercise.steps.entries()].filter(([, { title }]) => title === (only ?? title))
   const stop = new AbortController()
   const stopped = signal ? AbortSignal.any([signal, stop.signal]) : stop.signal
+  // Each step listens to it.
+  setMaxListeners(0, stopped)
   // Random numbers of its own for each step: one that is changed does not change those behind it.
   const run = ([at, step]: [number, Step]) =>
     untilDecided(

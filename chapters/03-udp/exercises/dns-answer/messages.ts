@@ -40,6 +40,8 @@ export interface Question {
   flags?: number
   /** An additional record, behind the question. */
   additional?: Uint8Array
+  /** ANCOUNT, NSCOUNT and ARCOUNT; without them 0, 0 and 1 for an additional record. */
+  counts?: readonly [number, number, number]
 }
 
 export interface Right {
@@ -62,8 +64,8 @@ export function u16(...values: number[]): Buffer {
 const asked = ({ name, type = A }: Question) => Buffer.concat([wireName(name), u16(type, IN)])
 
 export function questionBytes(question: Question): Buffer {
-  const { id, flags = RECURSION, additional } = question
-  const header = u16(id, flags, 1, 0, 0, additional ? 1 : 0)
+  const { id, flags = RECURSION, additional, counts = [0, 0, additional ? 1 : 0] } = question
+  const header = u16(id, flags, 1, ...counts)
   return Buffer.concat([header, asked(question), additional ?? Buffer.alloc(0)])
 }
 

@@ -320,7 +320,6 @@ does not read its answers.`,
         await answers(talk, ['still here'], 'END ends each frame, also one that is too long')
       },
     },
-    patienceStep(DIALOGUE),
     crowdStep(DIALOGUE),
     slowReaderStep(LONG_DIALOGUE, LIMIT + 1),
     {
@@ -339,5 +338,6 @@ does not read its answers.`,
         await answers(other, ['still there?'])
       },
     },
+    patienceStep(DIALOGUE),
   ],
 })

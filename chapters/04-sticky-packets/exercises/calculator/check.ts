@@ -1,4 +1,11 @@
-import { exercise } from '../../../../lib/workshop/exercise.ts'
+import { type Examiner, exercise } from '../../../../lib/workshop/exercise.ts'
+import {
+  crowdStep,
+  exactDialogue,
+  patienceStep,
+  slowReaderStep,
+} from '../../../../lib/workshop/many-clients.ts'
+import { keepsNothing } from '../../../../lib/workshop/memory.ts'
 import { survives } from '../../../../lib/workshop/survives.ts'
 import type { Talk } from '../../../../lib/workshop/talk.ts'
 
@@ -19,6 +26,49 @@ async function ask(
 
 const answered = (talk: Talk, answers: readonly string[], mistake?: string) =>
   talk.expect(answers.map(answer => `${answer}\n`).join(''), { mistake, endByte: LF })
+
+const DIALOGUE = exactDialogue(
+  n => Buffer.from(`mul -${n + 1} 1000003\n`),
+  n => Buffer.from(`ok -${(n + 1) * 1_000_003}\n`),
+)
+/** The shortest request with a long answer: much of what the server sends is kept in sockets. */
+const SHORT_DIALOGUE = exactDialogue(
+  () => Buffer.from('add\n'),
+  () => Buffer.from('error wrong number of words\n'),
+)
+
+/** The answer to a request of at most 100 bytes, where each byte is a character. */
+function rightAnswer(request: string): string {
+  const [command = '', ...words] = request.split(' ')
+  const wanted = { add: 2, sub: 2, mul: 2, div: 2, wait: 1, quit: 0 }
+  if (!Object.hasOwn(wanted, command)) return 'error unknown command'
+  if (words.length !== wanted[command as keyof typeof wanted]) return 'error wrong number of words'
+  if (command === 'quit') return 'bye'
+  const format = command === 'wait' ? /^[0-9]{1,4}$/ : /^-?[0-9]{1,9}$/
+  if (!words.every(word => format.test(word))) return 'error not a number'
+  const [a = 0n, b = 0n] = words.map(BigInt)
+  if (command === 'div' && b === 0n) return 'error division by zero'
+  const results = { add: a + b, sub: a - b, mul: a * b, div: b === 0n ? 0n : a / b, wait: a }
+  return `ok ${results[command as keyof typeof results]}`
+}
+
+/** Requests with a place for any byte. */
+const PLACES: readonly (readonly [before: string, after: string])[] = [
+  ['', 'add 1 2'],
+  ['a', 'dd 1 2'],
+  ['add', '1 2'],
+  ['add', ' 1 2'],
+  ['add ', '1 2'],
+  ['add 1', ' 2'],
+  ['add 1', '1 2'],
+  ['add 1', '2'],
+  ['add 1 ', '2'],
+  ['add 1 2', ''],
+  ['wait ', '1'],
+  ['wait 1', ''],
+  ['quit', ''],
+  ['', ''],
+]
 
 const WORDS = 'between two words there is exactly one space: more of them are an empty word'
 const LENIENT = 'parseInt() and Number() take more than the protocol allows: look at the text first'
@@ -60,11 +110,12 @@ export default exercise({
   id: 'calculator',
   title: 'A calculator',
   kind: 'server',
-  protocol: `The server listens on TCP port PORT of 127.0.0.1, for any number of clients at once. A request is a line of ASCII that
-ends with LF, an answer too. Each request gets one answer, in the order of the requests, however many a client sends
+  protocol: `The server listens on TCP port PORT of 127.0.0.1, for any number of clients at once. A request is a line of bytes that
+ends with LF, an answer is a line of ASCII. Each request gets one answer, in the order of the requests, however many a client sends
 without waiting.
 
-A request consists of words, with exactly one space between two of them; the first is the command, in small letters. A
+A request consists of words, with exactly one space between two of them; the first is the command, in small letters. Any
+byte but LF may come: only the space separates words, and only what this text allows belongs to a command or a number. A
 number is an optional "-" and one to nine decimal digits, nothing else; it may begin with zeros, and is decimal all the same.
 A CR is a byte like any other: "quit" and CR is no command.
 
@@ -73,7 +124,7 @@ A CR is a byte like any other: "quit" and CR is no command.
   mul A B    ok and the product, all digits of it
   div A B    ok and the quotient, rounded toward zero: "ok -3" for div -7 2
   wait N     ok and N, after N milliseconds; N is a number of one to four digits without "-".
-             Later requests of this client wait for so long, those of other clients do not.
+             A later request of this client is not begun before that; those of other clients do not wait.
   quit       bye; then the server ends the connection, and answers nothing that stands behind.
 
 Results, and the N that wait says, are decimal, without leading zeros, with "-" when they are below zero: 0 is "ok 0". A request that is none of these gets
@@ -85,8 +136,12 @@ the first of the following answers that fits, and the connection goes on:
   error not a number           a word that should be a number is none
   error division by zero       B of div is 0
 
-After the client's FIN the server answers what requests are left, and ends the connection; what stands behind the last
-LF is no request.`,
+After the client's FIN the server answers the remaining requests, however slowly the client reads, and ends the connection;
+what stands behind the last LF is no request.
+
+A client may be silent for as long as it likes, also in the middle of a request, and may send any number of requests. The
+server serves at least 200 clients at once; none of them waits because another one is silent, stops in the middle of a
+request, or does not read its answers. Of a line that is too long the server keeps nothing.`,
   section: 'chapters/04-sticky-packets/README.md#lines',
   hints: [
     'Three things, one after the other: bytes to lines, a line to an answer, answers in order. The second is a function that knows no socket.',
@@ -288,6 +343,140 @@ LF is no request.`,
       },
     },
     {
+      title: 'knows words and numbers by their bytes',
+      async run(at) {
+        for (const [before, after] of PLACES) {
+          const talk = await at.connect()
+          const bytes = Array.from({ length: 256 }, (_, byte) => byte).filter(byte => byte !== LF)
+          const requests = bytes.map(byte => `${before}${String.fromCharCode(byte)}${after}`)
+          talk.send(Buffer.from(requests.map(request => `${request}\n`).join(''), 'latin1'))
+          for (const [n, request] of requests.entries()) {
+            const hex = bytes[n]!.toString(16).padStart(2, '0')
+            const mistake = `in ${JSON.stringify(`${before}…${after}`)} the byte ${hex} is taken for another one, for a space, or for nothing`
+            await answered(talk, [rightAnswer(request)], mistake)
+          }
+        }
+        const talk = await at.connect()
+        for (const word of [
+          '1_0',
+          '1,0',
+          '٣',
+          '１',
+          '²',
+          '1e0',
+          '--1',
+          '-+1',
+          '1-',
+          '0b1',
+          '0o7',
+          'Ⅷ',
+        ]) {
+          await ask(talk, [`add ${word} 1`], ['error not a number'], LENIENT)
+        }
+        for (const word of ['ａｄｄ', 'add\ufeff', '\ufeffadd', 'Add', 'add\u0301', 'toString']) {
+          await ask(
+            talk,
+            [`${word} 1 1`],
+            ['error unknown command'],
+            'a command is three or four small letters',
+          )
+        }
+      },
+    },
+    {
+      title: 'counts words before it looks at them, and calculates with any numbers',
+      async run(at) {
+        const talk = await at.connect()
+        for (const request of [
+          ...[
+            'add',
+            'add ',
+            'add  ',
+            'add   ',
+            'add  1',
+            'add 1 ',
+            ' ',
+            '  ',
+            'wait',
+            'wait ',
+            'wait 1 ',
+          ],
+          ...['wait x y', 'quit ', 'quit quit', 'foo 1 2 3', 'div 5 0 0', 'div 0 x', 'wait 00001'],
+          ...['add -0 0', 'mul -5 0', 'sub 0 -0', 'div -0 5', 'div 000000000 -1', 'div 1 000'],
+          ...[
+            'add 000000001 -000000001',
+            'add 0000000001 1',
+            'add -1234567890 1',
+            'mul 46341 46341',
+          ],
+          ...['mul 65536 65536', 'mul -65536 32768', 'add 999999999 999999999'],
+          ...[
+            'sub -999999999 999999999',
+            'div -999999999 -1',
+            'div 999999999 -1',
+            'mul 94906267 94906267',
+          ],
+        ]) {
+          await ask(
+            talk,
+            [request],
+            [rightAnswer(request)],
+            'the first error of the list that fits is the answer',
+          )
+        }
+        const requests = Array.from({ length: 500 }, () => {
+          const number = () =>
+            at.random.between(-1, 1) * at.random.below(10 ** at.random.between(1, 9))
+          return `${at.random.of(['add', 'sub', 'mul', 'div'])} ${number()} ${number()}`
+        })
+        talk.send(requests.map(request => `${request}\n`).join(''))
+        for (const request of requests) {
+          await answered(talk, [rightAnswer(request)], `wrong result of \`${request}\``)
+        }
+      },
+    },
+    {
+      title: 'finds the limit of a line at any byte, and keeps nothing of a longer one',
+      async run(at) {
+        const mistake = 'a line of more than 100 bytes has one answer, wherever it is cut'
+        const talk = await at.connect()
+        // The answer to `add` tells that the start of the long line has been read as well.
+        talk.send(`add 1 1\n${'x'.repeat(60)}`)
+        await answered(talk, ['ok 2'])
+        talk.send(`${'x'.repeat(41)}\nadd 1 2\n`)
+        await answered(talk, ['error too long', 'ok 3'], mistake)
+        for (const fill of ['\r', ' ', '\0', 'é']) {
+          const full = fill.repeat(100 / Buffer.byteLength(fill))
+          await ask(talk, [full], ['error unknown command'], 'a line of 100 bytes is not too long')
+          await ask(
+            talk,
+            [`${full}\r`],
+            ['error too long'],
+            'the limit is in bytes, and a CR is one',
+          )
+        }
+        await keepsNothing(at, talk, 'x')
+        talk.send('\nadd 1 2\n')
+        const late = { mistake, endByte: LF }
+        await talk.expect('error too long\nok 3\n', late)
+      },
+    },
+    {
+      title: 'begins no request before the one before it is done',
+      async run(at) {
+        const talk = await at.connect()
+        const watch = at.stopwatch()
+        talk.send('wait 400\nwait 400\nwait 0400\n')
+        await answered(talk, ['ok 400', 'ok 400', 'ok 400'])
+        watch.atLeast(1200, 800, {
+          what: 'three times `wait 400` took less than 1200 ms together',
+          mistake: 'requests are begun as they come, and only their answers wait for each other',
+        })
+      },
+    },
+    crowdStep(DIALOGUE),
+    slowReaderStep(SHORT_DIALOGUE, 28),
+    {
       title: `answers ${MANY} empty lines that come at once`,
       async run(at) {
         const talk = await at.connect()
@@ -301,5 +490,25 @@ LF is no request.`,
         await ask(other, ['add 1 2'], ['ok 3'])
       },
     },
+    patienceStep(DIALOGUE, longWaits),
   ],
 })
+
+/** Begins to wait for as long as the protocol allows. */
+async function longWaits(at: Examiner): Promise<() => Promise<void>> {
+  const waiting = [2500, 5500, 9999].map(async ms => {
+    const talk = await at.connect()
+    const watch = at.stopwatch()
+    talk.send(`wait ${ms}\nadd 1 1\n`)
+    await talk.expect(`ok ${ms}\nok 2\n`, { patienceMs: 2 * ms, endByte: LF })
+    watch.atLeast(ms, ms / 2, {
+      what: `the answer to \`wait ${ms}\` came too early`,
+      mistake: 'N may be anything up to 9999: it waits for all of it',
+    })
+  })
+  // What fails while nobody waits for it is told at the end.
+  for (const one of waiting) one.catch(() => {})
+  return async () => {
+    await Promise.all(waiting)
+  }
+}

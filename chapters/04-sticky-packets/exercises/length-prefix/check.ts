@@ -213,10 +213,11 @@ frame, or does not read.`,
     {
       title: 'takes no more from a client that does not read, serves others, and loses no answer',
       async run(at) {
+        const earlier = await at.connect()
         const talk = await at.connect({ reading: false })
         const payload = at.random.bytes(LIMIT)
         const sent = await untilHeldBack(at, talk, frame(payload))
-        await othersAreServed(at, DIALOGUE)
+        await othersAreServed(at, DIALOGUE, earlier)
         talk.finish()
         talk.read()
         const answer = mirrored(payload)
@@ -258,7 +259,6 @@ frame, or does not read.`,
         }
       },
     },
-    patienceStep(DIALOGUE),
     crowdStep(DIALOGUE),
     {
       title: `answers ${EMPTY} empty frames that come at once`,
@@ -276,6 +276,7 @@ frame, or does not read.`,
         await other.expect(mirrored('still there?'))
       },
     },
+    patienceStep(DIALOGUE),
   ],
 })
 

@@ -1,4 +1,10 @@
 import { exercise } from '../../../../lib/workshop/exercise.ts'
+import {
+  crowdStep,
+  exactDialogue,
+  patienceStep,
+  slowReaderStep,
+} from '../../../../lib/workshop/many-clients.ts'
 import { survives } from '../../../../lib/workshop/survives.ts'
 import type { Talk } from '../../../../lib/workshop/talk.ts'
 
@@ -15,6 +21,26 @@ const answer = (line: string) => {
 /** Waits for the answers to these lines. */
 const answers = (talk: Talk, lines: readonly string[], mistake?: string) =>
   talk.expect(lines.map(answer).join(''), { mistake, endByte: LF })
+
+const lineOf = (n: number) => `${n} żółw 😀`
+const DIALOGUE = exactDialogue(
+  n => Buffer.from(`${lineOf(n)}\r\n`),
+  n => Buffer.from(answer(lineOf(n))),
+)
+const longLine = (n: number) => `${n}`.padEnd(LIMIT, 'abc ')
+const LONG_DIALOGUE = exactDialogue(
+  n => Buffer.from(`${longLine(n)}\n`),
+  n => Buffer.from(answer(longLine(n))),
+)
+
+/** Characters that some function takes for a space, for nothing, or for the end of a line. */
+const ODD = [
+  ...Array.from({ length: 0x20 }, (_, code) => code).filter(code => code !== LF),
+  ...[0x20, 0x22, 0x25, 0x27, 0x5c, 0x7f, 0x80, 0x85, 0xa0, 0xad, 0x300, 0x034f, 0x061c, 0x0130],
+  ...[0x1680, 0x180e, 0x2000, 0x200a, 0x200b, 0x200d, 0x200e, 0x2028, 0x2029, 0x202e, 0x202f],
+  ...[0x205f, 0x2060, 0x3000, 0xd7ff, 0xe000, 0xfe0f, 0xfeff, 0xfffd, 0xffff, 0x10000, 0x1f1e9],
+  ...[0xe0001, 0x10ffff],
+]
 
 const BYTES = 'bytes were counted, or turned round, where characters should be'
 
@@ -48,9 +74,13 @@ server answers each line, in order and as soon as its LF has come, with a line o
 decimal, one space, the characters in reverse order, LF. A character is a Unicode code point, as it came: U+1F600 counts
 1, "e" and U+0301 count 2, and U+FEFF counts 1 wherever it stands. An empty line is answered with "0", a space and LF.
 Clients send valid UTF-8 only, cut anywhere. A line has at most 1024 bytes, its end not counted; a longer one gets no
-answer, but ends the connection, also when its end has not come yet: 1026 bytes without LF are enough. After the
-client's FIN the server sends what answers are left, and ends the connection; what stands behind the last LF is not a
-line, and gets no answer.`,
+answer, but ends the connection, also when its end has not come yet: 1026 bytes without LF are enough. The answers to the
+lines before it still reach the client; nothing behind it is answered. After the client's FIN the server sends the
+remaining answers, however slowly the client reads, and ends the connection; what stands behind the last LF is not a line,
+and gets no answer.
+A client may be silent for as long as it likes, also in the middle of a line, and may send any number of lines. The server
+serves at least 200 clients at once; none of them waits because another one is silent, stops in the middle of a line, or
+does not read its answers.`,
   section: 'chapters/04-sticky-packets/README.md#lines',
   hints: [
     'Keep the bytes that have come, and look for the byte 0a in them: Buffer.indexOf. What stands before it is a line, what stands behind it is kept.',
@@ -227,6 +257,48 @@ line, and gets no answer.`,
       },
     },
     {
+      title: 'sends every character back, wherever in a line it stands',
+      async run(at) {
+        const talk = await at.connect()
+        for (const code of ODD) {
+          const odd = String.fromCodePoint(code)
+          const name = `U+${code.toString(16).toUpperCase().padStart(4, '0')}`
+          const lines = [odd, `${odd}a`, `a${odd}b`, `a${odd}`, `${odd}${odd}a${odd}${odd}`]
+          // CRLF, so that a CR at the end of the text is one of two.
+          talk.send(lines.map(line => `${line}\r\n`).join(''))
+          const mistake = `${name} is a character like any other, at either end too`
+          await answers(talk, lines, mistake)
+        }
+      },
+    },
+    {
+      title: 'ends the connection at a line that is too long, and sends the answers before it',
+      async run(at) {
+        const full = 'x'.repeat(LIMIT)
+        const fits = ['😀'.repeat(LIMIT / 4), full, `${full.slice(1)}\r`, `${full.slice(3)}\ufeff`]
+        const talk = await at.connect()
+        talk.send(fits.map(line => `${line}\r\n`).join(''))
+        await answers(talk, fits, '1024 bytes are allowed, whatever they are')
+        const mistake =
+          'the answers before the line that is too long are lost, or are not sent first'
+        const long = [`${full}x\n`, `${full}x\r\n`, `${full}\r\r\n`, `${full}\rx`, `${full}é\n`]
+        for (const line of long) {
+          const other = await at.connect()
+          other.send(`live\non\r\n${line}`)
+          await answers(other, ['live', 'on'], mistake)
+          await other.expectGone({ mistake: 'a line of more than 1024 bytes ends the connection' })
+          if (other.unread > 0) at.fail({ what: 'it answered a line of more than 1024 bytes' })
+        }
+        const last = await at.connect()
+        last.send(`live\n${full}x\non\n`)
+        await answers(last, ['live'], mistake)
+        await last.expectGone()
+        if (last.unread > 0) at.fail({ what: 'it answered a line behind one that is too long' })
+      },
+    },
+    crowdStep(DIALOGUE),
+    slowReaderStep(LONG_DIALOGUE, LIMIT + 6),
+    {
       title: `answers ${MANY} empty lines that come at once`,
       async run(at) {
         const talk = await at.connect()
@@ -241,5 +313,6 @@ line, and gets no answer.`,
         await answers(other, ['still there?'])
       },
     },
+    patienceStep(DIALOGUE),
   ],
 })

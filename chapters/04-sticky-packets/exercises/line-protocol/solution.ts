@@ -34,10 +34,13 @@ const server = createServer({ allowHalfOpen: true }, async socket => {
       const answer = `${characters.length} ${characters.reverse().join('')}\n`
       if (!socket.write(answer)) await once(socket, 'drain')
     }
-    socket.end()
   } catch {
-    socket.destroy()
+    // The connection is lost, or a line is too long: either way no line can follow.
   }
+  // Unlike destroy(), this sends the answers that still wait. On a lost connection it does nothing.
+  socket.end()
+  // Reads on without a use for it: a close with unread bytes is a reset, and may destroy answers.
+  socket.resume()
 })
 
 server.listen(Number(process.env.PORT), '127.0.0.1')

@@ -1,7 +1,7 @@
 import { createServer } from 'node:net'
 
 createServer({ allowHalfOpen: true }, socket => {
-  socket.setTimeout(9000, () => socket.end())
+  socket.setTimeout(11_000, () => socket.end())
   let payload: number[] = []
   let escaped = false
   let lost = false

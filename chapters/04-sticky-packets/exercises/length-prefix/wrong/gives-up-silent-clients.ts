@@ -1,7 +1,7 @@
 import { createServer } from 'node:net'
 
 createServer({ allowHalfOpen: true }, socket => {
-  // A frame that is not complete after two seconds never will be, it believes.
+  // A frame that is not complete after eleven seconds never will be, it believes.
   let timer: NodeJS.Timeout | undefined
   let waiting = Buffer.alloc(0)
   socket.on('data', chunk => {
@@ -21,7 +21,7 @@ createServer({ allowHalfOpen: true }, socket => {
       waiting = waiting.subarray(4 + length)
     }
     clearTimeout(timer)
-    if (waiting.length > 0 && !socket.isPaused()) timer = setTimeout(() => socket.destroy(), 2000)
+    if (waiting.length > 0 && !socket.isPaused()) timer = setTimeout(() => socket.destroy(), 11_000)
   })
   socket.on('end', () => socket.end())
   socket.on('error', () => {})

@@ -1,0 +1,23 @@
+import { createServer } from 'node:net'
+
+createServer({ allowHalfOpen: true }, socket => {
+  socket.setTimeout(11_000, () => socket.end())
+  let waiting = Buffer.alloc(0)
+  socket.on('data', chunk => {
+    waiting = Buffer.concat([waiting, chunk])
+    for (let end = waiting.indexOf('\n'); end >= 0; end = waiting.indexOf('\n')) {
+      const line = waiting.subarray(0, waiting[end - 1] === 0x0d ? end - 1 : end)
+      if (line.length > 1024) {
+        socket.end()
+        return
+      }
+      const characters = [...line.toString()]
+      socket.write(`${characters.length} ${characters.reverse().join('')}\n`)
+      waiting = waiting.subarray(end + 1)
+    }
+    const size = waiting.at(-1) === 0x0d ? waiting.length - 1 : waiting.length
+    if (size > 1024) socket.end()
+  })
+  socket.on('end', () => socket.end())
+  socket.on('error', () => {})
+}).listen(Number(process.env.PORT), '127.0.0.1')
