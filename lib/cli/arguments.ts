@@ -1,3 +1,27 @@
+import { type ParseArgsConfig, parseArgs } from 'node:util'
+import { takenByNpm, withoutTerminator } from '../program/npm-flags.ts'
+
+type Flags = NonNullable<ParseArgsConfig['options']>
+type Words<F extends Flags> = ReturnType<
+  typeof parseArgs<{ args: string[]; options: F; allowPositionals: true }>
+>
+
+/**
+ * Reads the words behind a command of the kit. One leading `--` is dropped.
+ *
+ * @throws {Error} with a first sentence for the reader, where a flag is unknown, lacks its value, or
+ *   was given to npm in place of the command.
+ */
+export function parseWords<const F extends Flags>(
+  command: string,
+  args: readonly string[],
+  options: F,
+): Words<F> {
+  const taken = takenByNpm(Object.keys(options), command)
+  if (taken !== undefined) throw new Error(taken)
+  return parseArgs({ args: withoutTerminator(args), options, allowPositionals: true }) as Words<F>
+}
+
 /** The seeds of a check. */
 export const SEEDS = [0, 2 ** 31 - 1] as const
 
@@ -12,6 +36,12 @@ export function wholeNumber(
   const number = /^\d+$/.test(text) ? Number(text) : Number.NaN
   if (number >= least && number <= most) return number
   throw new Error(`${name} needs a whole number from ${least} to ${most}, got "${text}"`)
+}
+
+/** A time in seconds, as milliseconds. */
+export function seconds(name: string, text: string | undefined): number | undefined {
+  const number = wholeNumber(name, text, 1, 3600)
+  return number === undefined ? undefined : number * 1000
 }
 
 /** What is wrong with the arguments: the first sentence of what was thrown. */

@@ -1,13 +1,13 @@
 /** `npm run check -- tcp-echo --port 9000`: the checks of an exercise against any program. */
 import { randomInt } from 'node:crypto'
-import { parseArgs } from 'node:util'
 import { wrapAnsi } from 'fast-wrap-ansi'
 import { didYouMean, nearest } from '../program/nearest.ts'
 import { type ListedExercise, loadExercises } from '../workshop/load.ts'
 import { renderOutcome, renderStep, resultAsJson, wrapped } from '../workshop/render.ts'
 import { type CheckOptions, exitCodeOf, runCheck } from '../workshop/run-check.ts'
-import { endOnSignals, problem, SEEDS, wholeNumber } from './arguments.ts'
-import { letReaderGo, sentenceColumns, terminalColumns } from './terminal.ts'
+import { endOnSignals, parseWords, problem, SEEDS, seconds, wholeNumber } from './arguments.ts'
+import { folderOfReader, runCommand } from './run-command.ts'
+import { sentenceColumns, terminalColumns } from './terminal.ts'
 
 const USAGE = `Checks a program of yours, in any language, over the wire.
 
@@ -20,13 +20,14 @@ usage: npm run check -- tcp-echo --port 9000                  a server that runs
   --udp      the server speaks UDP; may be left out: each exercise knows
   --seed N   repeat a run exactly (each run prints its seed)
   --json     the result as JSON (npm run -s check -- …)
+  --start-timeout S  how long a program may take until it listens, in seconds (10);
+             for one that is compiled first
   --help
 
 Exit code: 0 passed, 1 failed, 2 wrong usage, 3 inconclusive (the machine was too busy to judge a step).`
 
-letReaderGo()
 endOnSignals()
-process.exitCode = await main(process.argv.slice(2))
+await runCommand(main)
 
 async function main(args: string[]): Promise<number> {
   const wish = readArguments(args)
@@ -49,11 +50,14 @@ async function main(args: string[]): Promise<number> {
   }
   const { exercise } = exercises.find(one => one.exercise.id === wish.id)!
   const target: CheckOptions['target'] =
-    wish.command === undefined ? { port: wish.port! } : { command: { shell: wish.command } }
+    wish.command === undefined
+      ? { port: wish.port! }
+      : { command: { shell: wish.command, folder: folderOfReader() } }
   const seed = wish.seed ?? randomInt(2 ** 31)
   const result = await runCheck(exercise, {
     target,
     seed,
+    startMs: wish.startMs,
     ...(!wish.json && { onStep: step => console.log(renderStep(step, sentenceColumns())) }),
   })
   if (wish.json) console.log(JSON.stringify(resultAsJson(result), null, 2))
@@ -69,29 +73,28 @@ interface Wish {
   port: number | undefined
   command: string | undefined
   seed: number | undefined
+  startMs: number | undefined
 }
 
 function readArguments(args: string[]): Wish | 'help' | string {
   try {
-    const { values, positionals } = parseArgs({
-      args,
-      options: {
-        list: { type: 'boolean', default: false },
-        json: { type: 'boolean', default: false },
-        udp: { type: 'boolean', default: false },
-        port: { type: 'string' },
-        command: { type: 'string' },
-        seed: { type: 'string' },
-        help: { type: 'boolean', short: 'h', default: false },
-      },
-      allowPositionals: true,
+    const { values, positionals } = parseWords('npm run check', args, {
+      list: { type: 'boolean', default: false },
+      json: { type: 'boolean', default: false },
+      udp: { type: 'boolean', default: false },
+      port: { type: 'string' },
+      command: { type: 'string' },
+      seed: { type: 'string' },
+      'start-timeout': { type: 'string' },
+      help: { type: 'boolean', short: 'h', default: false },
     })
     if (values.help) return 'help'
     if (positionals.length > 1) return `one exercise at a time, got ${positionals.join(' ')}`
     const { list, json, udp, command } = values
     const port = wholeNumber('--port', values.port, 1, 65_535)
     const seed = wholeNumber('--seed', values.seed, ...SEEDS)
-    return { id: positionals[0], list, json, udp, command, port, seed }
+    const startMs = seconds('--start-timeout', values['start-timeout'])
+    return { id: positionals[0], list, json, udp, command, port, seed, startMs }
   } catch (error) {
     return problem(error)
   }
@@ -108,6 +111,8 @@ function problemOf(wish: Wish, exercises: readonly ListedExercise[]): string | u
   }
   if (wish.list) return undefined
   if (wish.command?.trim() === '') return '--command is empty: give the program to start'
+  if (wish.startMs !== undefined && wish.command === undefined)
+    return '--start-timeout goes with --command'
   if (wish.udp && found.exercise.kind !== 'udp') return `${wish.id} is about TCP: leave --udp out`
   if ((wish.port === undefined) === (wish.command === undefined)) {
     return "give --port N for a server that runs, or --command '…' for a program to start"

@@ -1,10 +1,11 @@
 /** `npm run codec`: lists the codecs, and copies one of them into another project. */
 
 import { resolve } from 'node:path'
-import { parseArgs } from 'node:util'
 import { nearest } from '../program/nearest.ts'
+import { parseWords, problem } from './arguments.ts'
 import { type Codec, codecs, sourcesOf } from './codec-catalogue.ts'
 import { type Copied, CopyRefusal, copySources, type Ending, endingFor } from './codec-copy.ts'
+import { folderOfReader } from './run-command.ts'
 
 const usage = `usage: npm run codec -- list
        npm run codec -- copy <codec> <folder> [--force] [--js] [--imports ts|js]
@@ -24,12 +25,6 @@ function misuse(message: string): never {
 function list(): void {
   const width = Math.max(...codecs().map(({ name }) => name.length))
   for (const { name, format } of codecs()) console.log(`${name.padEnd(width)}  ${format}`)
-}
-
-/** npm runs scripts in the folder of package.json; paths are meant from where the reader stands. */
-function fromReader(path: string): string {
-  const { npm_lifecycle_event: script, INIT_CWD: stood } = process.env
-  return resolve(script === 'codec' && stood !== undefined ? stood : '.', path)
 }
 
 function named(name: string): Codec {
@@ -56,7 +51,7 @@ function report({ folder, written, same, example, missing }: Copied): void {
 
 function copy(name: string, folder: string, force: boolean, js: boolean, ending?: Ending): void {
   const codec = named(name)
-  const target = fromReader(folder)
+  const target = resolve(folderOfReader(), folder)
   try {
     report(
       copySources(codec, sourcesOf(codec), {
@@ -76,14 +71,11 @@ function copy(name: string, folder: string, force: boolean, js: boolean, ending?
 
 function parse(): { words: string[]; force: boolean; js: boolean; imports: string | undefined } {
   try {
-    const { values, positionals } = parseArgs({
-      allowPositionals: true,
-      options: {
-        force: { type: 'boolean', short: 'f', default: false },
-        js: { type: 'boolean', default: false },
-        imports: { type: 'string' },
-        help: { type: 'boolean', short: 'h', default: false },
-      },
+    const { values, positionals } = parseWords('npm run codec', process.argv.slice(2), {
+      force: { type: 'boolean', short: 'f', default: false },
+      js: { type: 'boolean', default: false },
+      imports: { type: 'string' },
+      help: { type: 'boolean', short: 'h', default: false },
     })
     if (values.help) {
       console.log(usage)
@@ -91,7 +83,7 @@ function parse(): { words: string[]; force: boolean; js: boolean; imports: strin
     }
     return { words: positionals, force: values.force, js: values.js, imports: values.imports }
   } catch (error) {
-    return misuse((error as Error).message.replace(/\. .*$/s, ''))
+    return misuse(problem(error))
   }
 }
 

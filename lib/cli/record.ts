@@ -4,16 +4,19 @@
  */
 import { findEntry, loadChapters } from '../catalogue/index.ts'
 import { pictureOf, RECORDED, record, recordingPath, writeIfNew } from '../docs/recordings.ts'
+import { withoutTerminator } from '../program/npm-flags.ts'
 import { shortcomings } from '../trace/lanes.ts'
+import { runCommand } from './run-command.ts'
 
 const USAGE = `Records examples at all levels, for the write-ups: a JSON file and a picture each.
 
 usage: sudo npm run record               all that are recorded: ${RECORDED.join(', ')}
        sudo npm run record -- 02/echo    only these`
 
-process.exitCode = await main(process.argv.slice(2))
+await runCommand(main)
 
-async function main(names: string[]): Promise<number> {
+async function main(args: string[]): Promise<number> {
+  const names = withoutTerminator(args)
   if (names.includes('--help') || names.includes('-h')) {
     console.log(USAGE)
     return 0

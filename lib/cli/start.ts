@@ -1,20 +1,14 @@
 /** `npm start`: shows the catalogue, runs an example, prints its timeline. */
 
-import { parseArgs } from 'node:util'
-import {
-  type CatalogueChapter,
-  CatalogueError,
-  entriesOf,
-  findEntry,
-  loadChapters,
-} from '../catalogue/index.ts'
+import { type CatalogueChapter, entriesOf, findEntry, loadChapters } from '../catalogue/index.ts'
 import { didYouMean } from '../program/nearest.ts'
-import { problem } from './arguments.ts'
+import { parseWords, problem } from './arguments.ts'
 import { INTERRUPTED } from './follow-run.ts'
 import { renderList } from './list.ts'
 import type { Pick } from './pick.ts'
+import { runCommand } from './run-command.ts'
 import { showExample } from './show-example.ts'
-import { letReaderGo, readerIsGone, terminalColumns, wantsColor } from './terminal.ts'
+import { readerIsGone, terminalColumns, wantsColor } from './terminal.ts'
 
 const USAGE = `Runs an example of the kit: its server and its client together, as one timeline.
 
@@ -27,15 +21,10 @@ Without a terminal and without a name: prints the list and runs 02/echo.`
 
 const DEFAULT_EXAMPLE = '02/echo'
 
-letReaderGo()
-process.exitCode = await main().catch(error => {
-  if (!(error instanceof CatalogueError)) throw error
-  console.error(error.message)
-  return 1
-})
+await runCommand(main)
 
-async function main(): Promise<number> {
-  const parsed = readArguments(process.argv.slice(2))
+async function main(args: string[]): Promise<number> {
+  const parsed = readArguments(args)
   if ('error' in parsed) {
     console.error(`${parsed.error} (see npm start -- --help)`)
     return 2
@@ -67,13 +56,9 @@ function readArguments(
   args: string[],
 ): { error: string } | { name: string | undefined; list: boolean; help: boolean } {
   try {
-    const { values, positionals } = parseArgs({
-      args,
-      options: {
-        list: { type: 'boolean', default: false },
-        help: { type: 'boolean', short: 'h', default: false },
-      },
-      allowPositionals: true,
+    const { values, positionals } = parseWords('npm start', args, {
+      list: { type: 'boolean', default: false },
+      help: { type: 'boolean', short: 'h', default: false },
     })
     if (positionals.length > 1)
       return { error: `one example at a time, got ${positionals.join(' ')}` }

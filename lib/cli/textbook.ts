@@ -1,7 +1,6 @@
 /** `npm run textbook`: puts the textbook's claims to the test on this kernel. */
 
 import { release } from 'node:os'
-import { parseArgs } from 'node:util'
 import { readRecordedMs, record } from '../textbook/document.ts'
 import { claimsOf, type ListedExperiment, loadExperiments } from '../textbook/load.ts'
 import { renderClaims, renderDetail, renderResults, renderSummary } from '../textbook/render.ts'
@@ -9,9 +8,10 @@ import { judgeAll, resultAsJson } from '../textbook/results.ts'
 import { runAll } from '../textbook/run-all.ts'
 import type { RunOutcome } from '../textbook/run-experiment.ts'
 import { unusualSettings } from '../textbook/settings.ts'
-import { problem } from './arguments.ts'
+import { parseWords, problem } from './arguments.ts'
 import { INTERRUPTED } from './follow-run.ts'
-import { letReaderGo, terminalColumns, wantsColor } from './terminal.ts'
+import { runCommand } from './run-command.ts'
+import { terminalColumns, wantsColor } from './terminal.ts'
 import { TextbookProgress } from './textbook-progress.ts'
 
 const USAGE = `Tests what textbooks say about sockets on your own kernel.
@@ -36,11 +36,10 @@ interface Wish {
   record: boolean
 }
 
-letReaderGo()
-process.exitCode = await main()
+await runCommand(main)
 
-async function main(): Promise<number> {
-  const wish = readArguments(process.argv.slice(2))
+async function main(args: string[]): Promise<number> {
+  const wish = readArguments(args)
   if (wish === 'help') {
     console.log(USAGE)
     return 0
@@ -121,16 +120,12 @@ async function run(
 function readArguments(args: string[]): Wish | 'help' | string {
   const flag = { type: 'boolean', default: false } as const
   try {
-    const { values, positionals } = parseArgs({
-      args,
-      options: {
-        list: flag,
-        json: flag,
-        slow: flag,
-        record: flag,
-        help: { ...flag, short: 'h' },
-      },
-      allowPositionals: true,
+    const { values, positionals } = parseWords('npm run textbook', args, {
+      list: flag,
+      json: flag,
+      slow: flag,
+      record: flag,
+      help: { ...flag, short: 'h' },
     })
     const { help, ...wish } = values
     if (help) return 'help'

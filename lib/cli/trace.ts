@@ -1,9 +1,8 @@
 /** `npm run trace -- 02/echo`: an example at four levels, in words, as JSON or as a picture. */
 
 import { accessSync, constants, statSync, writeFileSync } from 'node:fs'
-import { dirname, extname } from 'node:path'
-import { parseArgs } from 'node:util'
-import { type CatalogueEntry, CatalogueError, findEntry, loadChapters } from '../catalogue/index.ts'
+import { dirname, extname, resolve } from 'node:path'
+import { type CatalogueEntry, findEntry, loadChapters } from '../catalogue/index.ts'
 import { didYouMean } from '../program/nearest.ts'
 import { LANE_NAMES, parseLanes, shortcomings } from '../trace/lanes.ts'
 import type { End, Lane, LaneStatus, Recording, TraceEvent } from '../trace/recording.ts'
@@ -12,11 +11,11 @@ import { renderMermaid } from '../trace/render-mermaid.ts'
 import { renderSvg } from '../trace/render-svg.ts'
 import { traceExample } from '../trace/trace-example.ts'
 import { recordingOf, type ViewOptions, viewOf } from '../trace/view.ts'
-import { problem } from './arguments.ts'
+import { parseWords, problem } from './arguments.ts'
 import { followRun, INTERRUPTED } from './follow-run.ts'
+import { folderOfReader, runCommand } from './run-command.ts'
 import { saysCannotRun } from './show-example.ts'
 import { HOLD_MS, showTrace, USUAL_LANES } from './show-trace.ts'
-import { letReaderGo } from './terminal.ts'
 
 const USAGE = `Runs an example and shows what four levels see of it, on one clock: JavaScript events,
 system calls, the kernel's TCP states, and packets.
@@ -53,15 +52,10 @@ interface Wish {
   only: End | undefined
 }
 
-letReaderGo()
-process.exitCode = await main().catch(error => {
-  if (!(error instanceof CatalogueError)) throw error
-  console.error(error.message)
-  return 1
-})
+await runCommand(main)
 
-async function main(): Promise<number> {
-  const wish = readArguments(process.argv.slice(2))
+async function main(args: string[]): Promise<number> {
+  const wish = readArguments(args)
   if (wish === 'help') {
     console.log(USAGE)
     return 0
@@ -88,17 +82,13 @@ async function main(): Promise<number> {
 
 function readArguments(args: string[]): Wish | 'help' | { error: string } {
   try {
-    const { values, positionals } = parseArgs({
-      args,
-      options: {
-        lanes: { type: 'string' },
-        format: { type: 'string' },
-        out: { type: 'string' },
-        relative: { type: 'boolean', default: false },
-        only: { type: 'string' },
-        help: { type: 'boolean', short: 'h', default: false },
-      },
-      allowPositionals: true,
+    const { values, positionals } = parseWords('npm run trace', args, {
+      lanes: { type: 'string' },
+      format: { type: 'string' },
+      out: { type: 'string' },
+      relative: { type: 'boolean', default: false },
+      only: { type: 'string' },
+      help: { type: 'boolean', short: 'h', default: false },
     })
     if (values.help) return 'help'
     const { out, only, relative } = values
@@ -134,10 +124,11 @@ function isOneOf<T extends string>(known: readonly T[], name: string): name is T
 
 /** Why a file cannot be written, in one line; found out before the example runs. */
 function cannotWrite(file: string): string | undefined {
+  const place = resolve(folderOfReader(), file)
   try {
-    const known = statSync(file, { throwIfNoEntry: false })
+    const known = statSync(place, { throwIfNoEntry: false })
     if (known?.isDirectory()) return `--out: ${file} is a folder; name a file in it`
-    accessSync(known === undefined ? dirname(file) : file, constants.W_OK)
+    accessSync(known === undefined ? dirname(place) : place, constants.W_OK)
     return undefined
   } catch (error) {
     return `--out: cannot write ${file}: ${(error as NodeJS.ErrnoException).code}`
@@ -173,7 +164,7 @@ async function writeTrace(entry: CatalogueEntry, wish: Wish): Promise<number> {
   const text = rendered(recording, wish.format)
   if (wish.out === undefined) process.stdout.write(text)
   else {
-    writeFileSync(wish.out, text)
+    writeFileSync(resolve(folderOfReader(), wish.out), text)
     console.log(`wrote ${wish.out}: ${recording.events.length} events`)
   }
   return result.client?.code === 0 ? 0 : 1

@@ -1,16 +1,17 @@
 /** `npm run workshop`: exercises, checked over the wire whenever the learner saves. */
 import { randomInt } from 'node:crypto'
-import { existsSync, readFileSync, unwatchFile, watchFile } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
-import { parseArgs } from 'node:util'
 import { ROOT } from '../catalogue/index.ts'
 import { didYouMean, nearest } from '../program/nearest.ts'
 import { type ListedExercise, loadExercises } from '../workshop/load.ts'
 import { renderOutcome, renderStep, resultAsJson, wrapped } from '../workshop/render.ts'
 import { type CheckOptions, type CheckResult, exitCodeOf, runCheck } from '../workshop/run-check.ts'
-import { Workspace } from '../workshop/workspace.ts'
-import { endOnSignals, problem, SEEDS, wholeNumber } from './arguments.ts'
-import { letReaderGo, sentenceColumns, terminalColumns } from './terminal.ts'
+import { Workspace, WorkspaceError } from '../workshop/workspace.ts'
+import { endOnSignals, parseWords, problem, SEEDS, seconds, wholeNumber } from './arguments.ts'
+import { runCommand } from './run-command.ts'
+import { SolutionWatcher } from './solution-watcher.ts'
+import { sentenceColumns, terminalColumns } from './terminal.ts'
 
 const USAGE = `Exercises about sockets. Each is a file of yours, checked over the wire whenever you save it.
 
@@ -27,6 +28,7 @@ usage: npm run workshop                    goes on where you are
   --no-watch   check once and end
   --json       results as JSON, for verify and list
   --seed N     repeat a check exactly
+  --start-timeout S  how long your program may take until it listens, in seconds (10)
   --help
 
 Other languages: npm run check -- --help`
@@ -42,14 +44,15 @@ interface Wish {
   json: boolean
   watch: boolean
   seed: number | undefined
+  startMs: number | undefined
 }
 
 const NOTHING_BEGUN = 'You have not begun any exercise yet.'
 
-letReaderGo()
 endOnSignals(0)
 const workspace = new Workspace(process.env.WORKSHOP_FOLDER)
 const exercises = await loadExercises()
+
 async function main(args: string[]): Promise<number> {
   const wish = readArguments(args)
   if (wish === 'help') {
@@ -174,14 +177,14 @@ function reset(chosen: readonly ListedExercise[]): number {
 /** Checks the learner's file. Each step is printed when it is over, unless JSON is asked for. */
 async function examine(
   one: ListedExercise,
-  { seed = randomInt(2 ** 31), json }: Wish,
+  { seed = randomInt(2 ** 31), json, startMs }: Wish,
   signal?: AbortSignal,
 ): Promise<CheckResult> {
   const args = ['--import', 'tsx', workspace.fileOf(one)]
   const target = { command: { file: process.execPath, args } }
-  if (json) return runCheck(one.exercise, { target, seed })
+  if (json) return runCheck(one.exercise, { target, seed, startMs })
   const onStep: CheckOptions['onStep'] = step => console.log(renderStep(step, sentenceColumns()))
-  const result = await runCheck(one.exercise, { target, seed, signal, onStep })
+  const result = await runCheck(one.exercise, { target, seed, startMs, signal, onStep })
   if (!signal?.aborted) {
     console.log(`${renderOutcome(result, one.exercise, sentenceColumns())}\nseed ${seed}`)
   }
@@ -191,19 +194,32 @@ async function examine(
 /** The exercises of which the learner has a file. */
 const begun = (): ListedExercise[] => exercises.filter(one => existsSync(workspace.fileOf(one)))
 
+/** Notes that an exercise is passed. Where that fails, says so: the result itself is still shown. */
+function noted(id: string): boolean {
+  try {
+    workspace.notePassed(id, new Date())
+    return true
+  } catch (error) {
+    if (!(error instanceof WorkspaceError)) throw error
+    console.error(error.message)
+    return false
+  }
+}
+
 async function verify(wish: Wish, chosen: ListedExercise | undefined): Promise<number> {
   const wanted = wish.all ? begun() : [chosen!]
   const results: CheckResult[] = []
+  let unnoted = 0
   for (const one of wanted) {
     workspace.prepare(one)
     if (!wish.json) console.log(`${results.length > 0 ? '\n' : ''}${one.exercise.id}`)
     const result = await examine(one, wish)
     results.push(result)
-    if (result.passed) workspace.notePassed(result.id, new Date())
+    if (result.passed && !noted(result.id)) unnoted++
   }
   if (wish.json) console.log(JSON.stringify(results.map(resultAsJson), null, 2))
   else if (wish.all && results.length === 0) say(NOTHING_BEGUN)
-  return exitCodeOf(results)
+  return exitCodeOf(results) || Math.min(unnoted, 1)
 }
 
 /** Checks, and checks again whenever the file is saved, and goes on to the next one. */
@@ -222,87 +238,42 @@ async function work(first: ListedExercise, wish: Wish): Promise<number> {
   return 0
 }
 
-/** Checks whenever the file is saved, also while a check is under way: that one is given up. */
+/**
+ * Checks whenever there is a reason to, also while a check is under way: that one is given up.
+ */
 async function untilPassed(one: ListedExercise, wish: Wish): Promise<CheckResult> {
   const file = workspace.fileOf(one)
-  const changes = new Changes(file)
+  const watcher = new SolutionWatcher(file)
   try {
     for (;;) {
       const savedAgain = new AbortController()
-      const saved = changes.next().then(() => savedAgain.abort())
+      const saved = watcher.next().then(() => savedAgain.abort())
       console.log('\nchecking …')
       const result = await examine(one, wish, savedAgain.signal)
       if (result.passed && !savedAgain.signal.aborted) return result
       if (!savedAgain.signal.aborted) {
         console.log()
-        say(`waiting until you save ${near(file)} (Ctrl-C ends)`)
+        say(`waiting until you save ${near(file)} (Enter checks again, Ctrl-C ends)`)
         if (!existsSync(file)) say('it is gone: npm run workshop -- next makes it anew')
       }
       await saved
     }
   } finally {
-    changes.close()
-  }
-}
-
-/**
- * Tells when a file has another content than before. It looks at the file's name four times a
- * second: so it sees what editors replace by renaming, what is deleted and made anew, and what lies
- * on a file system that tells nobody of changes.
- */
-class Changes {
-  readonly #file: string
-  #content: string | undefined
-  #changed: (() => void) | undefined
-
-  constructor(file: string) {
-    this.#file = file
-    this.#content = this.#read()
-    watchFile(file, { interval: 250 }, () => this.#changed?.())
-  }
-
-  /** Settles when the file is there, and has changed since it settled before. */
-  async next(): Promise<void> {
-    for (;;) {
-      const now = this.#read()
-      // An editor that writes in two steps leaves it empty, or missing, for a moment.
-      if (now !== undefined && now !== '' && now !== this.#content) {
-        this.#content = now
-        return
-      }
-      await new Promise<void>(resolve => {
-        this.#changed = resolve
-      })
-    }
-  }
-
-  close(): void {
-    unwatchFile(this.#file)
-  }
-
-  #read(): string | undefined {
-    try {
-      return readFileSync(this.#file, 'utf8')
-    } catch {
-      return undefined
-    }
+    watcher.close()
   }
 }
 
 function readArguments(args: string[]): Wish | 'help' | string {
   const flag = { type: 'boolean', default: false } as const
   try {
-    const { values, positionals } = parseArgs({
-      args,
-      options: {
-        all: flag,
-        reveal: flag,
-        json: flag,
-        'no-watch': flag,
-        seed: { type: 'string' },
-        help: { ...flag, short: 'h' },
-      },
-      allowPositionals: true,
+    const { values, positionals } = parseWords('npm run workshop', args, {
+      all: flag,
+      reveal: flag,
+      json: flag,
+      'no-watch': flag,
+      seed: { type: 'string' },
+      'start-timeout': { type: 'string' },
+      help: { ...flag, short: 'h' },
     })
     if (values.help) return 'help'
     const ids = exercises.map(({ exercise }) => exercise.id)
@@ -319,14 +290,15 @@ function readArguments(args: string[]): Wish | 'help' | string {
       return `no exercise "${id}"${didYouMean(nearest(id, ids), 'npm run workshop -- list')}`
     }
     const seed = wholeNumber('--seed', values.seed, ...SEEDS)
+    const startMs = seconds('--start-timeout', values['start-timeout'])
     const { all, reveal, json } = values
     if (all && known !== 'verify' && known !== 'reset') return '--all goes with verify and reset'
     if (json && known !== 'verify' && known !== 'list') return '--json goes with verify and list'
     if (reveal && known !== 'solution') return '--reveal goes with solution'
-    return { command: known, id, all, reveal, json, watch: !values['no-watch'], seed }
+    return { command: known, id, all, reveal, json, watch: !values['no-watch'], seed, startMs }
   } catch (error) {
     return problem(error)
   }
 }
 
-process.exitCode = await main(process.argv.slice(2))
+await runCommand(main)

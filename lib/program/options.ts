@@ -1,6 +1,7 @@
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
+import { takenByNpm, withoutTerminator } from './npm-flags.ts'
 
 /** A flag: its default says its type. */
 export interface Flag {
@@ -63,7 +64,8 @@ export function pathIsTooLong(options: { path: string }): string | undefined {
  * line on stderr that names the flag, and ends it with exit code 2.
  */
 export function readOptions<const F extends Record<string, Flag>>(usage: Usage<F>): Options<F> {
-  const result = parseOptions(usage, process.argv.slice(2))
+  const taken = takenByNpm([...Object.keys(usage.flags), 'help'], usage.command)
+  const result = taken ? { error: taken } : parseOptions(usage, process.argv.slice(2))
   if ('options' in result) return result.options
   if ('help' in result) {
     console.log(result.help)
@@ -85,7 +87,7 @@ export function parseOptions<const F extends Record<string, Flag>>(
 ): Parsed<F> {
   const { flags } = usage
   const { tokens } = parseArgs({
-    args: [...args],
+    args: withoutTerminator(args),
     options: Object.fromEntries(
       Object.entries(flags).map(([name, flag]) => [
         name,

@@ -54,6 +54,8 @@ export interface CheckOptions {
   seed: number
   /** The title of a step: that one alone is examined. */
   only?: string | undefined
+  /** How long a program that we start may take until it listens. */
+  startMs?: number | undefined
   /** Called when a step is over. */
   onStep?: (step: StepResult) => void
   /** Ends the check, and the program: the result is worth nothing then. */
@@ -145,7 +147,7 @@ async function untilDecided(
 async function runStep(
   exercise: Exercise,
   step: Step,
-  { target, signal }: CheckOptions,
+  { target, startMs, signal }: CheckOptions,
   random: Random,
 ): Promise<Outcome> {
   const over = new AbortController()
@@ -157,7 +159,8 @@ async function runStep(
   const door = exercise.kind === 'client' ? await Door.open() : undefined
   const reserved = 'command' in target && !door ? await reservePort(exercise.kind) : undefined
   const port = door?.port ?? reserved?.port ?? ('port' in target ? target.port : 0)
-  const subject = new Subject({ port, ...('command' in target && { command: target.command }) })
+  const command = 'command' in target ? { command: target.command } : {}
+  const subject = new Subject({ port, startMs, ...command })
   const opened: { close(): void }[] = []
   const keep = <T extends { close(): void }>(one: T): T => {
     opened.push(one)

@@ -1,20 +1,24 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
-import { readdirSync, readFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { listensHere } from '../lab/tcp-table.ts'
 import { readUdpTable } from '../lab/udp-table.ts'
 import { Changed } from './changed.ts'
 import { Failed } from './failed.ts'
+import { processesOf } from './process-group.ts'
+import { MARK, report, watchOver } from './reaper.ts'
+import { explainSilentStart } from './silent-start.ts'
 import { Delays, type Stopwatch } from './stopwatch.ts'
 
 /** What is examined: a program that we start, or one that runs already. */
 export interface SubjectOptions {
   /** The command line; absent for a server that somebody else has started. */
-  command?: { shell: string } | { file: string; args: readonly string[] }
+  command?: { shell: string; folder?: string } | { file: string; args: readonly string[] }
   /** Where it listens, or, for a client, where it connects to. */
   port: number
+  /** How long a server may take until it listens; 10 s unless it is told otherwise. */
+  startMs?: number | undefined
 }
 
 /** How long a server may take until it listens, in milliseconds. */
@@ -31,6 +35,9 @@ const END_MS = 1000
 const OUTPUT_CHARACTERS = 65_536
 /** How many lines of it are shown. */
 const OUTPUT_LINES = 10
+
+/** Python keeps what it prints in a buffer where no terminal reads it, and loses that when killed. */
+const OUTPUT_AT_ONCE = { PYTHONUNBUFFERED: '1' }
 
 const LOOP = 'an endless loop: while it runs, Node can neither listen nor read'
 export const NO_LISTENER = 'a socket without an error listener: one reset ends the whole server'
@@ -57,6 +64,9 @@ export class Subject {
   readonly port: number
   /** How the machine delays it, and us. */
   readonly delays: Delays
+  readonly #startMs: number
+  /** How long it may compute before it listens or connects. */
+  readonly #computeMs: number
   readonly #child: ChildProcess | undefined
   /** Since when its computing is counted, and how much there was before. */
   #since: Stopwatch
@@ -67,25 +77,36 @@ export class Subject {
   #output = ''
   readonly #changed = new Changed()
 
-  constructor({ command, port }: SubjectOptions) {
+  constructor({ command, port, startMs }: SubjectOptions) {
     this.port = port
+    this.#startMs = startMs ?? START_MS
+    // Time to start is asked for a compiler, which computes all of that time.
+    this.#computeMs = startMs === undefined ? COMPUTE_MS : Number.POSITIVE_INFINITY
     this.#child = command === undefined ? undefined : this.#start(command)
     this.delays = new Delays(this.#child?.pid)
     this.#since = this.delays.startRoughly()
   }
 
   #start(command: NonNullable<SubjectOptions['command']>): ChildProcess {
+    watchOver()
     const options = {
-      env: { ...process.env, PORT: String(this.port), HOST: '127.0.0.1' },
+      env: {
+        ...process.env,
+        ...OUTPUT_AT_ONCE,
+        PORT: String(this.port),
+        HOST: '127.0.0.1',
+        [MARK.name]: MARK.value,
+      },
       stdio: ['pipe', 'pipe', 'pipe'] as ['pipe', 'pipe', 'pipe'],
       // A group of its own: what it starts is ended with it.
       detached: process.platform !== 'win32',
     }
     const child =
       'shell' in command
-        ? spawn(inPlaceOfShell(command.shell), { ...options, shell: true })
+        ? spawn(inPlaceOfShell(command.shell), { ...options, shell: true, cwd: command.folder })
         : spawn(command.file, [...command.args], options)
     programs.add(child)
+    if (child.pid !== undefined) report('+', child.pid)
     child.stdin.on('error', () => {})
     child.stdout.setEncoding('utf8').on('data', (text: string) => {
       this.#stdout = (this.#stdout + text).slice(-OUTPUT_CHARACTERS)
@@ -171,7 +192,7 @@ export class Subject {
   async listening(kind: 'tcp' | 'udp'): Promise<void> {
     const transport = kind === 'tcp' ? 'TCP' : 'UDP'
     const since = this.delays.startRoughly()
-    while (!since.isOver(START_MS)) {
+    while (!since.isOver(this.#startMs)) {
       if (!this.running) {
         // One that has come to its end in peace; others say why they have not.
         const mistake = this.advice(
@@ -186,16 +207,27 @@ export class Subject {
         return
       }
       if (!this.isOurs) {
+        const found = explainSilentStart({ transport, port: this.port })
         throw new Failed({
-          what: `nothing listens on ${transport} port ${this.port} of 127.0.0.1`,
-          mistake: 'the server is not running, or listens on another port or address',
+          what: withFinding(
+            `nothing listens on ${transport} port ${this.port} of 127.0.0.1`,
+            found,
+          ),
+          mistake:
+            found?.mistake ?? 'the server is not running, or listens on another port or address',
         })
       }
       await this.until(() => !this.running, 25)
     }
+    const found = explainSilentStart({ transport, port: this.port, group: this.pid })
+    const nothing =
+      `nothing listens on ${transport} port ${this.port} of 127.0.0.1 ` +
+      `after ${this.#startMs / 1000} s (${this.condition()})`
     throw new Failed({
-      what: `nothing listens on ${transport} port ${this.port} of 127.0.0.1 after ${START_MS / 1000} s (${this.condition()})`,
-      mistake: 'the program does not listen on the port that is in the environment variable PORT',
+      what: withFinding(nothing, found),
+      mistake:
+        found?.mistake ??
+        'the program does not listen on the port that is in the environment variable PORT',
     })
   }
 
@@ -205,9 +237,10 @@ export class Subject {
    * @throws {Failed} when it only computes.
    */
   mustNotCompute(): void {
-    if (this.#computedMs() < COMPUTE_MS || !this.computes()) return
-    const what = `the program computes without a pause, and was ended after ${COMPUTE_MS / 1000} s`
-    throw new Failed({ what, mistake: LOOP })
+    if (this.#computedMs() < this.#computeMs || !this.computes()) return
+    const seconds = this.#computeMs / 1000
+    const what = `the program computes without a pause, and was ended after ${seconds} s`
+    throw new Failed({ what, mistake: `${LOOP}; for a compiler, --start-timeout gives it longer` })
   }
 
   /** True where the program has ended, or does so within a moment: a connection goes before it. */
@@ -260,36 +293,12 @@ export class Subject {
 
   /** Processor time of the program and of what it has started, in milliseconds; 0 where unknown. */
   #computedMs(): number {
-    // utime and stime are fields 14 and 15, in ticks of 10 ms.
-    const ticks = this.#processes().map(stat => Number(stat[11]) + Number(stat[12]))
-    return 10 * ticks.reduce((sum, each) => sum + each, 0)
+    return processesOf(this.pid).reduce((sum, { computedMs }) => sum + computedMs, 0)
   }
 
   /** Memory of the program and of what it has started, in pages of the machine; 0 where unknown. */
   get residentPages(): number {
-    // rss is field 24.
-    return this.#processes().reduce((sum, stat) => sum + Number(stat[21]), 0)
-  }
-
-  /** The program and what it has started, as Linux describes them, from the third field on. */
-  #processes(): string[][] {
-    const group = this.#child?.pid
-    if (group === undefined || process.platform !== 'linux') return []
-    const found: string[][] = []
-    for (const pid of readdirSync('/proc')) {
-      if (!/^\d+$/.test(pid)) continue
-      try {
-        // The second field is the name, which may have spaces.
-        const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
-          .replace(/^.*\) /s, '')
-          .split(' ')
-        // pgrp is field 5.
-        if (Number(stat[2]) === group) found.push(stat)
-      } catch {
-        // gone since the folder was read
-      }
-    }
-    return found
+    return processesOf(this.pid).reduce((sum, { residentPages }) => sum + residentPages, 0)
   }
 
   /** Ends the program, and all that it has started, for good. */
@@ -298,6 +307,7 @@ export class Subject {
     this.delays.close()
     if (child?.pid === undefined) return
     signalGroup(child, 'SIGKILL')
+    report('-', child.pid)
     await this.until(() => !this.running, 5000)
   }
 
@@ -306,8 +316,8 @@ export class Subject {
    * tells its author of. Elsewhere, and where the port may be another machine's, one is tried.
    */
   async #takesConnections(): Promise<boolean> {
-    if (process.platform !== 'linux' || !this.isOurs) return takesConnection(this.port)
-    return listensHere(this.port)
+    const listens = this.isOurs ? fromTable(() => listensHere(this.port)) : undefined
+    return listens ?? takesConnection(this.port)
   }
 
   /**
@@ -315,11 +325,10 @@ export class Subject {
    * A port that another host or container has is tried.
    */
   async #takesDatagrams(): Promise<boolean> {
-    if (process.platform === 'linux') {
-      const rows = readUdpTable()
-      if (rows.some(row => row.localPort === this.port && row.remotePort === 0)) return true
-      if (this.isOurs) return false
-    }
+    const bound = fromTable(() =>
+      readUdpTable().some(row => row.localPort === this.port && row.remotePort === 0),
+    )
+    if (bound === true || (bound === false && this.isOurs)) return bound
     return hearsDatagrams(this.port)
   }
 }
@@ -361,6 +370,19 @@ export function complaint(stderr: string): string {
   const isPlain = compiler !== undefined || /\b(read|write) E[A-Z]+$/.test(what)
   return isPlain || file === undefined ? what : `${what} (${file}, line ${at})`
 }
+
+/** What a table of the kernel says; undefined where there is none, or it may not be read. */
+function fromTable(ask: () => boolean): boolean | undefined {
+  if (process.platform !== 'linux') return undefined
+  try {
+    return ask()
+  } catch {
+    return undefined
+  }
+}
+
+const withFinding = (what: string, found: { what: string } | undefined): string =>
+  found === undefined ? what : `${what}: ${found.what}`
 
 async function takesConnection(port: number): Promise<boolean> {
   const socket = connect(port, '127.0.0.1')

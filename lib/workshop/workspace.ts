@@ -1,6 +1,7 @@
-import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { dirname, join, relative } from 'node:path'
 import { ROOT } from '../catalogue/index.ts'
+import { explainCode } from '../program/system-error.ts'
 import type { ListedExercise } from './load.ts'
 
 /** What a learner has done so far. */
@@ -11,12 +12,18 @@ export interface Progress {
   hints: Record<string, number>
 }
 
+/** The learner's folder cannot be read or written; the message is one line for the learner. */
+export class WorkspaceError extends Error {}
+
 /** The learner's own folder: git does not look at it. */
 export class Workspace {
   readonly folder: string
+  readonly #notice: (line: string) => void
 
-  constructor(folder = join(ROOT, 'workspace')) {
+  /** `notice` gets a line when a file of the learner's had to be put aside. */
+  constructor(folder = join(ROOT, 'workspace'), notice: (line: string) => void = console.error) {
     this.folder = folder
+    this.#notice = notice
   }
 
   /** The learner's file for an exercise. */
@@ -24,29 +31,42 @@ export class Workspace {
     return join(this.folder, `${exercise.id}.ts`)
   }
 
-  /** Copies what the exercise starts with, unless the learner has a file already. Says if it did. */
+  /**
+   * Copies what the exercise starts with, unless the learner has a file already. Says if it did.
+   *
+   * @throws {WorkspaceError} when the file cannot be written.
+   */
   prepare(one: ListedExercise): boolean {
     const file = this.fileOf(one)
     if (existsSync(file)) return false
-    mkdirSync(this.folder, { recursive: true })
-    const start = readFileSync(join(ROOT, one.folder, 'start.ts'), 'utf8')
-    // The library is nearer from here.
-    writeFileSync(file, start.replaceAll("'../../../../lib/", "'../lib/"))
+    const beside = this.#writeBeside(file, startOf(one))
+    this.#attempt(`make ${near(file)}`, () => renameSync(beside, file), beside)
     return true
   }
 
-  /** Begins an exercise anew. Returns where the learner's file was kept; undefined if there was none. */
+  /**
+   * Begins an exercise anew. Returns where the learner's file was kept; undefined if there was none.
+   *
+   * @throws {WorkspaceError} when that cannot be done: the learner's file is where it was then.
+   */
   reset(one: ListedExercise, now: Date): string | undefined {
     const file = this.fileOf(one)
-    let backup: string | undefined
-    if (existsSync(file)) {
-      const folder = join(this.folder, 'backup')
-      mkdirSync(folder, { recursive: true })
-      const stamp = now.toISOString().replaceAll(/[:.]/g, '-')
-      backup = freeName(join(folder, `${one.exercise.id}-${stamp}`), '.ts')
-      renameSync(file, backup)
-    }
-    this.prepare(one)
+    // Written before the old one moves: with a full disk, nothing has changed.
+    const beside = this.#writeBeside(file, startOf(one))
+    const backup = this.#attempt(
+      `keep a copy of ${near(file)}`,
+      () => {
+        if (!existsSync(file)) return undefined
+        const folder = join(this.folder, 'backup')
+        mkdirSync(folder, { recursive: true })
+        const stamp = now.toISOString().replaceAll(/[:.]/g, '-')
+        const place = freeName(join(folder, `${one.exercise.id}-${stamp}`), '.ts')
+        renameSync(file, place)
+        return place
+      },
+      beside,
+    )
+    this.#attempt(`make ${near(file)}`, () => renameSync(beside, file), beside)
     const progress = this.progress()
     delete progress.passed[one.exercise.id]
     delete progress.hints[one.exercise.id]
@@ -54,28 +74,42 @@ export class Workspace {
     return backup
   }
 
+  /**
+   * What is noted so far. A file that makes no sense is put aside, and the learner is told where;
+   * what can be read of it still counts.
+   *
+   * @throws {WorkspaceError} when the file is there and cannot be read or put aside.
+   */
   progress(): Progress {
-    const file = join(this.folder, 'progress.json')
-    const empty: Progress = { passed: {}, hints: {} }
-    if (!existsSync(file)) return empty
-    try {
-      const read: Partial<Progress> = JSON.parse(readFileSync(file, 'utf8'))
-      const progress = { passed: read.passed ?? {}, hints: read.hints ?? {} }
-      if (isRecordOf('string', progress.passed) && isRecordOf('number', progress.hints)) {
-        return progress
-      }
-    } catch {
-      // As below.
-    }
-    // Somebody has edited it. What they had is kept; what was passed can be verified again.
-    renameSync(file, freeName(`${file}.broken`))
-    return empty
+    const file = this.#progressFile
+    const text = this.#attempt(`read ${near(file)}`, () => readIfPresent(file))
+    if (text === undefined) return { passed: {}, hints: {} }
+    const { progress, problem } = parseProgress(text)
+    if (problem === undefined) return progress
+    const kept = freeName(`${file}.broken`)
+    this.#attempt(`put ${near(file)} aside, which ${problem}`, () => renameSync(file, kept))
+    const count = Object.keys(progress.passed).length
+    const restored = count === 0 ? 'nothing in it counts' : `${count} passed of it still count`
+    this.#notice(
+      `${near(file)} ${problem}: kept as ${near(kept)}; ${restored}, and ` +
+        'npm run workshop -- verify --all passes again what your files pass',
+    )
+    if (count > 0) this.#save(progress)
+    return progress
   }
 
+  /** @throws {WorkspaceError} when it cannot be noted. */
   notePassed(id: string, now: Date): void {
     const progress = this.progress()
     progress.passed[id] ??= now.toISOString()
-    this.#save(progress)
+    try {
+      this.#save(progress)
+    } catch (error) {
+      throw new WorkspaceError(
+        `${id} is passed, but ${(error as Error).message}; ` +
+          `once that is possible: npm run workshop -- verify ${id}`,
+      )
+    }
   }
 
   /** Counts one more hint as shown; returns how many there were before. */
@@ -87,20 +121,101 @@ export class Workspace {
     return before
   }
 
+  get #progressFile(): string {
+    return join(this.folder, 'progress.json')
+  }
+
   #save(progress: Progress): void {
-    mkdirSync(this.folder, { recursive: true })
-    const file = join(this.folder, 'progress.json')
-    // Never half a file, also when we are interrupted.
-    const next = `${file}.${process.pid}.new`
-    writeFileSync(next, `${JSON.stringify(progress, null, 2)}\n`)
-    renameSync(next, file)
+    const file = this.#progressFile
+    const beside = this.#writeBeside(file, `${JSON.stringify(progress, null, 2)}\n`)
+    this.#attempt(`write ${near(file)}`, () => renameSync(beside, file), beside)
+  }
+
+  /** Writes a file beside its place, whole or not at all: never half a file in the place itself. */
+  #writeBeside(file: string, text: string): string {
+    const beside = `${file}.${process.pid}.new`
+    this.#attempt(
+      `write ${near(file)}`,
+      () => {
+        mkdirSync(dirname(file), { recursive: true })
+        writeFileSync(beside, text)
+      },
+      beside,
+    )
+    return beside
+  }
+
+  /** Does something with files; where that fails, says what, in one line, and leaves no half file. */
+  #attempt<T>(what: string, action: () => T, halfDone?: string): T {
+    try {
+      return action()
+    } catch (error) {
+      if (halfDone !== undefined) removeIfPossible(halfDone)
+      throw new WorkspaceError(`cannot ${what}: ${explainCode(error)}`)
+    }
   }
 }
 
-function isRecordOf(type: string, value: unknown): boolean {
-  if (typeof value !== 'object' || value === null) return false
-  return Object.values(value).every(each => typeof each === type)
+const near = (file: string): string => relative(process.cwd(), file)
+
+function startOf({ folder }: ListedExercise): string {
+  // The library is nearer from the learner's folder.
+  const start = readFileSync(join(ROOT, folder, 'start.ts'), 'utf8')
+  return start.replaceAll("'../../../../lib/", "'../lib/")
 }
+
+function removeIfPossible(file: string): void {
+  try {
+    rmSync(file, { force: true })
+  } catch {
+    // The error that brought us here says more.
+  }
+}
+
+function readIfPresent(file: string): string | undefined {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+    throw error
+  }
+}
+
+/** Reads what a progress file says. `problem`: what is wrong with it; the rest counts all the same. */
+function parseProgress(text: string): { progress: Progress; problem?: string } {
+  const progress: Progress = { passed: {}, hints: {} }
+  let read: unknown
+  try {
+    // Some editors write a byte order mark, which JSON has not.
+    read = JSON.parse(text.replace(/^\uFEFF/, ''))
+  } catch {
+    return { progress, problem: 'is no JSON' }
+  }
+  const passed = entriesOf(read, 'passed')
+  const hints = entriesOf(read, 'hints')
+  for (const [id, when] of passed ?? []) if (isDate(when)) progress.passed[id] = when
+  for (const [id, shown] of hints ?? []) if (isCount(shown)) progress.hints[id] = shown
+  const kept = Object.keys(progress.passed).length + Object.keys(progress.hints).length
+  if (passed !== undefined && hints !== undefined && kept === passed.length + hints.length) {
+    return { progress }
+  }
+  return { progress, problem: 'has something in it that is no progress' }
+}
+
+/** The entries of a field that is an object; none where the field is missing. */
+function entriesOf(read: unknown, field: string): [string, unknown][] | undefined {
+  if (typeof read !== 'object' || read === null || Array.isArray(read)) return undefined
+  const value: unknown = Reflect.get(read, field)
+  if (value === undefined) return []
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined
+  return Object.entries(value)
+}
+
+const isDate = (value: unknown): value is string =>
+  typeof value === 'string' && !Number.isNaN(Date.parse(value))
+
+const isCount = (value: unknown): value is number =>
+  typeof value === 'number' && Number.isSafeInteger(value) && value >= 0
 
 /** Nothing is ever written over: a number is added where that name is taken. */
 function freeName(name: string, ending = ''): string {

@@ -12,9 +12,11 @@ const solutionOf = (chapter: string, id: string) =>
   )
 const SOLUTION = solutionOf('01-socket', 'hello')
 
+const COMMAND = ['--import', 'tsx', 'lib/cli/workshop.ts']
+
 /** `npm run workshop`, without npm, in a workspace of its own. */
 const workshop = (kit: Kit, folder: string, ...args: string[]) =>
-  kit.program(process.execPath, ['--import', 'tsx', 'lib/cli/workshop.ts', ...args], {
+  kit.program(process.execPath, [...COMMAND, ...args], {
     env: { WORKSHOP_FOLDER: folder },
   })
 
@@ -112,16 +114,32 @@ describe.concurrent('npm run workshop', () => {
     },
   )
 
-  test('progress that somebody has spoilt is kept aside, and begins anew', async ({ kit }) => {
+  test('checks again after a save that changed nothing, after one of an imported file, and at Enter', async ({
+    kit,
+  }) => {
     const folder = kit.folder()
-    for (const text of ['{', '{"passed":[1]}', '{"hints":{"hello":"x"}}', 'null']) {
-      writeFileSync(join(folder, 'progress.json'), text)
-      const { code, stderr, stdout } = await workshop(kit, folder, 'hint').ended
-      expect({ code, stderr }, text).toEqual({ code: 0, stderr: '' })
-      expect(stdout).toMatch(/^hello, hint 1 of /)
-      const kept = readdirSync(folder).filter(name => name.includes('broken'))
-      expect(kept.map(name => readFileSync(join(folder, name), 'utf8'))).toContain(text)
+    const file = join(folder, 'hello.ts')
+    const greeting = join(folder, 'greeting.ts')
+    writeFileSync(greeting, "console.log('one')\n")
+    writeFileSync(file, "import './greeting.ts'\n")
+    const run = kit.program(process.execPath, [...COMMAND, 'hello'], {
+      input: 'open',
+      env: { WORKSHOP_FOLDER: folder },
+    })
+    const checks = (n: number) => async () => {
+      const waits = () => run.lines.filter(line => line.startsWith('waiting until')).length
+      await run.until(() => waits() >= n, `end of check ${n}`)
     }
+    await checks(1)()
+    writeFileSync(file, readFileSync(file))
+    await checks(2)()
+    writeFileSync(greeting, "console.log('two')\n")
+    await checks(3)()
+    await run.line(/^ {2}two$/)
+    run.stdin.write('\n')
+    await checks(4)()
+    run.kill('SIGINT')
+    expect(await run.ended).toMatchObject({ code: 0, stderr: '' })
   })
 
   test('lines keep to a narrow terminal', async ({ kit }) => {
