@@ -7,7 +7,7 @@ import { renderClaims, renderDetail, renderResults, renderSummary } from '../tex
 import { judgeAll, resultAsJson } from '../textbook/results.ts'
 import { runAll } from '../textbook/run-all.ts'
 import type { RunOutcome } from '../textbook/run-experiment.ts'
-import { unusualSettings } from '../textbook/settings.ts'
+import { type SettingsHad, settingsHad } from '../textbook/settings.ts'
 import { parseWords, problem } from './arguments.ts'
 import { INTERRUPTED } from './follow-run.ts'
 import { runCommand } from './run-command.ts'
@@ -98,6 +98,7 @@ async function run(
   })
   progress.close()
   const tookMs = performance.now() - startMs
+  const had = settingsHad(outcomes.values())
   const results = judgeAll(outcomes).filter(({ claim }) => wanted(claim.id))
   if (wish.json) console.log(JSON.stringify(results.map(resultAsJson), null, 2))
   else if (results.length > 0) {
@@ -105,14 +106,14 @@ async function run(
     const single = ids.length <= 3 && ids.every(id => wish.names.includes(id))
     if (single) console.log(results.map(result => renderDetail(result, style)).join('\n\n'))
     else console.log(`${renderResults(results, style)}\n\n${renderSummary(results, style)}`)
-    console.log(`\n${machine()}\n${duration(tookMs, outcomes)}${slowNote(slow)}`)
+    console.log(`\n${machine(had)}\n${duration(tookMs, outcomes)}${slowNote(slow)}`)
   }
   if (abort.signal.aborted) {
     console.error(`stopped: ${outcomes.size} of ${chosen.length} experiments had finished`)
     return INTERRUPTED
   }
   const good = results.every(result => 'skipped' in result || ('agrees' in result && result.agrees))
-  if (wish.record && good) for (const file of record(results)) console.log(`wrote ${file}`)
+  if (wish.record && good) for (const file of record(results, had)) console.log(`wrote ${file}`)
   if (wish.record && !good) console.error('nothing recorded: see above')
   return good ? 0 : 1
 }
@@ -162,10 +163,12 @@ function chapterOfName(name: string): string {
   return /^0*(\d+)(-.*)?$/.exec(name)?.[1] ?? ''
 }
 
-function machine(): string {
-  const unusual = unusualSettings()
+function machine({ unusual, notCopied }: SettingsHad): string {
   const where = `${process.platform === 'linux' ? 'Linux' : process.platform} ${release()}, Node ${process.version}`
-  return unusual.length === 0 ? `${where}.` : `${where}, with\n  ${unusual.join('\n  ')}`
+  const lines = unusual.length === 0 ? [`${where}.`] : [`${where}, with`, ...unusual]
+  if (notCopied.length > 0)
+    lines.push('The private networks could not have these settings of the host:', ...notCopied)
+  return lines.map(line => (line.startsWith('net.') ? `  ${line}` : line)).join('\n')
 }
 
 function duration(tookMs: number, outcomes: ReadonlyMap<unknown, RunOutcome>): string {

@@ -22,6 +22,7 @@ export type Requirement =
   | 'tracefs'
   | 'strace'
   | 'ss'
+  | 'ss -K'
   | 'cc'
   | 'socket tables'
 
@@ -70,6 +71,8 @@ function find(requirement: Requirement): Shortfall | undefined {
       return absent('strace') ?? findStrace()
     case 'ss':
       return absent('ss') ?? refused(attempt('ss -t', ['ss', '-t', '-n']), [])
+    case 'ss -K':
+      return shortfall('ss') ?? shortfall('namespace') ?? findKill()
     case 'cc':
       return absent('cc') ?? refused(attempt('cc', COMPILE, { input: '#include <stdio.h>\n' }), [])
     case 'socket tables':
@@ -127,6 +130,24 @@ function findNft(): Shortfall | undefined {
   const words = [way.command, ...way.args, 'nft', `table inet t { ${chain} }`]
   return refused(attempt('nft', words), [])
 }
+
+/** It lists the sockets that it has removed. A kernel that cannot remove any is not an error for it. */
+function findKill(): Shortfall | undefined {
+  const way = isolation()!
+  const shell = 'ip link set lo up && exec "$0" -e "$1"'
+  const words = [way.command, ...way.args, 'sh', '-c', shell, process.execPath, KILL]
+  return refused(attempt('ss -K', words), [])
+}
+
+/** Makes a socket in a private network, and has it removed. */
+const KILL = `
+const { spawnSync } = require('node:child_process')
+const server = require('node:net').createServer().listen(0, '127.0.0.1', () => {
+  const { stdout } = spawnSync('ss', ['-tlnHK', 'sport', '=', ':' + server.address().port])
+  if (stdout.length > 0) process.exit(0)
+  console.error('it removed no socket (CONFIG_INET_DIAG_DESTROY)')
+  process.exit(1)
+})`
 
 /** A program that it traces has to end as without it, and strace to have nothing to complain of. */
 function findStrace(): Shortfall | undefined {

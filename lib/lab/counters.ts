@@ -4,13 +4,14 @@ import { existsSync, readFileSync } from 'node:fs'
 export type Counters = Record<string, number>
 
 /**
- * Reads the kernel's network counters, without root.
+ * Reads the kernel's network counters, without root: those of our own network namespace, or of the one
+ * that a process lives in.
  *
  * @throws {Error} `ENOENT` on any system but Linux.
  * @see proc_pid_net(5): `/proc/net/snmp`; `/proc/net/netstat`
  */
-export function readCounters(): Counters {
-  const files = ['/proc/net/snmp', '/proc/net/netstat'].filter(
+export function readCounters(pid: number | 'self' = 'self'): Counters {
+  const files = [`/proc/${pid}/net/snmp`, `/proc/${pid}/net/netstat`].filter(
     (file, at) => at === 0 || existsSync(file),
   )
   return Object.assign({}, ...files.map(file => parseCounters(readFileSync(file, 'latin1'))))

@@ -19,14 +19,23 @@ export interface LabCapture {
   stop(): Promise<readonly TimedPacket[]>
 }
 
+/** Thrown where an experiment cannot decide its claims, with what was seen that prevents it. */
+export class Inconclusive extends Error {}
+
+/** TCP’s buffers as most distributions have them: the least, the first and the largest size. */
+const BUFFERS = { tcp_wmem: [4096, 16_384, 4_194_304], tcp_rmem: [4096, 131_072, 6_291_456] }
+
 /** What an experiment stands on: tools that act inside its own namespace, or on the host. */
 export class Lab {
   /** True in a network namespace of one's own: nothing in there is anybody else's. */
   readonly isPrivate: boolean
   readonly #peers: Peer[] = []
+  readonly #settings: Readonly<Record<string, string>>
 
-  constructor(isPrivate: boolean) {
+  /** `settings`: kernel parameters of this network that further hosts in it shall have as well. */
+  constructor(isPrivate: boolean, settings: Readonly<Record<string, string>> = {}) {
     this.isPrivate = isPrivate
+    this.#settings = settings
     if (!isPrivate) return
     execFileSync('ip', ['link', 'set', 'lo', 'up'])
     // A table of namespaces of our own: `ip netns` keeps its names in /run.
@@ -52,7 +61,24 @@ export class Lab {
       this.#mustBePrivate(`set ${name}`)
       writeFileSync(file, String(value))
     }
-    return readFileSync(file, 'latin1').trim().replaceAll('\t', ' ')
+    return readFileSync(file, 'latin1').trim().replaceAll(/\s+/g, ' ')
+  }
+
+  /**
+   * Makes TCP's buffers at least as large as they are by default, for an experiment that is not about
+   * their size.
+   *
+   * @throws {Inconclusive} where they are smaller, and the network is not ours to change.
+   */
+  needBuffers(): void {
+    for (const [name, stock] of Object.entries(BUFFERS)) {
+      const own = this.sysctl(`net.ipv4.${name}`)
+      const sizes = own.split(' ').map((bytes, at) => Math.max(Number(bytes), stock[at] ?? 0))
+      if (sizes.join(' ') === own) continue
+      if (!this.isPrivate)
+        throw new Inconclusive(`${name} is ${own} here, and it takes ${stock.join(' ')}`)
+      this.sysctl(`net.ipv4.${name}`, sizes.join(' '))
+    }
   }
 
   /**
@@ -76,6 +102,16 @@ export class Lab {
   /** Whether packets can be dropped: likewise. */
   get canDrop(): boolean {
     return this.isPrivate && shortfall('nft') === undefined
+  }
+
+  /** Whether C programs can be compiled: likewise. */
+  get canCompile(): boolean {
+    return shortfall('cc') === undefined
+  }
+
+  /** Whether `ss -K` can remove sockets: likewise. */
+  get canKill(): boolean {
+    return this.isPrivate && shortfall('ss -K') === undefined
   }
 
   /** Captures packets on an interface (default: loopback), with their bytes: see `startTcpdump`. */
@@ -130,7 +166,7 @@ export class Lab {
   /** Three hosts in a row: see `buildRouted`. */
   routed(): Promise<Routed> {
     this.#mustBePrivate('build a network')
-    return buildRouted()
+    return buildRouted(this.#settings)
   }
 
   /** Ends the programs that still run. */

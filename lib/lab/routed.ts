@@ -26,6 +26,8 @@ export interface Routed {
    * `route('initcwnd 1 quickack 1')`. See ip-route(8).
    */
   route(attributes: string): Promise<void>
+  /** Sets kernel parameters of R or B: `set('b', { 'net.ipv4.tcp_ecn': 1 })`. */
+  set(host: 'router' | 'b', parameters: Readonly<Record<string, string | number>>): Promise<void>
 }
 
 const NETS = [
@@ -34,19 +36,27 @@ const NETS = [
 ] as const
 
 /**
- * Builds the three hosts inside the private namespace of the experiment.
+ * Builds the three hosts inside the private namespace of the experiment. R and B get `settings`, as A
+ * has them.
  *
  * Every interface sends segments one by one (`gso_max_segs 1`), so that a capture shows what a real
  * line would carry: 1448 bytes of payload, not 64 KiB.
  *
  * @see veth(4), ip-netns(8), tc-tbf(8)
  */
-export async function buildRouted(): Promise<Routed> {
+export async function buildRouted(
+  settings: Readonly<Record<string, string>> = {},
+): Promise<Routed> {
   const ip = (...words: string[]) => run('ip', words)
   const inside = (name: string) => ['ip', 'netns', 'exec', name]
+  const set = async (name: string, parameters: Readonly<Record<string, string | number>>) => {
+    const words = Object.entries(parameters).map(([key, value]) => `${key}=${value}`)
+    if (words.length > 0) await ip('netns', 'exec', name, 'sysctl', '-qw', ...words)
+  }
   for (const name of ['router', 'b']) {
     await ip('netns', 'add', name)
     await ip('-n', name, 'link', 'set', 'lo', 'up')
+    await set(name, settings)
   }
   for (const { host, net, other } of NETS) {
     const own = host === 'a' ? [] : ['-n', 'b']
@@ -69,6 +79,7 @@ export async function buildRouted(): Promise<Routed> {
     b: '10.0.2.1',
     interface: 'to-r-a',
     in: { router: inside('router'), b: inside('b') },
+    set,
     async route(attributes) {
       await ip(
         'route',

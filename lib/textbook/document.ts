@@ -6,7 +6,7 @@ import { ROOT } from '../catalogue/index.ts'
 import type { Claim } from './experiment.ts'
 import { claimsOf, groupBy, type ListedExperiment } from './load.ts'
 import { type ClaimResult, judgeOne } from './results.ts'
-import { unusualSettings } from './settings.ts'
+import type { SettingsHad } from './settings.ts'
 
 const JSON_FILE = 'docs/textbook-vs-kernel.json'
 const MARKDOWN_FILE = 'docs/textbook-vs-kernel.md'
@@ -17,20 +17,23 @@ export interface RecordedObservations {
   node: string
   date: string
   processors: number
-  /** Kernel parameters that differ from a stock distribution. */
+  /** Kernel parameters that the experiments had and that differ from a stock distribution. */
   settings: string[]
+  /** The host's parameters that an experiment's private network could not have. */
+  notCopied: string[]
   /** By the experiment's file: what was seen, and how long that took. */
   experiments: Record<string, { seen: unknown; ms: number }>
 }
 
 /** Writes what was seen, and the document made of it; returns the names of both files. */
-export function record(results: readonly ClaimResult[]): string[] {
+export function record(results: readonly ClaimResult[], had: SettingsHad): string[] {
   const observations: RecordedObservations = {
     kernel: `${type()} ${release().split('-')[0]}`,
     node: process.version,
     date: new Date().toISOString().slice(0, 10),
     processors: cpus().length,
-    settings: unusualSettings(),
+    settings: had.unusual,
+    notCopied: had.notCopied,
     experiments: completeOnes(results),
   }
   writeFileSync(join(ROOT, JSON_FILE), `${JSON.stringify(observations, null, 2)}\n`)
@@ -71,29 +74,22 @@ export function readRecordedMs(): (one: ListedExperiment) => number {
 /** The document, from the claims and what was seen. A claim that nobody has run is not in it. */
 export function renderDocument(
   all: readonly ListedExperiment[],
-  { kernel, node, date, processors, settings, experiments }: RecordedObservations,
+  recorded: RecordedObservations,
 ): string {
+  const { experiments } = recorded
   const listed = all.filter(({ name }) => name in experiments)
   const parts = [
     '# The textbook against the kernel',
     [
-      'Each row is a statement as textbooks and study notes make it, and what a real kernel did when it was put to the',
-      'test. The verdict is computed from what was seen. `npm run textbook` does it all again on your machine, and',
+      'Each row has a statement as textbooks and study notes make it, and what a real kernel did when it was put to the',
+      'test. The verdict is computed from what was seen. `npm run textbook` repeats all of it on your machine, and',
       '`npm run textbook -- 1.20` shows one claim step by step.',
     ].join('\n'),
+    machine(recorded),
     [
-      `Seen on ${kernel}, Node ${node}, ${processors} processors, ${date}.`,
-      ...(settings.length === 0
-        ? []
-        : [
-            'What differs there from a stock distribution:',
-            '',
-            ...settings.map(s => `- \`${s}\``),
-          ]),
-    ].join('\n'),
-    [
-      'A claim *holds*, or it *depends* on something that it does not mention; it is *outdated* when it was true once,',
-      'and *wrong* when it never was. ★ marks those that a chapter cannot do without.',
+      'A claim *holds*, or it *depends* on something that it does not mention; it is *outdated* when it used to be true,',
+      'and *wrong* when it never was. The kernels, versions or standards for which a claim is outdated or wrong are named',
+      'in brackets. ★ marks the claims that a chapter cannot do without.',
     ].join('\n'),
   ]
   for (const [chapter, claims] of groupBy(claimsOf(listed), ({ claim }) => chapterOf(claim.id))) {
@@ -106,7 +102,7 @@ export function renderDocument(
       headingOf(claim, judgement.verdict)
     const rows = judged.map(
       one =>
-        `| [${one.claim.id}](#${anchor(heading(one))}) | ${one.claim.says} | ${one.judgement.verdict} |`,
+        `| [${one.claim.id}](#${anchor(heading(one))}) | ${one.claim.says} | ${verdictCell(one.claim, one.judgement.verdict)} |`,
     )
     parts.push(
       `## Chapter ${chapter}`,
@@ -119,6 +115,9 @@ export function renderDocument(
         `### ${heading(one)}`,
         quote(claim.says),
         wrap(claim.truth),
+        ...(claim.appliesTo === undefined
+          ? []
+          : [wrap(`${capital(claim.verdict)} for: ${claim.appliesTo}.`)]),
         wrap(`Seen: ${inline(judgement.observed)}`),
         wrap(`Decided by ${claim.source}; put to the test by [${file}](../${from.name}).`),
       )
@@ -126,6 +125,31 @@ export function renderDocument(
   }
   return `${parts.join('\n\n')}\n`
 }
+
+/** Where the observations were made, and with which settings. */
+function machine(recorded: RecordedObservations): string {
+  const { kernel, node, date, processors, settings, notCopied } = recorded
+  const lines = [
+    `Seen on ${kernel}, Node ${node}, ${processors} processors, ${date}.`,
+    'An experiment runs in a private network namespace where it can. The kernel gives a new namespace its own defaults,',
+    'so the host’s settings are copied into it first: what is seen is what this kernel does with these settings.',
+  ]
+  if (settings.length > 0) lines.push('The settings that differ from a stock distribution:')
+  const parts = [lines.join('\n'), ...(settings.length > 0 ? [list(settings)] : [])]
+  if (notCopied.length > 0)
+    parts.push('The host’s settings that could not be copied:', list(notCopied))
+  return parts.join('\n\n')
+}
+
+const list = (settings: readonly string[]): string => settings.map(s => `- \`${s}\``).join('\n')
+
+/** A verdict, with what it applies to: `outdated (Linux since 5.4)`. */
+const verdictCell = (claim: Claim<unknown>, verdict: string): string =>
+  claim.appliesTo === undefined || verdict !== claim.verdict
+    ? verdict
+    : `${verdict} (${claim.appliesTo})`
+
+const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1)
 
 /** The claims of a chapter as a Markdown table for its write-up, with links into the document. */
 export function claimTable(
@@ -139,7 +163,7 @@ export function claimTable(
       const { verdict } = judgeOne(claim, experiments[from.name]!.seen)
       const example = claim.example === undefined ? '' : `\`${claim.example}\` `
       const link = `../../docs/textbook-vs-kernel.md#${anchor(headingOf(claim, verdict))}`
-      return `| [${claim.id}](${link}) | ${claim.says} | ${claim.truth} | ${verdict} | ${example}|`
+      return `| [${claim.id}](${link}) | ${claim.says} | ${claim.truth} | ${verdictCell(claim, verdict)} | ${example}|`
     })
   const head = '| claim | textbooks say | this kernel does | verdict | example |'
   return [head, '| --- | --- | --- | --- | --- |', ...rows].join('\n')

@@ -13,15 +13,23 @@ export interface Judgement {
 }
 
 /** One statement of a textbook, and how an observation decides on it. */
-export interface Claim<Seen> {
+export type Claim<Seen> = ClaimText<Seen> & VerdictExpected
+
+/**
+ * What we expect to find. What is called wrong or outdated is so somewhere: for these kernels, these
+ * versions or these standards (`Linux since 5.4`, `RFC 9293 section 3.1`).
+ */
+type VerdictExpected =
+  | { verdict: 'holds' | 'depends'; appliesTo?: undefined }
+  | { verdict: 'wrong' | 'outdated'; appliesTo: string }
+
+interface ClaimText<Seen> {
   /** Chapter and number: `1.20`. */
   id: string
   /** True for the claims that a chapter cannot do without. */
   star: boolean
   /** The statement as textbooks have it. */
   says: string
-  /** What we expect to find. */
-  verdict: Verdict
   /** How it really is, in one or two sentences. */
   truth: string
   /** RFC section or man page that decides. */

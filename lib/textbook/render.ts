@@ -100,6 +100,9 @@ export function renderDetail(result: ClaimResult, style: TextStyle): string {
   parts.push(
     paragraph('What was seen', seenText(result)),
     paragraph('How it really is', claim.truth),
+    ...(claim.appliesTo === undefined
+      ? []
+      : [paragraph(`Where it is ${claim.verdict}`, claim.appliesTo)]),
     paragraph('What decides', claim.source),
     paragraph('The program', from.name),
   )

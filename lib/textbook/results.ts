@@ -28,6 +28,14 @@ export function judgeAll(outcomes: ReadonlyMap<ListedExperiment, RunOutcome>): C
     const lacks = whatIsMissing(claim.needs ?? [])
     if (lacks.length > 0) return { claim, from, skipped: lacks.join(', ') }
     if ('failed' in outcome) return { claim, from, failed: outcome.failed, steps }
+    if ('inconclusive' in outcome) {
+      const judgement = {
+        verdict: 'unclear',
+        observed: outcome.inconclusive,
+        agrees: false,
+      } as const
+      return { claim, from, ...judgement, steps, seen: null, ms }
+    }
     const { seen } = outcome
     try {
       return { claim, from, ...judgeOne(claim, seen), steps, seen, ms }
@@ -46,10 +54,11 @@ export function judgeOne(claim: Claim<unknown>, seen: unknown): Judgement & { ag
 
 /** A result as `--json` prints it. */
 export function resultAsJson(result: ClaimResult): Record<string, unknown> {
-  const { id, says } = result.claim
+  const { id, says, appliesTo } = result.claim
   if ('skipped' in result) return { id, claim: says, skipped: result.skipped }
   if ('failed' in result)
     return { id, claim: says, failed: result.failed, evidence: { steps: result.steps } }
   const { verdict, observed, agrees, steps, seen, ms } = result
-  return { id, claim: says, verdict, observed, agrees, evidence: { steps, seen }, ms }
+  const about = appliesTo === undefined ? {} : { appliesTo }
+  return { id, claim: says, verdict, ...about, observed, agrees, evidence: { steps, seen }, ms }
 }

@@ -4,11 +4,21 @@ import type { Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import { isolation } from '../kernel/isolation.ts'
 import { toolEnv } from '../kernel/tools.ts'
+import { readSettings, type Settings } from './host-settings.ts'
 import type { ListedExperiment } from './load.ts'
 import { whatIsMissing } from './needs.ts'
 
 /** A line on the report channel of the process that runs an experiment. */
-export type Report = Step | { seen: unknown } | { failed: string }
+export type Report = Step | Result | SettingsReport
+
+/** How it ended. */
+type Result = { seen: unknown } | { inconclusive: string } | { failed: string }
+
+/** The kernel parameters that an experiment had, and the host's that it could not have. */
+interface SettingsReport {
+  settings: Settings
+  notCopied: readonly string[]
+}
 
 /** What was done or seen, and when, in milliseconds since the experiment began. */
 export interface Step {
@@ -17,11 +27,8 @@ export interface Step {
 }
 
 /** How a run of an experiment went. */
-export type RunOutcome = { steps: Step[]; ms: number } & (
-  | { seen: unknown }
-  | { skipped: string }
-  | { failed: string }
-)
+export type RunOutcome = { steps: Step[]; ms: number } & Partial<SettingsReport> &
+  (Result | { skipped: string })
 
 const RUN_ONE = fileURLToPath(new URL('./run-one.ts', import.meta.url))
 const LIMIT_MS = 40_000
@@ -48,7 +55,7 @@ export function runExperiment(
   const startMs = performance.now()
   const child = spawn(
     command,
-    [...args, '--import', 'tsx', RUN_ONE, file, way ? 'private' : 'host'],
+    [...args, '--import', 'tsx', RUN_ONE, file, ...(way ? ['private', host()] : ['host'])],
     {
       stdio: ['ignore', 'ignore', 'pipe', 'pipe', 'pipe'],
       env: toolEnv(),
@@ -56,7 +63,8 @@ export function runExperiment(
       detached: true,
     },
   )
-  let result: { seen: unknown } | { failed: string } | undefined
+  let result: Result | undefined
+  let had: SettingsReport | undefined
   let errors = ''
   child.stderr!.setEncoding('utf8').on('data', text => {
     errors += text
@@ -66,7 +74,8 @@ export function runExperiment(
     if ('step' in report) {
       steps.push(report)
       onStep?.(report)
-    } else result = report
+    } else if ('settings' in report) had = report
+    else result = report
   })
   // Ours to hold open; the experiment's process ends when it closes.
   child.stdio[4]!.on('error', () => {})
@@ -86,12 +95,15 @@ export function runExperiment(
       clearTimeout(timer)
       signal?.removeEventListener('abort', stop)
       const ms = Math.round(performance.now() - startMs)
-      resolve({ steps, ms, ...(result ?? { failed: firstError(errors) ?? how }) })
+      resolve({ steps, ms, ...had, ...(result ?? { failed: firstError(errors) ?? how }) })
     }
     child.once('error', error => settle(error.message))
     child.once('close', (code, why) => settle(why ? `ended by ${why}` : `exit code ${code}`))
   })
 }
+
+/** The settings of this host, for the private network of an experiment. */
+const host = (): string => JSON.stringify(readSettings())
 
 /** Ends a process and all that it has started. */
 function killGroup(pid: number): void {

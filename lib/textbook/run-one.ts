@@ -2,14 +2,15 @@
 import { writeSync } from 'node:fs'
 import { Socket } from 'node:net'
 import { pathToFileURL } from 'node:url'
-import { Lab } from '../lab/lab.ts'
+import { Inconclusive, Lab } from '../lab/lab.ts'
 import type { Experiment } from './experiment.ts'
+import { copySettings, readSettings } from './host-settings.ts'
 import type { Report } from './run-experiment.ts'
 
 const REPORTS = 3
 const LIFELINE = 4
 
-const [file = '', where = 'host'] = process.argv.slice(2)
+const [file = '', where = 'host', hostSettings = '{}'] = process.argv.slice(2)
 const startMs = performance.now()
 const report = (what: Report): void => void writeSync(REPORTS, `${JSON.stringify(what)}\n`)
 
@@ -28,7 +29,10 @@ try {
   const { default: experiment } = (await import(pathToFileURL(file).href)) as {
     default: Experiment<unknown>
   }
-  const lab = new Lab(where === 'private')
+  const isPrivate = where === 'private'
+  const { copied, notCopied } = copySettings(isPrivate ? JSON.parse(hostSettings) : {})
+  report({ settings: readSettings(), notCopied })
+  const lab = new Lab(isPrivate, copied)
   try {
     const seen = await experiment.run(lab, step => {
       report({ step, atMs: Math.round(performance.now() - startMs) })
@@ -38,6 +42,7 @@ try {
     await lab.close()
   }
 } catch (error) {
-  report({ failed: error instanceof Error ? error.message : String(error) })
+  if (error instanceof Inconclusive) report({ inconclusive: error.message })
+  else report({ failed: error instanceof Error ? error.message : String(error) })
 }
 process.exit(0)

@@ -43,6 +43,7 @@ export default experiment<Seen>({
       star: true,
       says: 'The server calls accept; accept receives the SYN, sends the SYN+ACK and waits for the ACK.',
       verdict: 'wrong',
+      appliesTo: 'Linux, and POSIX, whose accept() takes connections off a queue',
       truth:
         'The kernel does the whole handshake, as soon as the program has called listen. accept only fetches a connection that is complete already.',
       source: 'listen(2), accept(2)',
@@ -61,8 +62,8 @@ export default experiment<Seen>({
       says: 'accept returns when the third segment of the handshake arrives.',
       verdict: 'depends',
       truth:
-        'Not before it, but possibly much later: when the program gets round to it. The connection waits in the queue meanwhile.',
-      source: 'accept(2)',
+        'Not before it, unless TCP Fast Open is on; and possibly much later, when the program gets round to it. The connection waits in the queue meanwhile.',
+      source: 'accept(2), RFC 7413',
       example: '01/accept-queue',
       judge: ({ connectedMs, resumedMs, acceptedMs }) => {
         const observed = `handshake complete after ${ms(connectedMs)}; the program went on after ${ms(resumedMs)}, accepted after ${ms(acceptedMs)}`

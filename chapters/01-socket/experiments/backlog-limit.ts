@@ -1,6 +1,7 @@
 /** What the number in listen(backlog) limits, and what the kernel makes of a large one. */
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
+import { release } from 'node:os'
 import { experiment } from '../../../lib/textbook/experiment.ts'
 
 interface Seen {
@@ -10,6 +11,13 @@ interface Seen {
   /** What became of other wishes: backlog asked for, backlog in force. */
   wishes: { asked: number; got: number }[]
   somaxconn: number
+  kernel: string
+}
+
+/** Until Linux 5.4 the limit was 128 unless somebody had raised it. */
+const isOld = (kernel: string): boolean => {
+  const [major = 0, minor = 0] = kernel.split('.').map(Number)
+  return major < 5 || (major === 5 && minor < 4)
 }
 
 const CLIENTS = 200
@@ -24,6 +32,7 @@ export default experiment<Seen>({
       star: true,
       says: 'The backlog limits how many clients can be connected at the same time.',
       verdict: 'wrong',
+      appliesTo: 'Linux since 2.2, and POSIX',
       truth:
         'It limits how many complete connections may wait to be accepted. A server that accepts promptly can have any number of clients with a backlog of 1.',
       source: 'listen(2)',
@@ -39,16 +48,24 @@ export default experiment<Seen>({
       star: false,
       says: 'SOMAXCONN lets the system choose the backlog, which is then some hundreds.',
       verdict: 'outdated',
+      appliesTo: 'Linux since 5.4',
       truth:
         'The kernel silently cuts every wish down to net.core.somaxconn: 128 until Linux 5.4, 4096 since. Node asks for 511 unless you say otherwise.',
       source: 'listen(2)',
-      judge: ({ wishes, somaxconn }) => {
-        const observed = `${wishes.map(({ asked, got }) => `asked for ${asked}, got ${got}`).join('; ')}; somaxconn ${somaxconn}`
+      judge: ({ wishes, somaxconn, kernel }) => {
+        const observed = `Linux ${kernel}: ${wishes.map(({ asked, got }) => `asked for ${asked}, got ${got}`).join('; ')}; somaxconn ${somaxconn}`
         const cut = wishes.every(({ asked, got }) => got === Math.min(asked, somaxconn))
         if (!cut) return { verdict: 'unclear', observed }
-        return { verdict: somaxconn >= 1000 ? 'outdated' : 'holds', observed }
+        if (somaxconn >= 1000) return { verdict: 'outdated', observed }
+        // On a newer kernel somebody has set it so low: it says nothing about the kernel's default.
+        return { verdict: isOld(kernel) ? 'holds' : 'unclear', observed }
       },
-      altered: seen => ({ ...seen, somaxconn: 128, wishes: [{ asked: 65_535, got: 128 }] }),
+      altered: seen => ({
+        ...seen,
+        kernel: '4.19.0',
+        somaxconn: 128,
+        wishes: [{ asked: 65_535, got: 128 }],
+      }),
     },
   ],
 
@@ -87,6 +104,7 @@ export default experiment<Seen>({
       observe(`listen with backlog ${asked}: ${wishes.at(-1)!.got} in force`)
       other.server.close()
     }
-    return { backlog, connected, wishes, somaxconn: Number(lab.sysctl('net.core.somaxconn')) }
+    const somaxconn = Number(lab.sysctl('net.core.somaxconn'))
+    return { backlog, connected, wishes, somaxconn, kernel: release().split('-')[0]! }
   },
 })

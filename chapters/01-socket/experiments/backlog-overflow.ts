@@ -2,6 +2,7 @@
  * What a client sees when the accept queue is full: a server that listens with backlog 1 and then
  * does not accept for a while, and five clients.
  */
+import { once } from 'node:events'
 import { connect } from 'node:net'
 import { changes } from '../../../lib/lab/counters.ts'
 import { monotonicMs } from '../../../lib/lab/lab.ts'
@@ -17,7 +18,10 @@ interface Seen {
   overflows: number
   /** When the server began to accept, in milliseconds. */
   acceptMs: number
-  /** Connections in the order in which they were accepted, by the client's number. */
+  /**
+   * Connections in the order in which they were accepted, by the client's number. The last client is a
+   * newcomer: it asks when the queue has room again.
+   */
   order: number[]
 }
 
@@ -37,7 +41,7 @@ const server: PeerProgram<{ backlog: number }> = async (wire, args) => {
 }
 
 export default experiment<Seen>({
-  title: 'five clients, a backlog of 1, a server whose program stands still',
+  title: 'five clients, a backlog of 1, a server whose program stands still; then a sixth client',
   needs: ['linux'],
   claims: [
     {
@@ -45,6 +49,7 @@ export default experiment<Seen>({
       star: true,
       says: 'When the accept queue is full, the next client gets ECONNREFUSED.',
       verdict: 'wrong',
+      appliesTo: 'Linux with tcp_abort_on_overflow 0, its default',
       truth:
         'Linux ignores the SYN. The client asks again after a second, and is connected when a repeated SYN finds room: late, but without an error.',
       source: 'listen(2); tcp(7), tcp_abort_on_overflow',
@@ -68,16 +73,19 @@ export default experiment<Seen>({
       says: 'Requests that arrive while one is being served wait in the queue, first in, first out.',
       verdict: 'depends',
       truth:
-        'What waits is a connection that nobody has accepted, not a request; and whoever found the queue full comes when its SYN is repeated.',
-      source: 'listen(2)',
-      judge: ({ order, backlog }) => {
-        const queued = order.slice(0, backlog + 1)
-        const inOrder = queued.every((client, at) => at === 0 || client > queued[at - 1]!)
-        const observed = `accepted in the order ${order.map(at => at + 1).join(' ')}`
-        if (order.length <= backlog || !inOrder) return { verdict: 'unclear', observed }
-        return { verdict: 'depends', observed }
+        'Connections wait in the queue, not requests, and those in the queue do come out in order. A client that found the queue full has no place in it: until its SYN is repeated, anyone who comes later may overtake it.',
+      source: 'listen(2), accept(2)',
+      judge: ({ order, waiting, clients }) => {
+        const observed = `${waiting.established} in the queue, ${waiting.synSent} found it full, then a newcomer; accepted in the order ${order.map(at => at + 1).join(' ')}`
+        const isSorted = (list: number[]) =>
+          list.every((one, at) => at === 0 || one > list[at - 1]!)
+        const queued = order.slice(0, waiting.established)
+        if (!order.includes(clients.length) || queued.length < 2)
+          return { verdict: 'unclear', observed }
+        if (!isSorted(queued)) return { verdict: 'wrong', observed }
+        return { verdict: isSorted(order) ? 'holds' : 'depends', observed }
       },
-      altered: seen => ({ ...seen, order: seen.order.toReversed() }),
+      altered: seen => ({ ...seen, order: seen.order.toSorted((a, b) => a - b) }),
     },
   ],
 
@@ -114,6 +122,14 @@ export default experiment<Seen>({
     const acceptMs = Math.round(monotonicMs() - startMs)
     peer.resume()
     observe(`SYNs were repeated, in vain; the server goes on after ${acceptMs} ms`)
+    await lab.until(
+      'the queue has been accepted',
+      () => peer.messages('accepted').length >= waiting.established,
+    )
+    const newcomer = connect({ port, host: '127.0.0.1' }).on('error', () => {})
+    sockets.push(newcomer)
+    await once(newcomer, 'connect')
+    observe('a newcomer is connected at once')
     const ends = await Promise.all(clients)
     const late = ends.map(({ connectedMs, error }) => error ?? `${connectedMs} ms`)
     observe(`clients connected: ${late.join(', ')}`)
@@ -128,7 +144,7 @@ export default experiment<Seen>({
     })
     const accepted = peer.messages('accepted').map(({ value }) => value)
     const connected = ends.filter(({ connectedMs }) => connectedMs !== undefined).length
-    const alone = connected - accepted.length
+    const alone = connected + 1 - accepted.length
     observe(`the server has accepted ${accepted.length} connections`)
     if (alone > 0) {
       observe(`${alone} more: so far connected for the client alone, its last ACK was dropped`)

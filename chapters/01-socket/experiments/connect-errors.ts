@@ -77,7 +77,7 @@ export default experiment<Seen>({
     await attempt('port 70000', { port: 70_000 })
     if (!capture) return { codes }
     const packets = await capture.stop()
-    const syn = packets.find(({ flags }) => flags === 'S')
+    const syn = packets.find(({ flags }) => flags.includes('S') && !flags.includes('.'))
     const answer = packets.find(({ flags }) => flags.includes('R'))
     const us = Math.round(((answer?.tNs ?? 0) - (syn?.tNs ?? 0)) / 1000)
     observe(`the answer to the SYN: [${answer?.flags}] after ${us} µs`)

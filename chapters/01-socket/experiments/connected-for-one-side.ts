@@ -1,10 +1,12 @@
 /**
  * A burst of clients at a server that does not accept, over a line on which the third segments come
- * when the queue is full: five clients are told that they are connected.
+ * when the queue is full: all clients are told that they are connected. Then the server accepts.
  */
 import { once } from 'node:events'
-import { connect } from 'node:net'
+import { connect, type Socket } from 'node:net'
+import { changes } from '../../../lib/lab/counters.ts'
 import type { PeerProgram } from '../../../lib/lab/peer-process.ts'
+import type { TcpRow } from '../../../lib/lab/tcp-table.ts'
 import { experiment } from '../../../lib/textbook/experiment.ts'
 
 interface Seen {
@@ -12,21 +14,32 @@ interface Seen {
   /** `connect` events, and connections that the server's kernel has. */
   told: number
   held: number
-  /** Bytes that those clients have written and nobody acknowledges. */
-  unacknowledged: number[]
+  /** Requests in SYN-RECV at the server; SYNs that it answered with a cookie, and forgot. */
+  pending: number
+  cookies: number
+  /** Clients whose bytes are not acknowledged. */
+  waiting: number
+  /** Connections that the server has accepted in the end. */
+  accepted: number
 }
 
-const CLIENTS = 5
+/** Room for three in the accept queue, and for two requests beside it. */
+const BACKLOG = 2
+const EARLY = 2
+const LATE = 4
+const CLIENTS = EARLY + LATE
 
-const server: PeerProgram<{ host: string }> = async (wire, { host }) => {
+const server: PeerProgram<{ host: string; backlog: number }> = async (wire, args) => {
   const { createServer } = await import('node:net')
-  createServer(() => {}).listen({ port: 7000, host, backlog: 1 }, () => {
-    wire.send('listening')
-  })
+  createServer(socket => {
+    socket.on('error', () => {})
+    socket.once('data', () => wire.send('read'))
+  }).listen({ port: 7000, ...args }, () => wire.send('listening'))
 }
 
 export default experiment<Seen>({
-  title: 'five clients in one moment, a backlog of 1, a slow line, a server that does not accept',
+  title:
+    'two clients, then four in one moment, a backlog of 2, a slow line, a server that stands still',
   needs: ['namespace', 'ss'],
   claims: [
     {
@@ -35,12 +48,11 @@ export default experiment<Seen>({
       says: 'A client whose connect has succeeded is connected.',
       verdict: 'depends',
       truth:
-        'It has got a SYN+ACK. If its own ACK finds the queue full, Linux drops it. Then the server knows nothing of a client that believes it is connected, and waits.',
+        'It has got a SYN+ACK. If its own ACK finds the accept queue full, Linux drops it, and the server has no connection yet: the request stays in SYN-RECV, or is forgotten if the SYN was answered with a cookie. When there is room again, a repeated segment completes the handshake.',
       source: 'tcp(7), tcp_abort_on_overflow, tcp_syncookies',
-      judge: ({ clients, told, held, unacknowledged }) => {
-        const lonely = unacknowledged.filter(bytes => bytes > 0).length
-        const observed = `${told} of ${clients} clients connected, ${held} connections at the server; ${lonely} clients wait for an acknowledgment`
-        if (told < clients) return { verdict: 'unclear', observed }
+      judge: ({ clients, told, held, pending, cookies, waiting, accepted }) => {
+        const observed = `${told} of ${clients} clients connected; at the server ${held} connections, ${pending} in SYN-RECV, ${cookies} answered with a cookie; ${waiting} clients wait for an acknowledgement; with room again, ${accepted} connections`
+        if (told < clients || accepted < clients) return { verdict: 'unclear', observed }
         return { verdict: held < told ? 'depends' : 'holds', observed }
       },
       altered: seen => ({ ...seen, held: seen.told }),
@@ -50,27 +62,42 @@ export default experiment<Seen>({
   async run(lab, observe) {
     const net = await lab.routed()
     await net.slow('16kbit', 10_000, 120)
-    const peer = lab.start(server, { host: net.b }, net.in.b)
+    await net.set('b', { 'net.ipv4.tcp_abort_on_overflow': 0, 'net.ipv4.tcp_syncookies': 1 })
+    const peer = lab.start(server, { host: net.b, backlog: BACKLOG }, net.in.b)
     await peer.message('listening')
     await peer.pause()
-    observe('a server with a backlog of 1 stands still, behind a line of 16 kbit/s')
-    const sockets = Array.from({ length: CLIENTS }, () => connect({ port: 7000, host: net.b }))
-    for (const socket of sockets) socket.on('error', () => {})
-    await Promise.all(sockets.map(socket => once(socket, 'connect')))
+    observe(`a server with a backlog of ${BACKLOG} stands still, behind a line of 16 kbit/s`)
+    const before = lab.counters(peer.pid)
+    const sockets: Socket[] = []
+    const connectAll = async (count: number) => {
+      const some = Array.from({ length: count }, () => connect({ port: 7000, host: net.b }))
+      for (const socket of some) sockets.push(socket.on('error', () => {}))
+      await Promise.all(some.map(socket => once(socket, 'connect')))
+    }
+    await connectAll(EARLY)
+    await connectAll(LATE)
     observe(`all ${CLIENTS} clients are connected, as far as they know`)
     for (const socket of sockets) socket.write('hello\n')
 
+    const atServer = (state: TcpRow['state']) =>
+      lab.table(7000, peer.pid).filter(row => row.localPort === 7000 && row.state === state).length
     // What arrives at a full queue leaves no trace there, so we look for the others: theirs is acked.
-    const unacknowledged = await lab.until('the first clients have their answer', async () => {
+    const waiting = await lab.until('the first clients have their answer', async () => {
       const rows = await lab.statistics(['dport', '=', ':7000'])
-      const queues = rows.map(({ sendQ }) => sendQ)
-      return queues.filter(bytes => bytes === 0).length >= 2 && queues
+      const acknowledged = rows.filter(({ sendQ }) => sendQ === 0).length
+      return acknowledged > BACKLOG && rows.length - acknowledged
     })
-    const held = lab
-      .table(7000, peer.pid)
-      .filter(row => row.localPort === 7000 && row.state === 'ESTABLISHED').length
-    observe(`the server's kernel has ${held} connections`)
+    const held = atServer('ESTABLISHED')
+    const pending = atServer('SYN-RECEIVED')
+    const cookies = changes(before, lab.counters(peer.pid))['TcpExt.SyncookiesSent'] ?? 0
+    observe(`the server: ${held} connections, ${pending} in SYN-RECV, ${cookies} cookies sent`)
+
+    peer.resume()
+    const last = Array.from({ length: CLIENTS }, () => peer.message('read'))
+    await Promise.all(last)
+    const accepted = atServer('ESTABLISHED')
+    observe(`the server accepts, and has read from all ${accepted}`)
     for (const socket of sockets) socket.destroy()
-    return { clients: CLIENTS, told: CLIENTS, held, unacknowledged }
+    return { clients: CLIENTS, told: CLIENTS, held, pending, cookies, waiting, accepted }
   },
 })

@@ -26,7 +26,7 @@ export default experiment<Seen>({
       verdict: 'holds',
       truth:
         'Two connections may share a local port as long as they go to different places; and the same number means another port in UDP. Only all five values together must be unique.',
-      source: 'RFC 9293 section 3.3',
+      source: 'RFC 9293 section 3.4.1',
       example: '01/addresses',
       judge: ({ localPort, sharing, again, udpBeside }) => ({
         verdict: sharing === 2 && again === 'EADDRNOTAVAIL' && udpBeside ? 'holds' : 'wrong',

@@ -19,6 +19,7 @@ export default experiment<Seen>({
       star: false,
       says: `"${SHORT}" is an IPv6 address.`,
       verdict: 'wrong',
+      appliesTo: 'RFC 4291 section 2.2',
       truth:
         'An IPv6 address has eight groups. Fewer can be written only with "::", which stands for as many zeros as are missing.',
       source: 'RFC 4291 section 2.2',

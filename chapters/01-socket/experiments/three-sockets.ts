@@ -1,7 +1,9 @@
 /** What one server and its clients look like from the kernel: sockets, descriptors, ports. */
 import { once } from 'node:events'
-import { readlinkSync } from 'node:fs'
+import { openSync, readlinkSync, readSync, writeSync } from 'node:fs'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { experiment } from '../../../lib/textbook/experiment.ts'
 
 interface Seen {
@@ -12,6 +14,10 @@ interface Seen {
   fds: { listening: number; accepted: number; client: number }
   link: string
   listeningInode: number
+  /** What the calls for files say: to open a socket by its path, to read at a position, to read. */
+  file: { open: string; openUnix: string; position: string; wrote: number; read: number }
+  /** What the listening socket says to read and write. */
+  listener: { read: string; write: string }
   /** With many clients: how many of each port. */
   clients: number
   serverPorts: number
@@ -24,6 +30,16 @@ const MANY = 200
 /** The descriptor of a socket or server. Node keeps it to itself: for curious people only. */
 const fdOf = (socket: unknown): number => (socket as { _handle: { fd: number } })._handle.fd
 
+/** What a call says: `ok`, or the code of its error. */
+function outcomeOf(call: () => unknown): string {
+  try {
+    call()
+    return 'ok'
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code ?? ''
+  }
+}
+
 export default experiment<Seen>({
   title: `one client, then ${MANY}, all in one process`,
   needs: ['linux'],
@@ -32,16 +48,23 @@ export default experiment<Seen>({
       id: '1.1',
       star: true,
       says: 'A socket is a file: a small integer that one can open, read, write and close.',
-      verdict: 'holds',
+      verdict: 'depends',
       truth:
-        'The integer is a descriptor like that of a file, and in /proc/self/fd it stands beside them. Behind it is no path but a number, the same as in the table of sockets.',
-      source: 'socket(2), socket(7)',
+        'A socket has a descriptor, as a file has, and read, write and close work on it. But it cannot be opened, not even a Unix socket that has a path, and it has no position to seek to: bytes come in order, once.',
+      source: 'socket(7), unix(7), open(2), lseek(2)',
       example: '01/three-sockets',
-      judge: ({ fds, link, listeningInode }) => ({
-        verdict: link === `socket:[${listeningInode}]` ? 'holds' : 'wrong',
-        observed: `descriptor ${fds.listening} is ${link}, in the table of sockets ${listeningInode}`,
+      judge: ({ fds, link, listeningInode, file }) => {
+        const { open, openUnix, position, wrote, read } = file
+        const observed = `descriptor ${fds.listening} is ${link}, in the table of sockets ${listeningInode}; wrote ${wrote} bytes, read ${read}; open: ${open}, by the path of a Unix socket: ${openUnix}; read at a position: ${position}`
+        const isDescriptor = link === `socket:[${listeningInode}]` && wrote > 0 && read === wrote
+        if (!isDescriptor) return { verdict: 'wrong', observed }
+        const like = [open, openUnix, position].every(outcome => outcome === 'ok')
+        return { verdict: like ? 'holds' : 'depends', observed }
+      },
+      altered: seen => ({
+        ...seen,
+        file: { ...seen.file, open: 'ok', openUnix: 'ok', position: 'ok' },
       }),
-      altered: seen => ({ ...seen, link: '/dev/null' }),
     },
     {
       id: '1.2',
@@ -63,14 +86,16 @@ export default experiment<Seen>({
       says: 'accept returns a new descriptor; the listening one stays as it is and carries no data.',
       verdict: 'holds',
       truth:
-        'The listening socket only hands out connections. Each of them has its own descriptor.',
-      source: 'accept(2)',
+        'The listening socket only hands out connections. Each of them has its own descriptor, and the listening one can be neither read nor written.',
+      source: 'accept(2), send(2), recv(2)',
       example: '01/three-sockets',
-      judge: ({ fds, states }) => ({
-        verdict: fds.accepted !== fds.listening && states.includes('LISTEN') ? 'holds' : 'wrong',
-        observed: `descriptor ${fds.listening} listens, ${fds.accepted} was accepted, ${fds.client} is the client's`,
-      }),
-      altered: seen => ({ ...seen, fds: { ...seen.fds, accepted: seen.fds.listening } }),
+      judge: ({ fds, states, listener }) => {
+        const observed = `descriptor ${fds.listening} listens, ${fds.accepted} was accepted, ${fds.client} is the client's; on the one that listens, read: ${listener.read}, write: ${listener.write}`
+        const isNew = fds.accepted !== fds.listening && states.includes('LISTEN')
+        const carries = listener.read === 'ok' || listener.write === 'ok'
+        return { verdict: isNew && !carries ? 'holds' : 'wrong', observed }
+      },
+      altered: seen => ({ ...seen, listener: { read: 'ok', write: 'ok' } }),
     },
     {
       id: '1.4',
@@ -79,7 +104,7 @@ export default experiment<Seen>({
       verdict: 'holds',
       truth:
         'A connection is named by both of its ends. So a server needs one port only, for as many clients as it likes.',
-      source: 'RFC 9293 section 3.3',
+      source: 'RFC 9293 section 3.4.1',
       example: '01/three-sockets',
       judge: ({ clients, serverPorts, clientPorts }) => ({
         verdict: serverPorts === 1 ? 'holds' : 'wrong',
@@ -108,7 +133,8 @@ export default experiment<Seen>({
   ],
 
   async run(lab, observe) {
-    const server = createServer().listen(0, '127.0.0.1')
+    // Node reads nothing by itself: the bytes are for the calls below.
+    const server = createServer({ pauseOnConnect: true }).listen(0, '127.0.0.1')
     await once(server, 'listening')
     const { port } = server.address() as AddressInfo
     const sockets: Socket[] = []
@@ -130,6 +156,31 @@ export default experiment<Seen>({
     const states = rows.map(({ state }) => state).sort()
     observe(`one client: ${states.join(', ')}; descriptors ${Object.values(fds).join(', ')}`)
 
+    const wrote = writeSync(fds.client, 'hello')
+    await lab.until('the bytes have arrived', () =>
+      lab.table(port).some(row => row.localPort === port && row.rxQueue === wrote),
+    )
+    const bytes = Buffer.alloc(9)
+    const read = readSync(fds.accepted, bytes)
+    const unixPath = join(tmpdir(), `socket-kit-${process.pid}.sock`)
+    const unix = createServer().listen(unixPath)
+    await once(unix, 'listening')
+    const file = {
+      open: outcomeOf(() => openSync(`/proc/self/fd/${fds.client}`, 'r+')),
+      openUnix: outcomeOf(() => openSync(unixPath, 'r+')),
+      position: outcomeOf(() => readSync(fds.accepted, bytes, 0, 1, 0)),
+      wrote,
+      read,
+    }
+    unix.close()
+    const { open, openUnix, position } = file
+    observe(`wrote ${wrote} bytes, read ${read}; open ${open} and ${openUnix}, pread ${position}`)
+    const listener = {
+      read: outcomeOf(() => readSync(fds.listening, bytes)),
+      write: outcomeOf(() => writeSync(fds.listening, 'x')),
+    }
+    observe(`the listening socket: read ${listener.read}, write ${listener.write}`)
+
     while (sockets.length < 2 * MANY) await meet()
     const clients = sockets.filter((_, at) => at % 2 === 0)
     const ports = clients.map(({ localPort }) => localPort!)
@@ -145,6 +196,8 @@ export default experiment<Seen>({
       fds,
       link,
       listeningInode,
+      file,
+      listener,
       clients: MANY,
       serverPorts,
       clientPorts: new Set(ports).size,

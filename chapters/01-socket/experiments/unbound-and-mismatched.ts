@@ -6,6 +6,8 @@ interface Seen {
   unbound: { address: string; port: number }
   /** The error of socket(AF_INET, SOCK_STREAM, IPPROTO_UDP). */
   mismatch: string
+  /** The same for a stream over MPTCP, and for datagrams over UDP-Lite. */
+  others: { mptcp: string; udpLite: string }
   /** The port of a socket before bind, connect or listen. */
   before: number
 }
@@ -17,6 +19,10 @@ const PROGRAM = `
 #include <string.h>
 #include <sys/socket.h>
 
+static void try_protocol(int type, int protocol) {
+  printf("%s\\n", socket(AF_INET, type, protocol) >= 0 ? "ok" : strerror(errno));
+}
+
 int main(void) {
   struct sockaddr_in own;
   socklen_t size = sizeof own;
@@ -26,8 +32,9 @@ int main(void) {
   listen(unbound, 1);
   getsockname(unbound, (struct sockaddr *)&own, &size);
   printf("%s %d\\n", inet_ntoa(own.sin_addr), ntohs(own.sin_port));
-  int mismatch = socket(AF_INET, SOCK_STREAM, IPPROTO_UDP);
-  printf("%s\\n", mismatch >= 0 ? "none" : strerror(errno));
+  try_protocol(SOCK_STREAM, IPPROTO_UDP);
+  try_protocol(SOCK_STREAM, 262); // MPTCP
+  try_protocol(SOCK_DGRAM, 136); // UDP-Lite
 }
 `
 
@@ -54,23 +61,31 @@ export default experiment<Seen>({
       star: false,
       says: 'The type of a socket and its protocol cannot be combined freely: no stream over UDP.',
       verdict: 'holds',
-      truth: 'The type already implies the protocol, which is why most programs leave it at 0.',
-      source: 'socket(2)',
-      judge: ({ mismatch }) => ({
-        verdict: mismatch === 'none' ? 'wrong' : 'holds',
-        observed: `socket(AF_INET, SOCK_STREAM, IPPROTO_UDP): ${mismatch}`,
+      truth:
+        'Each protocol belongs to one type. The type alone is enough to find a default, TCP or UDP, which is why most programs leave the protocol at 0; but a kernel may have more than one for a type, such as MPTCP for streams.',
+      source: 'socket(2), ip(7), udplite(7)',
+      judge: ({ mismatch, others }) => ({
+        verdict: mismatch === 'ok' ? 'wrong' : 'holds',
+        observed: `a stream over UDP: ${mismatch}; a stream over MPTCP: ${others.mptcp}; datagrams over UDP-Lite: ${others.udpLite}`,
       }),
-      altered: seen => ({ ...seen, mismatch: 'none' }),
+      altered: seen => ({ ...seen, mismatch: 'ok' }),
     },
   ],
 
   async run(lab, observe) {
     observe('a C program is compiled and run')
-    const [before = '', unbound = '', mismatch = ''] = (await lab.c(PROGRAM)).split('\n')
+    const lines = (await lab.c(PROGRAM)).split('\n')
+    const [before = '', unbound = '', mismatch = '', mptcp = '', udpLite = ''] = lines
     const [address = '', port = ''] = unbound.split(' ')
     observe(
       `unbound: port ${before}; after listen: ${address}:${port}; stream over UDP: ${mismatch}`,
     )
-    return { before: Number(before), unbound: { address, port: Number(port) }, mismatch }
+    observe(`a stream over MPTCP: ${mptcp}; datagrams over UDP-Lite: ${udpLite}`)
+    return {
+      before: Number(before),
+      unbound: { address, port: Number(port) },
+      mismatch,
+      others: { mptcp, udpLite },
+    }
   },
 })

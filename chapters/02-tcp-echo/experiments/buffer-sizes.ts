@@ -15,6 +15,8 @@ interface Seen {
   initialSend: number
   initialReceive: number
   udp: { receive: number; send: number }
+  /** The congestion control, which decides how much room a connection gets for sending. */
+  congestion: string
 }
 
 export default experiment<Seen>({
@@ -26,13 +28,14 @@ export default experiment<Seen>({
       star: true,
       says: 'The default size of a socket’s buffers is about 8 KB.',
       verdict: 'outdated',
+      appliesTo: 'Linux since 2.4',
       truth:
-        'It was, decades ago. Linux starts with 16 KiB for sending and 128 KiB for receiving, and lets both grow to megabytes with the connection.',
+        'It was, decades ago. Linux starts with 16 KiB for sending and 128 KiB for receiving, and lets both grow to megabytes with the connection. How fast the send buffer grows depends on the congestion control: with bbr it gets half as much again as with cubic.',
       source: 'tcp(7), tcp_rmem and tcp_wmem; socket(7)',
       example: '02/buffers',
-      judge: ({ receiveLimit, sendLimit, initialSend, initialReceive, udp }) => ({
+      judge: ({ receiveLimit, sendLimit, initialSend, initialReceive, udp, congestion }) => ({
         verdict: Math.min(receiveLimit, sendLimit, initialSend) > 8192 ? 'outdated' : 'holds',
-        observed: `TCP starts with ${initialSend} to send and ${initialReceive} to receive; connected ${sendLimit} and ${receiveLimit}; UDP ${udp.send} and ${udp.receive}`,
+        observed: `TCP starts with ${initialSend} to send and ${initialReceive} to receive; connected, with ${congestion}, ${sendLimit} and ${receiveLimit}; UDP ${udp.send} and ${udp.receive}`,
       }),
       altered: seen => ({ ...seen, receiveLimit: 8192, sendLimit: 8192 }),
     },
@@ -78,6 +81,7 @@ export default experiment<Seen>({
       initialSend: middle('net.ipv4.tcp_wmem'),
       initialReceive: middle('net.ipv4.tcp_rmem'),
       udp: sizes,
+      congestion: lab.sysctl('net.ipv4.tcp_congestion_control'),
     }
   },
 })

@@ -1,6 +1,7 @@
 /** What becomes of bytes that have been written when the writer closes, and what a reset tells. */
 import { once } from 'node:events'
 import { connect } from 'node:net'
+import { monotonicMs } from '../../../lib/lab/lab.ts'
 import type { PeerProgram } from '../../../lib/lab/peer-process.ts'
 import { experiment } from '../../../lib/textbook/experiment.ts'
 
@@ -19,21 +20,28 @@ interface Seen {
   afterReset: Case
   /** The server closed without having read what the client had sent. */
   afterUnread: Case
+  /** The server closed while nothing got through, until its kernel gave up (where we may drop). */
+  gaveUp?: Case & { retries: number; afterMs: number }
 }
 
 /** More than a receive buffer takes while nobody reads, and less than a send buffer does. */
 const MUCH = 2 ** 19
+/** How often the kernel sends again for a socket without an owner, when nothing gets through. */
+const ORPHAN_RETRIES = 2
 /** Little enough to arrive at once. */
 const LITTLE = 60_000
 
 type How = 'close' | 'reset' | 'unread'
 const WRITES: Record<How, number> = { close: MUCH, reset: LITTLE, unread: 0 }
 
-const server: PeerProgram<{ how: How; bytes: number }> = async (wire, { how, bytes }) => {
+const server: PeerProgram<{ how: How; bytes: number; waits: boolean }> = async (wire, args) => {
+  const { how, bytes, waits } = args
   const { createServer } = await import('node:net')
-  createServer({ pauseOnConnect: true }, socket => {
+  createServer({ pauseOnConnect: true }, async socket => {
     socket.on('error', () => {})
     socket.on('close', () => wire.send('closed'))
+    wire.send('accepted')
+    if (waits) await wire.receive('write')
     // The callback comes when the kernel has taken everything.
     socket.write(Buffer.alloc(bytes), async () => {
       wire.send('written')
@@ -55,18 +63,20 @@ export default experiment<Seen>({
       id: '2.17',
       star: true,
       says: 'After a close, what is left in the output buffer is still sent.',
-      verdict: 'holds',
+      needs: ['namespace', 'nft'],
+      verdict: 'depends',
       truth:
-        'The descriptor is gone, but the kernel keeps the socket until everything has been sent and acknowledged. Only a reset ends that.',
-      source: 'close(2), RFC 9293 section 3.10.4; tcp(7), tcp_max_orphans',
+        'The descriptor is gone, but the kernel keeps the socket, an orphan now, and goes on sending. It gives up when nothing is acknowledged for too long (tcp_orphan_retries), when there are too many orphans (tcp_max_orphans), or on a reset. What had not been sent by then is lost, and the program never learns of it.',
+      source: 'close(2), RFC 9293 section 3.10.4; tcp(7), tcp_orphan_retries and tcp_max_orphans',
       example: '02/in-flight',
-      judge: ({ wrote, orphan, afterClose }) => {
-        const observed = `closed with ${orphan.unsent} bytes not delivered, ${orphan.state}, owned by ${orphan.owned ? 'a' : 'no'} process; the reader got ${afterClose.got} of ${wrote.close}, then ${afterClose.ended}`
-        if (orphan.unsent === 0) return { verdict: 'unclear', observed }
+      judge: ({ wrote, orphan, afterClose, gaveUp }) => {
+        const observed = `closed with ${orphan.unsent} bytes not delivered, ${orphan.state}, owned by ${orphan.owned ? 'a' : 'no'} process; the reader got ${afterClose.got} of ${wrote.close}, then ${afterClose.ended}; when nothing got through, with tcp_orphan_retries ${gaveUp?.retries}, the kernel gave up after ${((gaveUp?.afterMs ?? 0) / 1000).toFixed(1)} s: the reader got ${gaveUp?.got}, then ${gaveUp?.ended}`
+        if (orphan.unsent === 0 || gaveUp === undefined) return { verdict: 'unclear', observed }
         const all = afterClose.got === wrote.close && afterClose.ended === 'end'
-        return { verdict: all ? 'holds' : 'wrong', observed }
+        if (!all) return { verdict: 'wrong', observed }
+        return { verdict: gaveUp.got < wrote.close ? 'depends' : 'holds', observed }
       },
-      altered: seen => ({ ...seen, afterClose: { got: 0, ended: 'ECONNRESET' } }),
+      altered: seen => ({ ...seen, gaveUp: { ...seen.gaveUp!, got: MUCH, ended: 'end' } }),
     },
     {
       id: '2.19',
@@ -86,19 +96,24 @@ export default experiment<Seen>({
   ],
 
   async run(lab, observe) {
-    const run = async (how: How): Promise<Case & { orphan: Seen['orphan'] }> => {
-      const peer = lab.start(server, { how, bytes: WRITES[how] })
-      const port = (await peer.message('listening')).value as number
+    /** A connected client that does not read yet, and how its stream has ended so far. */
+    const reader = async (port: number) => {
       const client = connect({ port, host: '127.0.0.1' })
       client.pause()
-      let ended = 'neither end nor error'
+      let how = 'neither end nor error'
       client.on('end', () => {
-        ended = 'end'
+        how = 'end'
       })
       client.on('error', (error: NodeJS.ErrnoException) => {
-        ended = error.code ?? ''
+        how = error.code ?? ''
       })
       await once(client, 'connect')
+      return { client, ended: () => how }
+    }
+    const run = async (how: How): Promise<Case & { orphan: Seen['orphan'] }> => {
+      const peer = lab.start(server, { how, bytes: WRITES[how], waits: false })
+      const port = (await peer.message('listening')).value as number
+      const { client, ended } = await reader(port)
       await peer.message('written')
       if (how === 'unread') {
         client.write('hello')
@@ -125,12 +140,40 @@ export default experiment<Seen>({
       client.resume()
       // Not once(): it would take the error for its own.
       await new Promise(resolve => client.once('close', resolve))
-      observe(`${how}: ${client.bytesRead} of ${WRITES[how]} bytes, then ${ended}`)
-      return { got: client.bytesRead, ended, orphan }
+      observe(`${how}: ${client.bytesRead} of ${WRITES[how]} bytes, then ${ended()}`)
+      return { got: client.bytesRead, ended: ended(), orphan }
     }
+    /** The line breaks before the server closes, for longer than its kernel is patient. */
+    const loseAll = async (): Promise<NonNullable<Seen['gaveUp']>> => {
+      lab.sysctl('net.ipv4.tcp_orphan_retries', ORPHAN_RETRIES)
+      const peer = lab.start(server, { how: 'close', bytes: MUCH, waits: true })
+      const port = (await peer.message('listening')).value as number
+      const { client, ended } = await reader(port)
+      await peer.message('accepted')
+      const drop = await lab.drop(`tcp sport ${port}`)
+      peer.tell('write')
+      await peer.message('written')
+      peer.tell('go')
+      await peer.message('closed')
+      const startMs = monotonicMs()
+      const orphan = () => lab.table(port).some(r => r.localPort === port && r.state !== 'LISTEN')
+      await lab.until('the kernel gives the orphan up', () => !orphan(), 30_000)
+      const afterMs = monotonicMs() - startMs
+      await drop.lift()
+      client.resume()
+      // It has not been told anything. Its next segment is answered with a RST.
+      client.write('are you there?')
+      await new Promise(resolve => client.once('close', resolve))
+      observe(
+        `nothing got through: given up after ${afterMs.toFixed(0)} ms; the reader got ${client.bytesRead} bytes, then ${ended()}`,
+      )
+      return { got: client.bytesRead, ended: ended(), retries: ORPHAN_RETRIES, afterMs }
+    }
+    lab.needBuffers()
     const { orphan, ...afterClose } = await run('close')
     const { orphan: _reset, ...afterReset } = await run('reset')
     const { orphan: _unread, ...afterUnread } = await run('unread')
-    return { wrote: WRITES, orphan, afterClose, afterReset, afterUnread }
+    const gaveUp = lab.canDrop ? await loseAll() : undefined
+    return { wrote: WRITES, orphan, afterClose, afterReset, afterUnread, ...(gaveUp && { gaveUp }) }
   },
 })

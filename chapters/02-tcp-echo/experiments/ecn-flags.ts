@@ -18,6 +18,7 @@ export default experiment<Seen>({
       star: false,
       says: 'A TCP header has six flags: URG, ACK, PSH, RST, SYN and FIN.',
       verdict: 'outdated',
+      appliesTo: 'RFC 3168 (2001) and RFC 9293',
       truth:
         'RFC 9293 has eight, RFC 9768 a ninth, AE. CWR and ECE came with explicit congestion notification; a SYN with both of them offers it, a SYN+ACK with ECE accepts.',
       source: 'RFC 9293 section 3.1, RFC 3168 section 6.1.1, RFC 9768',

@@ -56,7 +56,7 @@ export default experiment<Seen>({
       return found
     }
     return {
-      syn: length('SYN', ({ flags }) => flags === 'S'),
+      syn: length('SYN', ({ flags }) => flags.includes('S') && !flags.includes('.')),
       data: length('data', ({ len }) => len > 0),
       rst: length('RST', ({ flags }) => flags.includes('R')),
     }

@@ -1,4 +1,4 @@
-/** Initial sequence numbers: of different connections, and of the same five-tuple again and again. */
+/** Initial sequence numbers: of different connections, and of the same four-tuple again and again. */
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer } from 'node:net'
 import { experiment } from '../../../lib/textbook/experiment.ts'
@@ -6,7 +6,7 @@ import { experiment } from '../../../lib/textbook/experiment.ts'
 interface Seen {
   /** First numbers of connections from different ports, one right after the other. */
   different: number[]
-  /** First numbers of the same five-tuple, and when each was sent: milliseconds. */
+  /** First numbers of the same four-tuple, and when each was sent: milliseconds. */
   same: { isn: number; atMs: number }[]
 }
 
@@ -25,7 +25,7 @@ export default experiment<Seen>({
       says: 'The initial sequence number is random.',
       verdict: 'depends',
       truth:
-        'For an outsider it is. It is a secret hash of the five-tuple plus a clock: unrelated between connections, but the same five-tuple counts on, so that an old segment does not fit into a new connection.',
+        'To an outsider it looks random. It is a keyed hash of the four-tuple (both addresses, both ports) plus a clock: unrelated between four-tuples, while the same one counts on, so that an old segment does not fit into a new connection.',
       source: 'RFC 9293 section 3.4.1, RFC 6528',
       judge: ({ different, same }) => {
         const steps = same.slice(1).map(({ isn, atMs }, at) => ({

@@ -59,6 +59,7 @@ export default experiment<Seen>({
   ],
 
   async run(lab, observe) {
+    lab.needBuffers()
     const peer = lab.start(server, {})
     const port = (await peer.message('listening')).value as number
     const strace = ['-f', '-qq', '-e', 'signal=none', '-s', '0', '-e', 'trace=write,writev']

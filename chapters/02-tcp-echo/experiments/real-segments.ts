@@ -13,6 +13,8 @@ interface Seen {
   /** Payload of the longest segment, and of the one with the FIN: bytes. */
   longest: number
   withFin: number
+  /** The longest segment, header included: what its IP header leaves of the packet. */
+  segment: number
   /** Bytes of a full packet on this line: its MTU. */
   mtu: number
   /** Payload of the SYN and of the SYN+ACK. */
@@ -20,7 +22,10 @@ interface Seen {
 }
 
 const BYTES = 400_000
-const IP_HEADER = 20
+
+/** Bytes of the TCP segment in an IPv4 packet: the total length, less the length of the IP header. */
+const segmentLength = (packet: Buffer): number =>
+  packet.readUInt16BE(2) - (packet.readUInt8(0) & 0x0f) * 4
 
 const server: PeerProgram<{ host: string }> = async (wire, { host }) => {
   const { createServer } = await import('node:net')
@@ -53,20 +58,21 @@ export default experiment<Seen>({
       star: false,
       says: 'The MSS is the maximum length of a segment.',
       verdict: 'wrong',
+      appliesTo: 'RFC 9293 section 3.7.1',
       truth:
         'It counts payload, not the header: what the MTU leaves after 20 bytes of IP and 20 of TCP. Options, such as the time stamps, are taken from the payload.',
       source: 'RFC 9293 section 3.7.1, RFC 6691',
-      judge: ({ mss, longest, mtu }) => {
-        const segment = mtu - IP_HEADER
+      judge: ({ mss, longest, segment, mtu }) => {
         const observed = `MTU ${mtu}, MSS ${mss}; the longest segment is ${segment} bytes long, ${longest} of them payload`
-        if (longest > mss) return { verdict: 'unclear', observed }
+        if (longest === 0 || longest > mss) return { verdict: 'unclear', observed }
         return { verdict: segment > mss ? 'wrong' : 'holds', observed }
       },
-      altered: seen => ({ ...seen, mss: seen.mtu - IP_HEADER }),
+      altered: seen => ({ ...seen, segment: seen.mss, longest: seen.mss - 32 }),
     },
   ],
 
   async run(lab, observe) {
+    lab.needBuffers()
     const net = await lab.routed()
     await net.slow('5mbit', 200_000)
     observe(`a host, a router that forwards at 5 Mbit/s, and a second host at ${net.b}`)
@@ -87,6 +93,8 @@ export default experiment<Seen>({
     const mtu = lab.mtu(net.interface)
     const handshake = packets.filter(({ flags }) => flags.includes('S')).map(({ len }) => len)
     observe(`${mine.length} segments; the last is [${fin?.flags}] with ${fin?.len} bytes`)
-    return { mss, longest, withFin: fin?.len ?? 0, mtu, handshake }
+    const segment = Math.max(...mine.map(({ bytes }) => (bytes ? segmentLength(bytes) : 0)))
+    observe(`the longest is ${segment} bytes long, header included`)
+    return { mss, longest, segment, withFin: fin?.len ?? 0, mtu, handshake }
   },
 })

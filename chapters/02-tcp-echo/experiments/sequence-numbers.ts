@@ -68,6 +68,7 @@ export default experiment<Seen>({
       star: true,
       says: 'The acknowledgment number is the sequence number of the segment plus 1.',
       verdict: 'wrong',
+      appliesTo: 'RFC 9293 section 3.4',
       truth:
         'It is the number of the next byte that is expected: sequence number plus length. Only for SYN and FIN, which count as one, does that make 1.',
       source: 'RFC 9293 section 3.4',
@@ -96,14 +97,16 @@ export default experiment<Seen>({
       star: true,
       says: 'The server’s SYN has number 300, then it sends 2000 bytes and 50: up to 2300, up to 2350, and the last acknowledgment is 2351.',
       verdict: 'wrong',
+      appliesTo: 'RFC 9293 section 3.4',
       truth:
-        'The bytes do end at 2300 and at 2350: they begin at 301, because the SYN took 300. But then the FIN takes 2351, so the last acknowledgment is one more: 2352.',
+        'The SYN takes 300, so the bytes begin at 301: the segments have the numbers 301 and 2301, and the bytes do end at 2300 and 2350. The FIN takes 2351, so the last acknowledgement is 2352.',
       source: 'RFC 9293 section 3.4',
       judge: ({ segments }) => {
-        const ends = data(segments, 'server').map(({ seq = 0, len }) => seq + len)
+        const answers = data(segments, 'server')
+        const ends = answers.map(({ seq = 0, len }) => seq + len)
         const fin = sent(segments, 'server', 'F')?.seq
         const ack = lastAck(segments, 'client')
-        const observed = `data up to ${ends.map(end => end - 1).join(', then ')}; FIN ${fin}; last acknowledgment ${ack}`
+        const observed = `segments at ${answers.map(({ seq }) => seq).join(' and ')}; data up to ${ends.map(end => end - 1).join(', then ')}; FIN ${fin}; last acknowledgement ${ack}`
         if (ack === 2351) return { verdict: 'holds', observed }
         return { verdict: fin === 2351 && ack === 2352 ? 'wrong' : 'unclear', observed }
       },
@@ -118,6 +121,7 @@ export default experiment<Seen>({
       star: false,
       says: 'A FIN carries a random sequence number.',
       verdict: 'wrong',
+      appliesTo: 'RFC 9293 section 3.4',
       truth: 'It carries the next number of its stream, right after the last byte.',
       source: 'RFC 9293 section 3.4',
       judge: ({ segments }) => {

@@ -8,6 +8,8 @@ interface Seen {
   windowBytes: number
   /** Both ends' shift counts: the field counts in units of 2 to that power. */
   scale: string
+  /** net.ipv4.tcp_window_scaling. */
+  setting: string
 }
 
 const BYTES = 16 * 1024 * 1024
@@ -21,19 +23,22 @@ export default experiment<Seen>({
       star: false,
       says: 'The window field has 16 bits, so the window is at most 65535 bytes.',
       verdict: 'outdated',
+      appliesTo: 'RFC 1323 (1992) and RFC 7323',
       truth:
         'The field still has 16 bits. But both SYNs carry a shift count, and the field is shifted left by it: a gigabyte is possible.',
       source: 'RFC 7323 section 2',
-      judge: ({ windowBytes, scale }) => ({
-        verdict: windowBytes > 65_535 ? 'outdated' : 'holds',
-        observed: `window scale ${scale}, window ${windowBytes} bytes`,
-      }),
-      altered: () => ({ windowBytes: 65_535, scale: '0,0' }),
+      judge: ({ windowBytes, scale, setting }) => {
+        const observed = `window scale ${scale || 'not used'} (tcp_window_scaling ${setting}), window ${windowBytes || 'not shown by this ss,'} bytes`
+        if (scale === '' || windowBytes === 0) return { verdict: 'unclear', observed }
+        return { verdict: windowBytes > 65_535 ? 'outdated' : 'holds', observed }
+      },
+      altered: seen => ({ ...seen, windowBytes: 65_535 }),
     },
   ],
 
   async run(lab, observe) {
     let got = 0
+    lab.needBuffers()
     const server = createServer(socket => {
       socket.on('error', () => {})
       socket.on('data', chunk => {
@@ -53,6 +58,7 @@ export default experiment<Seen>({
     server.close()
     const { wscale = '', snd_wnd: window = '0' } = socket?.info ?? {}
     observe(`ss at the sender: wscale ${wscale}, snd_wnd ${window}`)
-    return { windowBytes: Number(window), scale: wscale }
+    const setting = lab.sysctl('net.ipv4.tcp_window_scaling')
+    return { windowBytes: Number(window), scale: wscale, setting }
   },
 })

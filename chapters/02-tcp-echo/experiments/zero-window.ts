@@ -15,6 +15,8 @@ interface Seen {
   firstFalse: number
   /** Bytes that Node keeps in its own memory in the end. */
   inNode: number
+  /** Which congestion control the numbers are for. */
+  congestion: string
 }
 
 const CHUNK = 65_536
@@ -39,13 +41,14 @@ export default experiment<Seen>({
       star: true,
       says: 'While TCP is sending from the output buffer, it is locked, and writes block.',
       verdict: 'wrong',
+      appliesTo: 'Linux, and POSIX, whose send() blocks only for want of space',
       truth:
         'Writes are taken as long as there is room, whatever TCP is doing: even when the window is zero and nothing can be sent at all.',
       source: 'send(2)',
       example: '02/buffers',
-      judge: ({ accepted, received, unsent }) => ({
+      judge: ({ accepted, received, unsent, congestion }) => ({
         verdict: unsent > CHUNK && accepted > received ? 'wrong' : 'holds',
-        observed: `${accepted} bytes taken; ${received} at the peer, ${unsent} wait in the send buffer for a window of 0`,
+        observed: `${accepted} bytes taken (${congestion}); ${received} at the peer, ${unsent} wait in the send buffer for a window of 0`,
       }),
       altered: seen => ({ ...seen, unsent: 0, accepted: seen.received }),
     },
@@ -55,18 +58,19 @@ export default experiment<Seen>({
       says: 'socket.write returns false as soon as more than highWaterMark bytes, 16 KiB, have been written.',
       verdict: 'depends',
       truth:
-        'It counts what Node itself has to keep. As long as the kernel takes everything at once, write(65536) returns true.',
+        'It counts what Node itself has to keep. As long as the kernel takes everything at once, write(65536) returns true. How much the kernel takes depends on tcp_wmem, and on the congestion control.',
       source: 'Node documentation of writable.write; send(2)',
       example: '02/buffers',
-      judge: ({ firstWrite, firstFalse, inNode }) => ({
+      judge: ({ firstWrite, firstFalse, inNode, congestion }) => ({
         verdict: firstWrite && firstFalse > 1 ? 'depends' : 'holds',
-        observed: `write(${CHUNK}): ${firstWrite}; the first false: write ${firstFalse}, with ${inNode} bytes kept by Node`,
+        observed: `write(${CHUNK}): ${firstWrite}; the first false: write ${firstFalse}, with ${inNode} bytes kept by Node (${congestion})`,
       }),
       altered: seen => ({ ...seen, firstWrite: false, firstFalse: 1 }),
     },
   ],
 
   async run(lab, observe) {
+    lab.needBuffers()
     const peer = lab.start(server, {})
     const port = (await peer.message('listening')).value as number
     const client = connect({ port, host: '127.0.0.1' })
@@ -94,6 +98,8 @@ export default experiment<Seen>({
     observe(`the window is 0: ${received} bytes at the peer, ${unsent} wait to be sent`)
     const inNode = client.writableLength
     client.destroy()
-    return { accepted: received + unsent, received, unsent, firstWrite, firstFalse: writes, inNode }
+    const congestion = lab.sysctl('net.ipv4.tcp_congestion_control')
+    const accepted = received + unsent
+    return { accepted, received, unsent, firstWrite, firstFalse: writes, inNode, congestion }
   },
 })

@@ -54,6 +54,7 @@ export default experiment<Seen>({
       star: true,
       says: 'UDP does not check its data: if something is wrong, it is just wrong.',
       verdict: 'wrong',
+      appliesTo: 'RFC 768 and RFC 1122 section 4.1.3.4',
       truth:
         'Each datagram has a checksum, and one that does not fit is thrown away. The program sees a loss, not wrong data. A checksum of 0 says that none was computed; with IPv6 not even that is allowed.',
       source: 'RFC 768; RFC 1122 section 4.1.3.4; RFC 8200 section 8.1',

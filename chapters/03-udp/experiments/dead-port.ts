@@ -11,7 +11,41 @@ interface Seen {
   connected: { callback: string; error: string; syscall: string }
   /** Texts that each has heard when its peer and a stranger wrote to it. */
   heard: { open: string[]; connected: string[] }
+  /** What a C program reads after connect(): a stranger wrote before it and after it, then the peer. */
+  late?: string[]
 }
+
+/** A stranger's datagram is in the receive buffer when the socket is connected to its peer. */
+const PROGRAM = `
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <sys/socket.h>
+
+static struct sockaddr_in address(int fd) {
+  struct sockaddr_in own = { .sin_family = AF_INET };
+  socklen_t size = sizeof own;
+  own.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  bind(fd, (struct sockaddr *)&own, size);
+  getsockname(fd, (struct sockaddr *)&own, &size);
+  return own;
+}
+
+int main(void) {
+  int fd = socket(AF_INET, SOCK_DGRAM, 0), peer = socket(AF_INET, SOCK_DGRAM, 0);
+  int stranger = socket(AF_INET, SOCK_DGRAM, 0);
+  struct sockaddr_in own = address(fd), other = address(peer);
+  sendto(stranger, "early", 5, 0, (struct sockaddr *)&own, sizeof own);
+  connect(fd, (struct sockaddr *)&other, sizeof other);
+  sendto(stranger, "late", 4, 0, (struct sockaddr *)&own, sizeof own);
+  sendto(peer, "peer", 4, 0, (struct sockaddr *)&own, sizeof own);
+  char text[9];
+  for (;;) {
+    long bytes = recv(fd, text, sizeof text, MSG_DONTWAIT);
+    if (bytes < 0) return 0;
+    printf("%.*s\\n", (int)bytes, text);
+  }
+}
+`
 
 export default experiment<Seen>({
   title: 'datagrams to a dead port, and from a stranger, with and without connect',
@@ -38,15 +72,20 @@ export default experiment<Seen>({
       id: '3.12',
       star: false,
       says: 'A UDP socket that is connected hears nobody but its peer.',
-      verdict: 'holds',
-      truth: 'connect() sends nothing. It notes the peer for send(), and filters what comes in.',
+      needs: ['cc'],
+      verdict: 'depends',
+      truth:
+        'connect() sends nothing. It notes the peer for send(), and from then on filters what comes in. What came in before is still handed out, whoever sent it.',
       source: 'connect(2); udp(7)',
       example: '03/connected',
-      judge: ({ heard }) => ({
-        verdict: heard.connected.includes('stranger') ? 'wrong' : 'holds',
-        observed: `not connected: heard ${heard.open.join(', ')}; connected: heard ${heard.connected.join(', ')}`,
-      }),
-      altered: seen => ({ ...seen, heard: { ...seen.heard, connected: ['stranger', 'peer'] } }),
+      judge: ({ heard, late }) => {
+        const observed = `not connected: heard ${heard.open.join(', ')}; connected: heard ${heard.connected.join(', ')}; a stranger writes before connect (early) and after it (late): read ${late?.join(', ')}`
+        if (late === undefined) return { verdict: 'unclear', observed }
+        if (heard.connected.includes('stranger') || late.includes('late'))
+          return { verdict: 'wrong', observed }
+        return { verdict: late.includes('early') ? 'depends' : 'holds', observed }
+      },
+      altered: seen => ({ ...seen, late: ['peer'] }),
     },
   ],
 
@@ -109,11 +148,14 @@ export default experiment<Seen>({
     observe(
       `heard: not connected ${heard.open.join(', ')}; connected ${heard.connected.join(', ')}`,
     )
+    const late = lab.canCompile ? (await lab.c(PROGRAM)).trim().split('\n') : undefined
+    if (late) observe(`strangers before and after connect: read ${late.join(', ')}`)
     for (const socket of [open, asking, peer, stranger, connected]) socket.close()
     return {
       open: { sends, refusals, errors },
       connected: { callback, error: code, syscall },
       heard,
+      ...(late && { late }),
     }
   },
 })

@@ -1,11 +1,12 @@
 /**
- * Ten small writes to a program that stands still: what goes over the wire, and what it reads. With
- * Nagle’s algorithm, without it, and corked.
+ * Ten small writes to a program that stands still, and to one that reads at once behind a slow line:
+ * what goes over the wire, and what is read. With Nagle’s algorithm, without it, and corked.
  */
 import { once } from 'node:events'
 import { connect } from 'node:net'
+import type { Lab } from '../../../lib/lab/lab.ts'
 import type { PeerProgram } from '../../../lib/lab/peer-process.ts'
-import { experiment } from '../../../lib/textbook/experiment.ts'
+import { experiment, type Observe } from '../../../lib/textbook/experiment.ts'
 
 interface Run {
   /** Payload of each segment that carried data; none where packets cannot be captured. */
@@ -20,20 +21,22 @@ interface Seen {
   corked: Run
   /** One write of 200000 bytes. */
   large: Run
+  /** Behind a line on which each segment takes its time, to a program that reads as it comes. */
+  slow?: { nagle: Run; noDelay: Run }
 }
 
 const WRITES = 10
 const BYTES = 5
 const LARGE = 200_000
 
-const reader: PeerProgram<object> = async wire => {
+const reader: PeerProgram<{ host: string }> = async (wire, { host }) => {
   const { createServer } = await import('node:net')
   createServer(socket => {
     const events: number[] = []
     socket.on('error', () => {})
     socket.on('data', chunk => events.push(chunk.length))
     socket.on('end', () => wire.send('events', events))
-  }).listen(0, '127.0.0.1', function (this: import('node:net').Server) {
+  }).listen(0, host, function (this: import('node:net').Server) {
     const address = this.address()
     wire.send('listening', typeof address === 'object' && address?.port)
   })
@@ -43,6 +46,34 @@ const sum = (numbers: number[]) => numbers.reduce((a, b) => a + b, 0)
 const times = (count: number, what: string) => `${count} ${what}${count === 1 ? '' : 's'}`
 const tell = ({ segments, events }: Run) =>
   `${times(segments.length, 'segment')}, ${times(events.length, 'data event')}`
+
+const ten = (socket: ReturnType<typeof connect>) => {
+  for (let n = 0; n < WRITES; n++) socket.write(`msg${n}\n`)
+}
+
+/** The ten writes over a line of 8 kbit/s: a segment of 57 bytes takes 57 ms. */
+async function overSlowLine(lab: Lab, observe: Observe): Promise<NonNullable<Seen['slow']>> {
+  const net = await lab.routed()
+  await net.slow('8kbit', 10_000, 120)
+  const peer = lab.start(reader, { host: net.b }, net.in.b)
+  const port = (await peer.message('listening')).value as number
+  const attempt = async (noDelay: boolean): Promise<Run> => {
+    const on = { interface: net.interface, marker: net.b }
+    const capture = await lab.capture(`tcp dst port ${port}`, on)
+    const socket = connect({ port, host: net.b, noDelay }).on('error', () => {})
+    await once(socket, 'connect')
+    ten(socket)
+    socket.end()
+    const events = (await peer.message('events')).value as number[]
+    socket.destroy()
+    const segments = (await capture.stop()).map(({ len }) => len).filter(len => len > 0)
+    observe(
+      `a slow line, ${noDelay ? 'with noDelay' : 'with Nagle'}: segments of ${segments.join(', ')} bytes; data events of ${events.join(', ')}`,
+    )
+    return { segments, events }
+  }
+  return { nagle: await attempt(false), noDelay: await attempt(true) }
+}
 
 export default experiment<Seen>({
   title: 'ten writes of 5 bytes, and one of 200000, to a program that stands still',
@@ -70,22 +101,24 @@ export default experiment<Seen>({
     {
       id: '4.2',
       star: true,
-      needs: ['tcpdump'],
+      needs: ['namespace', 'tcpdump'],
       says: 'Nagle’s algorithm makes packets stick together; setNoDelay(true) is the cure.',
-      verdict: 'wrong',
+      verdict: 'depends',
       truth:
-        'With it and without it, ten segments may become one data event. Nagle’s algorithm decides when segments leave. What a read returns is decided by when the reader reads.',
+        'It does join small writes while earlier bytes are unacknowledged, so on a line with delay it decides what arrives together. But a read returns whatever has arrived by then. Without the algorithm, ten segments still become one data event if the reader is busy: only framing keeps messages apart.',
       source: 'RFC 9293 section 3.7.4',
       example: '04/nagle',
-      judge: ({ nagle, noDelay }) => {
-        const observed = `with Nagle: ${tell(nagle)}; with noDelay: ${tell(noDelay)}`
-        if (noDelay.segments.length < WRITES) return { verdict: 'unclear', observed }
-        return { verdict: noDelay.events.length === 1 ? 'wrong' : 'holds', observed }
+      judge: ({ nagle, noDelay, slow }) => {
+        const busy = `a reader that stands still: with Nagle ${tell(nagle)}, with noDelay ${tell(noDelay)}`
+        if (noDelay.segments.length < WRITES || slow === undefined)
+          return { verdict: 'unclear', observed: busy }
+        const observed = `${busy}; one that reads at once, behind a slow line: with Nagle ${tell(slow.nagle)} (${slow.nagle.events.join(' + ')} bytes), with noDelay ${tell(slow.noDelay)}`
+        const isCure = noDelay.events.length === WRITES
+        const isCause = slow.nagle.events.length < slow.noDelay.events.length
+        if (isCure) return { verdict: isCause ? 'holds' : 'unclear', observed }
+        return { verdict: isCause ? 'depends' : 'wrong', observed }
       },
-      altered: seen => ({
-        ...seen,
-        noDelay: { ...seen.noDelay, events: Array.from({ length: WRITES }, () => BYTES) },
-      }),
+      altered: seen => ({ ...seen, slow: { nagle: seen.nagle, noDelay: seen.nagle } }),
     },
     {
       id: '4.3',
@@ -94,7 +127,7 @@ export default experiment<Seen>({
       says: 'When bytes are sent is decided by TCP, not by the programmer.',
       verdict: 'depends',
       truth:
-        'cork() and setNoDelay() influence what leaves together. Nothing that a sender does has influence on how its peer reads.',
+        'cork() and setNoDelay() influence what leaves together. No call of the sender decides how its peer reads.',
       source: 'RFC 9293 section 3.7.4; tcp(7), TCP_NODELAY',
       judge: ({ noDelay, corked }) => {
         const observed = `ten writes: ${times(noDelay.segments.length, 'segment')} with noDelay, ${times(corked.segments.length, 'segment')} when corked`
@@ -147,13 +180,14 @@ export default experiment<Seen>({
   ],
 
   async run(lab, observe) {
-    const peer = lab.start(reader, {})
+    lab.needBuffers()
+    const peer = lab.start(reader, { host: '127.0.0.1' })
     const port = (await peer.message('listening')).value as number
 
     const attempt = async (what: string, write: (socket: ReturnType<typeof connect>) => void) => {
       const capture = lab.canCapture ? await lab.capture(`tcp dst port ${port}`) : undefined
       await peer.pause()
-      const socket = connect(port, '127.0.0.1')
+      const socket = connect(port, '127.0.0.1').on('error', () => {})
       await once(socket, 'connect')
       write(socket)
       // Everything has arrived when nothing is left to be acknowledged, or no more fits in.
@@ -174,10 +208,9 @@ export default experiment<Seen>({
       observe(`${what}: ${sent}data events of ${events.join(', ')}`)
       return { segments, events }
     }
-    const ten = (socket: ReturnType<typeof connect>) => {
-      for (let n = 0; n < WRITES; n++) socket.write(`msg${n}\n`)
-    }
+    const slow = lab.isPrivate && lab.canCapture ? await overSlowLine(lab, observe) : undefined
     return {
+      ...(slow && { slow }),
       nagle: await attempt('with Nagle', ten),
       noDelay: await attempt('with noDelay', socket => {
         socket.setNoDelay()

@@ -40,6 +40,7 @@ export default experiment<Seen>({
       star: true,
       says: 'TCP sends ten probes before it gives up.',
       verdict: 'outdated',
+      appliesTo: 'Linux since 2.2',
       truth:
         'Linux sends nine, unless told otherwise. Node tells it otherwise: with a delay of a second or more it asks for ten.',
       source: 'tcp(7), tcp_keepalive_probes',

@@ -35,6 +35,7 @@ export default experiment<Seen>({
       star: true,
       says: 'With HTTP, the TCP connection is released after the response.',
       verdict: 'outdated',
+      appliesTo: 'HTTP/1.1, since RFC 2068 (1997)',
       truth:
         'That was HTTP/1.0. Since HTTP/1.1 connections stay, and since Node 19 its client uses them again.',
       source: 'RFC 9112 section 9.3',

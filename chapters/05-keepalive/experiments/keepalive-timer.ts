@@ -54,6 +54,7 @@ export default experiment<Seen>({
       star: true,
       says: 'TCP has a keepalive timer, so a server notices that a client is dead.',
       verdict: 'wrong',
+      appliesTo: 'RFC 1122 section 4.2.3.6 and RFC 9293 section 3.8.4',
       truth:
         'It is off unless the program asks for it. Without it, an idle connection has no timer.',
       source: 'RFC 9293 section 3.8.4, socket(7)',
@@ -77,7 +78,7 @@ export default experiment<Seen>({
         const observed = `${describeTimer(asked)}; parameters: ${time} s, then every ${interval} s`
         const near = Math.abs(asked.inS - time) < 60
         if (!near) return { verdict: 'unclear', observed }
-        return { verdict: time === 2 * HOUR && interval === 75 ? 'holds' : 'outdated', observed }
+        return { verdict: time === 2 * HOUR && interval === 75 ? 'holds' : 'depends', observed }
       },
       altered: seen => ({
         ...seen,

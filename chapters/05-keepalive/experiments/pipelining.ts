@@ -42,8 +42,9 @@ export default experiment<Seen>({
       star: true,
       says: 'The client may send its next batch of requests only when the last one has been answered.',
       verdict: 'wrong',
+      appliesTo: 'HTTP/1.1, since RFC 2068 (1997)',
       truth:
-        'No such rule exists. Requests are taken and handled as they come; only responses wait.',
+        'There is no such rule: requests are taken and handled as they come, and only responses wait. The RFC has two other rules. A client should not pipeline behind a request that is not idempotent, such as POST, until that has been answered, and must not pipeline on a new connection right after one that failed.',
       source: 'RFC 9112 section 9.3.2',
       example: '05/pipelining',
       judge: ({ handled, answers, thirdSentMs }) => {

@@ -1,6 +1,7 @@
 /** An idle connection that is probed, and one with a byte now and then that is not. */
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
+import { Inconclusive } from '../../../lib/lab/lab.ts'
 import { experiment } from '../../../lib/textbook/experiment.ts'
 
 interface Seen {
@@ -73,17 +74,23 @@ export default experiment<Seen>({
     await once(idlePeer, 'data')
     let events = 0
     for (const socket of [idle, idlePeer]) socket.on('data', () => events++)
+    busyPeer.resume()
+    // It begins before keepalive does: what is counted below may take a while to start.
+    busy.write('x')
+    const timer = setInterval(() => busy.write('x'), 250)
     idle.setKeepAlive(true, 1000)
     busy.setKeepAlive(true, 1000)
-    busyPeer.resume()
     // Neither client gets any data to acknowledge: what it sends without data is a probe.
-    const bareOf = async ({ localPort }: Socket): Promise<number> => {
-      const [found] = await lab.statistics(['sport', '=', `:${localPort}`])
-      return Number(found?.info.segs_out) - Number(found?.info.data_segs_out ?? 0)
+    const bareOf = async ({ localPort, remotePort }: Socket): Promise<number> => {
+      // Both ports: on a host, another socket may have the same local one.
+      const ends = `sport = :${localPort} and dport = :${remotePort}`
+      const [found] = await lab.statistics(ends.split(' '))
+      if (found?.info.segs_out === undefined)
+        throw new Inconclusive(`ss does not say how many segments ${localPort} has sent`)
+      return Number(found.info.segs_out) - Number(found.info.data_segs_out ?? 0)
     }
     const before = [await bareOf(idle), await bareOf(busy)] as const
     observe('two connections with keepalive after 1 s; over one of them goes a byte every 0.25 s')
-    const timer = setInterval(() => busy.write('x'), 250)
     await new Promise(resolve => setTimeout(resolve, SECONDS * 1000))
     clearInterval(timer)
     const probes = {

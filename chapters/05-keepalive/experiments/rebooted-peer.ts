@@ -21,7 +21,7 @@ const server: PeerProgram<{ host: string }> = async (wire, { host }) => {
 
 export default experiment<Seen>({
   title: 'keepalive after 2 s, and a peer that has forgotten the connection by then',
-  needs: ['namespace', 'nft', 'tcpdump', 'ss'],
+  needs: ['namespace', 'nft', 'tcpdump', 'ss', 'ss -K'],
   claims: [
     {
       id: '5.10',
@@ -65,7 +65,7 @@ export default experiment<Seen>({
     await back.lift()
     const on = { interface: net.interface, marker: net.b }
     const capture = await lab.capture('tcp port 7000', on)
-    observe('the line is mended')
+    observe('the line is repaired')
     const startMs = monotonicMs()
     client.setKeepAlive(true, 2000)
     const [error] = (await once(client, 'error')) as [NodeJS.ErrnoException]

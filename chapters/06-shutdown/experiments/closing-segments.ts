@@ -50,6 +50,7 @@ export default experiment<Seen>({
       star: true,
       says: 'The ACK and the FIN of the passive side cannot share a segment.',
       verdict: 'wrong',
+      appliesTo: 'RFC 9293 section 3.6, and Linux',
       truth:
         'They share one whenever the program closes before the kernel has sent the ACK, which it delays a little to see whether something comes along.',
       source: 'RFC 9293 section 3.6, RFC 9293 section 3.8.6.3',

@@ -21,10 +21,10 @@ export default experiment<Seen>({
     {
       id: '6.25',
       star: false,
-      says: 'The receiver of a FIN can read no more data.',
+      says: 'After a FIN has arrived, its receiver can read no additional data.',
       verdict: 'holds',
       truth:
-        'None that comes after the FIN, for there is none. What came before it waits in the buffer, and is handed out first: the end stands behind the last byte.',
+        'Nothing comes after the FIN. What came before it still waits in the buffer and is handed out first: the end comes behind the last byte.',
       source: 'read(2), RFC 9293 section 3.10.4',
       example: '06/half-close',
       judge: ({ wrote, state, got, ended }) => {
@@ -37,6 +37,7 @@ export default experiment<Seen>({
   ],
 
   async run(lab, observe) {
+    lab.needBuffers()
     const server = createServer(socket => {
       socket.on('error', () => {})
       socket.end(Buffer.alloc(BYTES))

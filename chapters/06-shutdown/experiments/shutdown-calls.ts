@@ -85,6 +85,7 @@ export default experiment<Seen>({
       star: true,
       says: 'shutdown closes the descriptor.',
       verdict: 'wrong',
+      appliesTo: 'Linux, and POSIX, whose shutdown() leaves the descriptor open',
       truth:
         'It acts on the connection. The descriptor stays, can still be read from, and needs a close of its own.',
       source: 'shutdown(2)',
