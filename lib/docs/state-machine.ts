@@ -42,7 +42,7 @@ export const TRANSITIONS: readonly Transition[] = [
   step('SYN-RECEIVED', 'ESTABLISHED', 'ACK'),
   step('SYN-RECEIVED', 'FIN-WAIT-1', 'close()', 'FIN', {
     never:
-      'accept() gives a server the socket when the handshake is over, not before; nobody here has tried it in a simultaneous open',
+      'without TCP Fast Open, accept() gives a server the socket after the handshake, not before; no example switches that on, or closes in a simultaneous open',
   }),
   step('SYN-RECEIVED', 'LISTEN', 'RST', 'nothing', {
     never: 'the socket that listens has never left LISTEN; the request of the SYN is forgotten',
@@ -57,8 +57,8 @@ export const TRANSITIONS: readonly Transition[] = [
   step('FIN-WAIT-2', 'TIME-WAIT', 'FIN', 'ACK'),
   step('CLOSING', 'TIME-WAIT', 'ACK of our FIN'),
   step('CLOSE-WAIT', 'LAST-ACK', 'end(), close()', 'FIN'),
-  step('LAST-ACK', 'CLOSED', 'ACK of our FIN'),
-  step('TIME-WAIT', 'CLOSED', 'a minute has passed'),
+  step('LAST-ACK', 'CLOSED', 'ACK of our FIN, RST, or no answer (tcp_orphan_retries)'),
+  step('TIME-WAIT', 'CLOSED', 'a minute has passed, or RST while tcp_rfc1337 is 0'),
   step('SYN-RECEIVED', 'CLOSED', 'RST', 'nothing', {
     kind: 'reset',
     never:
@@ -71,8 +71,18 @@ export const TRANSITIONS: readonly Transition[] = [
     'RST, where it was ours',
     reset,
   ),
-  step('FIN-WAIT-1', 'CLOSED', 'RST', 'nothing', reset),
-  step('FIN-WAIT-2', 'CLOSED', 'RST', 'nothing', reset),
+  step('FIN-WAIT-1', 'CLOSED', 'RST, or no answer (tcp_orphan_retries)', 'nothing', reset),
+  step(
+    'FIN-WAIT-2',
+    'CLOSED',
+    'RST, or no FIN within tcp_fin_timeout once the program has closed',
+    'nothing',
+    reset,
+  ),
+  step('CLOSING', 'CLOSED', 'RST, or no answer (tcp_orphan_retries)', 'nothing', {
+    ...reset,
+    never: 'no example loses the segments of a simultaneous close',
+  }),
   step('CLOSE-WAIT', 'CLOSED', 'RST, or close() with unread input', 'RST, for the latter', reset),
 ]
 

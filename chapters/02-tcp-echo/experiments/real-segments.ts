@@ -73,6 +73,8 @@ export default experiment<Seen>({
 
   async run(lab, observe) {
     lab.needBuffers()
+    // All bytes and the FIN behind them are in the kernel before the line has taken the first few.
+    lab.sysctl('net.ipv4.tcp_wmem', `4096 ${4 * BYTES} ${16 * BYTES}`)
     const net = await lab.routed()
     await net.slow('5mbit', 200_000)
     observe(`a host, a router that forwards at 5 Mbit/s, and a second host at ${net.b}`)

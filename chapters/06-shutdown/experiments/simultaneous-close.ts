@@ -76,9 +76,11 @@ export default experiment<Seen>({
     observe(`after a reset: ${afterReset.join(', ') || 'no socket'}`)
 
     const socket = await open()
-    // From A to B, 125 bytes a second: whatever A sends is under way for half a second.
+    // From A to B, 125 bytes a second: a segment of one byte takes 0.4 s.
     await line.slow('1kbit', 2000, 100)
-    socket.write('x') // takes what the line lets pass at once
+    socket.setNoDelay()
+    // The first takes what the line lets pass at once; the FIN has to wait for the others.
+    for (let segments = 0; segments < 4; segments++) socket.write('x')
     socket.end()
     await once(socket, 'finish') // the FIN is in the queue of the router
     peer.tell('close', 'end')

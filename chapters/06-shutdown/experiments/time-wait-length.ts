@@ -102,15 +102,16 @@ export default experiment<Seen>({
       lab.sysctl('net.ipv4.tcp_fin_timeout', lab.isPrivate ? TIMEOUT_S : undefined),
     )
     const noRoom = lab.isPrivate ? await withoutRoom(lab, observe) : undefined
-    const measure = async (cut: boolean) => {
+    /** Brings a connection to TIME-WAIT; what it returns waits for the end of that. */
+    const begin = async (cut: boolean) => {
       const { server, client, accepted, port } = await pair()
       const ends = (end: 'localPort' | 'remotePort') =>
         lab
           .table(port)
           .flatMap(row => (row[end] === port && row.state !== 'LISTEN' ? row.state : []))
-      if (cut) await lab.drop(`tcp dport ${port} tcp flags & (syn | fin | rst | ack) == ack`)
       client.end()
       await lab.until('the FIN has arrived', () => ends('localPort').join() === 'CLOSE-WAIT')
+      if (cut) await lab.drop(`tcp dport ${port} tcp flags & (syn | fin | rst | ack) == ack`)
       accepted.end()
       await lab.until('TIME-WAIT', () => ends('remotePort').join() === 'TIME-WAIT')
       // Repeated FINs would start the clock anew.
@@ -118,16 +119,17 @@ export default experiment<Seen>({
       server.close()
       const startMs = monotonicMs()
       observe(`TIME-WAIT begins${cut ? '; its last ACK is lost, and the repeated FINs too' : ''}`)
-      await lab.until('TIME-WAIT is over', () => ends('remotePort').length === 0, 100_000)
-      const lastedS = (monotonicMs() - startMs) / 1000
-      const otherEnd = ends('localPort')[0] ?? 'no socket'
-      observe(`TIME-WAIT has ended after ${lastedS.toFixed(1)} s; the other end: ${otherEnd}`)
-      return { lastedS, left: ends('remotePort'), otherEnd }
+      return async () => {
+        await lab.until('TIME-WAIT is over', () => ends('remotePort').length === 0, 100_000)
+        const lastedS = (monotonicMs() - startMs) / 1000
+        const otherEnd = ends('localPort')[0] ?? 'no socket'
+        observe(`TIME-WAIT has ended after ${lastedS.toFixed(1)} s; the other end: ${otherEnd}`)
+        return { lastedS, left: ends('remotePort'), otherEnd }
+      }
     }
-    const [{ lastedS, left }, cut] = await Promise.all([
-      measure(false),
-      lab.canDrop ? measure(true) : undefined,
-    ])
+    const isLost = lab.canDrop ? await begin(true) : undefined
+    const arrives = await begin(false)
+    const [{ lastedS, left }, cut] = await Promise.all([arrives(), isLost?.()])
     return { finTimeoutS, lastedS, left, ...(cut && { cut }), ...(noRoom && { noRoom }) }
   },
 })
