@@ -19,6 +19,7 @@ export interface ExpectedDatagram extends Expected {
 export interface DatagramsOptions {
   /** Where the datagrams come from, if not from 127.0.0.1. */
   localAddress?: string
+  localPort?: number
 }
 
 /** A UDP socket between a check and the program that it examines. */
@@ -49,12 +50,12 @@ export class Datagrams {
   static async open(
     port: number,
     subject: Subject,
-    { localAddress }: DatagramsOptions = {},
+    { localAddress, localPort = 0 }: DatagramsOptions = {},
   ): Promise<Datagrams> {
     const socket = createSocket('udp4')
     if (localAddress !== undefined) {
       const bound = once(socket, 'listening')
-      socket.bind(0, localAddress)
+      socket.bind(localPort, localAddress)
       await bound
     }
     socket.connect(port, '127.0.0.1')
@@ -105,6 +106,10 @@ export class Datagrams {
   /** Settles with true when it holds: asked when something comes; with false when the time is over. */
   until(holds: () => boolean, ms: number): Promise<boolean> {
     return this.#subject.within(ms, each => this.#changed.until(holds, each, LOOK_MS))
+  }
+
+  get localPort(): number {
+    return this.#socket.address().port
   }
 
   /** Datagrams that came and were not expected so far. */

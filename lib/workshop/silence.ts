@@ -27,7 +27,7 @@ export interface SilentClient {
  * @param serve A whole exchange of somebody else.
  */
 export async function staySilent(
-  { fail, subject }: Examiner,
+  { fail, subject, pause }: Examiner,
   clients: readonly SilentClient[],
   serve: () => Promise<void>,
 ): Promise<void> {
@@ -35,14 +35,14 @@ export async function staySilent(
   const gone = () => clients.find(({ talk }) => talk.hasEnded)
   const disturbed = () => clients.find(({ talk }) => talk.unread > 0)
   while (performance.now() < end) {
-    try {
-      await serve()
-    } catch (error) {
-      if (!(error instanceof Failed) || (await subject.hasEnded())) throw error
-      const { what, ...rest } = error.failure
+    const failed = await failureOf(serve)
+    if (failed && !gone()) {
+      if (await subject.hasEnded()) throw failed
+      const { what, ...rest } = failed.failure
       fail({ ...rest, what: `while other clients were silent, ${what}`, mistake: BLOCKED })
     }
-    await Promise.race(clients.map(({ talk }) => talk.until(() => talk.hasEnded, SERVE_MS)))
+    const ends = clients.map(({ talk }) => talk.until(() => talk.hasEnded, SERVE_MS))
+    await Promise.race([pause(SERVE_MS), ...ends])
     const ended = gone()
     if (ended) {
       const crashed = await subject.hasEnded()
@@ -63,12 +63,19 @@ export async function staySilent(
     }
   }
   for (const { where, goOn } of clients) {
-    try {
-      await goOn()
-    } catch (error) {
-      if (!(error instanceof Failed)) throw error
-      const { what, ...rest } = error.failure
-      fail({ ...rest, what: `a client was silent ${where}, and went on: ${what}` })
-    }
+    const failed = await failureOf(goOn)
+    if (!failed) continue
+    const { what, ...rest } = failed.failure
+    fail({ ...rest, what: `a client was silent ${where}, and went on: ${what}` })
+  }
+}
+
+async function failureOf(run: () => Promise<void>): Promise<Failed | undefined> {
+  try {
+    await run()
+    return undefined
+  } catch (error) {
+    if (error instanceof Failed) return error
+    throw error
   }
 }

@@ -153,6 +153,11 @@ export class Talk {
     return this.#received.length - this.#at
   }
 
+  /** Bytes that came and have not been looked at; they stay so. */
+  peek(): Buffer {
+    return this.#received.subarray(this.#at)
+  }
+
   /** True when the connection is over in both directions, or broken. */
   get isGone(): boolean {
     return this.#closed
