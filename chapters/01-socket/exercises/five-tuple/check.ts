@@ -1,5 +1,8 @@
+import { comeAndGo, gather } from '../../../../lib/workshop/crowd.ts'
 import { type Examiner, exercise } from '../../../../lib/workshop/exercise.ts'
 import { firstDifference } from '../../../../lib/workshop/failed.ts'
+import { hasRead } from '../../../../lib/workshop/held-back.ts'
+import { staySilent } from '../../../../lib/workshop/silence.ts'
 import { survives } from '../../../../lib/workshop/survives.ts'
 import type { Talk } from '../../../../lib/workshop/talk.ts'
 
@@ -8,6 +11,17 @@ const OTHER = process.platform === 'linux' ? '127.0.0.2' : '127.0.0.1'
 // A port that bind() has chosen is ours alone. One that connect() chooses may belong to connections
 // in TIME_WAIT too, and then nobody can bind to it again: EADDRINUSE.
 const CHOSEN_BY_BIND = { localAddress: '127.0.0.1' }
+
+/** Their answers fill all buffers on the way to a client that does not read. */
+const QUESTIONS = 300_000
+/**
+ * What is a newline to others: to readline() of Node, to splitlines() of Python, to an editor. And
+ * bytes that are no text.
+ */
+const NO_NEWLINES = Buffer.concat([
+  Buffer.from(Array.from({ length: 256 }, (_, byte) => byte).filter(byte => byte !== 0x0a)),
+  Buffer.from('\r\r\u0085\u2028\u2029\v\f\x1c\x1d\x1e\0?'),
+])
 
 export default exercise({
   id: 'five-tuple',
@@ -21,7 +35,9 @@ client sends is a question; all other bytes mean nothing. The server answers eac
 which is: the word tcp, the client's IPv4 address, the word port, the client's port, the word to, the server's
 address, the word port, the server's port, with one space between them and one newline (0x0a) at the end. Ports
 are decimal. When the client has sent its FIN, the server sends the answers that are still to be sent, and ends the
-connection too. Clients that reset their connection do the others no harm.`,
+connection too. Clients that reset their connection do the others no harm. A client may be silent for as long as it
+likes, between any two bytes, and may read its answers as late as it likes; the others do not wait for it. The check has
+200 clients at once, is silent for 12 seconds, and asks 300,000 times before it reads the first answer.`,
   section: 'chapters/01-socket/README.md#five-values-name-a-connection',
   hints: [
     'A connected socket knows its local end and its remote end. Seen from the server, which of them is the client’s?',
@@ -63,20 +79,35 @@ connection too. Clients that reset their connection do the others no harm.`,
         for (let n = 0; n < 3; n++) await answers(at, talk, mistake)
         talk.send('\n'.repeat(1000))
         for (let n = 0; n < 1000; n++) await answers(at, talk, mistake)
+        const other =
+          'it answers bytes that are no newlines, or does not survive bytes that are no text'
+        for (let n = 0; n < 3; n++) {
+          talk.send(NO_NEWLINES)
+          talk.send('\n')
+          await answers(at, talk, other)
+        }
         talk.send('no question')
         talk.finish()
         await talk.expectEnd({ bulk: true, tooMuch: 'it answers bytes that are no newlines' })
       },
     },
     {
-      title: 'tells twenty connections apart, and answers each of them at any time',
+      title: 'keeps all answers for a client that reads late, and lets nobody wait for it',
+      run: keepsAnswers,
+    },
+    {
+      title: 'tells two hundred connections apart, and answers each of them at any time',
       async run(at) {
-        const talks: Talk[] = []
-        for (let n = 0; n < 20; n++) talks.push(await at.connect())
+        const ask = async (talk: Talk, mistake?: string) => {
+          talk.send('\n')
+          await answers(at, talk, mistake)
+        }
+        const talks = await gather(at, (talk, others) =>
+          ask(talk, `this client gets no answer while ${others} others are connected`),
+        )
         // The first one asks last, and asks again.
         for (const talk of [...talks.toReversed(), ...talks]) {
-          talk.send('\n')
-          await answers(at, talk)
+          await ask(talk, 'with many others connected, a client is forgotten')
         }
       },
     },
@@ -96,6 +127,11 @@ connection too. Clients that reset their connection do the others no harm.`,
     {
       title: 'survives a reset, and knows a client that comes back from the same port',
       run: comesBack,
+    },
+    {
+      title: 'keeps clients that are silent for 12 seconds, and answers the others meanwhile',
+      alongside: true,
+      run: keepsTheSilent,
     },
   ],
 })
@@ -151,10 +187,66 @@ async function comesBack(at: Examiner): Promise<void> {
     again.send('\n')
     await answers(at, again)
     // One after the other: the last of them comes when the reset has been looked at.
-    for (let n = 0; n < 3; n++) {
+    const asked = async () => {
       const talk = await at.connect()
       talk.send('\n')
-      await answers(at, talk)
+      await answers(at, talk, 'clients that are gone still count: their places are not free again')
     }
+    for (let n = 0; n < 3; n++) await asked()
+    await comeAndGo(at, gone => gone.send('\n\nand'), asked)
   })
+}
+
+const fiveValues = (at: Examiner, { socket: { localAddress, localPort } }: Talk): string =>
+  `tcp ${localAddress} port ${localPort} to 127.0.0.1 port ${at.subject.port}\n`
+
+async function keepsAnswers(at: Examiner): Promise<void> {
+  const sleeper = await at.connect({ reading: false })
+  sleeper.send('\n'.repeat(QUESTIONS))
+  await hasRead(sleeper, 500)
+  const other = await at.connect()
+  for (const talk of [other, await at.connect(), other]) {
+    talk.send('\n')
+    await answers(
+      at,
+      talk,
+      'it waits in write() or send() for a client that does not read its answers: so do all others',
+    )
+  }
+  sleeper.read()
+  sleeper.finish()
+  const mistake =
+    'what send() has not taken must be sent later; and at the client’s FIN the answers still to be sent come first'
+  await sleeper.expect(fiveValues(at, sleeper).repeat(QUESTIONS), { bulk: true, mistake })
+  await sleeper.expectEnd({ bulk: true })
+}
+
+async function keepsTheSilent(at: Examiner): Promise<void> {
+  const ask = async (talk: Talk) => {
+    talk.send('\n')
+    await answers(at, talk)
+  }
+  const [dumb, asked, within] = [await at.connect(), await at.connect(), await at.connect()]
+  const [active, late] = [await at.connect(), await at.connect({ reading: false })]
+  await ask(asked)
+  within.send('is this')
+  late.send('\n'.repeat(QUESTIONS))
+  await ask(await at.connect())
+  const clients = [
+    { where: 'before its first byte', talk: dumb, goOn: () => ask(dumb) },
+    { where: 'behind an answer', talk: asked, goOn: () => ask(asked) },
+    { where: 'in the middle of a line', talk: within, goOn: () => ask(within) },
+    {
+      where: 'and read no answers',
+      talk: late,
+      async goOn() {
+        late.read()
+        await late.expect(fiveValues(at, late).repeat(QUESTIONS), { bulk: true })
+      },
+    },
+  ]
+  await staySilent(at, clients, async () => {
+    for (let n = 0; n < 40; n++) await ask(active)
+  })
+  await ask(await at.connect())
 }

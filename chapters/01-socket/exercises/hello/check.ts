@@ -1,5 +1,7 @@
+import { comeAndGo, gather } from '../../../../lib/workshop/crowd.ts'
 import { type Examiner, exercise } from '../../../../lib/workshop/exercise.ts'
 import { firstDifference } from '../../../../lib/workshop/failed.ts'
+import { staySilent } from '../../../../lib/workshop/silence.ts'
 import { survives } from '../../../../lib/workshop/survives.ts'
 import type { Talk } from '../../../../lib/workshop/talk.ts'
 
@@ -10,6 +12,8 @@ const BLOCKS = 384
 const CROWDED =
   'it serves one client at a time, or a pool of threads that is full: the others have not ended yet'
 
+const LEAKS = 'clients that are gone still count: their places are not free again'
+
 export default exercise({
   id: 'hello',
   title: 'A server that says hello',
@@ -18,7 +22,8 @@ export default exercise({
 connected, the server sends one line, and then its FIN. The line is in ASCII: the word hello, a space, the client's
 IPv4 address (127.0.0.1), a space, the word port, a space, the client's port in decimal (47688), and one
 newline (0x0a). The client need not say anything. If it does, before the FIN of the server or after it, the server
-reads what comes and throws it away, until the client's FIN. Clients that reset do the others no harm.`,
+reads what comes and throws it away, until the client's FIN, which may come at once or after any time. Clients that reset
+do the others no harm. The check has 200 clients at once, is silent for 12 seconds, and says 24 MiB.`,
   section: 'chapters/01-socket/README.md#one-question-one-answer',
   hints: [
     'A socket has two ends. Each end has an address and a port: which of the two belong to the client, and what are they called?',
@@ -46,6 +51,7 @@ reads what comes and throws it away, until the client's FIN. Clients that reset 
           talks.push(await at.connect({ localAddress: n % 2 ? other : '127.0.0.1' }))
         }
         for (const talk of talks) await greets(at, talk, CROWDED)
+        await gather(at, talk => greets(at, talk, CROWDED))
         // None of them has ended: a server that waits for that has no time for this one.
         await greets(at, await at.connect({ localAddress: other }), CROWDED)
       },
@@ -64,6 +70,13 @@ reads what comes and throws it away, until the client's FIN. Clients that reset 
         // These are gone before the server has looked at them.
         for (let n = 0; n < 5; n++) (await at.connect()).reset()
         await greetsOn(at)
+        await survives(at, () =>
+          comeAndGo(
+            at,
+            () => {},
+            async () => greets(at, await at.connect(), LEAKS),
+          ),
+        )
       },
     },
     {
@@ -72,23 +85,53 @@ reads what comes and throws it away, until the client's FIN. Clients that reset 
         const talk = await at.connect()
         await greets(at, talk)
         await talk.expectEnd()
-        const taken = await talk.pour(at.random.bytes(BLOCK_BYTES), BLOCKS, 4000)
-        if (taken < BLOCKS) {
-          at.fail({
-            what: talk.isGone
-              ? 'the server broke the connection while the client was still talking'
-              : 'the server does not read what the client says after the greeting',
-            mistake: talk.isGone
-              ? 'close() and destroy() with bytes still to come make a reset; send the FIN, and read on'
-              : 'nobody reads the socket, so nobody sees the client’s FIN: it stays open for ever',
-          })
-        }
-        talk.finish()
+        await isHeard(at, talk)
         await greets(at, await at.connect())
+        // This one speaks first: to close with unread bytes makes a reset, which eats the greeting.
+        const first = await at.connect({ reading: false })
+        first.send(at.random.bytes(2 * BLOCK_BYTES))
+        await greets(at, await at.connect())
+        first.read()
+        await greets(at, first)
+        await first.expectEnd()
+        await isHeard(at, first)
       },
+    },
+    {
+      title: 'keeps clients that are silent for 12 seconds, and hears what they say then',
+      alongside: true,
+      run: hearsTheSilent,
     },
   ],
 })
+
+/** What the client says must be read, and the connection stay until it has ended. */
+async function isHeard(at: Examiner, talk: Talk): Promise<void> {
+  const taken = await talk.pour(at.random.bytes(BLOCK_BYTES), BLOCKS, 4000)
+  if (taken < BLOCKS) {
+    at.fail({
+      what: talk.isGone
+        ? 'the server broke the connection while the client was still talking'
+        : 'the server does not read what the client says after the greeting',
+      mistake: talk.isGone
+        ? 'close() and destroy() with bytes still to come make a reset; send the FIN, and read on'
+        : 'nobody reads the socket, so nobody sees the client’s FIN: it stays open for ever',
+    })
+  }
+  talk.finish()
+}
+
+/** These have their greeting and the FIN: that the server has given up reading shows when they speak. */
+async function hearsTheSilent(at: Examiner): Promise<void> {
+  const [dumb, spoken] = [await at.connect(), await at.connect()]
+  for (const talk of [dumb, spoken]) {
+    await greets(at, talk)
+    await talk.expectEnd()
+  }
+  spoken.send('a few words')
+  await staySilent(at, [], async () => greets(at, await at.connect()))
+  for (const talk of [dumb, spoken]) await isHeard(at, talk)
+}
 
 /** The next line must be the greeting for this client. */
 async function greets(

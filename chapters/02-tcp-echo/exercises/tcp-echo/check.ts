@@ -1,14 +1,16 @@
+import { comeAndGo, gather } from '../../../../lib/workshop/crowd.ts'
 import { type Examiner, exercise } from '../../../../lib/workshop/exercise.ts'
 import { hasRead } from '../../../../lib/workshop/held-back.ts'
+import { staySilent } from '../../../../lib/workshop/silence.ts'
 import { survives } from '../../../../lib/workshop/survives.ts'
 import type { Expected, Talk } from '../../../../lib/workshop/talk.ts'
 
-/** More clients than a small pool of threads has room for. */
-const CLIENTS = 40
-/** So many connect before the last of them speaks: the queue of a server that accepts is short. */
-const GROUP = 5
-/** How long nobody says anything, in milliseconds. */
-const SILENT_MS = 1500
+/** More than the receive window of a client that reads nothing: a part waits with the server. */
+const MUCH_BYTES = 4 * 2 ** 20
+/** Words at which other servers end a conversation, and bytes at which terminals do. */
+const WORDS = ['quit', 'exit\r\n', 'BYE', 'close', '.\r\n', '\n', '\0', '\x03', '\x04', '\x1a']
+/** So many exchanges of one client follow one another in each round of the long silence. */
+const EXCHANGES = 40
 
 const STREAM = 'a TCP connection is a stream of bytes: whatever comes goes back, as it comes'
 
@@ -19,7 +21,9 @@ export default exercise({
   protocol: `The server listens on TCP port PORT of 127.0.0.1, for any number of clients at once. It sends every byte back
 to the client that sent it, in the same order. A client may be silent for as long as it likes: it stays connected, and
 no other client waits for it. When a client sends its FIN, the server sends back what is still to be sent, and then ends
-the connection too. Clients that reset their connection, or vanish, do the others no harm.`,
+the connection too. Clients that reset their connection, or vanish, do the others no harm. All bytes are the same to
+the server: none is a command, and there may be any number of them. The check has 200 clients at once, sends 32 MiB and
+some hundreds of small pieces over one connection, and is silent for 12 seconds.`,
   section: 'chapters/02-tcp-echo/README.md#why-one-clients-reset-must-not-end-the-server',
   hints: [
     'A socket is a stream: what event says that bytes have come, and which method sends some?',
@@ -50,6 +54,43 @@ the connection too. Clients that reset their connection, or vanish, do the other
         })
         await talk.sendPieces(at.random.cut(bytes, 1))
         await talk.expect(bytes, { mistake: 'it waits for more than has come' })
+      },
+    },
+    {
+      title: 'sends every byte back, and takes none for a command',
+      async run(at) {
+        const talk = await at.connect()
+        for (const word of [...WORDS, Buffer.from([0xff, 0xf4, 0xff, 0xfd, 0x06])]) {
+          talk.send(word)
+          await talk.expect(word, {
+            mistake: 'bytes are bytes: none of them is a command or an end',
+          })
+        }
+        const bytes = Buffer.from(Array.from({ length: 256 }, (_, byte) => byte))
+        talk.send(bytes)
+        await talk.expect(bytes, {
+          mistake: 'bytes are bytes: none of them is a command or an end',
+        })
+        talk.finish()
+        await talk.expectEnd()
+        const silent = await at.connect()
+        silent.finish()
+        await silent.expectEnd({ mistake: 'a client that says nothing ends as all others do' })
+      },
+    },
+    {
+      title: 'sends back a stream of 32 MiB',
+      async run(at) {
+        const talk = await at.connect()
+        const block = at.random.bytes(65_537)
+        for (let n = 0; n < 512; n++) talk.socket.write(block)
+        talk.finish()
+        await talk.expect(Buffer.alloc(512 * block.length, block), {
+          bulk: true,
+          mistake:
+            'a stream may be of any length; and what send() has not taken must be sent later',
+        })
+        await talk.expectEnd({ bulk: true })
       },
     },
     {
@@ -105,45 +146,96 @@ the connection too. Clients that reset their connection, or vanish, do the other
       },
     },
     {
-      title: 'survives clients that reset, and that vanish',
-      async run(at) {
-        await survives(at, async () => {
-          for (let n = 0; n < 5; n++) {
-            const talk = await at.connect()
-            talk.send(at.random.bytes(10_000))
-            if (n % 2) talk.reset()
-            else talk.close()
-          }
-          const talk = await at.connect()
-          talk.send('still there?')
-          await talk.expect('still there?')
-        })
-      },
+      title: 'serves two hundred clients at once',
+      run: servesCrowd,
     },
     {
-      title: 'serves forty clients at once, and keeps those that say nothing',
-      run: servesForty,
+      title: 'survives clients that reset, and that vanish',
+      run: survivesThem,
+    },
+    {
+      title: 'keeps clients that are silent for 12 seconds, and serves the others meanwhile',
+      alongside: true,
+      run: keepsTheSilent,
     },
   ],
 })
 
-async function servesForty(at: Examiner): Promise<void> {
-  const talks: Talk[] = []
-  while (talks.length < CLIENTS) {
-    for (let n = 0; n < GROUP; n++) talks.push(await at.connect())
-    const others = talks.length - 1
-    await echoes(talks.at(-1)!, {
+async function survivesThem(at: Examiner): Promise<void> {
+  await survives(at, async () => {
+    for (let n = 0; n < 5; n++) {
+      const talk = await at.connect()
+      talk.send(at.random.bytes(10_000))
+      if (n % 2) talk.reset()
+      else talk.close()
+    }
+    const talk = await at.connect()
+    await echoes(talk, {})
+    // Of these, much is still to be sent when they go.
+    const much = Buffer.alloc(MUCH_BYTES, at.random.bytes(65_537))
+    const sleepers: Talk[] = []
+    for (let n = 0; n < 3; n++) {
+      const sleeper = await at.connect({ reading: false })
+      sleeper.socket.write(much)
+      await hasRead(sleeper, 300)
+      sleepers.push(sleeper)
+    }
+    for (const sleeper of sleepers) sleeper.reset()
+    await echoes(talk, {})
+    const mistake = 'what was kept for a client that is gone was sent to the next one'
+    for (const next of await Promise.all(sleepers.map(() => at.connect()))) {
+      await echoes(next, { mistake })
+      next.finish()
+      await next.expectEnd({ tooMuch: mistake })
+    }
+    await comeAndGo(
+      at,
+      gone => gone.send('half a word'),
+      async () =>
+        echoes(await at.connect(), {
+          mistake: 'clients that are gone still count: their places are not free again',
+        }),
+    )
+  })
+}
+
+async function servesCrowd(at: Examiner): Promise<void> {
+  const talks = await gather(at, (talk, others) =>
+    echoes(talk, {
       mistake: `this client waits for one of ${others} others, which say nothing: a pool of threads or processes is full, or a read blocks`,
-    })
-  }
-  // That nobody is thrown out can only be waited for.
-  await at.pause(SILENT_MS)
+    }),
+  )
   for (const talk of talks.toReversed()) {
-    await echoes(talk, {
-      mistake: `a client that says nothing for ${SILENT_MS} ms is thrown out: a timeout of the socket`,
-      silence: 'a client that has been silent for a while is forgotten',
-    })
+    await echoes(talk, { mistake: 'with many others connected, a client is forgotten' })
   }
+}
+
+async function keepsTheSilent(at: Examiner): Promise<void> {
+  const [dumb, spoken, active] = [await at.connect(), await at.connect(), await at.connect()]
+  await echoes(spoken, {})
+  const sleeper = await at.connect({ reading: false })
+  const bytes = Buffer.alloc(MUCH_BYTES, at.random.bytes(65_537))
+  sleeper.socket.write(bytes)
+  await echoes(await at.connect(), {})
+  const clients = [
+    { where: 'before its first byte', talk: dumb, goOn: () => echoes(dumb, {}) },
+    { where: 'behind a word', talk: spoken, goOn: () => echoes(spoken, {}) },
+    {
+      where: 'and read nothing of what came back',
+      talk: sleeper,
+      async goOn() {
+        sleeper.read()
+        await sleeper.expect(bytes, {
+          bulk: true,
+          mistake: 'what a client has still to read waits for it, however long that takes',
+        })
+      },
+    },
+  ]
+  await staySilent(at, clients, async () => {
+    for (let n = 0; n < EXCHANGES; n++) await echoes(active, {})
+  })
+  await echoes(await at.connect(), {})
 }
 
 async function echoes(talk: Talk, options: Expected): Promise<void> {
