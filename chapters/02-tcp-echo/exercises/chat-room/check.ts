@@ -1,5 +1,7 @@
+import { comeAndGo, gather } from '../../../../lib/workshop/crowd.ts'
 import { type Examiner, exercise } from '../../../../lib/workshop/exercise.ts'
 import { firstDifference } from '../../../../lib/workshop/failed.ts'
+import { staySilent } from '../../../../lib/workshop/silence.ts'
 import { survives } from '../../../../lib/workshop/survives.ts'
 import type { Talk } from '../../../../lib/workshop/talk.ts'
 
@@ -7,6 +9,33 @@ const MAX_LINE_BYTES = 8192
 /** All rounds are 20 MiB: the buffers of the kernels, and 1 MiB of the server, hold far less. */
 const ROUND_BYTES = 524_288
 const ROUNDS = 40
+
+/** Bytes at the ends of lines, and within, that other programs take away or take for an end. */
+const ODD_LINES = [
+  ' \tmind the gap \t\r\n',
+  '\ufeffbyte order mark\n',
+  'in the \ufeffmiddle\ufeff\n',
+  '\0NUL\0\n',
+  '\r\rCR\rCR\n',
+  '\u2028LS\u2029PS\u0085NEL\u2028\n',
+  '\vVT\fFF\x1c\x1d\x1e\x1f\n',
+  '\x1b[31mred\x07\x08\x7f\n',
+  'e\u0301 \u00e9 \u212b\n',
+  '\n',
+  ' \n',
+  'quit\n',
+  '/quit\n',
+  'welcome\n',
+  'a "b" \\n <c> & %20 {0}\n',
+]
+
+/** How long nothing comes until it seems that nothing will, in milliseconds, and how often. */
+const STALL_MS = 50
+const STALLS = 20
+
+/** How much each of two members says at the same time while a third sleeps. */
+const MIXED_BYTES = 6 * 2 ** 20
+const MIXED_LINE_BYTES = 4000
 
 export default exercise({
   id: 'chat-room',
@@ -21,7 +50,9 @@ drops a member who sends more, with a newline behind it or without, and nobody g
 FIN, it has left: the server ends the connection too, and a last line without a newline is lost. A member who resets its
 connection has left as well. A member who does not read must not hold up the others: the server goes on reading and
 sending, keeps a little for that member beside what the kernel takes (1 MiB is plenty), and then drops it: it has done
-so before 20 MiB wait. To drop is to close the connection, in whichever way.`,
+so before 20 MiB wait. To drop is to close the connection, in whichever way. Only 0x0a ends a line, no other byte or
+character means anything, and there is no command. A member may be silent for as long as it likes, also in the middle of
+a line. The check has 200 members at once, and is silent for 12 seconds.`,
   section: 'chapters/02-tcp-echo/README.md#one-to-many-a-chat',
   hints: [
     'Keep the members in a Set. For each of them keep what has come behind the last newline: the beginning of a line.',
@@ -74,15 +105,16 @@ so before 20 MiB wait. To drop is to close the connection, in whichever way.`,
             )
           }
         }
-        const odd = ' \tmind the gap \t\r\n'
-        cat.send(odd)
-        for (const other of [ann, ben]) {
-          await hears(
-            at,
-            other,
-            odd,
-            'a line goes on as it came, to the byte: trim() or strip() takes more than the newline',
-          )
+        for (const odd of ODD_LINES) {
+          cat.send(odd)
+          for (const other of [ann, ben]) {
+            await hears(
+              at,
+              other,
+              odd,
+              'a line goes on as it came, to the byte: only 0x0a ends it, and nothing is taken away or replaced',
+            )
+          }
         }
       },
     },
@@ -126,6 +158,14 @@ so before 20 MiB wait. To drop is to close the connection, in whichever way.`,
       run: goesOn,
     },
     {
+      title: 'has room for two hundred members at once',
+      run: hasRoom,
+    },
+    {
+      title: 'never mixes the lines of two speakers, for a member who reads late, either',
+      run: neverMixes,
+    },
+    {
       title: 'drops a member whose line has no end, after 8192 bytes',
       async run(at) {
         const [ann, ben] = [await join(at), await join(at)]
@@ -166,6 +206,11 @@ so before 20 MiB wait. To drop is to close the connection, in whichever way.`,
     {
       title: 'lets nobody wait for a member who does not read, and drops that one',
       run: dropsTheSleeper,
+    },
+    {
+      title: 'keeps members that are silent for 12 seconds, and lets the others talk meanwhile',
+      alongside: true,
+      run: keepsTheSilent,
     },
   ],
 })
@@ -208,7 +253,119 @@ async function goesOn(at: Examiner): Promise<void> {
       await hears(at, ben, 'me too\n')
     }
     await join(at)
+    const mistake = 'half a line of a member who is gone was put before the line of the next one'
+    await comeAndGo(
+      at,
+      gone => gone.send('half a li'),
+      async () => {
+        const next = await join(at)
+        next.send('ne\n')
+        for (const other of [ben, cat]) await hears(at, other, 'ne\n', mistake)
+        next.close()
+      },
+    )
   })
+}
+
+async function hasRoom(at: Examiner): Promise<void> {
+  const members: Talk[] = []
+  await gather(at, async talk => {
+    // All of a group are members when the last of them is.
+    await talk.expect('welcome\n', {
+      mistake: 'a client is told `welcome` as soon as it connects, however many others there are',
+    })
+    members.push(talk)
+  })
+  const [first, last] = [members[0]!, members.at(-1)!]
+  for (const speaker of [first, last]) {
+    speaker.send('hello, all\n')
+    for (const member of members) {
+      if (member !== speaker) await hears(at, member, 'hello, all\n', 'it has forgotten a member')
+    }
+  }
+}
+
+/**
+ * Two members talk until a third, who does not read, fills all buffers. When it wakes up, those who
+ * wrote to it side by side, in threads or tasks, each go on with the rest of a line.
+ */
+async function neverMixes(at: Examiner): Promise<void> {
+  const [ann, ben, cat, sleeper] = [await join(at), await join(at), await join(at), await join(at)]
+  sleeper.sleep()
+  const lines = MIXED_BYTES / MIXED_LINE_BYTES
+  for (let n = 0; n < lines; n++) {
+    for (const [talk, letter] of [[ann, 'a'] as const, [ben, 'b'] as const]) {
+      talk.socket.write(`${`${letter} ${n} `.padEnd(MIXED_LINE_BYTES - 1, letter)}\n`)
+    }
+  }
+  // When Cat hears nothing more, they wait for the sleeper: in vain, or a moment before it is dropped.
+  const all = 2 * lines * MIXED_LINE_BYTES
+  for (let stalls = 0; stalls < STALLS && cat.unread < all; ) {
+    const before = cat.unread
+    await cat.until(() => cat.unread >= all || cat.hasEnded, STALL_MS)
+    if (cat.unread !== before) continue
+    stalls++
+    sleeper.read()
+    await at.pause(STALL_MS)
+    if (stalls < STALLS - 1) sleeper.sleep()
+  }
+  sleeper.read()
+  await sleeper.until(() => sleeper.hasEnded || sleeper.unread >= all, 4 * STALL_MS)
+  for (const member of [cat, sleeper]) keepsLinesWhole(at, member)
+}
+
+/** What has come so far is lines as they were said, in the order of each speaker. */
+function keepsLinesWhole(at: Examiner, member: Talk): void {
+  const heard = { a: 0, b: 0 }
+  for (const line of member.peek().toString('latin1').split('\n').slice(0, -1)) {
+    const letter = line.startsWith('a') ? 'a' : 'b'
+    const expected = `${letter} ${heard[letter]++} `.padEnd(MIXED_LINE_BYTES - 1, letter)
+    if (line === expected) continue
+    at.fail({
+      what: 'the lines of two members who spoke at the same time did not come whole and in order',
+      expected: Buffer.from(`${expected}\n`),
+      received: Buffer.from(`${line}\n`, 'latin1'),
+      offset: firstDifference(Buffer.from(expected), Buffer.from(line)),
+      mistake:
+        'two threads or tasks write to one member at the same time: what the kernel does not take at once comes in between',
+    })
+  }
+}
+
+async function keepsTheSilent(at: Examiner): Promise<void> {
+  const [ann, ben] = [await join(at), await join(at)]
+  const [dumb, spoken, within] = [await join(at), await join(at), await join(at)]
+  const silent = [dumb, spoken, within]
+  spoken.send('hello\n')
+  for (const other of [ann, ben, dumb, within]) await hears(at, other, 'hello\n')
+  within.send(Buffer.from('Gr\u00fc').subarray(0, 3))
+  const says = (talk: Talk, line: string) => async () => {
+    talk.send(line)
+    for (const other of [ann, ben, ...silent]) {
+      if (other !== talk) await hears(at, other, line)
+    }
+  }
+  const clients = [
+    { where: 'since its welcome', talk: dumb, goOn: says(dumb, 'at last\n') },
+    { where: 'behind a line', talk: spoken, goOn: says(spoken, 'me too\n') },
+    {
+      where: 'in the middle of a character',
+      talk: within,
+      async goOn() {
+        const line = 'Gr\u00fc\u00dfe\n'
+        within.send(Buffer.from(line).subarray(3))
+        for (const other of [ann, ben, dumb, spoken]) await hears(at, other, line)
+      },
+    },
+  ]
+  const [annSays, benSays] = [says(ann, 'still here\n'), says(ben, 'me too\n')]
+  await staySilent(at, clients, async () => {
+    for (let n = 0; n < 10; n++) {
+      await annSays()
+      await benSays()
+    }
+  })
+  await join(at)
 }
 
 async function dropsTheSleeper(at: Examiner): Promise<void> {
