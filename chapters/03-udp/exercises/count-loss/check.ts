@@ -2,6 +2,21 @@ import { type Examiner, exercise } from '../../../../lib/workshop/exercise.ts'
 import { Sender } from './sender.ts'
 
 const LARGEST = 0xffff_ffff
+/** Tokens that are taken for the end of a line, for nothing, or for a number with a sign. */
+const TOKENS = ['0000', '0a0a', '2020', '0d0a', 'ffff', '8000', '00ff', 'c3a9']
+/** Numbers that end with the same bytes. */
+const ODD_NUMBERS = [0x0a, 0x20, 0x0d0a, 0x2020]
+/** So many senders at once. */
+const SENDERS = 200
+/** More repeats than 16 bits hold, and how many are sent before each question. */
+const REPEATS = 66_000
+const FIRST_BATCH = 20
+/** No more than a receive buffer holds. */
+const BATCH = 200
+/** A program that takes so long over each of them is slow by itself, in milliseconds. */
+const SLOW_MS = 5
+/** How long nobody sends anything, in milliseconds: longer than the timeouts that people choose. */
+const SILENCE_MS = 12_000
 
 /** What is no message of the protocol. Behind each, the counts must be what they were. */
 function garbage({ random }: Examiner): Buffer[] {
@@ -17,6 +32,15 @@ function garbage({ random }: Examiner): Buffer[] {
     Buffer.concat([Buffer.of(0), random.bytes(299)]),
     // A numbered one with 1001 bytes behind its number.
     Buffer.concat([Buffer.from('D\0\0\0\x09'), random.bytes(1001)]),
+    // A buffer may have room for the beginning of these alone: they are as long as they are.
+    ...[1443, 1495, 2043, 4091].map(length =>
+      Buffer.concat([Buffer.from('D\0\0\0\x09'), random.bytes(length)]),
+    ),
+    Buffer.concat([Buffer.from('Q'), random.bytes(1023)]),
+    Buffer.from('q??'),
+    Buffer.from(' Q??'),
+    Buffer.from('Q??\n'),
+    Buffer.from('\0D\0\0\0\x09'),
   ]
 }
 
@@ -40,7 +64,8 @@ on. Some are missing, some come more than once, some come after later ones. Lost
 0 and the highest number that has come, both included: 0, 1, 4 has lost 2. A number that comes late is lost
 no more. Came again are the datagrams with a number that had come already: 3, 3, 3 are two. A sender of whom
 no numbered datagram has come has 0 and 0. A question changes nothing: asked again, it has the same answer.
-The next number may be far ahead; the numbers do not begin anew. What is none of the two kinds, or has
+There may be any number of senders and of datagrams, and any time between two of them: the check has 200 senders,
+sends one number 66,000 times, and is silent for 12 seconds. The next number may be far ahead; the numbers do not begin anew. What is none of the two kinds, or has
 another length, is ignored: not counted, not answered.`,
   section: 'chapters/03-udp/README.md#every-send-succeeds',
   hints: [
@@ -100,6 +125,22 @@ another length, is ignored: not counted, not answered.`,
       },
     },
     {
+      title: 'carries every token back, and counts numbers with any bytes',
+      async run(at) {
+        const ann = await Sender.open(at)
+        for (const token of TOKENS) {
+          await ann.ask(undefined, undefined, Buffer.from(token, 'hex'))
+        }
+        for (const number of ODD_NUMBERS) {
+          const datagram = await ann.long(number, 0)
+          await ann.ask(
+            'bytes at the end are taken away, as if they were the end of a line',
+            datagram,
+          )
+        }
+      },
+    },
+    {
       title: 'takes a loss back when the datagram comes late',
       async run(at) {
         const ann = await Sender.open(at)
@@ -130,6 +171,23 @@ another length, is ignored: not counted, not answered.`,
       },
     },
     {
+      title: 'knows two senders with the same port at different addresses',
+      run: sharesPort,
+    },
+    {
+      title: 'keeps the counts of two hundred senders',
+      async run(at) {
+        const senders = await Promise.all(Array.from({ length: SENDERS }, () => Sender.open(at)))
+        const mistake = `the counts of some of ${SENDERS} senders are forgotten: a table that is too small`
+        for (const [n, sender] of senders.entries()) {
+          await sender.number(0, 2 + (n % 5), 2 + (n % 5))
+          // Its answer says that the datagrams before have been read: a receive buffer is small.
+          if (n % 8 === 7) await sender.ask(mistake)
+        }
+        for (const sender of senders) await sender.ask(mistake)
+      },
+    },
+    {
       title: 'ignores what is neither numbered nor a question',
       async run(at) {
         const ann = await Sender.open(at)
@@ -150,6 +208,20 @@ another length, is ignored: not counted, not answered.`,
         await ann.ask('a number of 4 bytes without a sign was read as one with a sign')
         await ann.number(0x8000_0000, LARGEST)
         await ann.ask()
+        const late =
+          'a number far below the highest one is late or comes again; it never begins anew'
+        for (const number of [1, 1, 0x7fff_fffe, 0x0100_0001, 65_536, 65_536]) {
+          await ann.number(number)
+          await ann.ask(late)
+        }
+        // 25 bits: more than a float of 32 bits holds.
+        const ben = await Sender.open(at)
+        await ben.number(0x0100_0002)
+        await ben.ask('the loss does not fit into a float of 32 bits')
+        await ben.number(5)
+        await ben.ask(late)
+        await ben.number(5)
+        await ben.ask(late)
       },
     },
     {
@@ -175,8 +247,53 @@ another length, is ignored: not counted, not answered.`,
         await ann.ask('1000 bytes behind the number are allowed: with those it has 1005', longest)
       },
     },
+    {
+      title: 'counts 66,000 repeats of one number',
+      alongside: true,
+      run: countsRepeats,
+    },
+    {
+      title: 'keeps its counts for 12 seconds in which nobody sends anything',
+      alongside: true,
+      async run(at) {
+        const ann = await Sender.open(at)
+        await ann.number(0, 3, 3)
+        await ann.ask()
+        await at.pause(SILENCE_MS)
+        await ann.ask('a timeout makes it forget a sender, or ends it')
+        await ann.number(1, 3)
+        await ann.ask('a timeout makes it forget a sender, or ends it')
+      },
+    },
   ],
 })
+
+async function sharesPort(at: Examiner): Promise<void> {
+  // Linux has all of 127.0.0.0/8, other systems have 127.0.0.1 alone.
+  if (process.platform !== 'linux') return
+  const ann = await Sender.open(at, { localAddress: '127.0.0.1' })
+  const ben = await Sender.open(at, { localAddress: '127.0.0.2', localPort: ann.localPort })
+  const mistake = 'a sender is an address and a port: these two have the same port'
+  await ann.number(0, 4, 4)
+  await ben.ask(mistake)
+  await ben.number(1)
+  await ann.ask(mistake)
+  await ben.ask(mistake)
+}
+
+/** A question behind each batch: nothing is lost on the way, and what is right is known all the time. */
+async function countsRepeats(at: Examiner): Promise<void> {
+  const ann = await Sender.open(at)
+  const watch = at.stopwatch()
+  for (let sent = 0; sent < REPEATS; ) {
+    const batch = sent === 0 ? FIRST_BATCH : BATCH
+    await ann.repeat(7, batch)
+    sent += batch
+    await ann.ask('repeats are counted up to a limit: the answer has 4 bytes for them')
+    // It would take minutes. What it has counted so far is right.
+    if (watch.read().leastMs > SLOW_MS * sent) return
+  }
+}
 
 /** Numbers from one to another as a bad network brings them. The ranges of two batches overlap. */
 function disorder({ random }: Examiner, from: number, to: number): number[] {

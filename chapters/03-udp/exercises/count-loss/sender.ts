@@ -1,4 +1,4 @@
-import type { Datagrams } from '../../../../lib/workshop/datagrams.ts'
+import type { Datagrams, DatagramsOptions } from '../../../../lib/workshop/datagrams.ts'
 import type { Examiner } from '../../../../lib/workshop/exercise.ts'
 import { count, firstDifference } from '../../../../lib/workshop/failed.ts'
 
@@ -9,28 +9,50 @@ const NAMED = 12
 export class Sender {
   readonly #at: Examiner
   readonly #datagrams: Datagrams
-  readonly #sent: number[] = []
+  /** The first numbers that were sent: these are named. */
+  readonly #first: number[] = []
+  readonly #different = new Set<number>()
+  #count = 0
+  #highest = -1
 
   private constructor(at: Examiner, datagrams: Datagrams) {
     this.#at = at
     this.#datagrams = datagrams
   }
 
-  static async open(at: Examiner): Promise<Sender> {
-    return new Sender(at, await at.datagrams())
+  static async open(at: Examiner, from?: DatagramsOptions): Promise<Sender> {
+    return new Sender(at, await at.datagrams(from))
+  }
+
+  get localPort(): number {
+    return this.#datagrams.localPort
   }
 
   async number(...numbers: number[]): Promise<void> {
     for (const number of numbers) await this.long(number, this.#at.random.below(40))
   }
 
+  /** Sends the same numbered datagram so many times. */
+  async repeat(number: number, times: number): Promise<void> {
+    const datagram = Buffer.concat([Buffer.of(0x44), u32(number)])
+    for (let n = 0; n < times; n++) this.#note(number)
+    await Promise.all(Array.from({ length: times }, () => this.#datagrams.send(datagram)))
+  }
+
   /** Sends a numbered datagram with so many bytes behind its number, and returns it. */
   async long(number: number, payloadBytes: number): Promise<Buffer> {
     const payload = this.#at.random.bytes(payloadBytes)
     const datagram = Buffer.concat([Buffer.of(0x44), u32(number), payload])
-    this.#sent.push(number)
+    this.#note(number)
     await this.#datagrams.send(datagram)
     return datagram
+  }
+
+  #note(number: number): void {
+    if (this.#count < NAMED) this.#first.push(number)
+    this.#different.add(number)
+    this.#highest = Math.max(this.#highest, number)
+    this.#count++
   }
 
   async garbage(bytes: Uint8Array): Promise<void> {
@@ -38,13 +60,15 @@ export class Sender {
   }
 
   /** Asks, and examines the answer. `behind`: the datagram before, where that is what matters. */
-  async ask(mistake?: string, behind?: Uint8Array): Promise<void> {
-    const token = this.#at.random.bytes(2)
+  async ask(
+    mistake?: string,
+    behind?: Uint8Array,
+    token: Uint8Array = this.#at.random.bytes(2),
+  ): Promise<void> {
     const question = Buffer.concat([Buffer.of(0x51), token])
     await this.#datagrams.send(question)
-    const different = new Set(this.#sent)
-    const lost = this.#sent.reduce((most, each) => Math.max(most, each), -1) + 1 - different.size
-    const again = this.#sent.length - different.size
+    const lost = this.#highest + 1 - this.#different.size
+    const again = this.#count - this.#different.size
     const expected = Buffer.concat([Buffer.of(0x41), token, u32(lost), u32(again)])
 
     const sent = behind ?? question
@@ -65,8 +89,10 @@ export class Sender {
   }
 
   #numbers(): string {
-    const all = this.#sent
-    if (all.length > NAMED) return `${all.length} numbered datagrams up to ${Math.max(...all)}`
+    const all = this.#first
+    if (this.#count > NAMED) {
+      return `${this.#count} numbered datagrams up to ${this.#highest}`
+    }
     return all.length === 0 ? 'no number was sent' : `the numbers ${all.join(', ')} were sent`
   }
 }

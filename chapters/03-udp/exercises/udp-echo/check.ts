@@ -2,8 +2,43 @@ import type { Datagrams } from '../../../../lib/workshop/datagrams.ts'
 import { type Examiner, exercise } from '../../../../lib/workshop/exercise.ts'
 import { PATIENCE_MS } from '../../../../lib/workshop/talk.ts'
 
-/** An Ethernet carries 1472 bytes in one packet, and a datagram of IPv4 has 65507 at most. */
-const SIZES = [1, 2, 1472, 1473, 8192, 65_507]
+/** Around the sizes of buffers that people choose, of an Ethernet packet (1472), and the largest. */
+const SIZES = [
+  1, 2, 255, 256, 511, 512, 513, 1023, 1024, 1025, 1472, 1473, 1500, 1501, 2048, 2049, 4096, 4097,
+  8192, 8193, 9216, 9217, 16_384, 16_385, 32_768, 32_769, 65_000, 65_506, 65_507,
+]
+/** What other programs take away, at the ends of a message or all of it, or take for a command. */
+const ODD = [
+  '\0',
+  '\0\0\0\0',
+  'a\0',
+  '\0a',
+  'a\0\0b\0\0',
+  '\n',
+  'a\n',
+  'a\r\n',
+  '\r\n',
+  ' ',
+  ' a ',
+  '\ta\t',
+  '\ufeffa',
+  'a\u2028',
+  '\u0085a\u0085',
+  'quit',
+  'quit\n',
+  '\x04',
+  '\x1a',
+  '\x03',
+  'A',
+  'a',
+  '\x7f',
+]
+/** So many senders are known to a server that keeps a table of them. */
+const SENDERS = 200
+/** So many datagrams wait for their answers at once: a receive buffer holds more small ones. */
+const GROUP = 16
+/** How long nobody sends anything, in milliseconds: longer than the timeouts that people choose. */
+const SILENCE_MS = 12_000
 
 export default exercise({
   id: 'udp-echo',
@@ -13,7 +48,10 @@ export default exercise({
 one datagram back: the same bytes, to the address and port that it came from, and from the port PORT itself.
 Senders have the address 127.0.0.1, on Linux also 127.0.0.2. A datagram has 0 to 65507 bytes; one of 0 bytes is
 answered with one of 0 bytes. Datagrams are never joined and never cut, however fast they come and from however
-many senders. A sender that has gone before its answer came does the others no harm.`,
+many senders. A datagram that comes again, with the same bytes from the same sender, is answered again. All bytes are the
+same to the server: none is taken away, and none is a command. A sender that has gone before its answer came does the
+others no harm. There may be any number of senders and datagrams, and any time between two of them: the check has 200
+senders, sends some hundreds of datagrams, and is silent for 12 seconds.`,
   section: 'chapters/03-udp/README.md#a-datagram-is-a-message',
   hints: [
     'There is one socket for all senders, and nothing to accept. What does the message event tell beside the bytes?',
@@ -40,6 +78,25 @@ many senders. A sender that has gone before its answer came does the others no h
         await ann.expect(bytes, {
           mistake: 'bytes were made into text and back: 0x80 and above do not survive that',
         })
+      },
+    },
+    {
+      title: 'answers every datagram with the same bytes, also if it comes again',
+      async run(at) {
+        const ann = await at.datagrams()
+        for (const text of ODD) {
+          await ann.send(text)
+          await ann.expect(text, {
+            mistake:
+              'bytes are bytes: none of them is taken away at the ends, and none is a command',
+          })
+        }
+        for (let n = 0; n < 4; n++) {
+          await ann.send('the same again')
+          await ann.expect('the same again', {
+            mistake: 'a datagram that comes again is a datagram, and has an answer of its own',
+          })
+        }
       },
     },
     {
@@ -140,6 +197,24 @@ many senders. A sender that has gone before its answer came does the others no h
       },
     },
     {
+      title: 'answers two hundred senders, each of them again and again',
+      async run(at) {
+        const senders = await Promise.all(Array.from({ length: SENDERS }, () => at.datagrams()))
+        for (const round of ['first', 'second']) {
+          for (let from = 0; from < SENDERS; from += GROUP) {
+            const group = senders.slice(from, from + GROUP)
+            const said = (n: number) => `sender ${from + n}, ${round} time`
+            for (const [n, sender] of group.entries()) await sender.send(said(n))
+            for (const [n, sender] of group.entries()) {
+              await sender.expect(said(n), {
+                mistake: `it has no answer for one of ${SENDERS} senders: nothing needs to be kept of any`,
+              })
+            }
+          }
+        }
+      },
+    },
+    {
       title: 'goes on when senders are gone before the answer comes',
       async run(at) {
         // Before the others: it must not get the port of one that is gone, and so an answer to that.
@@ -153,6 +228,22 @@ many senders. A sender that has gone before its answer came does the others no h
         await ann.expect('still there?', {
           mistake: 'an answer that nobody takes is an error for it: for UDP it is nothing special',
         })
+      },
+    },
+    {
+      title: 'answers after 12 seconds in which nobody has sent anything',
+      alongside: true,
+      async run(at) {
+        const ann = await at.datagrams()
+        await ann.send('hello')
+        await ann.expect('hello')
+        await at.pause(SILENCE_MS)
+        const mistake = 'a timeout ends it, or makes it forget: nobody need send anything'
+        await ann.send('still there?')
+        await ann.expect('still there?', { mistake })
+        const ben = await at.datagrams()
+        await ben.send('anybody?')
+        await ben.expect('anybody?', { mistake })
       },
     },
   ],
