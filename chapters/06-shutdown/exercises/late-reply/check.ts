@@ -1,5 +1,7 @@
+import { comeAndGo, gather } from '../../../../lib/workshop/crowd.ts'
 import { type Examiner, exercise } from '../../../../lib/workshop/exercise.ts'
 import { hasRead } from '../../../../lib/workshop/held-back.ts'
+import { staySilent } from '../../../../lib/workshop/silence.ts'
 import { survives } from '../../../../lib/workshop/survives.ts'
 import type { Talk } from '../../../../lib/workshop/talk.ts'
 
@@ -7,8 +9,20 @@ const HALF_OPEN =
   'at the client’s FIN Node ends our side as well, before the answer, unless allowHalfOpen is true'
 const PAUSE = 'a pause is no end: a client may be slow, and only its FIN says that this was all'
 
+const APART =
+  'it does not keep its clients apart: each has a count of its own, and none waits for another'
+
 /** How long clients that are slow say nothing, in milliseconds. */
 const SILENT_MS = 2500
+/** So many blocks of 64 KiB are 24 MiB. */
+const LARGE_BLOCKS = 384
+/** Work that takes longer than what people take for long, in milliseconds. */
+const LATE_MS = 11_000
+/** Work of so long that another client has had its answer meanwhile, in milliseconds. */
+const LONG_WORK_MS = 3000
+/** So many work at the same time. */
+const WORKERS = 100
+
 /** A time for work that is over before such a client says something, in milliseconds. */
 const WORK_MS = 600
 
@@ -23,7 +37,9 @@ At the FIN, and not before, the server begins its work: for MS milliseconds it j
 SUM" and LF, and its own FIN. BYTES is the number of bytes in the upload, without the first line. SUM is the sum of their values, 0 to 255 each, modulo 65536.
 Before the client's FIN the server sends nothing, however long the client takes. To a client that sends its FIN before the
 first line is complete, it sends nothing but its own FIN. Clients that reset their connection, at any moment, do the others
-no harm.`,
+no harm. A client may be silent for as long as it likes, at any place, also within the first line, and its work may take
+as long as it says; no other client waits for that. The check has 200 clients at once, uploads 24 MiB, is silent for 12
+seconds, and has one work for 11 seconds.`,
   section: 'chapters/06-shutdown/README.md#the-answer-that-never-arrives',
   hints: [
     'The FIN of the client shows as the event end, behind the last byte. It ends one direction only: which option of createServer() keeps the other one open?',
@@ -149,9 +165,9 @@ no harm.`,
         const block = at.random.bytes(64 * 1024)
         const alone = await at.connect()
         alone.send('work 0\n')
-        for (let n = 0; n < 20; n++) alone.socket.write(block)
+        for (let n = 0; n < LARGE_BLOCKS; n++) alone.socket.write(block)
         alone.finish()
-        await alone.expect(answerTo(block, 20), {
+        await alone.expect(answerTo(block, LARGE_BLOCKS), {
           mistake: 'an upload may be larger than any room for it: count its bytes as they come',
         })
         const times = Array.from({ length: 8 }, () => at.random.between(1, 6))
@@ -173,6 +189,14 @@ no harm.`,
       },
     },
     {
+      title: 'lets no client wait for the work of another',
+      run: worksSideBySide,
+    },
+    {
+      title: 'serves two hundred clients at once',
+      run: servesCrowd,
+    },
+    {
       title: 'survives clients that are gone before their answer',
       async run(at) {
         const half = await at.connect()
@@ -190,10 +214,94 @@ no harm.`,
         }
         // That one works longer than those that are gone.
         await survives(at, () => exchange(at, 300))
+        await survives(at, () =>
+          comeAndGo(
+            at,
+            gone => gone.send('work 0\nhalf of'),
+            () => exchange(at),
+          ),
+        )
       },
+    },
+    {
+      title: 'keeps clients that are silent for 12 seconds, and serves the others meanwhile',
+      alongside: true,
+      run: keepsTheSilent,
     },
   ],
 })
+
+async function worksSideBySide(at: Examiner): Promise<void> {
+  const upload = at.random.bytes(50)
+  const workers: Talk[] = []
+  for (let n = 0; n < WORKERS; n++) {
+    const talk = await at.connect()
+    talk.send(`work ${LONG_WORK_MS}\n`)
+    talk.send(upload)
+    workers.push(talk)
+  }
+  const watch = at.stopwatch()
+  for (const talk of workers) talk.finish()
+  const mistake = 'the work of one client keeps a thread from all others, and there are not enough'
+  await exchange(at, 0, mistake)
+  if (workers.some(talk => talk.unread > 0)) {
+    if (watch.read().leastMs < LONG_WORK_MS) {
+      at.inconclusive('an exchange took as long as the work of another client')
+    }
+    at.fail({
+      what: `a client whose work takes no time had its answer after another one that works for ${LONG_WORK_MS} ms`,
+      mistake,
+    })
+  }
+  for (const talk of workers) {
+    await talk.expect(answerTo(upload), { mistake })
+    await ended(talk)
+  }
+}
+
+async function servesCrowd(at: Examiner): Promise<void> {
+  const silence = 'it does not keep so many clients at once: a pool, or a limit'
+  const talks = await gather(at, async (talk, others) => {
+    talk.send('work 0\n')
+    await exchange(at, 0, `${silence}; ${others} others are connected`)
+  })
+  for (const [n, talk] of talks.entries()) {
+    if (talk.sent.length === 0) talk.send('work 0\n')
+    talk.send(`client ${n}`)
+  }
+  for (const [n, talk] of [...talks.entries()].toReversed()) {
+    talk.finish()
+    await talk.expect(answerTo(Buffer.from(`client ${n}`)), { mistake: silence })
+  }
+}
+
+async function keepsTheSilent(at: Examiner): Promise<void> {
+  const upload = Buffer.from('the upload')
+  const whole = `work 0\n${upload}`
+  const falls = async (where: string, place: number) => {
+    const talk = await at.connect()
+    if (place > 0) talk.send(whole.slice(0, place))
+    const goOn = async () => {
+      talk.send(whole.slice(place))
+      talk.finish()
+      await talk.expect(answerTo(upload), { mistake: PAUSE })
+    }
+    return { where, talk, goOn }
+  }
+  const clients = [
+    await falls('before its first byte', 0),
+    await falls('within the first line', 6),
+    await falls('behind the first line', 7),
+    await falls('within its upload', 10),
+  ]
+  const worker = await at.connect()
+  worker.send(`work ${LATE_MS}\n${upload}`)
+  worker.finish()
+  await staySilent(at, clients, () => exchange(at))
+  await worker.expect(answerTo(upload), {
+    mistake: `work of ${LATE_MS} ms is cut short: it takes as long as the client says`,
+  })
+}
 
 /** What the server must say to an upload of this block, so many times. */
 function answerTo(block: Uint8Array, times = 1): string {
@@ -202,15 +310,12 @@ function answerTo(block: Uint8Array, times = 1): string {
 }
 
 /** A whole exchange on a connection of its own. */
-async function exchange(at: Examiner, workMs = 0): Promise<void> {
+async function exchange(at: Examiner, workMs = 0, mistake = APART): Promise<void> {
   const talk = await at.connect()
   const word = Buffer.from(at.random.word(8))
   talk.send(`work ${workMs}\n${word}`)
   talk.finish()
-  await talk.expect(answerTo(word), {
-    mistake:
-      'it does not keep its clients apart: each has a count of its own, and none waits for another',
-  })
+  await talk.expect(answerTo(word), { mistake })
 }
 
 async function ended(talk: Talk): Promise<void> {
