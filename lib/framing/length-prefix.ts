@@ -27,6 +27,20 @@ export interface LengthPrefixOptions {
   endian?: 'big' | 'little'
   /** Largest payload in bytes, without the count. Default 1 MiB. A smaller prefix limits it too. */
   maxFrameBytes?: number
+  /** How many bytes of a header stand before the count. Default 0. */
+  lengthFieldOffset?: number
+  /**
+   * How many bytes come after the count, minus what the count says. Default 0.
+   *
+   * Above 0: a header goes on behind the count, which does not count it. Below 0: the count
+   * includes itself, or what stands before it.
+   */
+  lengthAdjustment?: number
+  /**
+   * How many bytes at the start are no part of the frame that `read()` returns. Default: header and
+   * count. With 0 the frame has them too.
+   */
+  stripBytes?: number
 }
 
 /**
@@ -37,10 +51,23 @@ export interface LengthPrefixOptions {
  * checked as soon as the count is complete, before memory is reserved. Counts above 2^53 - 1 are
  * too large, never rounded.
  *
+ * Many protocols have their count inside a header: `lengthFieldOffset`, `lengthAdjustment` and
+ * `stripBytes` say where, and what it counts. `maxFrameBytes` limits the frame as it is returned.
+ *
+ *     PostgreSQL   { lengthFieldOffset: 1, lengthAdjustment: -4, stripBytes: 0 }
+ *     MySQL        { prefixBytes: 3, endian: 'little', lengthAdjustment: 1, stripBytes: 0 }
+ *     HTTP/2       { prefixBytes: 3, lengthAdjustment: 6, stripBytes: 0 }
+ *     TLS records  { prefixBytes: 2, lengthFieldOffset: 3, stripBytes: 0 }
+ *     Modbus/TCP   { prefixBytes: 2, lengthFieldOffset: 4, stripBytes: 0 }
+ *
+ * With `stripBytes: 0` `encode()` takes frames with their header, and writes the count itself over
+ * whatever stands in its place. Where a header is stripped it cannot be written: `encode()` throws.
+ *
  * @throws {RangeError} when an option is out of range, and from `encode()` when a frame is larger
- *   than `maxFrameBytes` or than the prefix can say.
+ *   than `maxFrameBytes` or than the prefix can say, or smaller than its header.
  * @throws {FrameError} from the decoder: `ERR_FRAME_TOO_LARGE` when a count is above
- *   `maxFrameBytes`, `ERR_FRAME_TRUNCATED` when the stream ends inside a frame.
+ *   `maxFrameBytes`, `ERR_FRAME_MALFORMED` when it is too small for the header that it includes,
+ *   `ERR_FRAME_TRUNCATED` when the stream ends inside a frame.
  * @see RFC 1035 section 4.2.2, https://www.rfc-editor.org/rfc/rfc1035#section-4.2.2
  *
  * @example
@@ -69,6 +96,8 @@ export function lengthPrefix(options: LengthPrefixOptions = {}): ByteFrameCodec 
     throw new RangeError(`endian is ${String(endian)}: expected 'big' or 'little'`)
   }
   wholeNumber('maxFrameBytes', maxFrameBytes, 0)
+  const layout = layoutOf(options, prefixBytes)
+  if (layout !== null) return withHeader(layout, endian === 'little', maxFrameBytes)
   const largest = Math.min(maxFrameBytes, 256 ** prefixBytes - 1)
   const little = endian === 'little'
 
@@ -109,6 +138,148 @@ export function lengthPrefix(options: LengthPrefixOptions = {}): ByteFrameCodec 
       return write(frame, target, offset)
     },
     decoder: () => new LengthPrefixDecoder(prefixBytes, little, largest),
+  }
+}
+
+/** Where the count is, in frames that have more of a header than a count. */
+interface Layout {
+  /** The count is from here to `headerBytes`. */
+  countStart: number
+  headerBytes: number
+  /** A frame has this many bytes more than its count says. */
+  extra: number
+  strip: number
+}
+
+/** Returns `null` for a count alone, which has a quicker way. */
+function layoutOf(options: LengthPrefixOptions, prefixBytes: number): Layout | null {
+  const { lengthFieldOffset = 0, lengthAdjustment = 0 } = options
+  wholeNumber('lengthFieldOffset', lengthFieldOffset, 0, 2 ** 16)
+  wholeNumber('lengthAdjustment', lengthAdjustment, -(2 ** 16), 2 ** 16)
+  const headerBytes = lengthFieldOffset + prefixBytes
+  const strip = wholeNumber('stripBytes', options.stripBytes ?? headerBytes, 0, 2 ** 16)
+  if (lengthFieldOffset === 0 && lengthAdjustment === 0 && strip === prefixBytes) return null
+  const extra = headerBytes + lengthAdjustment
+  return { countStart: lengthFieldOffset, headerBytes, extra, strip }
+}
+
+function withHeader(layout: Layout, little: boolean, maxFrameBytes: number): ByteFrameCodec {
+  const { countStart, headerBytes, extra, strip } = layout
+  const prefixBytes = headerBytes - countStart
+  // What is stripped must be the count and nothing else, or it is lost for a writer.
+  const added = strip === 0 || (countStart === 0 && strip === headerBytes) ? strip : -1
+
+  /** Returns the size of the frame on the wire. */
+  function check(frame: Uint8Array): number {
+    checkBytes(frame)
+    if (added === -1) throw new RangeError(`${strip} bytes are stripped: they cannot be written`)
+    const { length } = frame
+    if (length > maxFrameBytes) {
+      throw new RangeError(`frame is ${length} bytes, limit ${maxFrameBytes}`)
+    }
+    const count = length + added - extra
+    const least = Math.max(headerBytes - added, extra - added)
+    if (length < least) throw new RangeError(`frame is ${length} bytes, its header ${least}`)
+    if (count >= 256 ** prefixBytes) {
+      throw new RangeError(`frame is ${length} bytes: ${prefixBytes} bytes cannot count it`)
+    }
+    return length + added
+  }
+
+  function write(frame: Uint8Array, target: Uint8Array, offset: number): number {
+    target.set(frame, offset + added)
+    const first = offset + countStart
+    let rest = frame.length + added - extra
+    for (let i = 0; i < prefixBytes; i++, rest = Math.floor(rest / 256)) {
+      target[little ? first + i : first + prefixBytes - 1 - i] = rest
+    }
+    return offset + added + frame.length
+  }
+
+  return {
+    encode(frame) {
+      const target = wireRoom(frame, check(frame))
+      write(frame, target, 0)
+      return target
+    },
+    encodeInto(frame, target, offset) {
+      const wireBytes = check(frame)
+      wholeNumber('offset', offset, 0, target.length)
+      return offset + wireBytes > target.length ? -1 : write(frame, target, offset)
+    },
+    decoder: () => new HeaderDecoder(layout, little, maxFrameBytes),
+  }
+}
+
+class HeaderDecoder extends ChunkReader implements ByteFrameDecoder {
+  readonly #layout: Layout
+  readonly #little: boolean
+  readonly #maxFrameBytes: number
+  /** The size of the frame with all its header; 0 = the header has not come. */
+  #wireBytes = 0
+
+  constructor(layout: Layout, little: boolean, maxFrameBytes: number) {
+    super()
+    this.#layout = layout
+    this.#little = little
+    this.#maxFrameBytes = maxFrameBytes
+  }
+
+  next(): boolean {
+    this.check()
+    if (this.#wireBytes === 0 && !this.#readHeader()) return false
+    if (this.heldBytes === this.#wireBytes) this.take(0, this.#wireBytes)
+    else if (!this.fill(this.#wireBytes)) return false
+    this.start += this.#layout.strip
+    this.#wireBytes = 0
+    return true
+  }
+
+  read(): Uint8Array | null {
+    return this.next() ? this.view() : null
+  }
+
+  /** Finds the size of the frame; a header that spans chunks is put together first. */
+  #readHeader(): boolean {
+    const { headerBytes } = this.#layout
+    while (this.heldBytes > 0 || this.chunk.length - this.at < headerBytes) {
+      if (this.heldBytes === headerBytes) break
+      if (!this.ready()) return false
+      if (this.heldBytes === 0 && this.chunk.length - this.at >= headerBytes) break
+      if (this.held.length < headerBytes) this.grow(headerBytes)
+      this.hold(Math.min(this.chunk.length, this.at + headerBytes - this.heldBytes))
+    }
+    if (this.heldBytes > 0) this.#size(this.held, 0)
+    else this.#size(this.chunk, this.at)
+    return true
+  }
+
+  #size(bytes: Uint8Array, at: number): void {
+    const { countStart, headerBytes, extra, strip } = this.#layout
+    let count = 0
+    for (let i = countStart; i < headerBytes; i++) {
+      count = count * 256 + bytes[at + (this.#little ? headerBytes - 1 - i + countStart : i)]!
+    }
+    const offset = this.offset - this.heldBytes + countStart
+    const size = count + extra
+    const least = Math.max(headerBytes, strip)
+    if (size < least) {
+      const message = `a count of ${count} bytes in a header of ${least}`
+      throw this.lost('ERR_FRAME_MALFORMED', message, offset)
+    }
+    if (size - strip > this.#maxFrameBytes) {
+      const shown = Number.isSafeInteger(size) ? size - strip : 'more than 2^53 - 1'
+      const message = `frame of ${shown} bytes, limit ${this.#maxFrameBytes}`
+      throw this.lost('ERR_FRAME_TOO_LARGE', message, offset)
+    }
+    this.#wireBytes = size
+  }
+
+  protected override unfinished(): string | null {
+    if (this.#wireBytes > 0)
+      return `after ${this.heldBytes} of the ${this.#wireBytes} bytes of a frame`
+    if (this.heldBytes === 0) return null
+    return `after ${this.heldBytes} of the ${this.#layout.headerBytes} bytes of a header`
   }
 }
 
