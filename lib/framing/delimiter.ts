@@ -5,8 +5,9 @@
  *     │ payload              │ delimiter │ payload          │ delimiter │  …
  *     └──────────────────────┴───────────┴──────────────────┴───────────┘
  *
- * Redis and SMTP end their lines with CR LF, C strings end with a zero byte, and a mail server ends
- * a message with CR LF . CR LF (RFC 5321 section 4.1.1.4).
+ * `find -print0` ends each name with a zero byte, and so does each message of an XMLSocket. Where a
+ * protocol escapes its mark inside a payload, as mail does (RFC 5321 section 4.5.2), the escapes
+ * are still there.
  */
 import {
   type ByteFrameCodec,

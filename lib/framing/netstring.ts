@@ -7,7 +7,7 @@
  *       5:hello,   0:,
  *
  * A person can read it, and the comma shows at once when a count was wrong. From D. J. Bernstein,
- * "Netstrings" (1997); used by SCGI and QMTP.
+ * "Netstrings" (1997); used by QMTP and QMQP.
  */
 import {
   type ByteFrameCodec,
