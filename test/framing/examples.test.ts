@@ -47,7 +47,7 @@ function commentsBefore(text: string, declaration: RegExp): string[] {
     .map(([, comment]) => comment!)
 }
 
-test.each(codeFiles.filter(([name]) => name !== 'stream.ts'))(
+test.each(codeFiles.filter(([name]) => !/stream/.test(name)))(
   'lib/framing/%s says that a codec, and its encode(), throws RangeError',
   (_, text) => {
     const comments = commentsBefore(text, /^export function/)
