@@ -116,6 +116,24 @@ export function exitWhenSilent(socket: Socket, where: string, serverCommand: str
   })
 }
 
+let isNoticed = false
+
+/**
+ * Says on standard error, once in a program, when nothing has come or gone on a connection for 10 seconds. The
+ * program waits on: a person, or a flag, decides how long.
+ */
+export function noticeWhenSilent(socket: Socket, where: string, serverCommand: string): Socket {
+  return socket.setTimeout(SILENT_MS, () => {
+    socket.setTimeout(0)
+    if (isNoticed) return
+    isNoticed = true
+    console.error(
+      `nothing from ${where} for ${SILENT_MS / 1000} s; still waiting ` +
+        `(is it the server of this example? ${serverCommand})`,
+    )
+  })
+}
+
 function exitWith(error: SocketError, what: string, cures: Record<string, string>): never {
   const code = error.code ?? error.name
   const cure = cures[code]

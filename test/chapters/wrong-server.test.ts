@@ -73,6 +73,34 @@ describe.concurrent('a client', () => {
   )
 })
 
+const patient = clients.map(({ id }) => id).filter(id => PATIENT.test(id))
+
+describe.concurrent('a client that waits for as long as the server likes', () => {
+  test.for(patient)(
+    'of %s says once that it is alone with a silent server, and waits on',
+    { timeout: 60_000 },
+    async (id, { kit }) => {
+      const server = createServer({ allowHalfOpen: true }, socket => {
+        socket.on('error', () => {})
+        socket.resume()
+      }).listen(0, '127.0.0.1')
+      await once(server, 'listening')
+      try {
+        const { port } = server.address() as AddressInfo
+        const client = kit.client(id, port, { input: 'open' })
+        await client.complaint(`nothing from 127.0.0.1:${port} for 10 s; still waiting (is it`)
+        expect(client.running).toBe(true)
+        client.kill('SIGTERM')
+        const { code, stderr } = await client.ended
+        expect(code).toBe(0)
+        expect(stderr.trimEnd().split('\n')).toHaveLength(1)
+      } finally {
+        server.close()
+      }
+    },
+  )
+})
+
 /** Servers of other protocols over UDP: what they answer to a datagram. */
 const answers: Record<string, (message: Buffer) => Buffer | undefined> = {
   'echoes it': message => message,

@@ -2,7 +2,7 @@
 import { connect } from 'node:net'
 import { describeRow, readTcpTable } from '../../../lib/lab/tcp-table.ts'
 import { endpoint } from '../../../lib/program/endpoint.ts'
-import { exitCannotConnect, exitLost } from '../../../lib/program/failures.ts'
+import { exitCannotConnect, exitLost, noticeWhenSilent } from '../../../lib/program/failures.ts'
 import { host, port, readOptions } from '../../../lib/program/options.ts'
 
 const options = readOptions({
@@ -33,6 +33,8 @@ const socket = connect(options.port, options.host, () => {
 })
 socket.on('data', chunk => console.log(`answer ${chunk.length} bytes ${after()}`))
 // #endregion client
+
+noticeWhenSilent(socket, where, 'npm run 01:accept-queue:server')
 
 let connected = false
 socket.once('connect', () => {

@@ -1,7 +1,7 @@
 /** TCP client: asks one question and prints the answer. `npm run 01:client` */
 import { connect } from 'node:net'
 import { endpoint } from '../../../lib/program/endpoint.ts'
-import { exitCannotConnect, exitLost } from '../../../lib/program/failures.ts'
+import { exitCannotConnect, exitLost, noticeWhenSilent } from '../../../lib/program/failures.ts'
 import { host, port, readOptions } from '../../../lib/program/options.ts'
 
 const options = readOptions({
@@ -29,6 +29,8 @@ socket.on('data', text => {
 // The server says by its FIN that the answer is complete.
 socket.on('end', () => console.log(`answer ${answer.trimEnd()}`))
 // #endregion client
+
+noticeWhenSilent(socket, where, 'npm run 01:server')
 
 let connected = false
 socket.once('connect', () => {

@@ -5,7 +5,7 @@
  */
 import { connect } from 'node:net'
 import { endpoint } from '../../../lib/program/endpoint.ts'
-import { exitCannotConnect, exitLost } from '../../../lib/program/failures.ts'
+import { exitCannotConnect, exitLost, noticeWhenSilent } from '../../../lib/program/failures.ts'
 import { host, port, readOptions } from '../../../lib/program/options.ts'
 
 const options = readOptions({
@@ -17,6 +17,7 @@ const where = endpoint(options.host, options.port)
 
 const socket = connect(options.port, options.host, () => process.stdin.pipe(socket))
 socket.pipe(process.stdout)
+noticeWhenSilent(socket, where, 'npm run 02:chat:server')
 
 let connected = false
 socket.once('connect', () => {

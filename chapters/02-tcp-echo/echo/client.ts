@@ -11,6 +11,7 @@ import {
   exitLost,
   exitUnknown,
   exitWhenEnded,
+  noticeWhenSilent,
 } from '../../../lib/program/failures.ts'
 import { host, port, readOptions } from '../../../lib/program/options.ts'
 
@@ -44,6 +45,7 @@ socket.on('error', error => {
   exitLost(error, where)
 })
 exitWhenEnded(socket, where, 'npm run 02:server')
+noticeWhenSilent(socket, where, 'npm run 02:server')
 socket.on('close', () => {
   process.stdin.destroy()
   const missing = socket.bytesWritten - socket.bytesRead

@@ -6,7 +6,12 @@
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { endpoint } from '../../../lib/program/endpoint.ts'
-import { exitCannotConnect, exitUnknown, type SocketError } from '../../../lib/program/failures.ts'
+import {
+  exitCannotConnect,
+  exitUnknown,
+  noticeWhenSilent,
+  type SocketError,
+} from '../../../lib/program/failures.ts'
 import { host, port, readOptions } from '../../../lib/program/options.ts'
 
 const options = readOptions({
@@ -41,6 +46,7 @@ async function open(name: string): Promise<Socket> {
   const socket = connect(options.port, options.host)
   await once(socket, 'connect').catch(error => exitCannotConnect(error, where, serverCommand))
   const label = name.padEnd(5)
+  noticeWhenSilent(socket, where, serverCommand)
   socket.setEncoding('utf8')
   socket.on('data', text => console.log(`${label} got "${String(text).trimEnd()}"`))
   socket.on('end', () => console.log(`${label} connection ended by the server`))

@@ -6,7 +6,7 @@
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { endpoint } from '../../../lib/program/endpoint.ts'
-import { exitCannotConnect, exitUnknown } from '../../../lib/program/failures.ts'
+import { exitCannotConnect, exitUnknown, noticeWhenSilent } from '../../../lib/program/failures.ts'
 import { host, port, readOptions } from '../../../lib/program/options.ts'
 
 const options = readOptions({
@@ -61,6 +61,7 @@ async function talk(
     heard(socket, String(text))
   })
   socket.on('error', () => {}) // being cut may be a reset: `close` follows
+  noticeWhenSilent(socket, where, serverCommand)
   begin(socket)
   await new Promise(resolve => socket.once('close', resolve))
   if (!asked) exitUnknown(where, serverCommand)

@@ -6,7 +6,12 @@
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import { endpoint } from '../../../lib/program/endpoint.ts'
-import { exitCannotConnect, exitLost, exitUnknown } from '../../../lib/program/failures.ts'
+import {
+  exitCannotConnect,
+  exitLost,
+  exitUnknown,
+  noticeWhenSilent,
+} from '../../../lib/program/failures.ts'
 import { host, port, readOptions } from '../../../lib/program/options.ts'
 
 const options = readOptions({
@@ -22,6 +27,7 @@ for (const mode of ['allowHalfOpen false', 'allowHalfOpen true']) {
   const socket = connect(options.port, options.host)
   await once(socket, 'connect').catch(error => exitCannotConnect(error, where, 'npm run 06:server'))
   socket.on('error', error => exitLost(error, where))
+  noticeWhenSilent(socket, where, 'npm run 06:server')
   socket.setEncoding('utf8')
   let answer = ''
   socket.on('data', text => {
