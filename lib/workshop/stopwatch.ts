@@ -1,15 +1,15 @@
 import type { Failure } from './exercise.ts'
 import { Failed, Inconclusive } from './failed.ts'
-import { groupMembers, runDelayMs, stolenMs } from './run-delay.ts'
+import { groupMembers, isRunnable, stolenMs, threadTimes } from './run-delay.ts'
 
 /** As often we look how late this process itself is, in milliseconds. */
 const TICK_MS = 10
 /** As often we ask how long the program had to wait for a processor, in milliseconds. */
 const SAMPLE_MS = 100
 /** The same while somebody measures a time to judge it. */
-const CLOSE_SAMPLE_MS = 25
+const CLOSE_SAMPLE_MS = 50
 /** As often we look for processes that the program has started, in samples. */
-const SAMPLES_PER_SEARCH = 20
+const SAMPLES_PER_SEARCH = 30
 /** So much longer than it should take we wait for something at most, in milliseconds. */
 const MOST_WAIT_MS = 60_000
 
@@ -79,8 +79,8 @@ const lateness = new Lateness()
 export class Delays {
   readonly #pid: number | undefined
   readonly #bornMs = performance.now()
-  /** What is known of the program, and when we asked. */
-  #programMs: number | undefined
+  /** What is known of each thread of the program, and since when it may not have run. */
+  readonly #threads = new Map<string, { text: string; delayMs: number; sinceMs: number }>()
   #sampledMs = performance.now()
   #endedMs: number | undefined
   #stolenMs = stolenMs()
@@ -116,16 +116,23 @@ export class Delays {
 
   /** By how much the machine may have delayed the program so far, as we know at this moment. */
   get known(): number {
-    return (this.#programMs ?? lateness.sumMs(this.#bornMs)) + this.#stolenMs
+    const program =
+      this.#threads.size > 0
+        ? [...this.#threads.values()].reduce((sum, { delayMs }) => sum + delayMs, 0)
+        : lateness.sumMs(this.#bornMs)
+    return program + this.#stolenMs
   }
 
   /** The same with what we do not know of the last moments. */
   get worst(): number {
-    this.#sample()
+    const seen = this.#sample()
     // The scheduler forgets one that has ended.
     const untilMs = this.#endedMs ?? performance.now()
-    const unknown = this.#programMs === undefined ? 0 : untilMs - this.#sampledMs
-    return this.known + Math.max(0, unknown)
+    const ended = !seen && this.#threads.size > 0
+    if (ended) return this.known + Math.max(0, untilMs - this.#sampledMs)
+    // One that waits for a processor now is counted only when it has got one.
+    const waiting = [...this.#threads].filter(([thread]) => isRunnable(thread))
+    return waiting.reduce((sum, [, { sinceMs }]) => sum + untilMs - sinceMs, this.known)
   }
 
   /** From now on nothing delays the program. */
@@ -145,13 +152,19 @@ export class Delays {
     if (this.#pid !== undefined) this.#members = groupMembers(this.#pid)
   }
 
-  #sample(): void {
+  /** Returns whether the scheduler knows the program. */
+  #sample(): boolean {
     this.#stolenMs = stolenMs()
-    const delay = runDelayMs(this.#members)
-    if (delay === undefined) return
-    // Where a thread has ended, its share is gone.
-    this.#programMs = Math.max(delay, this.#programMs ?? 0)
+    const times = threadTimes(this.#members)
+    for (const { thread, text, delayMs } of times) {
+      const before = this.#threads.get(thread)
+      if (before?.text === text) continue
+      const sinceMs = before === undefined ? this.#bornMs : this.#sampledMs
+      this.#threads.set(thread, { text, delayMs, sinceMs })
+    }
+    if (times.length === 0) return false
     this.#sampledMs = performance.now()
+    return true
   }
 }
 
@@ -205,13 +218,14 @@ export class Stopwatch {
   /**
    * Says that what has happened now should have taken no longer than this.
    *
-   * @throws {Failed} when it took longer, whatever the machine did.
+   * @param sureMs Longer than this, and it may have been late although it looks in time.
+   * @throws {Failed} when it took longer than `limitMs`, whatever the machine did.
    * @throws {Inconclusive} when it may have been in time, or may have been late.
    */
-  atMost(limitMs: number, failure: Omit<Failure, 'step'>): void {
+  atMost(limitMs: number, failure: Omit<Failure, 'step'>, sureMs = limitMs): void {
     const { leastMs, mostMs } = this.read()
     if (leastMs > limitMs) throw new Failed(failure)
-    if (mostMs > limitMs) throw new Inconclusive(between(leastMs, mostMs, `at most ${limitMs}`))
+    if (mostMs > sureMs) throw new Inconclusive(between(leastMs, mostMs, `at most ${limitMs}`))
   }
 
   /**

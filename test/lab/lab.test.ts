@@ -177,7 +177,7 @@ test.skipIf(lacks('linux')).each(['SIGKILL', 'SIGTERM'] as const)(
         ...process.env,
         PATH: `${folder}:${process.env.PATH}`,
       })
-      await vi.waitFor(() => expect(stopped()).toEqual([]), 10_000)
+      await vi.waitFor(() => expect(stopped()).toEqual([]), 60_000)
     } finally {
       rmSync(folder, { recursive: true })
     }
@@ -218,16 +218,16 @@ describe.skipIf(lacks('namespace', 'nft', 'tcpdump'))('An experiment (needs root
   test('leaves nothing behind when it is stopped', async () => {
     const abort = new AbortController()
     const outcome = run('forever', abort.signal)
-    await vi.waitFor(() => expect(leftovers()).not.toEqual([]), 10_000)
+    await vi.waitFor(() => expect(leftovers()).not.toEqual([]), 60_000)
     abort.abort()
     expect(await outcome).toMatchObject({ failed: 'stopped' })
-    await vi.waitFor(() => expect(leftovers()).toEqual([]), 10_000)
+    await vi.waitFor(() => expect(leftovers()).toEqual([]), 60_000)
   })
 
   test.each(
     MOMENTS.flatMap(moment => (['SIGKILL', 'SIGTERM'] as const).map(how => ({ how, moment }))),
   )('leaves nothing behind when its runner gets $how after "$moment"', async ({ how, moment }) => {
     await killRunner('forever', moment, how)
-    await vi.waitFor(() => expect(leftovers()).toEqual([]), 10_000)
+    await vi.waitFor(() => expect(leftovers()).toEqual([]), 60_000)
   })
 })

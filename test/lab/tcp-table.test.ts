@@ -124,7 +124,7 @@ describe.skipIf(!existsSync('/proc/net/tcp'))('readTcpTable (needs /proc/net/tcp
         // The kernel moves the bytes; no event tells when.
         expect(found.some(({ rxQueue }) => rxQueue === 5)).toBe(true)
         return found
-      })
+      }, 60_000)
       expect(rows).toHaveLength(3)
       const ours = (localPort: number, state: string) =>
         rows.find(each => each.localPort === localPort && each.state === state)
@@ -168,7 +168,7 @@ test.skipIf(process.platform !== 'linux').each(['127.0.0.1', '0.0.0.0', '::', ':
     expect(listensHere(port)).toBe(true)
     // A connection on that port is no server.
     server.close()
-    await vi.waitFor(() => expect(listensHere(port)).toBe(false))
+    await vi.waitFor(() => expect(listensHere(port)).toBe(false), 60_000)
     socket.destroy()
   },
 )

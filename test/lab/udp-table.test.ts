@@ -37,6 +37,6 @@ test.skipIf(!existsSync('/proc/net/udp'))(
     const row = () => readUdpTable().find(({ localPort }) => localPort === port)
     expect(row()).toMatchObject({ localAddress: '127.0.0.1', rxQueue: 0, drops: 0 })
     receiver.close()
-    await vi.waitFor(() => expect(row()).toBeUndefined())
+    await vi.waitFor(() => expect(row()).toBeUndefined(), 60_000)
   },
 )

@@ -54,7 +54,7 @@ test.skipIf(!hasProc)(
     const at = `127.0.0.1:${port}`
     const stepsOf = (address: string) =>
       steps.filter(({ local }) => local === address).map(({ to }) => to)
-    await vi.waitFor(() => expect(stepsOf(at)).toEqual(['LISTEN', 'ESTABLISHED']))
+    await vi.waitFor(() => expect(stepsOf(at)).toEqual(['LISTEN', 'ESTABLISHED']), 60_000)
     client.end()
     await once(peer, 'close')
     await once(client, 'close')

@@ -4,7 +4,7 @@ import { setPriority } from 'node:os'
 import { setTimeout as delay } from 'node:timers/promises'
 import { expect, onTestFinished, test } from 'vitest'
 import { Failed, Inconclusive } from '../../lib/workshop/failed.ts'
-import { runDelayMs } from '../../lib/workshop/run-delay.ts'
+import { threadTimes } from '../../lib/workshop/run-delay.ts'
 import { Delays } from '../../lib/workshop/stopwatch.ts'
 
 function delays(pid?: number): Delays {
@@ -79,8 +79,9 @@ test.skipIf(process.platform !== 'linux')(
     const others = Array.from({ length: 4 }, () => program('for (;;) ;'))
     const made = delays(pid)
     const watch = made.start()
-    const before = runDelayMs([pid]) ?? 0
-    while ((runDelayMs([pid]) ?? 0) - before < 300) await delay(20)
+    const waited = () => threadTimes([pid]).reduce((sum, { delayMs }) => sum + delayMs, 0)
+    const before = waited()
+    while (waited() - before < 300) await delay(20)
     const { ms, leastMs } = watch.read()
     expect(ms - leastMs).toBeGreaterThanOrEqual(300)
     for (const other of others) other.child.kill('SIGKILL')
@@ -92,5 +93,31 @@ test.skipIf(process.platform !== 'linux')(
     const ended = made.startRoughly()
     await delay(300)
     expect(ended.isOver(100)).toBe(true)
+  },
+)
+
+test.skipIf(process.platform !== 'linux')(
+  'a stopwatch takes off what a program waits for a processor at this moment (needs Linux)',
+  async () => {
+    const { pid } = program('for (;;) ;')
+    const watch = delays(pid).start()
+    // Stopped it is neither ready to run, nor does it count as delayed.
+    process.kill(pid, 'SIGSTOP')
+    const stopped = delays(pid).start()
+    while (!stopped.isOver(150)) await delay(20)
+    process.kill(pid, 'SIGCONT')
+    setPriority(pid, 19)
+    const others = Array.from({ length: 8 }, () => program('for (;;) ;'))
+    const [main] = threadTimes([pid])
+    // It gets a processor seldom: most of the time it waits, and that shows at once.
+    let least = 1
+    for (let n = 0; n < 100; n++) {
+      const { ms, leastMs } = watch.read()
+      least = Math.min(least, leastMs / ms)
+      await delay(10)
+    }
+    expect(main).toBeDefined()
+    expect(least).toBeLessThan(0.7)
+    for (const other of others) other.child.kill('SIGKILL')
   },
 )
