@@ -1,17 +1,26 @@
-import { execFileSync } from 'node:child_process'
-import { existsSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import ignore from 'ignore'
 import { type CatalogueEntry, ROOT } from '../catalogue/index.ts'
 import { Condenser } from '../trace/condense.ts'
 import type { TraceEvent } from '../trace/recording.ts'
 import { runExample } from '../trace/run-example.ts'
 
-/** The project's Markdown files, relative to its root: those that git knows or would add. */
-export function markdownFiles(): string[] {
-  const args = ['ls-files', '-z', '--cached', '--others', '--exclude-standard', '*.md']
-  return execFileSync('git', args, { cwd: ROOT, encoding: 'utf8' })
-    .split('\0')
-    .filter(name => name !== '' && existsSync(join(ROOT, name)))
+/**
+ * The project's Markdown files, relative to its root: all that `.gitignore` lets through. Git itself is
+ * not asked: it may be missing, not know an archive, or refuse the checkout of another user.
+ */
+export function markdownFiles(root = ROOT): string[] {
+  const ignored = ignore()
+    .add('.git')
+    .add(readFileSync(join(root, '.gitignore'), 'utf8'))
+  const filesIn = (folder: string): string[] =>
+    readdirSync(join(root, folder), { withFileTypes: true }).flatMap(entry => {
+      const name = `${folder}${entry.name}`
+      if (entry.isDirectory()) return ignored.ignores(`${name}/`) ? [] : filesIn(`${name}/`)
+      return name.endsWith('.md') && !ignored.ignores(name) ? [name] : []
+    })
+  return filesIn('').sort()
 }
 
 /** Runs an example and returns its shortened timeline, in the order of time. */
