@@ -9,7 +9,7 @@ export interface Refusal {
   said: string
 }
 
-const PATIENCE_MS = 10_000
+const PATIENCE_MS = 30_000
 
 /**
  * Runs a command; returns what came back where it did not succeed, and undefined where it did.

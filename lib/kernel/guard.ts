@@ -48,7 +48,8 @@ export function startGuard(
   }
 }
 
-const PATIENCE_MS = 10_000
+/** On a machine that is busy, a shell alone takes seconds to start. */
+const PATIENCE_MS = 30_000
 
 /**
  * Waits for what a source is bound to show.
@@ -62,7 +63,7 @@ export async function shown(
 ): Promise<void> {
   let patience: NodeJS.Timeout | undefined
   const impatient = new Promise<string>(resolve => {
-    patience = setTimeout(() => resolve(`${source} shows nothing`), PATIENCE_MS)
+    patience = setTimeout(() => resolve(`${source} shows nothing for ${PATIENCE_MS / 1000} s`), PATIENCE_MS)
   })
   const trouble = await Promise.race([seen, died, impatient])
   clearTimeout(patience)
