@@ -63,7 +63,10 @@ export async function shown(
 ): Promise<void> {
   let patience: NodeJS.Timeout | undefined
   const impatient = new Promise<string>(resolve => {
-    patience = setTimeout(() => resolve(`${source} shows nothing for ${PATIENCE_MS / 1000} s`), PATIENCE_MS)
+    patience = setTimeout(
+      () => resolve(`${source} shows nothing for ${PATIENCE_MS / 1000} s`),
+      PATIENCE_MS,
+    )
   })
   const trouble = await Promise.race([seen, died, impatient])
   clearTimeout(patience)
