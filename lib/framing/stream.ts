@@ -484,6 +484,8 @@ class FrameWriter<Frame> {
   #waiting: { resolve(): void; reject(error: Error): void }[] = []
   #ending: Promise<void> | null = null
   #failEnd: ((error: Error) => void) | null = null
+  /** Whether the frames of this turn still wait to be written together. */
+  #corked = false
 
   constructor(socket: Duplex, codec: Sender<Frame>) {
     this.#socket = socket
@@ -510,6 +512,7 @@ class FrameWriter<Frame> {
     if (this.#failure !== null || socket.destroyed) {
       return quiet(Promise.reject(this.#failure ?? closed()))
     }
+    if (!this.#corked) this.#cork()
     if (socket.write(wire)) return SENT
     return quiet(
       new Promise((resolve, reject) => {
@@ -534,6 +537,21 @@ class FrameWriter<Frame> {
       }),
     )
     return this.#ending
+  }
+
+  /**
+   * Keeps the frames that are sent within one turn together: one system call for all of them takes
+   * a fraction of the time of one for each (measured: `npm run bench -- sockets-64`).
+   */
+  #cork(): void {
+    this.#corked = true
+    this.#socket.cork()
+    process.nextTick(this.#uncork)
+  }
+
+  readonly #uncork = (): void => {
+    this.#corked = false
+    this.#socket.uncork()
   }
 
   #fail(error: Error): void {

@@ -269,6 +269,35 @@ async function state(promise: Promise<unknown>): Promise<string> {
   return now
 }
 
+test('framed hands over the frames of one turn at once, in order with direct writes', async () => {
+  const handedOver: string[][] = []
+  const socket = new Duplex({
+    read() {},
+    write(chunk: Buffer, _, done) {
+      handedOver.push([chunk.toString()])
+      done()
+    },
+    writev(chunks, done) {
+      handedOver.push(chunks.map(({ chunk }) => (chunk as Buffer).toString()))
+      done()
+    },
+  })
+  open.push(socket)
+  const peer = framed(socket, lines())
+  const loop = async (): Promise<void> => {
+    for (const line of ['one', 'two']) await peer.send(line)
+    socket.write('by hand\n')
+    await peer.send('three')
+  }
+  await loop()
+  expect(handedOver).toEqual([])
+  await new Promise(resolve => setImmediate(resolve))
+  expect(handedOver).toEqual([['one\n', 'two\n', 'by hand\n', 'three\n']])
+  await peer.send('four')
+  await peer.end()
+  expect(handedOver[1]).toEqual(['four\n'])
+})
+
 test('framed waits for drain before send() resolves', async () => {
   const { duplex, release } = slowDuplex()
   const peer = framed(duplex, lines())
