@@ -2,6 +2,7 @@
 
 import type { EventEmitter } from 'node:events'
 import type { ByteFrameDecoder, FrameDecoder } from '../lib/framing/frame.ts'
+import type { LineDecoder } from '../lib/framing/lines.ts'
 import type { Input } from './input.ts'
 
 /** Counts what comes out of a candidate; every candidate pays for the same counting. */
@@ -88,7 +89,7 @@ export function throughDecoder(
 }
 
 /** One pass with `next()`: frames are found and counted, and no view is made of them. */
-export function throughNext(decoder: ByteFrameDecoder, input: Input): Work {
+export function throughNext(decoder: ByteFrameDecoder | LineDecoder, input: Input): Work {
   const tally = new Tally()
   const run = (): void => {
     for (const chunk of input.chunks) {

@@ -10,6 +10,8 @@ export interface Machine {
   kernel: string
   node: string
   v8: string
+  /** The compiler of the servers in Go, where they were measured. */
+  go?: string
   /** Version of every npm package that was measured. */
   packages: Record<string, string>
 }

@@ -205,7 +205,7 @@ function markdownTable({ head, body }: Grid): string {
 
 const paragraph = (text: string): string => wrapped(text, '').join('\n')
 
-function markdownSection(result: Result): string {
+function markdownSection(result: Result, ran: Ran | undefined): string {
   const { name, title } = result.table
   const targets = verdictsOf(result).flatMap(verdict =>
     wrapped(`- ${verdict.met ? 'met' : '**missed**'}: ${targetText(result, verdict)}`, '  '),
@@ -213,20 +213,44 @@ function markdownSection(result: Result): string {
   return [
     `## ${name}`,
     paragraph(`${title[0]!.toUpperCase()}${title.slice(1)}. ${note(result)}`),
+    ...(ran === undefined ? [] : [paragraph(measuredOn(ran))]),
     markdownTable(gridOf(result)),
     ...(targets.length > 0 ? [targets.join('\n')] : []),
   ].join('\n\n')
 }
 
-/** `benchmarks.json`: one run. */
+function measuredOn({ date, machine: ran }: Ran): string {
+  const go = ran.go === undefined ? '' : `, ${ran.go}`
+  return `Measured on ${date}: ${machineLine(ran)}${go}.`
+}
+
+/** `benchmarks.json`: one run, and tables that were measured anew since. */
 export interface Saved {
   date: string
   machine: Machine
-  results: (Result['table'] & { kind: Result['kind'] })[]
+  results: (Result['table'] & { kind: Result['kind']; ran?: Ran })[]
+}
+
+/** When and on what a table was measured, if not with the others. */
+export interface Ran {
+  date: string
+  machine: Machine
 }
 
 export function resultsOf({ results }: Saved): Result[] {
-  return results.map(({ kind, ...table }) => ({ kind, table }) as Result)
+  return results.map(({ kind, ran: _, ...table }) => ({ kind, table }) as Result)
+}
+
+/** Puts tables that were measured anew in the place of the old ones; new ones come last. */
+export function withTables(saved: Saved, { date, machine: ran }: Ran, anew: Result[]): Saved {
+  const results = [...saved.results]
+  for (const { kind, table } of anew) {
+    const result = { kind, ...table, ran: { date, machine: ran } }
+    const at = results.findIndex(({ name }) => name === table.name)
+    if (at === -1) results.push(result)
+    else results[at] = result
+  }
+  return { ...saved, results }
 }
 
 /** Says by how much the encoder is faster that no target counts, where it is. */
@@ -241,6 +265,13 @@ function fasterInPieces(results: readonly Result[]): string[] {
         `is ${factor.toFixed(1)} times as fast as \`encode()\`.`,
     ]
   })
+}
+
+/** The versions of all packages, of the last run that measured them. */
+function packagesOf({ machine: ran, results }: Saved): Record<string, string> {
+  const all = { ...ran.packages }
+  for (const result of results) Object.assign(all, result.ran?.machine.packages)
+  return Object.fromEntries(Object.entries(all).sort(([a], [b]) => (a < b ? -1 : 1)))
 }
 
 /** `benchmarks.md`, made from the text of `benchmarks.json`. */
@@ -263,12 +294,12 @@ export function markdownOf(json: string): string {
         'packages are driven with `write()` and `data` events, with a buffer large enough that ' +
         'they never have to wait, where they allow it.',
     ),
-    paragraph(`Measured on ${date}: ${machineLine(ran)}.`),
+    paragraph(measuredOn({ date, machine: ran })),
     markdownTable({
       head: ['npm package', 'version'],
-      body: Object.entries(ran.packages).map(([name, version]) => [`\`${name}\``, version]),
+      body: Object.entries(packagesOf(saved)).map(([name, version]) => [`\`${name}\``, version]),
     }),
     paragraph([`Targets met: ${met} of ${all.length}.`, ...fasterInPieces(results)].join(' ')),
-    ...results.map(markdownSection),
+    ...results.map((result, i) => markdownSection(result, saved.results[i]!.ran)),
   ].join('\n\n')}\n`
 }

@@ -46,10 +46,10 @@ export interface SocketEffort {
 }
 
 export const fullSockets: SocketEffort = {
-  rounds: 7,
+  rounds: 5,
   warmUpMs: 1000,
   sampleMs: 300,
-  latencyMs: 500,
+  latencyMs: 400,
   links: 32,
   memoryRounds: 3,
   idleLinks: 10_000,

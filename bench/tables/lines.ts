@@ -3,7 +3,7 @@
 import { createInterface } from 'node:readline'
 import { Readable } from 'node:stream'
 import type { Candidate, Table } from '../candidate.ts'
-import { Tally, throughDecoder, throughStream, wideOpen, work } from '../candidate.ts'
+import { Tally, throughDecoder, throughNext, throughStream, wideOpen, work } from '../candidate.ts'
 import { block, endedBy, type Input, randomText } from '../input.ts'
 
 const lineBytes = 80
@@ -79,8 +79,17 @@ function textTable(name: string, ending: '\n' | '\r\n'): Table {
     group: 'lines',
     title: `${lineBytes} B ${name} lines as strings, in 64 KiB chunks`,
     unit: 'lines',
+    remark: 'next() makes no strings: it finds the lines and leaves them as bytes.',
     reference: 'split2',
     candidates: [
+      {
+        id: 'next',
+        label: 'this kit, lines(), next(), bytes in place',
+        async prepare() {
+          const { lines } = await import('../../lib/framing/lines.ts')
+          return throughNext(lines().decoder(), input())
+        },
+      },
       {
         id: 'lines',
         label: 'this kit, lines()',
@@ -134,6 +143,7 @@ function textTable(name: string, ending: '\n' | '\r\n'): Table {
         than: ['split2', 'split2-default', 'readline', 'byline', 'binary-split'],
         atLeast: 1.3,
       },
+      { ours: 'next', than: ['lines'], atLeast: 1.2 },
     ],
   }
 }

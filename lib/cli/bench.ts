@@ -8,7 +8,14 @@ import { lineFeeders, prefixFeeders } from '../../bench/feeders.ts'
 import { fullGrowth, growthNames, measureGrowth, quickGrowth } from '../../bench/growth.ts'
 import { machine, machineLine } from '../../bench/machine.ts'
 import { measureMemory, memoryNames } from '../../bench/memory.ts'
-import { markdownOf, type Result, terminalText, verdictsOf } from '../../bench/report.ts'
+import {
+  markdownOf,
+  type Result,
+  type Saved,
+  terminalText,
+  verdictsOf,
+  withTables,
+} from '../../bench/report.ts'
 import { kinds } from '../../bench/sockets/kinds.ts'
 import { SocketBench } from '../../bench/sockets/measure.ts'
 import { fullSockets, quickSockets, socketQuestions } from '../../bench/sockets/tables.ts'
@@ -20,6 +27,7 @@ const usage = `usage: npm run bench -- [group or table …] [--quick] [--list]
 
   without a name: everything, and docs/benchmarks.json and docs/benchmarks.md are written anew
   with names:     only those, printed and not written
+  --write         put the named tables, measured in full, in the place of the written ones
   --quick         fewer and shorter samples, for a first look; never written
   --list          what there is to name`
 
@@ -44,12 +52,20 @@ function misuse(message: string): never {
   process.exit(2)
 }
 
-function parse(): { wanted: readonly Item[]; quick: boolean; everything: boolean } {
+interface Wish {
+  wanted: readonly Item[]
+  quick: boolean
+  everything: boolean
+  write: boolean
+}
+
+function parse(): Wish {
   try {
     const { values, positionals } = parseArgs({
       allowPositionals: true,
       options: {
         quick: { type: 'boolean', default: false },
+        write: { type: 'boolean', default: false },
         list: { type: 'boolean', default: false },
         help: { type: 'boolean', short: 'h', default: false },
       },
@@ -70,10 +86,11 @@ function parse(): { wanted: readonly Item[]; quick: boolean; everything: boolean
     if (unknown !== undefined)
       misuse(`no group or table '${unknown}'; there is ${groups.join(', ')}`)
     const everything = positionals.length === 0
+    if (values.write && values.quick) misuse('--quick is never written: leave out one of the two')
     const wanted = items.filter(
       ({ name, group }) => everything || positionals.includes(name) || positionals.includes(group),
     )
-    return { wanted, quick: values.quick, everything }
+    return { wanted, everything, quick: values.quick, write: values.write || everything }
   } catch (error) {
     return misuse(problem(error))
   }
@@ -105,12 +122,14 @@ async function resultOf({ name, group }: Item, quick: boolean): Promise<Result> 
   }
 }
 
-function packagesOf(): string[] {
+/** The npm packages that are measured in these tables. */
+function packagesOf(wanted: readonly Item[]): string[] {
+  const names = wanted.map(({ name }) => name)
+  const has = (...groups: string[]): boolean => wanted.some(({ group }) => groups.includes(group))
   const candidates = [
-    ...tables.flatMap(table => table.candidates),
-    ...prefixFeeders,
-    ...lineFeeders,
-    ...kinds,
+    ...tables.filter(({ name }) => names.includes(name)).flatMap(table => table.candidates),
+    ...(has('growth', 'memory') ? [...prefixFeeders, ...lineFeeders] : []),
+    ...(has('sockets') ? kinds : []),
   ]
   return candidates.flatMap(({ package: name }) => (name === undefined ? [] : [name]))
 }
@@ -128,8 +147,8 @@ function shortNumber(_: string, value: unknown): unknown {
     : value
 }
 
-const { wanted, quick, everything } = parse()
-const ran = machine(packagesOf())
+const { wanted, quick, everything, write } = parse()
+const ran = machine(packagesOf(wanted))
 console.log(`${machineLine(ran)}\n`)
 
 // What was compiled is removed when this process exits; its children end when their input does.
@@ -151,12 +170,17 @@ try {
 
 const verdicts = results.flatMap(verdictsOf)
 console.log(`targets met: ${verdicts.filter(({ met }) => met).length} of ${verdicts.length}`)
-if (everything && !quick) {
+if (write && !quick) {
   const date = new Date().toISOString().slice(0, 10)
   const docs = new URL('../../docs/', import.meta.url)
   const file = fileURLToPath(new URL('benchmarks.json', docs))
+  const goVersion = (socketBench as SocketBench | null)?.goVersion ?? null
+  const on = { ...ran, ...(goVersion !== null && { go: goVersion }) }
   const all = results.map(({ kind, table }) => ({ kind, ...table }))
-  writeFileSync(file, JSON.stringify({ date, machine: ran, results: all }, shortNumber))
+  const saved = everything
+    ? { date, machine: on, results: all }
+    : withTables(JSON.parse(readFileSync(file, 'utf8')) as Saved, { date, machine: on }, results)
+  writeFileSync(file, JSON.stringify(saved, shortNumber))
   const biome = fileURLToPath(new URL('../node_modules/@biomejs/biome/bin/biome', docs))
   spawnSync(process.execPath, [biome, 'format', '--write', file])
   writeFileSync(new URL('benchmarks.md', docs), markdownOf(readFileSync(file, 'utf8')))

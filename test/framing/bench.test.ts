@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { execaNode } from 'execa'
 import { describe, expect, test } from 'vitest'
 import { check } from '../../bench/candidate.ts'
-import { markdownOf, resultsOf, type Saved, terminalText } from '../../bench/report.ts'
+import { markdownOf, resultsOf, type Saved, terminalText, withTables } from '../../bench/report.ts'
 import { median, quantile } from '../../bench/statistics.ts'
 import { tables } from '../../bench/tables/index.ts'
 import { type Measured, measure } from '../../bench/throughput.ts'
@@ -55,6 +55,7 @@ describe('bench', () => {
   test.each([
     [['lengthprefix'], "no group or table 'lengthprefix'; there is length-prefix, lines, "],
     [['--fast'], "Unknown option '--fast'"],
+    [['lines', '--write', '--quick'], '--quick is never written: leave out one of the two'],
     [['--quick=yes'], "Option '--quick' does not take an argument"],
   ])('%j is one line and exit code 2', async (words, message) => {
     const { exitCode, stdout, stderr } = await bench(...words)
@@ -131,6 +132,25 @@ describe('docs/benchmarks', () => {
     const others = saved.filter(({ name }) => name !== 'encode-1024')
     const shorter = markdownOf(JSON.stringify({ date, machine, results: others }))
     expect(shorter).toMatch(/^Targets met: \d+ of \d+\.$/m)
+  })
+
+  test('a table that was measured anew takes the place of the old one, and says when and where', () => {
+    const saved = JSON.parse(json) as Saved
+    const [first, second] = saved.results
+    const { kind, ran: _, ...table } = first!
+    const rows = [...(table as Measured).rows].reverse()
+    const machine = { ...saved.machine, cpu: 'Another', go: 'go1', packages: { slip: '9.9.9' } }
+    const anew = [{ kind, table: { ...table, rows } } as (typeof results)[0]]
+    const merged = withTables(saved, { date: '2000-01-01', machine }, anew)
+    expect(merged.results.map(({ name }) => name)).toEqual(saved.results.map(({ name }) => name))
+    expect(resultsOf(merged)[0]!.table.rows).toEqual(rows)
+    expect(merged.results[1]).toBe(second)
+    const [, , text] = markdownOf(JSON.stringify(merged)).split('\n## ')
+    expect(markdownOf(JSON.stringify(merged))).toContain('| `slip` | 9.9.9 |')
+    expect(markdownOf(JSON.stringify(merged)).split('\n## ')[1]).toMatch(
+      /\n\nMeasured on 2000-01-01: Another, \d[^\n]+\n?[^\n]*go1\.\n/,
+    )
+    expect(text).not.toContain('2000-01-01')
   })
 
   test('benchmarks.json has every throughput table and its candidates', () => {
