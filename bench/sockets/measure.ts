@@ -65,8 +65,9 @@ export class SocketBench {
     progress: (text: string) => void,
     measured: readonly Kind[] = kinds,
   ): Promise<SocketBench> {
-    progress('sockets: compiling the servers in Go')
-    const go = await GoServers.build()
+    const wantsGo = measured.some(({ needs }) => needs !== undefined)
+    if (wantsGo) progress('sockets: compiling the servers in Go')
+    const go = wantsGo ? await GoServers.build() : null
     try {
       return new SocketBench(await ClientProcess.start(), go, effort, progress, measured)
     } catch (error) {
@@ -112,11 +113,15 @@ export class SocketBench {
   }
 
   /** A row for each server: its figures, or why it has none. */
-  #rows<T>(samples: Samples<T>, figures: (of: T[], id: string) => SocketRow['figures']) {
+  #rows<T>(
+    samples: Samples<T>,
+    figures: (of: T[], id: string) => SocketRow['figures'],
+    lacks: string | null = null,
+  ): SocketRow[] {
     return this.#kinds.map((kind): SocketRow => {
       const { id, label, package: name } = kind
       const of = samples.get(id)
-      const missing = of === undefined ? (this.#missing(kind) ?? 'not measured') : null
+      const missing = of === undefined ? (this.#missing(kind) ?? lacks) : null
       return {
         id,
         label,
@@ -247,12 +252,13 @@ export class SocketBench {
     }
     const times = (id: string, than: string): number =>
       median(samples.get(id)!.map((own, round) => own / samples.get(than)![round]!))
-    const rows = this.#rows(samples, (of, id) => ({
+    const figures = (of: number[], id: string): SocketRow['figures'] => ({
       bytesPerLink: median(of),
       least: Math.min(...of),
       most: Math.max(...of),
       ratio: samples.has('pipe') ? times(id, 'pipe') : Number.NaN,
-    })).map(row => (lacks === null ? row : { ...row, unmeasured: row.unmeasured ?? lacks }))
+    })
+    const rows = this.#rows(samples, figures, lacks)
     if (lacks !== null) return [rows, []]
     const targets = memoryTargetIds.map(ours => ({ ours, than: 'pipe' }))
     const verdicts = this.#known(targets).map(({ ours }): SocketVerdict => {

@@ -23,6 +23,7 @@ export class GoServers {
   readonly program: string
   readonly version: string
   readonly #folder: string
+  #compiler: ChildProcess | null = null
 
   private constructor(folder: string, version: string) {
     this.#folder = folder
@@ -47,7 +48,7 @@ export class GoServers {
     const env = { ...process.env, GO111MODULE: 'off', ...cache }
     try {
       const args = ['build', '-o', built.program, here('./servers.go')]
-      await run('go', args, { env, timeout: compileLimitMs })
+      await built.#compile(args, env)
     } catch (error) {
       built.remove()
       throw error
@@ -62,8 +63,27 @@ export class GoServers {
     return path
   }
 
+  /** Runs the compiler in a process group of its own, which can be ended as a whole. */
+  async #compile(args: readonly string[], env: NodeJS.ProcessEnv): Promise<void> {
+    const signal = AbortSignal.timeout(compileLimitMs)
+    const child = spawn('go', args, { env, detached: true, stdio: ['ignore', 'ignore', 'pipe'] })
+    this.#compiler = child
+    let errors = ''
+    child.stderr.on('data', text => (errors += text))
+    const [code] = (await once(child, 'close', { signal })) as [number | null]
+    this.#compiler = null
+    if (code !== 0) throw new Error(`go ${args.join(' ')} failed (${code}): ${errors.trim()}`)
+  }
+
   readonly #remove = (): void => {
-    rmSync(this.#folder, { recursive: true, force: true })
+    const pid = this.#compiler?.pid
+    try {
+      if (pid !== undefined) process.kill(-pid, 'SIGKILL')
+    } catch {
+      // It has ended by itself.
+    }
+    // What the compiler was writing at that moment may still appear: then once more.
+    rmSync(this.#folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 })
   }
 
   remove(): void {
