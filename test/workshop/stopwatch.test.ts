@@ -83,13 +83,15 @@ test.skipIf(process.platform !== 'linux')(
     const before = waited()
     while (waited() - before < 300) await delay(20)
     const { ms, leastMs } = watch.read()
-    expect(ms - leastMs).toBeGreaterThanOrEqual(300)
+    // Its threads wait side by side: together longer than the clock says.
+    expect(leastMs).toBeLessThanOrEqual(Math.max(0, ms - 300))
     for (const other of others) other.child.kill('SIGKILL')
     child.kill('SIGKILL')
     await once(child, 'exit')
     made.programEnded()
     // What it waited is not forgotten with it; and nothing delays it any more.
-    expect(watch.read().ms - watch.read().leastMs).toBeGreaterThanOrEqual(300)
+    const after = watch.read()
+    expect(after.leastMs).toBeLessThanOrEqual(Math.max(0, after.ms - 300))
     const ended = made.startRoughly()
     await delay(300)
     expect(ended.isOver(100)).toBe(true)
