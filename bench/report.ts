@@ -82,7 +82,7 @@ const socketColumns: Record<SocketTable['what'], [string, (f: SocketRow['figures
       ['p50 µs', f => bytesText(f.p50Us!)],
       ['p99 µs', f => bytesText(f.p99Us!)],
       ['its spread', f => `${bytesText(f.p99Least!)}–${bytesText(f.p99Most!)}`],
-      ['sent late, p99', f => bytesText(f.lateP99Us!)],
+      ['late p99', f => bytesText(f.lateP99Us!)],
     ],
     memory: [
       ['bytes each', f => bytesText(f.bytesPerLink!)],
