@@ -10,7 +10,7 @@ import {
 } from './privileges.ts'
 import { straceCommand } from './strace-command.ts'
 import { missingTool, type Tool, toolPath } from './tools.ts'
-import { tracefsWays } from './tracefs-instance.ts'
+import { instanceName, tracefsWays } from './tracefs-instance.ts'
 
 /** What an experiment, a level of the trace or a test cannot do without. */
 export type Requirement =
@@ -114,7 +114,7 @@ function findTracefs(): Shortfall | undefined {
   let first: Refusal | undefined
   for (const { tried, command, script, args } of tracefsWays()) {
     const tool = command.length > 0 ? missingTool('unshare', 'mount') : undefined
-    const words = [...command, 'sh', '-c', script, 'sh', ...args, `socket-kit-try-${process.pid}`]
+    const words = [...command, 'sh', '-c', script, 'sh', ...args, instanceName()]
     const refusal = tool ? { tried, said: tool } : attempt(tried, words)
     if (refusal === undefined) return undefined
     if (tool && first === undefined) return { needs: tool }

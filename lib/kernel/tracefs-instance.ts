@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
 
 /** One way to make a trace instance. */
@@ -9,6 +10,16 @@ export interface TracefsWay {
   script: string
   args: readonly string[]
 }
+
+/** Instances of this program are called so, with the process behind it. */
+export const INSTANCE_PREFIX = 'socket-kit-'
+
+/**
+ * A name that no other instance has. The number of the process is not enough: tracefs is one for the
+ * whole machine, and two containers may both have a process 7.
+ */
+export const instanceName = (): string =>
+  `${INSTANCE_PREFIX}${process.pid}-${randomBytes(6).toString('hex')}`
 
 const USUAL_PLACE = '/sys/kernel/tracing'
 

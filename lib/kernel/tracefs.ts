@@ -2,7 +2,7 @@ import { createInterface } from 'node:readline'
 import { parseTrace, type TraceRecord } from '../trace/parse-tracefs.ts'
 import { shown, startGuard } from './guard.ts'
 import { missing } from './requirements.ts'
-import { type TracefsWay, tracefsWays } from './tracefs-instance.ts'
+import { instanceName, type TracefsWay, tracefsWays } from './tracefs-instance.ts'
 
 /** Trace events of the kernel that `startTracefs` can read. */
 export type TraceEventName = 'sock/inet_sock_set_state' | 'tcp/tcp_probe' | 'tcp/tcp_retransmit_skb'
@@ -17,11 +17,6 @@ export interface Tracing {
   /** Settles when everything that happened before the call has been delivered. */
   stop(): Promise<void>
 }
-
-/** Instances of this program are called so, with the process and a number behind it. */
-export const INSTANCE_PREFIX = 'socket-kit-'
-
-let instances = 0
 
 /**
  * Reads trace events of the kernel, in a trace instance of our own, stamped by the clock of
@@ -46,7 +41,7 @@ export async function startTracefs(options: TracefsOptions): Promise<Tracing> {
 
 /** As with packets, markers show that everything has come: a line of our own in the same stream. */
 async function startWay(way: TracefsWay, { events, onTrace }: TracefsOptions): Promise<Tracing> {
-  const name = `${INSTANCE_PREFIX}${process.pid}-${++instances}`
+  const name = instanceName()
   const { child, ended, end } = startGuard(way.script, [...way.args, name, ...events], way.command)
   let awaited: { text: string; seen: () => void } | undefined
   createInterface({ input: child.stdout }).on('line', line => {

@@ -51,7 +51,7 @@ describe.skipIf(!canEnter || !hasAll)(
           async () => {
             const args = ['02/echo', '--lanes', LANES, '--format', 'json']
             const { stdout, stderr, exitCode } = await kit(environment, 'trace', ...args)
-            expect(exitCode).toBe(0)
+            expect(exitCode, stderr).toBe(0)
             const { meta, events }: Recording = JSON.parse(stdout)
             expect(meta.lanes.js).toBe('live')
             for (const lane of ['syscall', 'state', 'packet', 'tcp'] as const) {

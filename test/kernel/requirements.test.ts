@@ -6,7 +6,7 @@ import { attempt, describeRefusal } from '../../lib/kernel/attempt.ts'
 import { isolation } from '../../lib/kernel/isolation.ts'
 import { missing, type Requirement, shortfall } from '../../lib/kernel/requirements.ts'
 import { onPath } from '../../lib/kernel/tools.ts'
-import { parseMounts, tracefsWays } from '../../lib/kernel/tracefs-instance.ts'
+import { instanceName, parseMounts, tracefsWays } from '../../lib/kernel/tracefs-instance.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'kit-requirements-'))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
@@ -83,6 +83,11 @@ test('describeRefusal does not say the name of a command twice', () => {
     'mount -t tracefs: no',
   )
   expect(describeRefusal({ tried: 'mkdir /x', said: 'sh: no' })).toBe('mkdir /x: sh: no')
+})
+
+test('instanceName is never the same twice, not even in two containers', () => {
+  expect(instanceName()).toMatch(new RegExp(`^socket-kit-${process.pid}-`))
+  expect(new Set(Array.from({ length: 100 }, instanceName)).size).toBe(100)
 })
 
 describe('tracefsWays', () => {

@@ -2,8 +2,7 @@ import { execFileSync, spawnSync } from 'node:child_process'
 import { chmodSync, mkdirSync, readdirSync, readFileSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { missing } from '../../lib/kernel/requirements.ts'
-import { INSTANCE_PREFIX } from '../../lib/kernel/tracefs.ts'
-import { tracefsWays } from '../../lib/kernel/tracefs-instance.ts'
+import { INSTANCE_PREFIX, tracefsWays } from '../../lib/kernel/tracefs-instance.ts'
 
 const isRoot = process.platform === 'linux' && process.getuid?.() === 0
 const works = (command: string, ...args: string[]): boolean =>
