@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import { type Examiner, exercise } from '../../../../lib/workshop/exercise.ts'
+import { exactDialogue, patienceStep } from '../../../../lib/workshop/many-clients.ts'
 import type { Stopwatch } from '../../../../lib/workshop/stopwatch.ts'
 import type { Talk } from '../../../../lib/workshop/talk.ts'
 
@@ -12,6 +13,12 @@ const GRACE_MS = 1200
 const AGAIN_MS = 2000
 /** Work that is begun at the signal, and is done long before the deadline. */
 const WORK_MS = 1000
+
+/** Work that takes a moment, so that requests differ. */
+const DIALOGUE = exactDialogue(
+  n => Buffer.from(`work ${n % 10}\n`),
+  n => Buffer.from(`done ${n % 10}\n`),
+)
 
 const SIGTERM_ENDS =
   'without a listener the signal ends the process, in the middle of whatever it does'
@@ -25,7 +32,7 @@ export default exercise({
   protocol: `The server listens on TCP port PORT of 127.0.0.1, for any number of clients at once. A client sends lines "work MS" and
 LF, where MS is a whole number. The server works for MS milliseconds (it just waits), and then answers "done MS" and LF. The
 requests of one connection are worked on one after the other, in their order; different connections do not wait for each
-other. When a client sends its FIN, it still gets the answers to all its requests, and then the server's FIN.
+other, whatever MS is. A client may be silent for as long as it likes. When a client sends its FIN, it still gets the answers to all its requests, and then the server's FIN.
 SIGTERM starts the shutdown. The server stops listening first: from then on nobody can connect. A connection on which no
 request is being worked on gets a FIN at once, even when half a line has come. On any other connection the work that was
 begun is finished and answered, and then it gets a FIN. No request is begun any more, whether it came before the signal or
@@ -45,7 +52,8 @@ the deadline stays where it was.`,
       async run(at) {
         const [endless, slow, talk] = [await at.connect(), await at.connect(), await at.connect()]
         endless.send('work 60000\n')
-        slow.send('work 300\nwork 0\n')
+        const watch = at.stopwatch()
+        slow.send('work 300\nwork 300\nwork 0\n')
         await talk.sendPieces(at.random.cut(Buffer.from('work 0\n'), 1))
         await talk.expect('done 0\n', { mistake: 'one client’s work holds up another client' })
         talk.send('work 20\nwork 10\nwork 0\n')
@@ -55,7 +63,11 @@ the deadline stays where it was.`,
           mistake: 'requests of one connection are worked on side by side, or lost at the FIN',
         })
         await talk.expectEnd({ mistake: 'nobody calls end() when the client has ended' })
-        await slow.expect('done 300\ndone 0\n')
+        await slow.expect('done 300\ndone 300\ndone 0\n')
+        watch.atLeast(600, 400, {
+          what: 'two times `work 300` on one connection took less than 600 ms together',
+          mistake: 'it works for as long as it is told, and begins the next request only then',
+        })
       },
     },
     {
@@ -158,6 +170,7 @@ the deadline stays where it was.`,
         await exits(at, signalled, 1, again)
       },
     },
+    patienceStep(DIALOGUE, longWork),
   ],
 })
 
@@ -284,5 +297,24 @@ async function takesConnection(port: number): Promise<boolean> {
     return false
   } finally {
     socket.destroy()
+  }
+}
+
+/** Begins work that takes long. */
+async function longWork(at: Examiner): Promise<() => Promise<void>> {
+  const working = [5500, 11_000].map(async ms => {
+    const talk = await at.connect()
+    const watch = at.stopwatch()
+    talk.send(`work ${ms}\nwork 0\n`)
+    await talk.expect(`done ${ms}\ndone 0\n`, { patienceMs: 2 * ms, endByte: 0x0a })
+    watch.atLeast(ms, ms / 2, {
+      what: `the answer to \`work ${ms}\` came too early`,
+      mistake: 'MS may be any number: it works for all of it',
+    })
+  })
+  // What fails while nobody waits for it is told at the end.
+  for (const one of working) one.catch(() => {})
+  return async () => {
+    await Promise.all(working)
   }
 }
