@@ -1,12 +1,76 @@
 import { type Examiner, exercise } from '../../../../lib/workshop/exercise.ts'
 import { firstDifference } from '../../../../lib/workshop/failed.ts'
+import { crowdStep, patienceStep, slowReaderStep } from '../../../../lib/workshop/many-clients.ts'
 import { survives } from '../../../../lib/workshop/survives.ts'
-import type { Talk } from '../../../../lib/workshop/talk.ts'
+import type { Expected, Talk } from '../../../../lib/workshop/talk.ts'
 
 /** The largest body that may come. */
 const LARGEST_BYTES = 1024 * 1024
 /** A head without end: far more than any server should keep. */
 const ENDLESS_BYTES = 1024 * 1024
+
+/** A head that is nearly as long as it may be. */
+const LONG_HEAD_BYTES = 65_000
+/** How many requests come on one connection. */
+const MANY = 1500
+
+/** Requests with a body, each with a target of its own. */
+const DIALOGUE = {
+  request: (n: number) =>
+    Buffer.from(request('POST', `/${n}`, ['Content-Length: 7'], 'a\r\n\r\nbc')),
+  async answered(at: Examiner, talk: Talk, first: number, times: number, expected: Expected) {
+    for (let n = first; n < first + times; n++) await answer(at, talk, `POST /${n} 7\n`, expected)
+  },
+}
+/** Long targets, so that answers are long as well. */
+const longTarget = (n: number) => `/${n}/${'path/'.repeat(1600)}`
+const LONG_DIALOGUE = {
+  request: (n: number) => Buffer.from(request('GET', longTarget(n))),
+  async answered(at: Examiner, talk: Talk, first: number, times: number, expected: Expected) {
+    for (let n = first; n < first + times; n++) {
+      await answer(at, talk, `GET ${longTarget(n)} 0\n`, expected)
+    }
+  },
+}
+
+/** Targets that some servers decode, cut off, or put in order. */
+const TARGETS = [
+  ...['/', '/%41%2f%20b', '/a+b', '/a/./b//c', '/?q=1&r=%26', '/a;b=c', "/!$'()*,:@~-._"],
+  ...['/close', '/HTTP/1.0', '/Content-Length:5'],
+]
+
+/** Headers that only look as if they said close, or a length. */
+const INNOCENT: readonly [header: string, mistake: string][] = [
+  [
+    'Connection: closed',
+    'the words of Connection are compared as a whole: `closed` is not `close`',
+  ],
+  ['Connection: not-close', 'the words of Connection are compared as a whole'],
+  ['Connection: close-not, TE', 'the words of Connection are compared as a whole'],
+  [
+    'Connection: keep-alive',
+    'an HTTP/1.1 connection stays open when keep-alive is asked for as well',
+  ],
+  ['Connection:', 'a header may be empty'],
+  ['X-Connection: close', 'the name of a header is compared as a whole'],
+  ['Connection-X: close', 'the name of a header is compared as a whole'],
+  ['Proxy-Connection: close', 'the name of a header is compared as a whole'],
+  ['X-Note: Connection: close', 'only the name of a header stands before its first colon'],
+  ['X-Note: a:b:c', 'a value may have colons'],
+  ['X-Note: http://a.example:80/?x=y', 'a value may have colons'],
+  ['X-Content-Length: 5', 'the name of a header is compared as a whole'],
+  ['Content-Length-X: 5', 'the name of a header is compared as a whole'],
+  ['X-Note: Content-Length: 5', 'only the name of a header stands before its first colon'],
+  ['X-Empty:', 'a header may be empty'],
+  ['X-Empty: \t ', 'a header may be empty'],
+  ['Close: close', 'the name of a header is compared as a whole'],
+]
+
+/** What a Content-Length must not be. */
+const BAD_LENGTHS = [
+  ...['abc', '5x', '-5', '+5', '0x5', '1e1', '5.0', '', '5,5', '5 5', '1_0', '٥', '５', '²'],
+  ...['5;', '"5"', '0b1', '--5', '5-', 'x5', '5 \t x'],
+]
 
 export default exercise({
   id: 'http-keep-alive',
@@ -14,20 +78,28 @@ export default exercise({
   kind: 'server',
   protocol: `The server listens on TCP port PORT of 127.0.0.1 and speaks HTTP/1.1 (RFC 9112), over plain sockets. Lines end with
 CR LF. A request is a request line "METHOD TARGET HTTP/1.1" or "… HTTP/1.0", header lines, an empty line, and then as many
-bytes of body as the header Content-Length says; without that header it has none. A header line is a name, a colon and a
-value; spaces around the value, if there are any, do not belong to it. Case does not matter in the names of headers, nor in
-the values of Connection; several lines of Connection are one list. Transfer-Encoding does not come.
+bytes of body as the header Content-Length says, whatever the method; without that header it has none. METHOD is any method
+that is registered with IANA, such as DELETE or PROPFIND; HEAD and CONNECT do not come. TARGET is "/" and any characters
+that RFC 3986 allows in a path and a query. A header line is a name, a colon and a value, which may be empty and may have colons; spaces and
+tabs around the value, if there are any, do not belong to it. Case does not matter in the names of headers, nor in the values
+of Connection, which are lists of words with commas between them; several lines of Connection are one list. Content-Length
+comes once at most; Transfer-Encoding and Expect do not come.
 Each request is answered by a status line that begins with "HTTP/1.1 200", any headers, a Content-Length among them, an
-empty line, and a body of one line that ends with LF: "METHOD TARGET LENGTH", where LENGTH is the number of bytes in the
-body of the request. Requests may come in any pieces, and several at once; they are answered in their order, also when the
-client has sent its FIN behind them.
+empty line, and a body of one line that ends with LF: "METHOD TARGET LENGTH", with METHOD and TARGET byte for byte as they
+came, and LENGTH as the number of bytes in the body of the request, without leading zeros. Requests may come in any pieces, and several at once; they are answered in their order, also when the
+client has sent its FIN behind them, and however slowly it reads. A request whose body is not complete then gets no answer.
 After an answer the connection stays open. It ends, with a FIN, after the answer to a request whose Connection header has
-the word "close" in its list, or to an HTTP/1.0 request whose Connection header does not have the word "keep-alive". That
+the word "close" in its list, also beside "keep-alive", or to an HTTP/1.0 request whose Connection header does not have the word "keep-alive". That
 answer has the header "Connection: close", and nothing that comes behind such a request is answered. The answer to an
 HTTP/1.0 request that keeps the connection has the header "Connection: keep-alive".
 A body has at most 1 MiB, and may have that. A request whose Content-Length is empty, or anything but decimal digits, is
-answered with status 400, and the connection ends. A head that grows beyond 64 KiB is not kept: the server ends the connection, with an answer of
-status 400, 414 or 431 or without one.`,
+answered with status 400, one whose Content-Length is above 1 MiB with status 400 or 413; then the connection ends, and
+nothing behind is answered. The answers to the requests before it come first. A head (all bytes up to the end of its empty
+line) has at most 64 KiB, and may have that, in lines of any number and length. One that grows beyond is not kept: the server
+ends the connection, with an answer of status 400, 414 or 431 or without one.
+A client may be silent for as long as it likes, also in the middle of a request, and may send any number of requests on one
+connection. The server serves at least 200 clients at once; none of them waits because another one is silent, stops in the
+middle of a request, or does not read its answers.`,
   section: 'chapters/05-keepalive/README.md#http-keep-alive-is-something-else',
   hints: [
     'Keep what has come in a buffer of bytes. While a complete request stands at its beginning, cut it off and answer it: once, twice, or not at all, whatever the last chunk was.',
@@ -162,9 +234,13 @@ status 400, 414 or 431 or without one.`,
     {
       title: 'answers 400 to a length that is no number, and ends',
       async run(at) {
-        for (const length of ['abc', '5x', '-5', '+5', '0x5', '1e1', '5.0', '']) {
+        for (const length of BAD_LENGTHS) {
           const talk = await at.connect()
+          talk.send(request('GET', '/before'))
           talk.send(request('POST', '/upload', [`Content-Length: ${length}`], 'hello'))
+          await answer(at, talk, 'GET /before 0\n', {
+            mistake: 'the requests before a bad one are answered first',
+          })
           const mistake =
             length === ''
               ? 'it takes an empty length for 0, as Number() does, or a pattern that needs no digit'
@@ -246,11 +322,208 @@ status 400, 414 or 431 or without one.`,
         }
       },
     },
+    {
+      title: 'takes any method and any target, each with a body or without one',
+      async run(at) {
+        const talk = await at.connect()
+        const methods = [
+          'GET',
+          'POST',
+          'PUT',
+          'PATCH',
+          'DELETE',
+          'OPTIONS',
+          'PROPFIND',
+          'REPORT',
+          'LOCK',
+        ]
+        for (const method of methods) {
+          for (const [headers, body] of [
+            [[], ''],
+            [['Content-Length: 0'], ''],
+            [['Content-Length: 5'], 'GET /'],
+            [['Content-Length: 00005', 'X-More: 1'], 'a\r\n\r\n'],
+          ] as const) {
+            talk.send(request(method, '/a', headers, body))
+            const mistake =
+              'the method decides nothing here: Content-Length alone says how long a body is'
+            await answer(at, talk, `${method} /a ${body.length}\n`, { mistake })
+          }
+        }
+        for (const target of TARGETS) {
+          talk.send(request('GET', target))
+          const mistake =
+            'the target goes back byte for byte: nothing is decoded, cut off or put in order'
+          await answer(at, talk, `GET ${target} 0\n`, { mistake })
+        }
+      },
+    },
+    {
+      title: 'takes every header for what it is',
+      async run(at) {
+        const talk = await at.connect()
+        for (const [header, mistake] of INNOCENT) {
+          for (const line of [header, header.toLowerCase()]) {
+            talk.send(request('GET', '/innocent', [line]) + request('GET', '/next'))
+            await answer(at, talk, 'GET /innocent 0\n', { mistake })
+            await answer(at, talk, 'GET /next 0\n', { mistake })
+          }
+        }
+        for (const line of [
+          ...[
+            'Connection:close',
+            'CONNECTION: CLOSE',
+            'Connection:\t close \t',
+            'Connection: TE,close',
+          ],
+          ...[
+            'Connection: close, TE',
+            'Connection: a ,\tclose\t, b',
+            'Connection: keep-alive, close',
+          ],
+          ...['Connection: close, keep-alive', 'Connection: ,,close'],
+        ]) {
+          for (const version of ['1.0', '1.1']) {
+            await isLast(
+              at,
+              [line],
+              version,
+              `${JSON.stringify(line)} has the word close in its list`,
+            )
+          }
+        }
+        const keepAlive = 'an HTTP/1.0 connection is kept by the word keep-alive, and by no other'
+        for (const line of [
+          'Connection: x-keep-alive',
+          'Keep-Alive: 5',
+          'Connection: keep-alive-x',
+        ]) {
+          await isLast(at, [line], '1.0', keepAlive)
+        }
+        await isLast(
+          at,
+          ['Connection: keep-alive', 'Connection: close'],
+          '1.0',
+          'close ends the connection, also beside keep-alive',
+        )
+        for (const line of [
+          'Connection: TE, Keep-Alive',
+          'connection:keep-alive',
+          'Connection: keep-alive\t',
+        ]) {
+          talk.send(request('GET', '/old', [line], '', '1.0'))
+          await answer(at, talk, 'GET /old 0\n', { connection: 'keep-alive', mistake: keepAlive })
+        }
+      },
+    },
+    {
+      title: 'takes a head of nearly 64 KiB, in one line or in many',
+      async run(at) {
+        const talk = await at.connect()
+        const mistake =
+          'a head may have 64 KiB, which is 65,536 bytes, in lines of any number and length'
+        const target = `/${'t'.repeat(LONG_HEAD_BYTES - 100)}`
+        talk.send(request('GET', target))
+        await answer(at, talk, `GET ${target} 0\n`, { mistake })
+        const value = 'v'.repeat(LONG_HEAD_BYTES - 100)
+        for (const lines of [
+          [`X-Long: ${value}`],
+          Array.from({ length: 600 }, (_, n) => `X-Line-${n}: ${value.slice(0, 90)}`),
+          Array.from({ length: 60 }, (_, n) => `X-Line-${n}: ${value.slice(0, 1000)}`),
+        ]) {
+          talk.send(request('POST', '/long', [...lines, 'Content-Length: 5'], 'hello'))
+          await answer(at, talk, 'POST /long 5\n', { mistake })
+        }
+      },
+    },
+    {
+      title: 'puts a request together that is cut in two, wherever the cut is',
+      async run(at) {
+        const talk = await at.connect()
+        const whole = request('POST', '/cut', ['content-length:\t5 '], '\r\n\r\n!')
+        for (let cut = 1; cut < whole.length; cut++) {
+          // The first answer tells that the start of the second request has been read as well.
+          talk.send(request('GET', '/whole') + whole.slice(0, cut))
+          await answer(at, talk, 'GET /whole 0\n')
+          talk.send(whole.slice(cut))
+          await answer(at, talk, 'POST /cut 5\n', {
+            mistake: 'what has come of a request is kept until the rest comes, wherever it was cut',
+          })
+        }
+      },
+    },
+    {
+      title: 'gives no answer to a request whose body is cut off by the client’s FIN',
+      async run(at) {
+        for (const body of ['', 'half']) {
+          const talk = await at.connect()
+          talk.send(
+            request('GET', '/whole') + request('POST', '/half', ['Content-Length: 9'], body),
+          )
+          talk.finish()
+          await answer(at, talk, 'GET /whole 0\n')
+          await talk.expectGone({ mistake: 'nothing more can come: the connection has to end' })
+          const rest = await talk.take(unread => unread.length, 'the end')
+          if (/^HTTP\/1\.1 200\b/.test(rest.toString('latin1'))) {
+            at.fail({ what: 'it answered a request that is not complete', sent: talk.sent })
+          }
+        }
+      },
+    },
+    {
+      title: `answers ${MANY} requests on one connection`,
+      async run(at) {
+        const talk = await at.connect()
+        const mistake = 'it ends the connection after some number of requests'
+        for (let n = 0; n < 150; n++) await ask(at, talk, 'GET', `/${n}`, { mistake })
+        const all = Array.from({ length: MANY - 150 }, (_, n) => `/${n}`)
+        talk.send(all.map(target => request('GET', target)).join(''))
+        for (const target of all) await answer(at, talk, `GET ${target} 0\n`, { mistake })
+      },
+    },
+    {
+      title: 'refuses a Content-Length above 1 MiB',
+      async run(at) {
+        const tooLarge = 'a Content-Length above 1 MiB is refused: count it with all its digits'
+        for (const length of ['1048577', '4294967301', '18446744073709551621', '9'.repeat(40)]) {
+          const talk = await at.connect()
+          talk.send(request('POST', '/upload', [`Content-Length: ${length}`], 'hello'))
+          const { head } = await headOf(talk, `400 or 413 to a length of ${length}`, {
+            mistake: tooLarge,
+          })
+          if (!/^HTTP\/1\.1 4(00|13)\b/.test(head)) {
+            at.fail({
+              what: `the answer to "Content-Length: ${length}" begins with neither "HTTP/1.1 400" nor "HTTP/1.1 413"`,
+              received: Buffer.from(head),
+              mistake: tooLarge,
+            })
+          }
+          await talk.expectGone({ mistake: tooLarge })
+        }
+      },
+    },
+    crowdStep(DIALOGUE),
+    slowReaderStep(LONG_DIALOGUE, 8000),
+    patienceStep(DIALOGUE),
   ],
 })
 
+/** A request after whose answer the connection ends. */
+async function isLast(
+  at: Examiner,
+  headers: readonly string[],
+  version: string,
+  mistake: string,
+): Promise<void> {
+  const talk = await at.connect()
+  talk.send(request('GET', '/last', headers, '', version) + request('GET', '/behind'))
+  await answer(at, talk, 'GET /last 0\n', { connection: 'close', mistake })
+  await talk.expectEnd({ mistake, tooMuch: mistake })
+}
+
 interface Wanted {
-  mistake?: string
+  mistake?: string | undefined
+  patienceMs?: number | undefined
   /** The word that the Connection header must have. */
   connection?: 'close' | 'keep-alive'
 }
@@ -282,10 +555,11 @@ async function answer(
   at: Examiner,
   talk: Talk,
   line: string,
-  { mistake, connection }: Wanted = {},
+  { mistake, connection, patienceMs }: Wanted = {},
 ): Promise<void> {
-  const advice = mistake === undefined ? {} : { mistake }
-  const name = JSON.stringify(line.trimEnd())
+  const advice = { ...(mistake !== undefined && { mistake }), ...(patienceMs && { patienceMs }) }
+  const text = line.trimEnd()
+  const name = JSON.stringify(text.length > 60 ? `${text.slice(0, 60)}…` : text)
   const { head, length, words } = await headOf(talk, name, advice)
   const received = Buffer.from(head)
   if (!/^HTTP\/1\.1 200\b/.test(head)) {
@@ -331,7 +605,7 @@ async function answer(
 async function headOf(
   talk: Talk,
   name: string,
-  advice: { mistake?: string },
+  advice: { mistake?: string; patienceMs?: number },
 ): Promise<{ head: string; length: number | undefined; words: string[] }> {
   const bytes = await talk.take(
     unread => {

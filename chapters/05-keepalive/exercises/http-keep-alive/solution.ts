@@ -4,7 +4,9 @@ import { FrameError } from '../../../../lib/framing/frame.ts'
 import { type Http1Request, http1Request, http1Response } from '../../../../lib/framing/http1.ts'
 import { readFrames } from '../../../../lib/framing/stream.ts'
 
-const requests = http1Request()
+const MAX_HEAD_BYTES = 65_536
+
+const requests = http1Request({ maxHeaderBytes: MAX_HEAD_BYTES, maxHeaderFields: MAX_HEAD_BYTES })
 const responses = http1Response()
 
 /** Whether the connection goes on: RFC 9112 section 9.3. */
@@ -18,7 +20,7 @@ function persists({ version, headers }: Http1Request): boolean {
 const server = createServer({ allowHalfOpen: true }, async socket => {
   socket.on('error', () => {})
   try {
-    // The decoder cuts the stream, whatever its pieces are, and keeps no head above 16 KiB.
+    // The decoder cuts the stream, whatever its pieces are, and keeps no head above 64 KiB.
     for await (const request of readFrames<Http1Request>(socket, requests)) {
       const kept = persists(request)
       const body = Buffer.from(`${request.method} ${request.target} ${request.body.length}\n`)
@@ -32,9 +34,8 @@ const server = createServer({ allowHalfOpen: true }, async socket => {
     socket.end()
   } catch (error) {
     if (!(error instanceof FrameError)) return // the connection itself broke
-    const status = error.code === 'ERR_FRAME_TOO_LARGE' ? 431 : 400
     // Where the next request would begin nobody knows: this is the end.
-    socket.end(responses.encode({ status, headers: { Connection: 'close' } }))
+    socket.end(responses.encode({ status: 400, headers: { Connection: 'close' } }))
   }
   // Read to the end: to close with unread bytes is a reset, and may destroy our last answer.
   socket.resume()
