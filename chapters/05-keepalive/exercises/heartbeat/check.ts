@@ -1,4 +1,5 @@
-import { type Examiner, exercise } from '../../../../lib/workshop/exercise.ts'
+import { type Examiner, type Exercise, exercise } from '../../../../lib/workshop/exercise.ts'
+import { Failed, firstDifference } from '../../../../lib/workshop/failed.ts'
 import type { Stopwatch } from '../../../../lib/workshop/stopwatch.ts'
 import type { Talk } from '../../../../lib/workshop/talk.ts'
 
@@ -13,8 +14,16 @@ const LATEST_MS = 5000
 const PINGS = 9
 const PINGS_EARLY_MS = 100
 const PINGS_LATE_MS = 300
+/** A ping that has not come by then does not come: four times as long, and less than the limit. */
+const SILENT_MS = 1000
+/** So many of them take 15 seconds: longer than counts and tables that people choose. */
+const MANY_PINGS = 60
+/** An interval that begins anew when the last one is over adds so much each time, and no more. */
+const EACH_LATE_MS = 40
 /** A first ping that comes later than this may be the first of an interval. */
-const AT_ONCE_MS = 125
+const AT_ONCE_MS = 150
+/** What has come by then did not wait for the interval. */
+const AT_ONCE_SURE_MS = 225
 /** As often a slow peer gives a sign of life: well within the limit. */
 const SIGN_MS = 400
 
@@ -22,19 +31,23 @@ const CLOSED = { line: 'peer has closed', code: 0 }
 const GONE = { line: 'peer is gone', code: 3 }
 const LOST = { line: 'connection is lost', code: 4 }
 
-export default exercise({
+/** A machine that takes so much time from us or the program makes us silent, or it deaf. */
+const TOO_LATE_MS = 600
+
+const definition: Exercise = {
   id: 'heartbeat',
   title: 'A client that notices when its peer has vanished',
   kind: 'client',
   protocol: `The client connects to TCP port PORT of 127.0.0.1. Both sides send lines that end with LF. At once, and then every
 ${INTERVAL_MS} ms, the client sends "ping N", with N = 1, 2, 3 and so on, whether the last ping was answered or not. The peer answers
-"pong N", sooner or later. It may also send "ping N", any number, which the client answers at once with "pong N", and
-other lines, which the client skips.
+"pong N", sooner or later. It may also send "ping N", where N is 1 to 18 digits 0 to 9, with one space before them and
+nothing behind. The client answers at once with "pong N", and the same digits as they came. It skips other lines, however
+much they look like a ping. It pings on for as long as it is connected, whatever comes between.
 Any byte that comes from the peer is a sign of life. So are bytes that came while the client itself was stopped, and has
 not read yet. When there was no sign of life for ${LIMIT_MS} ms, counted from the connection or from the last one, the client
 gives up: 2500 ms after that sign at the latest, it has printed "${GONE.line}" and ended with exit code ${GONE.code}. It does not
 wait for the peer to close.
-When the peer sends its FIN, the client prints "${CLOSED.line}" and ends with exit code ${CLOSED.code}. When the connection is reset, it
+When the peer sends its FIN, also in the middle of a line, the client prints "${CLOSED.line}" and ends with exit code ${CLOSED.code}. When the connection is reset, it
 prints "${LOST.line}" and ends with exit code ${LOST.code}. Each of these is the last line that it prints on standard output.`,
   section: 'chapters/05-keepalive/README.md#a-heartbeat-of-your-own',
   hints: [
@@ -44,6 +57,10 @@ prints "${LOST.line}" and ends with exit code ${LOST.code}. Each of these is the
   ],
   steps: [
     {
+      title: 'sends its first ping at once',
+      run: pingsAtOnce,
+    },
+    {
       title: 'pings every 250 ms, answered or not',
       async run(at) {
         const peer = await at.accept()
@@ -52,6 +69,7 @@ prints "${LOST.line}" and ends with exit code ${LOST.code}. Each of these is the
         for (let n = 1; n <= PINGS; n++) {
           await peer.expect(`ping ${n}\n`, {
             mistake: 'it waits for a pong before it sends the next ping',
+            patienceMs: SILENT_MS,
           })
           if (n === 1) first = at.stopwatch()
           if (n === 3) peer.send('pong 1\npong 2\npong 3\n')
@@ -61,7 +79,7 @@ prints "${LOST.line}" and ends with exit code ${LOST.code}. Each of these is the
       },
     },
     {
-      title: 'answers pings of the peer, cut and joined as they come',
+      title: 'answers pings of the peer at once, cut and joined as they come',
       async run(at) {
         const peer = await at.accept()
         const numbers = Array.from({ length: 3 }, () => at.random.between(1, 9999))
@@ -71,13 +89,39 @@ prints "${LOST.line}" and ends with exit code ${LOST.code}. Each of these is the
         }
         await peer.sendPieces(at.random.cut(Buffer.from(`hurry up\nping ${numbers[0]}\n`), 1))
         await pong(at, peer, numbers[0]!, 'it takes a piece of a line for a line')
+        await pongsAtOnce(at, peer)
       },
     },
     {
-      title: 'tells the peer’s FIN from silence',
+      title: 'sends the digits of a ping back as they came',
+      async run(at) {
+        const peer = await at.accept()
+        const digits = () => Array.from({ length: 18 }, () => at.random.between(1, 9)).join('')
+        for (const n of ['4294967299', '2147483648', '0', '007', digits(), '9'.repeat(18)]) {
+          peer.send(`ping ${n}\n`)
+          await pong(at, peer, n, 'the digits become a number, and that has other digits')
+        }
+      },
+    },
+    {
+      title: 'skips lines that are no ping',
+      async run(at) {
+        const peer = await at.accept()
+        for (const line of NO_PINGS) {
+          peer.send(`${line}\n`)
+          // The answer to this one comes next, where the other was skipped.
+          const n = at.random.between(1000, 9999)
+          peer.send(`ping ${n}\n`)
+          await pong(at, peer, n, 'only the whole line says whether it is a ping: "ping N"')
+        }
+      },
+    },
+    {
+      title: 'tells the peer’s FIN from silence, in the middle of a line too',
       async run(at) {
         const peer = await at.accept()
         await peer.expect('ping 1\n')
+        peer.send('half a li')
         peer.finish()
         await ends(at, peer, CLOSED, {
           after: 'the peer’s FIN',
@@ -105,6 +149,10 @@ prints "${LOST.line}" and ends with exit code ${LOST.code}. Each of these is the
         peer.send('pong 1\n')
         await peer.expect('ping 2\n')
         peer.send('pong 2\n')
+        // The last byte comes between two looks at the clock, and long after the last pong.
+        await peer.expect('ping 3\n')
+        await at.pause(INTERVAL_MS - 50)
+        peer.send('n')
         const last = at.stopwatch()
         await ends(at, peer, GONE, {
           after: 'the last byte of a peer that has vanished',
@@ -114,50 +162,9 @@ prints "${LOST.line}" and ends with exit code ${LOST.code}. Each of these is the
         })
         last.atLeast(LIMIT_MS, LIMIT_MS - INTERVAL_MS, {
           what: `it gave up sooner than ${LIMIT_MS} ms after the last byte`,
-          mistake: 'the time is counted from the start, and not from the last sign of life',
+          mistake:
+            'the time is counted from something earlier than the last sign of life: from the start, a pong, a whole line, or the last look at the clock',
         })
-      },
-    },
-    {
-      title: 'gives up on a peer that never says a word',
-      async run(at) {
-        const peer = await at.accept()
-        await ends(at, peer, GONE, {
-          after: 'the connection to a peer that never says a word',
-          mistake: 'the clock starts with the first thing that comes, which never comes',
-        })
-      },
-    },
-    {
-      title: 'spares a peer whose pongs come late',
-      async run(at) {
-        const peer = await at.accept()
-        await spared(at, 'an overdue pong is no silence: others have come meanwhile', async () => {
-          for (let n = 1; n <= 10; n++) {
-            await peer.expect(`ping ${n}\n`)
-            if (n > 3) peer.send(`pong ${n - 3}\n`)
-          }
-          peer.finish()
-        })
-        await ends(at, peer, CLOSED, { after: 'the peer’s FIN' })
-      },
-    },
-    {
-      title: 'takes other lines for a sign of life, too',
-      async run(at) {
-        const peer = await at.accept()
-        const mistake = 'only pongs count for it: whatever comes is a sign of life'
-        await signs(at, peer, ['news\n', 'more news\n', 'and so on\n'], mistake)
-        await ends(at, peer, CLOSED, { after: 'the peer’s FIN' })
-      },
-    },
-    {
-      title: 'takes every byte of a long line for a sign of life',
-      async run(at) {
-        const peer = await at.accept()
-        const mistake = 'only whole lines count for it: a byte of a long one is a sign of life'
-        await signs(at, peer, ['n', 'e', 'w', 's'], mistake)
-        await ends(at, peer, CLOSED, { after: 'the peer’s FIN' })
       },
     },
     {
@@ -180,11 +187,116 @@ prints "${LOST.line}" and ends with exit code ${LOST.code}. Each of these is the
       },
     },
     {
-      title: 'sends its first ping at once',
-      run: pingsAtOnce,
+      title: 'gives up on a peer that never says a word',
+      alongside: true,
+      async run(at) {
+        const peer = await at.accept()
+        await ends(at, peer, GONE, {
+          after: 'the connection to a peer that never says a word',
+          mistake: 'the clock starts with the first thing that comes, which never comes',
+        })
+      },
+    },
+    {
+      title: 'spares a peer whose pongs come late',
+      alongside: true,
+      async run(at) {
+        const peer = await at.accept()
+        const mistake = 'an overdue pong is no silence: others have come meanwhile'
+        await spared(at, mistake, async alive => {
+          for (let n = 1; n <= 10; n++) {
+            await peer.expect(`ping ${n}\n`)
+            if (n > 3) peer.send(`pong ${n - 3}\n`)
+            if (n > 3) alive()
+          }
+          peer.finish()
+        })
+        await ends(at, peer, CLOSED, { after: 'the peer’s FIN' })
+      },
+    },
+    {
+      title: 'takes other lines for a sign of life, too',
+      alongside: true,
+      async run(at) {
+        const peer = await at.accept()
+        const mistake = 'only pongs count for it: whatever comes is a sign of life'
+        await signs(at, peer, ['news\n', 'more news\n', 'and so on\n'], mistake)
+        await ends(at, peer, CLOSED, { after: 'the peer’s FIN' })
+      },
+    },
+    {
+      title: 'takes every byte of a long line for a sign of life',
+      alongside: true,
+      async run(at) {
+        const peer = await at.accept()
+        const mistake = 'only whole lines count for it: a byte of a long one is a sign of life'
+        await signs(at, peer, ['n', 'e', 'w', 's'], mistake)
+        await ends(at, peer, CLOSED, { after: 'the peer’s FIN' })
+      },
+    },
+    {
+      title: 'pings as long as it is connected, whatever comes between',
+      alongside: true,
+      run: pingsOn,
     },
   ],
+}
+
+export default exercise({
+  ...definition,
+  steps: definition.steps.map(step => ({ ...step, run: at => unlessLate(at, step.run) })),
 })
+
+/** A program that gives up is right to do so where the machine kept us from giving a sign of life. */
+async function unlessLate(at: Examiner, run: (at: Examiner) => Promise<void>): Promise<void> {
+  // From the last time on that the step has begun to measure: it is in time until then.
+  let since: Stopwatch | undefined
+  const stopwatch = () => {
+    since = at.stopwatch()
+    return since
+  }
+  const accept = async () => {
+    const peer = await at.accept()
+    stopwatch()
+    return peer
+  }
+  try {
+    await run({ ...at, accept, stopwatch })
+  } catch (error) {
+    if (!(error instanceof Failed) || !since) throw error
+    const { ms, leastMs } = since.read()
+    await at.subject.until(() => !at.subject.running, 1000)
+    if (!at.subject.lines.includes(GONE.line) || ms - leastMs < TOO_LATE_MS) throw error
+    at.inconclusive(
+      `it gave up, and other programs kept it, or this check, waiting for ${Math.round(ms - leastMs)} ms: it may not have seen a sign of life in time`,
+    )
+  }
+}
+
+/** Lines that begin or look like a ping, and are none. */
+const NO_PINGS = [
+  'pings 5',
+  'ping 5 6',
+  'ping 12x',
+  'ping x12',
+  'ping',
+  'ping ',
+  'ping  5',
+  'ping5',
+  ' ping 5',
+  'ping 5 ',
+  'PING 5',
+  'ping +5',
+  'ping -5',
+  'ping 5.0',
+  'ping 1e3',
+  'ping 0x10',
+  'ping 1_000',
+  'ping ٣',
+  'ping ５',
+  'please ping 5',
+  'pong ping 5',
+]
 
 /** Pings of ours are answered meanwhile: what has not come with the answers had not been sent. */
 async function pingsAtOnce(at: Examiner): Promise<void> {
@@ -199,7 +311,7 @@ async function pingsAtOnce(at: Examiner): Promise<void> {
     peer.send(`ping ${n}\n`)
     const line = await peer.line(`"pong ${n}"`)
     if (line === 'ping 1') {
-      connected.atMost(AT_ONCE_MS, late)
+      connected.atMost(AT_ONCE_MS, late, AT_ONCE_SURE_MS)
       return
     }
     if (line !== `pong ${n}`) {
@@ -230,16 +342,59 @@ function inTime(connected: Stopwatch, first: Stopwatch): void {
 }
 
 /** Waits for a pong between the pings. */
-async function pong(at: Examiner, peer: Talk, n: number, mistake?: string): Promise<void> {
+async function pong(at: Examiner, peer: Talk, n: number | string, mistake?: string): Promise<void> {
+  const expected = Buffer.from(`pong ${n}\n`)
+  const lineEnd = (bytes: Buffer) => bytes.indexOf('\n') + 1 || undefined
   for (;;) {
-    const line = await peer.line(`"pong ${n}"`, { mistake })
-    if (line === `pong ${n}`) return
-    if (/^ping \d+$/.test(line)) continue
+    const received = await peer.take(lineEnd, `"pong ${n}"`, { mistake, patienceMs: SILENT_MS })
+    if (received.equals(expected)) return
+    if (/^ping \d+\n$/.test(received.toString())) continue
     at.fail({
       what: 'a line came that is neither a ping nor the pong that was asked for',
-      expected: Buffer.from(`pong ${n}\n`),
-      received: Buffer.from(`${line}\n`),
+      ...(peer.sent.length > 0 && { sent: peer.sent.subarray(-64) }),
+      expected,
+      received,
+      offset: firstDifference(expected, received),
       ...(mistake !== undefined && { mistake }),
+    })
+  }
+}
+
+/** Asks at different moments between two pings: a pong does not wait for the next one. */
+async function pongsAtOnce(at: Examiner, peer: Talk): Promise<void> {
+  for (const waitMs of [0, 10, 0]) {
+    const aPing = (bytes: Buffer) =>
+      /ping \d+\n$/.test(bytes.toString()) ? bytes.length : undefined
+    await peer.take(aPing, 'its next ping')
+    await at.pause(waitMs)
+    const n = at.random.between(1, 9999)
+    const asked = at.stopwatch()
+    peer.send(`ping ${n}\n`)
+    await pong(at, peer, n)
+    const late = {
+      what: `"pong ${n}" came more than ${AT_ONCE_MS} ms after "ping ${n}"`,
+      mistake: 'pongs wait for the next ping: they leave when the ping of the peer has come',
+    }
+    asked.atMost(AT_ONCE_MS, late, AT_ONCE_SURE_MS)
+  }
+}
+
+/** A peer that says something between two pings, for as long as people think that it takes. */
+async function pingsOn(at: Examiner): Promise<void> {
+  const peer = await at.accept()
+  await peer.expect('ping 1\n')
+  const first = at.stopwatch()
+  const off =
+    'what comes puts the next ping off, or the pings come to an end: they leave every 250 ms while the connection lasts'
+  for (let n = 2; n <= MANY_PINGS; n++) {
+    await at.pause(INTERVAL_MS / 2)
+    peer.send(at.random.of(['news\n', `pong ${n - 1}\n`, 'half a line, and ']))
+    await peer.expect(`ping ${n}\n`, { mistake: off, patienceMs: SILENT_MS })
+    at.stopwatch()
+    if (n % PINGS !== 0) continue
+    first.atMost((n - 1) * (INTERVAL_MS + EACH_LATE_MS), {
+      what: `it pings too slowly: ping ${n} is due ${(n - 1) * INTERVAL_MS} ms after ping 1, and came more than ${(n - 1) * EACH_LATE_MS} ms late`,
+      mistake: off,
     })
   }
 }
@@ -281,14 +436,26 @@ async function ends(
   })
 }
 
-/** Something that must not make the program give up. */
-async function spared(at: Examiner, mistake: string, run: () => Promise<void>): Promise<void> {
+/** Something that must not make the program give up: the peer is never silent for long. */
+async function spared(
+  at: Examiner,
+  mistake: string,
+  run: (alive: () => void) => Promise<void>,
+): Promise<void> {
   const { subject } = at
+  let aliveMs = performance.now()
+  let silentMs = 0
+  const alive = () => {
+    const nowMs = performance.now()
+    silentMs = Math.max(silentMs, nowMs - aliveMs)
+    aliveMs = nowMs
+  }
   try {
-    await run()
+    await run(alive)
   } catch (error) {
     await subject.until(() => !subject.running, 1000)
     if (!subject.lines.includes(GONE.line)) throw error
+    if (silentMs >= LIMIT_MS) at.inconclusive(`the peer came to say nothing for ${silentMs} ms`)
     at.fail({ what: `it gave up ("${GONE.line}") on a peer that was alive`, mistake })
   }
 }
@@ -296,11 +463,15 @@ async function spared(at: Examiner, mistake: string, run: () => Promise<void>): 
 /** Sends signs of life for longer than the limit, then a line end and a FIN. */
 async function signs(at: Examiner, peer: Talk, pieces: string[], mistake: string): Promise<void> {
   await peer.expect('ping 1\n')
-  await spared(at, mistake, async () => {
+  await spared(at, mistake, async alive => {
     for (let sent = 0; sent * SIGN_MS < LIMIT_MS + 2 * SIGN_MS; sent++) {
       peer.send(pieces[sent % pieces.length]!)
+      alive()
       await at.pause(SIGN_MS)
-      if (!at.subject.running) at.fail({ what: at.subject.fate() })
+      if (!at.subject.running) {
+        alive()
+        at.fail({ what: at.subject.fate() })
+      }
     }
     peer.send('\n')
     peer.finish()

@@ -34,8 +34,12 @@ look()
 // decides at once gives up on a peer whose pong waits to be read: let Node read first.
 setInterval(() => setImmediate(look), INTERVAL_MS)
 
-for await (const line of readFrames(socket, lines())) {
-  const [, number] = /^ping (\d+)$/.exec(line) ?? []
-  if (number !== undefined) socket.write(`pong ${number}\n`)
+try {
+  for await (const line of readFrames(socket, lines())) {
+    const [, number] = /^ping (\d{1,18})$/.exec(line) ?? []
+    if (number !== undefined) socket.write(`pong ${number}\n`)
+  }
+} catch {
+  // The FIN came in the middle of a line: it is the peer's FIN all the same.
 }
 leave('peer has closed', 0)
