@@ -50,11 +50,13 @@ class Lateness {
 
   /** By how much we were late at most since then. */
   mostMs(sinceMs: number): number {
-    let most = Math.max(0, performance.now() - this.#tickMs - TICK_MS)
+    // What is late since the last tick comes on top: an event may have waited through both.
+    const pending = Math.max(0, performance.now() - this.#tickMs - TICK_MS)
+    let most = 0
     for (let at = this.#late.length - 1; at >= 0 && this.#late[at]!.atMs >= sinceMs; at--) {
       most = Math.max(most, this.#late[at]!.ms)
     }
-    return TICK_MS + most
+    return TICK_MS + pending + most
   }
 
   /** By how much we were late since then, all in all. */
