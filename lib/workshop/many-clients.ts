@@ -37,7 +37,7 @@ const BLOCK_BYTES = 65_536
 const QUIET_MS = 1000
 
 const WAITS =
-  'it waits for one client and serves no other meanwhile: a call that blocks, or one client at a time'
+  'it waits for one client and serves no other meanwhile: a blocking call, or one client at a time'
 
 /** A client that is silent, the place where it stopped, and what it sends in the end. */
 interface Silent {
@@ -54,7 +54,7 @@ export function patienceStep(
   begin?: (at: Examiner) => Promise<() => Promise<void>>,
 ): Step {
   return {
-    title: 'lets clients be silent at any place, and serves others meanwhile',
+    title: 'lets clients fall silent at any point, and serves others meanwhile',
     alongside: true,
     async run(at) {
       const finish = await begin?.(at)
@@ -108,14 +108,14 @@ function mustBeOpen(at: Examiner, { talk, place }: Silent): void {
   const did = hasEnded(talk) ? 'ended the connection of' : 'sent bytes to'
   at.fail({
     what: `it ${did} a client that had been silent for less than ${SILENCE_MS / 1000} s, ${place}`,
-    mistake: 'a timeout: the protocol allows a client to be silent for as long as it likes',
+    mistake: 'a timeout ends it, although a client may be silent for as long as it likes',
   })
 }
 
 /** Many clients are inside a request at the same time; later many come and go. */
 export function crowdStep(dialogue: Dialogue): Step {
   return {
-    title: `serves ${CROWD} clients at once, and goes on serving when they have gone`,
+    title: `serves ${CROWD} clients at once, and keeps serving after they have gone`,
     async run(at) {
       const crowd: { talk: Talk; n: number; rest: Buffer }[] = []
       const limit = 'a limit on the number of clients, or room for the state of only a few of them'
@@ -141,7 +141,7 @@ export function crowdStep(dialogue: Dialogue): Step {
 /** Clients come one after the other, and leave in every way there is. */
 async function visitors(at: Examiner, dialogue: Dialogue): Promise<void> {
   const mistake =
-    'clients that have gone still take something up: free it, however their connection ended'
+    'clients that have gone still use resources: free them, however the connection ended'
   for (let n = 0; n < VISITORS; n++) {
     const talk = await at.connect()
     const next = dialogue.request(n + 1)
@@ -193,7 +193,7 @@ export function slowReaderStep(dialogue: Dialogue, answerBytes: number): Step {
         await dialogue.answered(at, sleeper, 0, perBlock, {
           bulk: true,
           mistake:
-            'answers are lost when a client does not read: send() may take only a part, and a FIN does not end what waits',
+            'answers are lost when a client does not read: send() may take only a part, and a FIN does not cancel what is still to be sent',
         })
       }
       await sleeper.expectEnd()

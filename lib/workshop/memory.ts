@@ -32,8 +32,8 @@ export async function keepsNothing(at: Examiner, talk: Talk, fill: string): Prom
     if (grown < KEPT_SHARE * round * ROUND_BYTES) return
   }
   at.fail({
-    what: `of one message ${(ROUNDS * ROUND_BYTES) / 2 ** 20} MiB came, and the program grew with each of them`,
+    what: `${(ROUNDS * ROUND_BYTES) / 2 ** 20} MiB of one message were sent, and the program’s memory grew along with it`,
     mistake:
-      'what is too long already is kept until its end comes: remember that it is too long, and nothing more',
+      'a message that is already too long is kept until its end comes: remember only that it is too long',
   })
 }

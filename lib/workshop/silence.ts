@@ -9,7 +9,7 @@ const SERVE_MS = 500
 
 const TIMEOUT = 'a timeout ends the connection of a client that may be silent as long as it likes'
 const BLOCKED =
-  'it waits for a client that is silent, in the middle of a message too: so do all others'
+  'it waits for a silent client, perhaps in the middle of a message, so every other client waits too'
 
 /** A client that falls silent at some place of a conversation, and goes on much later. */
 export interface SilentClient {
@@ -58,7 +58,8 @@ export async function staySilent(
       fail({
         what: `the server sent ${talk.unread} bytes to a client that was silent ${where}`,
         sent: talk.sent,
-        mistake: 'what a client says is complete only when its end has come; a pause is no end',
+        mistake:
+          'what a client sends is complete only when its end has come; a pause is not an end',
       })
     }
   }

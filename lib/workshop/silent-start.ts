@@ -52,7 +52,7 @@ export function explainSilentStart(
   }
   const isLoopback6 = onPort.every(one => one.address === '::1')
   const mistake = isLoopback6
-    ? '::1 is the loopback address of IPv6, and may be what localhost stands for: listen on 127.0.0.1'
+    ? '::1 is the loopback address of IPv6, and localhost may resolve to it: listen on 127.0.0.1'
     : 'the check connects to 127.0.0.1: listen on that address'
   return { what: `it listens on ${where} only`, mistake }
 }

@@ -123,9 +123,9 @@ describe.concurrent('a server that nobody wrote for this kit', () => {
     'nginx passes what it does as RFC 9112 says (needs nginx)',
     async () => {
       const { stdout, exitCode } = await check('http-keep-alive', '--command', NGINX, '--seed', '1')
-      expect(stdout).toContain('✓ takes headers with few spaces, with many, and in several lines')
+      expect(stdout).toContain('✓ accepts headers with few spaces, with many, and in several lines')
       // It looks for the word in the whole value: `Connection: closed` ends a connection too.
-      expect(stdout).toContain('✗ takes every header for what it is')
+      expect(stdout).toContain('✗ reads each header by its whole name and its whole value')
       expect(stdout).toContain('the answer "GET /next 0"')
       expect(exitCode).toBe(1)
     },

@@ -56,7 +56,7 @@ likes, between any two bytes, and may read its answers as late as it likes; the 
       },
     },
     {
-      title: 'ends after the client’s FIN, behind the last answer',
+      title: 'ends after the client’s FIN, once the last answer is sent',
       async run(at) {
         const talk = await at.connect()
         talk.send('\n')
@@ -80,7 +80,7 @@ likes, between any two bytes, and may read its answers as late as it likes; the 
         talk.send('\n'.repeat(1000))
         for (let n = 0; n < 1000; n++) await answers(at, talk, mistake)
         const other =
-          'it answers bytes that are no newlines, or does not survive bytes that are no text'
+          'it answers bytes that are not newlines, or does not survive bytes that are not text'
         for (let n = 0; n < 3; n++) {
           talk.send(NO_NEWLINES)
           talk.send('\n')
@@ -92,11 +92,11 @@ likes, between any two bytes, and may read its answers as late as it likes; the 
       },
     },
     {
-      title: 'keeps all answers for a client that reads late, and lets nobody wait for it',
+      title: 'keeps all answers for a client that reads late, without holding up the others',
       run: keepsAnswers,
     },
     {
-      title: 'tells two hundred connections apart, and answers each of them at any time',
+      title: 'distinguishes two hundred connections, and answers each of them at any time',
       async run(at) {
         const ask = async (talk: Talk, mistake?: string) => {
           talk.send('\n')
@@ -112,7 +112,7 @@ likes, between any two bytes, and may read its answers as late as it likes; the 
       },
     },
     {
-      title: 'tells two clients apart that have the same port at different addresses',
+      title: 'distinguishes two clients that have the same port at different addresses',
       async run(at) {
         const one = await at.connect(CHOSEN_BY_BIND)
         const { localPort = 0 } = one.socket
@@ -125,11 +125,11 @@ likes, between any two bytes, and may read its answers as late as it likes; the 
       },
     },
     {
-      title: 'survives a reset, and knows a client that comes back from the same port',
+      title: 'survives a reset, and answers a client that comes back from the same port',
       run: comesBack,
     },
     {
-      title: 'keeps clients that are silent for 12 seconds, and answers the others meanwhile',
+      title: 'keeps silent clients connected for 12 seconds, and answers the others meanwhile',
       alongside: true,
       run: keepsTheSilent,
     },
@@ -190,7 +190,7 @@ async function comesBack(at: Examiner): Promise<void> {
     const asked = async () => {
       const talk = await at.connect()
       talk.send('\n')
-      await answers(at, talk, 'clients that are gone still count: their places are not free again')
+      await answers(at, talk, 'clients that have gone still count, so their places are never freed')
     }
     for (let n = 0; n < 3; n++) await asked()
     await comeAndGo(at, gone => gone.send('\n\nand'), asked)
@@ -210,13 +210,13 @@ async function keepsAnswers(at: Examiner): Promise<void> {
     await answers(
       at,
       talk,
-      'it waits in write() or send() for a client that does not read its answers: so do all others',
+      'it blocks in write() or send() on a client that does not read, so every other client waits too',
     )
   }
   sleeper.read()
   sleeper.finish()
   const mistake =
-    'what send() has not taken must be sent later; and at the client’s FIN the answers still to be sent come first'
+    'what send() did not take must be sent later; at the client’s FIN, send the remaining answers first'
   await sleeper.expect(fiveValues(at, sleeper).repeat(QUESTIONS), { bulk: true, mistake })
   await sleeper.expectEnd({ bulk: true })
 }

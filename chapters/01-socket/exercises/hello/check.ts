@@ -12,7 +12,7 @@ const BLOCKS = 384
 const CROWDED =
   'it serves one client at a time, or a pool of threads that is full: the others have not ended yet'
 
-const LEAKS = 'clients that are gone still count: their places are not free again'
+const LEAKS = 'clients that have gone still count, so their places are never freed'
 
 export default exercise({
   id: 'hello',
@@ -42,7 +42,7 @@ do the others no harm. The check has 200 clients at once, is silent for 12 secon
       },
     },
     {
-      title: 'greets many clients at once, each by its own address and port',
+      title: 'greets many clients at once, each with its own address and port',
       async run(at) {
         // Linux has all of 127.0.0.0/8, other systems have 127.0.0.1 alone.
         const other = process.platform === 'linux' ? '127.0.0.2' : '127.0.0.1'
@@ -80,7 +80,7 @@ do the others no harm. The check has 200 clients at once, is silent for 12 secon
       },
     },
     {
-      title: 'reads what a client says after the greeting, until the client ends too',
+      title: 'reads what a client sends after the greeting, until the client ends too',
       async run(at) {
         const talk = await at.connect()
         await greets(at, talk)
@@ -98,7 +98,7 @@ do the others no harm. The check has 200 clients at once, is silent for 12 secon
       },
     },
     {
-      title: 'keeps clients that are silent for 12 seconds, and hears what they say then',
+      title: 'keeps silent clients connected for 12 seconds, and reads what they send then',
       alongside: true,
       run: hearsTheSilent,
     },
@@ -111,11 +111,11 @@ async function isHeard(at: Examiner, talk: Talk): Promise<void> {
   if (taken < BLOCKS) {
     at.fail({
       what: talk.isGone
-        ? 'the server broke the connection while the client was still talking'
-        : 'the server does not read what the client says after the greeting',
+        ? 'the server broke the connection while the client was still sending'
+        : 'the server does not read what the client sends after the greeting',
       mistake: talk.isGone
-        ? 'close() and destroy() with bytes still to come make a reset; send the FIN, and read on'
-        : 'nobody reads the socket, so nobody sees the client’s FIN: it stays open for ever',
+        ? 'close() or destroy() with bytes still to come causes a reset; send the FIN, and keep reading'
+        : 'the socket is not read, so the client’s FIN goes unseen and the socket stays open for ever',
     })
   }
   talk.finish()

@@ -112,14 +112,14 @@ a line. The check has 200 members at once, and is silent for 12 seconds.`,
               at,
               other,
               odd,
-              'a line goes on as it came, to the byte: only 0x0a ends it, and nothing is taken away or replaced',
+              'pass a line on byte for byte: only 0x0a ends it, and nothing is removed or replaced',
             )
           }
         }
       },
     },
     {
-      title: 'joins characters whose bytes arrive apart',
+      title: 'joins characters whose bytes arrive separately',
       async run(at) {
         const [ann, ben, cat] = [await join(at), await join(at), await join(at)]
         const said = Buffer.from('Grüße, Zoë! 日本語 👋🏽\n')
@@ -139,7 +139,7 @@ a line. The check has 200 members at once, and is silent for 12 seconds.`,
       },
     },
     {
-      title: 'lets members leave: their FIN is answered, and half a line is lost',
+      title: 'answers the FIN of a member who leaves, and drops an unfinished line',
       async run(at) {
         const [ann, ben, cat] = [await join(at), await join(at), await join(at)]
         ann.send('good bye\nand')
@@ -162,11 +162,11 @@ a line. The check has 200 members at once, and is silent for 12 seconds.`,
       run: hasRoom,
     },
     {
-      title: 'never mixes the lines of two speakers, for a member who reads late, either',
+      title: 'never mixes the lines of two speakers, even for a member who reads late',
       run: neverMixes,
     },
     {
-      title: 'drops a member whose line has no end, after 8192 bytes',
+      title: 'drops a member whose line runs past 8192 bytes',
       async run(at) {
         const [ann, ben] = [await join(at), await join(at)]
         const longest = `${at.random.word(MAX_LINE_BYTES)}\n`
@@ -204,11 +204,11 @@ a line. The check has 200 members at once, and is silent for 12 seconds.`,
       },
     },
     {
-      title: 'lets nobody wait for a member who does not read, and drops that one',
+      title: 'drops a member who does not read, without holding up the others',
       run: dropsTheSleeper,
     },
     {
-      title: 'keeps members that are silent for 12 seconds, and lets the others talk meanwhile',
+      title: 'keeps silent members for 12 seconds, and lets the others talk meanwhile',
       alongside: true,
       run: keepsTheSilent,
     },
@@ -253,7 +253,7 @@ async function goesOn(at: Examiner): Promise<void> {
       await hears(at, ben, 'me too\n')
     }
     await join(at)
-    const mistake = 'half a line of a member who is gone was put before the line of the next one'
+    const mistake = 'half a line of a member who has left was put before the line of the next one'
     await comeAndGo(
       at,
       gone => gone.send('half a li'),
@@ -272,7 +272,7 @@ async function hasRoom(at: Examiner): Promise<void> {
   await gather(at, async talk => {
     // All of a group are members when the last of them is.
     await talk.expect('welcome\n', {
-      mistake: 'a client is told `welcome` as soon as it connects, however many others there are',
+      mistake: 'send `welcome` as soon as a client connects, however many others there are',
     })
     members.push(talk)
   })
@@ -327,7 +327,7 @@ function keepsLinesWhole(at: Examiner, member: Talk): void {
       received: Buffer.from(`${line}\n`, 'latin1'),
       offset: firstDifference(Buffer.from(expected), Buffer.from(line)),
       mistake:
-        'two threads or tasks write to one member at the same time: what the kernel does not take at once comes in between',
+        'two threads or tasks write to one member at once, so a line that the kernel takes only in part is interrupted by another',
     })
   }
 }

@@ -44,7 +44,7 @@ some hundreds of small pieces over one connection, and is silent for 12 seconds.
       },
     },
     {
-      title: 'sends back bytes that are no text, one by one',
+      title: 'sends back bytes that are not text, one by one',
       async run(at) {
         const talk = await at.connect()
         const bytes = at.random.bytes(300)
@@ -57,19 +57,19 @@ some hundreds of small pieces over one connection, and is silent for 12 seconds.
       },
     },
     {
-      title: 'sends every byte back, and takes none for a command',
+      title: 'sends every byte back, and treats none as a command',
       async run(at) {
         const talk = await at.connect()
         for (const word of [...WORDS, Buffer.from([0xff, 0xf4, 0xff, 0xfd, 0x06])]) {
           talk.send(word)
           await talk.expect(word, {
-            mistake: 'bytes are bytes: none of them is a command or an end',
+            mistake: 'no byte is a command, and none ends the conversation',
           })
         }
         const bytes = Buffer.from(Array.from({ length: 256 }, (_, byte) => byte))
         talk.send(bytes)
         await talk.expect(bytes, {
-          mistake: 'bytes are bytes: none of them is a command or an end',
+          mistake: 'no byte is a command, and none ends the conversation',
         })
       },
     },
@@ -81,8 +81,7 @@ some hundreds of small pieces over one connection, and is silent for 12 seconds.
         for (let n = 0; n < 512; n++) talk.socket.write(block)
         await talk.expect(Buffer.alloc(512 * block.length, block), {
           bulk: true,
-          mistake:
-            'a stream may be of any length; and what send() has not taken must be sent later',
+          mistake: 'a stream may have any length, and what send() did not take must be sent later',
         })
       },
     },
@@ -99,7 +98,7 @@ some hundreds of small pieces over one connection, and is silent for 12 seconds.
       },
     },
     {
-      title: 'ends the connection after the client’s FIN, behind the last byte',
+      title: 'ends the connection after the client’s FIN, once the last byte is sent',
       async run(at) {
         const talk = await at.connect()
         const bytes = at.random.bytes(100_000)
@@ -113,11 +112,13 @@ some hundreds of small pieces over one connection, and is silent for 12 seconds.
         })
         const silent = await at.connect()
         silent.finish()
-        await silent.expectEnd({ mistake: 'a client that says nothing ends as all others do' })
+        await silent.expectEnd({
+          mistake: 'answer the FIN of a client that sent nothing, like any other',
+        })
       },
     },
     {
-      title: 'loses nothing of what a slow client has still to read',
+      title: 'loses nothing that a slow client has yet to read',
       async run(at) {
         const talk = await at.connect({ reading: false })
         const bytes = Buffer.concat(Array.from({ length: 64 }, () => at.random.bytes(4096)))
@@ -146,11 +147,11 @@ some hundreds of small pieces over one connection, and is silent for 12 seconds.
       run: servesCrowd,
     },
     {
-      title: 'survives clients that reset, and that vanish',
+      title: 'survives clients that reset or vanish',
       run: survivesThem,
     },
     {
-      title: 'keeps clients that are silent for 12 seconds, and serves the others meanwhile',
+      title: 'keeps silent clients connected for 12 seconds, and serves the others meanwhile',
       alongside: true,
       run: keepsTheSilent,
     },
@@ -178,7 +179,7 @@ async function survivesThem(at: Examiner): Promise<void> {
     }
     for (const sleeper of sleepers) sleeper.reset()
     await echoes(talk, {})
-    const mistake = 'what was kept for a client that is gone was sent to the next one'
+    const mistake = 'what was kept for a client that has gone was sent to the next one'
     for (const next of await Promise.all(sleepers.map(() => at.connect()))) {
       await echoes(next, { mistake })
       next.finish()
@@ -189,7 +190,7 @@ async function survivesThem(at: Examiner): Promise<void> {
       gone => gone.send('half a word'),
       async () =>
         echoes(await at.connect(), {
-          mistake: 'clients that are gone still count: their places are not free again',
+          mistake: 'clients that have gone still count, so their places are never freed',
         }),
     )
   })
@@ -223,7 +224,7 @@ async function keepsTheSilent(at: Examiner): Promise<void> {
         sleeper.read()
         await sleeper.expect(bytes, {
           bulk: true,
-          mistake: 'what a client has still to read waits for it, however long that takes',
+          mistake: 'keep what a client has yet to read, however long it takes',
         })
       },
     },

@@ -75,7 +75,7 @@ another length, is ignored: not counted, not answered.`,
   ],
   steps: [
     {
-      title: 'answers that nothing is lost when all have come',
+      title: 'reports no loss when every number has arrived',
       async run(at) {
         const ann = await Sender.open(at)
         await ann.number(0, 1, 2, 3, 4)
@@ -83,7 +83,7 @@ another length, is ignored: not counted, not answered.`,
       },
     },
     {
-      title: 'answers a sender of whom nothing has come',
+      title: 'answers a sender that has sent nothing numbered',
       async run(at) {
         const ann = await Sender.open(at)
         await ann.ask('the highest number of nobody is not 0, and nobody has lost nothing')
@@ -106,7 +106,7 @@ another length, is ignored: not counted, not answered.`,
       },
     },
     {
-      title: 'counts what comes again, and takes it for nothing else',
+      title: 'counts repeats as repeats, and as nothing else',
       async run(at) {
         const ann = await Sender.open(at)
         await ann.number(0, 1, 1, 4, 6, 6, 6)
@@ -125,7 +125,7 @@ another length, is ignored: not counted, not answered.`,
       },
     },
     {
-      title: 'carries every token back, and counts numbers with any bytes',
+      title: 'returns every token, and counts numbers made of any bytes',
       async run(at) {
         const ann = await Sender.open(at)
         for (const token of TOKENS) {
@@ -134,14 +134,14 @@ another length, is ignored: not counted, not answered.`,
         for (const number of ODD_NUMBERS) {
           const datagram = await ann.long(number, 0)
           await ann.ask(
-            'bytes at the end are taken away, as if they were the end of a line',
+            'bytes at the end are stripped, as if they were the end of a line',
             datagram,
           )
         }
       },
     },
     {
-      title: 'takes a loss back when the datagram comes late',
+      title: 'no longer counts a number as lost when it arrives late',
       async run(at) {
         const ann = await Sender.open(at)
         const mistake = 'a number below the highest one may be late, lost until now, and no repeat'
@@ -156,7 +156,7 @@ another length, is ignored: not counted, not answered.`,
       },
     },
     {
-      title: 'counts for each sender alone',
+      title: 'counts for each sender separately',
       async run(at) {
         const senders = await Promise.all(Array.from({ length: 8 }, () => Sender.open(at)))
         for (let number = 0; number < 8; number++) {
@@ -171,14 +171,14 @@ another length, is ignored: not counted, not answered.`,
       },
     },
     {
-      title: 'knows two senders with the same port at different addresses',
+      title: 'distinguishes two senders with the same port at different addresses',
       run: sharesPort,
     },
     {
       title: 'keeps the counts of two hundred senders',
       async run(at) {
         const senders = await Promise.all(Array.from({ length: SENDERS }, () => Sender.open(at)))
-        const mistake = `the counts of some of ${SENDERS} senders are forgotten: a table that is too small`
+        const mistake = `the counts of some of ${SENDERS} senders are forgotten, perhaps because a table is too small`
         for (const [n, sender] of senders.entries()) {
           await sender.number(0, 2 + (n % 5), 2 + (n % 5))
           // Its answer says that the datagrams before have been read: a receive buffer is small.
@@ -188,7 +188,7 @@ another length, is ignored: not counted, not answered.`,
       },
     },
     {
-      title: 'ignores what is neither numbered nor a question',
+      title: 'ignores datagrams that are neither numbered nor a question',
       async run(at) {
         const ann = await Sender.open(at)
         await ann.number(0, 2, 2)
@@ -199,7 +199,7 @@ another length, is ignored: not counted, not answered.`,
       },
     },
     {
-      title: 'counts when a number is far ahead',
+      title: 'counts correctly when a number is far ahead',
       async run(at) {
         const ann = await Sender.open(at)
         await ann.number(0, 0x7fff_ffff)
@@ -209,7 +209,7 @@ another length, is ignored: not counted, not answered.`,
         await ann.number(0x8000_0000, LARGEST)
         await ann.ask()
         const late =
-          'a number far below the highest one is late or comes again; it never begins anew'
+          'a number far below the highest one is late or a repeat; the numbering never starts again'
         for (const number of [1, 1, 0x7fff_fffe, 0x0100_0001, 65_536, 65_536]) {
           await ann.number(number)
           await ann.ask(late)
@@ -217,7 +217,7 @@ another length, is ignored: not counted, not answered.`,
         // 25 bits: more than a float of 32 bits holds.
         const ben = await Sender.open(at)
         await ben.number(0x0100_0002)
-        await ben.ask('the loss does not fit into a float of 32 bits')
+        await ben.ask('the loss does not fit into a 32-bit float')
         await ben.number(5)
         await ben.ask(late)
         await ben.number(5)
@@ -225,7 +225,7 @@ another length, is ignored: not counted, not answered.`,
       },
     },
     {
-      title: 'stays right while many get lost, come again and change places',
+      title: 'stays right while many datagrams are lost, repeated and reordered',
       async run(at) {
         const ann = await Sender.open(at)
         for (let batch = 0; batch < 6; batch++) {
@@ -253,7 +253,7 @@ another length, is ignored: not counted, not answered.`,
       run: countsRepeats,
     },
     {
-      title: 'keeps its counts for 12 seconds in which nobody sends anything',
+      title: 'keeps its counts through 12 seconds of silence',
       alongside: true,
       async run(at) {
         const ann = await Sender.open(at)
@@ -289,7 +289,7 @@ async function countsRepeats(at: Examiner): Promise<void> {
     const batch = sent === 0 ? FIRST_BATCH : BATCH
     await ann.repeat(7, batch)
     sent += batch
-    await ann.ask('repeats are counted up to a limit: the answer has 4 bytes for them')
+    await ann.ask('repeats are counted only up to a limit, but the answer has 4 bytes for them')
     // It would take minutes. What it has counted so far is right.
     if (watch.read().leastMs > SLOW_MS * sent) return
   }

@@ -40,9 +40,9 @@ function garbage(id: number): [bytes: Buffer, mistake: string][] {
     ],
     ...[0, 2, 0x0101, 0x0100, 0xff01, 0xffff].map((n): [Buffer, string] => [
       count(n),
-      'QDCOUNT has two bytes, and says how many questions there are: only one of one is answered',
+      'QDCOUNT has two bytes, and a message is answered only when it is 1',
     ]),
-    [Buffer.concat([count(2), whole.subarray(12)]), 'of two questions none is answered'],
+    [Buffer.concat([count(2), whole.subarray(12)]), 'a message with two questions gets no answer'],
     [behindHeader(Buffer.of(0x40), Buffer.alloc(64, 'x'), Buffer.of(0), u16(1, 1)), POINTER],
     [behindHeader(Buffer.of(0x80, 0x0c), u16(1, 1)), POINTER],
     [behindHeader(Buffer.of(0xff, 0xff), u16(1, 1)), POINTER],
@@ -103,7 +103,7 @@ however many came before, from 200 senders at once, and after any silence. A que
       },
     },
     {
-      title: 'echoes the id and the wish for recursion, whatever they are',
+      title: 'echoes the id and the RD bit, whatever they are',
       async run(at) {
         const ann = await at.datagrams()
         for (const id of [0, 0x00ff, 0xff00, 0xffff, at.random.below(0x10000)]) {
@@ -160,7 +160,7 @@ however many came before, from 200 senders at once, and after any silence. A que
       },
     },
     {
-      title: 'takes capital letters for small ones, and sends them back as they came',
+      title: 'ignores the case of letters, and sends them back as they came',
       async run(at) {
         const ann = await at.datagrams()
         const mistake =
@@ -173,7 +173,7 @@ however many came before, from 200 senders at once, and after any silence. A que
       },
     },
     {
-      title: 'answers a question as dig sends it, with flags and a record more',
+      title: 'answers a question as dig sends it, with flags and an extra record',
       async run(at) {
         const ann = await at.datagrams()
         // AD is set, and behind the question stands OPT: no name, the size that is taken, no data.
@@ -187,7 +187,7 @@ however many came before, from 200 senders at once, and after any silence. A que
       },
     },
     {
-      title: 'answers many senders at once, each what it has asked',
+      title: 'answers many senders at once, each with what it asked for',
       async run(at) {
         const waiting: (() => Promise<void>)[] = []
         for (let n = 0; n < 24; n++) {
@@ -201,7 +201,7 @@ however many came before, from 200 senders at once, and after any silence. A que
       },
     },
     {
-      title: 'says nothing to what is no question',
+      title: 'does not answer what is not a question',
       async run(at) {
         const ann = await at.datagrams()
         const id = 0x6e6f
@@ -227,13 +227,13 @@ however many came before, from 200 senders at once, and after any silence. A que
           const stranger = { name: ['moss', 'garden', 'test'], type }
           await ask(at, ann, stranger, {
             rcode: NXDOMAIN,
-            mistake: 'a name outside the zone has no type',
+            mistake: 'a name outside the zone gets NXDOMAIN for every type',
           })
         }
       },
     },
     {
-      title: 'sends back no flag but RD, whichever are set',
+      title: 'sends back no flag but RD, whichever flags are set',
       async run(at) {
         const ann = await at.datagrams()
         // TC, RA, Z, AD, CD and RCODE, each with and without RD; then AA.
@@ -248,11 +248,10 @@ however many came before, from 200 senders at once, and after any silence. A que
       },
     },
     {
-      title: 'does not read what stands behind the question, and answers a question twice',
+      title: 'ignores what follows the question, and answers a repeated question again',
       async run(at) {
         const ann = await at.datagrams()
-        const mistake =
-          'ANCOUNT, NSCOUNT and ARCOUNT of a question, and what stands behind it, are not read'
+        const mistake = 'ignore ANCOUNT, NSCOUNT and ARCOUNT of a question, and whatever follows it'
         for (const [counts, size] of [
           [[0, 0, 1], 0],
           [[1, 2, 3], 3],
@@ -275,18 +274,18 @@ however many came before, from 200 senders at once, and after any silence. A que
       },
     },
     {
-      title: 'compares names byte by byte, apart from capital letters',
+      title: 'compares names byte by byte, except for the case of letters',
       async run(at) {
         const ann = await at.datagrams()
         const latin1 = (text: string) => text.split('.')
         for (const [name, mistake] of [
-          ['ro\u00dfe.garden.test', 'bytes above 7f are no letters'],
+          ['ro\u00dfe.garden.test', 'bytes above 7f are not letters'],
           ['rose\0.garden.test', 'a byte 0 in a label belongs to the label'],
           ['\0rose.garden.test', 'a byte 0 in a label belongs to the label'],
           [' rose.garden.test', 'a space belongs to the label'],
           ['rose .garden.test', 'a space belongs to the label'],
           ['rose.garden.test\n', 'a line end belongs to the label'],
-          ['\u00e9.garden.test', 'bytes above 7f are no letters'],
+          ['\u00e9.garden.test', 'bytes above 7f are not letters'],
           ['rose-.garden.test', 'a name matches as a whole'],
           ['r\u000fse.garden.test', 'only A to Z match a to z: no other bits are dropped'],
           ['*.garden.test', 'an asterisk in a question is a byte like any other'],
@@ -295,8 +294,8 @@ however many came before, from 200 senders at once, and after any silence. A que
           ['rose.rose.garden.test', 'a name matches as a whole'],
           ['red.garden.test', 'a name matches as a whole'],
           ['www.ivy.garden.test', 'a name matches as a whole'],
-          ['__proto__', 'an object has names that nobody gave it: use a Map'],
-          ['constructor', 'an object has names that nobody gave it: use a Map'],
+          ['__proto__', 'a plain object inherits names such as this one: use a Map'],
+          ['constructor', 'a plain object inherits names such as this one: use a Map'],
         ] as const) {
           await ask(at, ann, { name: latin1(name) }, { rcode: NXDOMAIN, mistake })
         }
@@ -343,7 +342,7 @@ however many came before, from 200 senders at once, and after any silence. A que
       },
     },
     {
-      title: 'does not take a dot in a label for the end of a label',
+      title: 'does not treat a dot in a label as the end of the label',
       async run(at) {
         const ann = await at.datagrams()
         const mistake = 'labels were joined by dots: two different names have become one text'
@@ -363,7 +362,8 @@ however many came before, from 200 senders at once, and after any silence. A que
         const ann = await at.datagrams()
         const right = {
           addresses: ['192.0.2.10'],
-          mistake: 'a timeout: nobody has to ask all the time',
+          mistake:
+            'a timeout ends it, although the server has to wait however long no question comes',
         }
         await ask(at, ann, { name: ROSE }, right)
         await at.pause(SILENCE_MS)

@@ -70,7 +70,7 @@ senders, sends some hundreds of datagrams, and is silent for 12 seconds.`,
       },
     },
     {
-      title: 'sends back bytes that are no text',
+      title: 'sends back bytes that are not text',
       async run(at) {
         const ann = await at.datagrams()
         const bytes = at.random.bytes(300)
@@ -81,20 +81,19 @@ senders, sends some hundreds of datagrams, and is silent for 12 seconds.`,
       },
     },
     {
-      title: 'answers every datagram with the same bytes, also if it comes again',
+      title: 'answers every datagram with the same bytes, repeated ones too',
       async run(at) {
         const ann = await at.datagrams()
         for (const text of ODD) {
           await ann.send(text)
           await ann.expect(text, {
-            mistake:
-              'bytes are bytes: none of them is taken away at the ends, and none is a command',
+            mistake: 'no byte is stripped at either end, and none is a command',
           })
         }
         for (let n = 0; n < 4; n++) {
           await ann.send('the same again')
           await ann.expect('the same again', {
-            mistake: 'a datagram that comes again is a datagram, and has an answer of its own',
+            mistake: 'a repeated datagram is a datagram like any other, and gets its own answer',
           })
         }
       },
@@ -122,7 +121,7 @@ senders, sends some hundreds of datagrams, and is silent for 12 seconds.`,
       },
     },
     {
-      title: 'keeps the boundaries of datagrams that come together',
+      title: 'keeps the boundaries of datagrams that arrive together',
       async run(at) {
         const ann = await at.datagrams()
         const sent = Array.from({ length: 24 }, (_, n) =>
@@ -197,7 +196,7 @@ senders, sends some hundreds of datagrams, and is silent for 12 seconds.`,
       },
     },
     {
-      title: 'answers two hundred senders, each of them again and again',
+      title: 'answers two hundred senders, each several times',
       async run(at) {
         const senders = await Promise.all(Array.from({ length: SENDERS }, () => at.datagrams()))
         for (const round of ['first', 'second']) {
@@ -207,7 +206,7 @@ senders, sends some hundreds of datagrams, and is silent for 12 seconds.`,
             for (const [n, sender] of group.entries()) await sender.send(said(n))
             for (const [n, sender] of group.entries()) {
               await sender.expect(said(n), {
-                mistake: `it has no answer for one of ${SENDERS} senders: nothing needs to be kept of any`,
+                mistake: `it has no answer for one of ${SENDERS} senders, although an echo need not keep anything about a sender`,
               })
             }
           }
@@ -215,7 +214,7 @@ senders, sends some hundreds of datagrams, and is silent for 12 seconds.`,
       },
     },
     {
-      title: 'goes on when senders are gone before the answer comes',
+      title: 'keeps running when senders are gone before the answer arrives',
       async run(at) {
         // Before the others: it must not get the port of one that is gone, and so an answer to that.
         const ann = await at.datagrams()
@@ -231,14 +230,14 @@ senders, sends some hundreds of datagrams, and is silent for 12 seconds.`,
       },
     },
     {
-      title: 'answers after 12 seconds in which nobody has sent anything',
+      title: 'answers after 12 seconds of silence',
       alongside: true,
       async run(at) {
         const ann = await at.datagrams()
         await ann.send('hello')
         await ann.expect('hello')
         await at.pause(SILENCE_MS)
-        const mistake = 'a timeout ends it, or makes it forget: nobody need send anything'
+        const mistake = 'a timeout ends it, or makes it forget a silent sender'
         await ann.send('still there?')
         await ann.expect('still there?', { mistake })
         const ben = await at.datagrams()

@@ -123,7 +123,7 @@ does not read its answers.`,
       },
     },
     {
-      title: 'takes the escapes out of what comes, and puts them into what goes',
+      title: 'removes the escapes on the way in, and adds them on the way out',
       async run(at) {
         for (const [payload, mistake] of ESCAPES) {
           const talk = await at.connect()
@@ -133,7 +133,7 @@ does not read its answers.`,
       },
     },
     {
-      title: 'puts a frame together that is cut in two, also inside an escape',
+      title: 'reassembles a frame that is cut in two, even inside an escape',
       async run(at) {
         const payload = Buffer.from([0x61, END, 0x62, ESC, 0x63])
         const whole = frame(payload)
@@ -154,7 +154,7 @@ does not read its answers.`,
       },
     },
     {
-      title: 'takes all 256 values of a byte, one at a time',
+      title: 'accepts all 256 values of a byte, one at a time',
       async run(at) {
         const talk = await at.connect()
         const all = Uint8Array.from({ length: 256 }, (_, value) => value)
@@ -163,7 +163,7 @@ does not read its answers.`,
       },
     },
     {
-      title: 'keeps two clients apart that are both inside a frame',
+      title: 'keeps two clients apart when both are inside a frame',
       async run(at) {
         const [ann, ben] = [await at.connect(), await at.connect()]
         const mistake = 'both clients share what has been kept: each connection needs its own'
@@ -199,7 +199,7 @@ does not read its answers.`,
       },
     },
     {
-      title: 'takes payloads of up to 1024 bytes, drops longer ones, and goes on',
+      title: 'accepts payloads of up to 1024 bytes, drops longer ones, and goes on',
       async run(at) {
         const longest = Buffer.alloc(LIMIT, END)
         const first = await at.connect()
@@ -264,10 +264,10 @@ does not read its answers.`,
       },
     },
     {
-      title: 'takes no byte but dc and dd behind ESC',
+      title: 'accepts only dc and dd after ESC',
       async run(at) {
         const talk = await at.connect()
-        const mistake = 'behind ESC only dc and dd are right; a frame with anything else is damaged'
+        const mistake = 'after ESC only dc and dd are valid; a frame with anything else is damaged'
         const others = Array.from({ length: 256 }, (_, value) => value).filter(
           value => value !== 0xdc && value !== 0xdd && value !== END,
         )
@@ -285,7 +285,7 @@ does not read its answers.`,
       },
     },
     {
-      title: 'takes any byte for a whole payload',
+      title: 'accepts any byte as a whole payload',
       async run(at) {
         const talk = await at.connect()
         const payloads = Array.from({ length: 256 }, (_, value) => Buffer.of(value))
@@ -296,7 +296,7 @@ does not read its answers.`,
       },
     },
     {
-      title: 'finds the limit at any byte, and keeps nothing of a frame that is too long',
+      title: 'enforces the limit whichever byte exceeds it, and keeps no frame that is too long',
       async run(at) {
         const talk = await at.connect()
         for (const last of [0x00, 0x61, END, ESC, 0xdc, 0xff]) {
@@ -308,16 +308,16 @@ does not read its answers.`,
           await answers(
             talk,
             [full, after],
-            '1024 bytes are allowed, escapes taken out; 1025 are not',
+            '1024 bytes are allowed after unescaping; 1025 are not',
           )
         }
         // What is too long may be damaged as well, or end behind ESC.
         const damaged = Buffer.concat([Buffer.alloc(LIMIT + 5, 'x'), Buffer.from([ESC, 0x78, ESC])])
         talk.send(Buffer.concat([damaged, Buffer.of(END), frame('in step')]))
-        await answers(talk, ['in step'], 'END ends each frame, also one that is too long')
+        await answers(talk, ['in step'], 'END ends every frame, even one that is too long')
         await keepsNothing(at, talk, 'x')
         talk.send(Buffer.concat([Buffer.of(END), frame('still here')]))
-        await answers(talk, ['still here'], 'END ends each frame, also one that is too long')
+        await answers(talk, ['still here'], 'END ends every frame, even one that is too long')
       },
     },
     crowdStep(DIALOGUE),

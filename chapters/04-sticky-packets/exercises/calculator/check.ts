@@ -186,7 +186,7 @@ request, or does not read its answers. Of a line that is too long the server kee
       },
     },
     {
-      title: 'takes numbers with leading zeros, and answers without them',
+      title: 'accepts numbers with leading zeros, and answers without them',
       async run(at) {
         const talk = await at.connect()
         const octal = 'a zero in front does not make a number octal: all numbers are decimal'
@@ -207,7 +207,7 @@ request, or does not read its answers. Of a line that is too long the server kee
       },
     },
     {
-      title: 'puts a request together that is cut in two, wherever the cut is',
+      title: 'reassembles a request that is cut in two, wherever the cut is',
       async run(at) {
         const request = 'add 12 34\n'
         for (let cut = 1; cut < request.length; cut++) {
@@ -251,7 +251,7 @@ request, or does not read its answers. Of a line that is too long the server kee
       },
     },
     {
-      title: 'answers in the order of the requests, also when one takes its time',
+      title: 'answers in the order of the requests, even when one takes time',
       async run(at) {
         const requests = ['wait 100', 'add 1 2', 'wait 0', 'div 1 0']
         const mistake = 'whoever is done first answers first: the next request must wait its turn'
@@ -284,7 +284,7 @@ request, or does not read its answers. Of a line that is too long the server kee
       },
     },
     {
-      title: 'lets no client wait for another',
+      title: 'makes no client wait for another',
       async run(at) {
         const [ann, ben] = [await at.connect(), await at.connect()]
         await ask(ann, ['add 1 1', 'wait 9999'], ['ok 2'])
@@ -297,7 +297,7 @@ request, or does not read its answers. Of a line that is too long the server kee
       },
     },
     {
-      title: 'says bye at quit, ends the connection, and answers nothing behind it',
+      title: 'says bye at quit, ends the connection, and answers nothing after it',
       async run(at) {
         const talk = await at.connect()
         await ask(talk, ['add 1 2', 'quit', 'add 3 4'], ['ok 3', 'bye'])
@@ -308,7 +308,7 @@ request, or does not read its answers. Of a line that is too long the server kee
       },
     },
     {
-      title: 'answers all that came before the client’s FIN, and then ends too',
+      title: 'answers everything that came before the client’s FIN, and then ends too',
       async run(at) {
         const talk = await at.connect()
         talk.send('wait 300\nadd 1 2\nadd 9 9')
@@ -343,7 +343,7 @@ request, or does not read its answers. Of a line that is too long the server kee
       },
     },
     {
-      title: 'knows words and numbers by their bytes',
+      title: 'compares words and numbers byte by byte',
       async run(at) {
         for (const [before, after] of PLACES) {
           const talk = await at.connect()
@@ -378,13 +378,13 @@ request, or does not read its answers. Of a line that is too long the server kee
             talk,
             [`${word} 1 1`],
             ['error unknown command'],
-            'a command is three or four small letters',
+            'a command is three or four lower-case letters',
           )
         }
       },
     },
     {
-      title: 'counts words before it looks at them, and calculates with any numbers',
+      title: 'counts the words before it parses them, and calculates with any numbers',
       async run(at) {
         const talk = await at.connect()
         for (const request of [
@@ -436,9 +436,9 @@ request, or does not read its answers. Of a line that is too long the server kee
       },
     },
     {
-      title: 'finds the limit of a line at any byte, and keeps nothing of a longer one',
+      title: 'enforces the limit whichever byte exceeds it, and keeps no line that is too long',
       async run(at) {
-        const mistake = 'a line of more than 100 bytes has one answer, wherever it is cut'
+        const mistake = 'a line of more than 100 bytes gets one answer, wherever it is cut'
         const talk = await at.connect()
         // The answer to `add` tells that the start of the long line has been read as well.
         talk.send(`add 1 1\n${'x'.repeat(60)}`)
@@ -462,7 +462,7 @@ request, or does not read its answers. Of a line that is too long the server kee
       },
     },
     {
-      title: 'begins no request before the one before it is done',
+      title: 'starts no request until the previous one is done',
       async run(at) {
         const talk = await at.connect()
         const watch = at.stopwatch()
@@ -470,7 +470,8 @@ request, or does not read its answers. Of a line that is too long the server kee
         await answered(talk, ['ok 400', 'ok 400', 'ok 400'])
         watch.atLeast(1200, 800, {
           what: 'three times `wait 400` took less than 1200 ms together',
-          mistake: 'requests are begun as they come, and only their answers wait for each other',
+          mistake:
+            'requests are started as they arrive, and only their answers wait for each other',
         })
       },
     },
@@ -503,7 +504,7 @@ async function longWaits(at: Examiner): Promise<() => Promise<void>> {
     await talk.expect(`ok ${ms}\nok 2\n`, { patienceMs: 2 * ms, endByte: LF })
     watch.atLeast(ms, ms / 2, {
       what: `the answer to \`wait ${ms}\` came too early`,
-      mistake: 'N may be anything up to 9999: it waits for all of it',
+      mistake: 'N may be anything up to 9999, and the wait has to last all of it',
     })
   })
   // What fails while nobody waits for it is told at the end.

@@ -72,7 +72,7 @@ frame, or does not read.`,
       },
     },
     {
-      title: 'answers bytes that are no text',
+      title: 'answers bytes that are not text',
       async run(at) {
         const talk = await at.connect()
         const payload = at.random.bytes(40)
@@ -102,7 +102,7 @@ frame, or does not read.`,
       },
     },
     {
-      title: 'puts a frame together that is cut in two, wherever the cut is',
+      title: 'reassembles a frame that is cut in two, wherever the cut is',
       async run(at) {
         const whole = frame('drawer')
         for (let cut = whole.length - 1; cut > 0; cut--) {
@@ -124,7 +124,7 @@ frame, or does not read.`,
       },
     },
     {
-      title: 'puts frames together that come byte by byte',
+      title: 'reassembles frames that arrive byte by byte',
       async run(at) {
         const talk = await at.connect()
         const payloads = [0, 1, 60, 3].map(size => at.random.bytes(size))
@@ -135,7 +135,7 @@ frame, or does not read.`,
       },
     },
     {
-      title: 'keeps two clients apart that are both inside a frame',
+      title: 'keeps two clients apart when both are inside a frame',
       async run(at) {
         const [ann, ben] = [await at.connect(), await at.connect()]
         const mistake = 'both clients share what has been kept: each connection needs its own'
@@ -154,7 +154,7 @@ frame, or does not read.`,
       },
     },
     {
-      title: 'takes payloads of up to 65536 bytes, cut at random',
+      title: 'accepts payloads of up to 65536 bytes, cut at random',
       async run(at) {
         const talk = await at.connect()
         const sizes = [LIMIT, 255, LIMIT - 1, 256, at.random.below(LIMIT), LIMIT]
@@ -167,7 +167,7 @@ frame, or does not read.`,
       },
     },
     {
-      title: 'ends the connection at a length of 65537, before any payload has come',
+      title: 'ends the connection at a length of 65537, before any payload has arrived',
       async run(at) {
         const talk = await at.connect()
         talk.send(frame('level'))
@@ -181,7 +181,7 @@ frame, or does not read.`,
       },
     },
     {
-      title: 'reads the length as a number without a sign',
+      title: 'reads the length as an unsigned number',
       async run(at) {
         for (const bytes of ['01000000', '7fffffff', 'ffffffff', '80000000']) {
           const talk = await at.connect()
@@ -189,7 +189,7 @@ frame, or does not read.`,
           await talk.expectGone({
             mistake:
               bytes < '80000000'
-                ? 'all four bytes belong to the length, the first one too'
+                ? 'all four bytes belong to the length, including the first'
                 : '`<< 24` and readInt32BE make a negative number, and that is below any limit',
           })
         }
@@ -211,7 +211,7 @@ frame, or does not read.`,
       },
     },
     {
-      title: 'takes no more from a client that does not read, serves others, and loses no answer',
+      title: 'stops reading from a client that does not read, serves others, and loses no answer',
       async run(at) {
         const earlier = await at.connect()
         const talk = await at.connect({ reading: false })
@@ -223,7 +223,8 @@ frame, or does not read.`,
         const answer = mirrored(payload)
         await talk.expect(Buffer.alloc(sent * answer.length, answer), {
           bulk: true,
-          mistake: 'a client that does not read for a while is held back, and loses nothing',
+          mistake:
+            'hold back a client that does not read for a while, but lose none of its answers',
         })
         await talk.expectEnd()
       },
@@ -297,7 +298,7 @@ async function untilHeldBack(at: Examiner, talk: Talk, bytes: Uint8Array): Promi
     if (await staysHeldBack(talk)) {
       if ((heldInMemory(talk) ?? 0) <= MAX_HELD_BYTES) return sent
       at.fail({
-        what: 'it stopped at last, but it keeps more than 4 MiB in its memory for a client that reads nothing',
+        what: 'it did stop reading, but it holds more than 4 MiB in memory for a client that reads nothing',
         mistake: 'a large queue is no back-pressure: stop reading as soon as write() returns false',
       })
     }

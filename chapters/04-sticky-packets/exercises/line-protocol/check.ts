@@ -99,7 +99,7 @@ does not read its answers.`,
       },
     },
     {
-      title: 'answers each of several lines that come in one segment, also an empty one',
+      title: 'answers each of several lines that come in one segment, even an empty one',
       async run(at) {
         const talk = await at.connect()
         talk.send('one\n\ntwo three\n')
@@ -111,7 +111,7 @@ does not read its answers.`,
       },
     },
     {
-      title: 'takes CRLF for the end of a line, as well as LF',
+      title: 'accepts CRLF as the end of a line, as well as LF',
       async run(at) {
         const talk = await at.connect()
         talk.send('one\r\ntwo\n\r\n')
@@ -119,7 +119,7 @@ does not read its answers.`,
       },
     },
     {
-      title: 'counts characters: not bytes, and not halves of characters',
+      title: 'counts characters, not bytes or halves of characters',
       async run(at) {
         for (const [line, mistake] of CHARACTERS) {
           // Each on a connection of its own: some functions look for U+FEFF only where text begins.
@@ -130,7 +130,7 @@ does not read its answers.`,
       },
     },
     {
-      title: 'breaks lines nowhere else',
+      title: 'breaks lines at nothing but LF and CRLF',
       async run(at) {
         const lines = ['a\rb\r', 'a\u2028b\u2029c', 'a\u0085b', 'a\vb\fc\0d']
         for (const line of lines) {
@@ -145,7 +145,7 @@ does not read its answers.`,
       },
     },
     {
-      title: 'puts a line together that is cut in two, wherever the cut is',
+      title: 'reassembles a line that is cut in two, wherever the cut is',
       async run(at) {
         for (const line of ['drawer', 'ż語😀']) {
           const whole = Buffer.from(`${line}\r\n`)
@@ -167,7 +167,7 @@ does not read its answers.`,
       },
     },
     {
-      title: 'keeps two clients apart that are both inside a line',
+      title: 'keeps two clients apart when both are inside a line',
       async run(at) {
         const [ann, ben] = [await at.connect(), await at.connect()]
         const mistake = 'both clients share what has been kept: each connection needs its own'
@@ -196,7 +196,7 @@ does not read its answers.`,
       },
     },
     {
-      title: 'takes a line of 1024 bytes, and ends the connection at one of 1025',
+      title: 'accepts a line of 1024 bytes, and ends the connection at one of 1025',
       async run(at) {
         const talk = await at.connect()
         const longest = 'é'.repeat(LIMIT / 2)
@@ -217,7 +217,7 @@ does not read its answers.`,
       },
     },
     {
-      title: 'does not wait for the end of a line that is too long already',
+      title: 'does not wait for the end of a line that is already too long',
       async run(at) {
         const talk = await at.connect()
         talk.send('level\n')
@@ -257,7 +257,7 @@ does not read its answers.`,
       },
     },
     {
-      title: 'sends every character back, wherever in a line it stands',
+      title: 'sends every character back, wherever it is in a line',
       async run(at) {
         const talk = await at.connect()
         for (const code of ODD) {

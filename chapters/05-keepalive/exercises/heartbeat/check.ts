@@ -337,11 +337,11 @@ function inTime(connected: Stopwatch, first: Stopwatch): void {
   // A first ping that was late itself makes the others look early; none leaves before the connection.
   connected.atLeast(rightMs - PINGS_EARLY_MS, rightMs - 2 * INTERVAL_MS, {
     what: `it pings too fast: ${due}, and came more than ${PINGS_EARLY_MS} ms early`,
-    mistake: `the interval is shorter than ${INTERVAL_MS} ms, or what comes makes it ping, too`,
+    mistake: `the interval is shorter than ${INTERVAL_MS} ms, or it also pings when something arrives`,
   })
   first.atMost(rightMs + PINGS_LATE_MS, {
     what: `it pings too slowly: ${due}, and came more than ${PINGS_LATE_MS} ms late`,
-    mistake: `the interval is longer than ${INTERVAL_MS} ms, or it starts anew with what comes`,
+    mistake: `the interval is longer than ${INTERVAL_MS} ms, or it restarts when something arrives`,
   })
 }
 

@@ -41,28 +41,22 @@ const TARGETS = [
 
 /** Headers that only look as if they said close, or a length. */
 const INNOCENT: readonly [header: string, mistake: string][] = [
-  [
-    'Connection: closed',
-    'the words of Connection are compared as a whole: `closed` is not `close`',
-  ],
-  ['Connection: not-close', 'the words of Connection are compared as a whole'],
-  ['Connection: close-not, TE', 'the words of Connection are compared as a whole'],
-  [
-    'Connection: keep-alive',
-    'an HTTP/1.1 connection stays open when keep-alive is asked for as well',
-  ],
-  ['Connection:', 'a header may be empty'],
+  ['Connection: closed', 'each word of Connection is compared as a whole: `closed` is not `close`'],
+  ['Connection: not-close', 'each word of Connection is compared as a whole'],
+  ['Connection: close-not, TE', 'each word of Connection is compared as a whole'],
+  ['Connection: keep-alive', 'an HTTP/1.1 connection stays open with or without keep-alive'],
+  ['Connection:', 'a header may have an empty value'],
   ['X-Connection: close', 'the name of a header is compared as a whole'],
   ['Connection-X: close', 'the name of a header is compared as a whole'],
   ['Proxy-Connection: close', 'the name of a header is compared as a whole'],
-  ['X-Note: Connection: close', 'only the name of a header stands before its first colon'],
+  ['X-Note: Connection: close', 'the name of a header ends at its first colon'],
   ['X-Note: a:b:c', 'a value may have colons'],
   ['X-Note: http://a.example:80/?x=y', 'a value may have colons'],
   ['X-Content-Length: 5', 'the name of a header is compared as a whole'],
   ['Content-Length-X: 5', 'the name of a header is compared as a whole'],
-  ['X-Note: Content-Length: 5', 'only the name of a header stands before its first colon'],
-  ['X-Empty:', 'a header may be empty'],
-  ['X-Empty: \t ', 'a header may be empty'],
+  ['X-Note: Content-Length: 5', 'the name of a header ends at its first colon'],
+  ['X-Empty:', 'a header may have an empty value'],
+  ['X-Empty: \t ', 'a header may have an empty value'],
   ['Close: close', 'the name of a header is compared as a whole'],
 ]
 
@@ -139,7 +133,7 @@ middle of a request, or does not read its answers.`,
       },
     },
     {
-      title: 'takes a request that comes byte by byte',
+      title: 'accepts a request that arrives byte by byte',
       async run(at) {
         const talk = await at.connect()
         const other = await at.connect()
@@ -164,7 +158,7 @@ middle of a request, or does not read its answers.`,
       },
     },
     {
-      title: 'takes a body by its length, whatever is in it',
+      title: 'reads a body by its length, whatever is in it',
       async run(at) {
         const talk = await at.connect()
         const inside = Buffer.from(request('GET', '/inside'))
@@ -188,7 +182,7 @@ middle of a request, or does not read its answers.`,
       },
     },
     {
-      title: 'ends after Connection: close, and answers nothing behind it',
+      title: 'ends after Connection: close, and answers nothing after it',
       async run(at) {
         for (const line of ['Connection: close', 'connection: TE, Close']) {
           const talk = await at.connect()
@@ -216,7 +210,7 @@ middle of a request, or does not read its answers.`,
       },
     },
     {
-      title: 'answers everything although the client has sent its FIN, and then ends, too',
+      title: 'answers everything even when the client has sent its FIN, and then ends too',
       async run(at) {
         const talk = await at.connect()
         talk.send(request('GET', '/one') + request('GET', '/two') + request('GET', '/three'))
@@ -232,7 +226,7 @@ middle of a request, or does not read its answers.`,
       },
     },
     {
-      title: 'answers 400 to a length that is no number, and ends',
+      title: 'answers 400 to a length that is not a number, and ends',
       async run(at) {
         for (const length of BAD_LENGTHS) {
           const talk = await at.connect()
@@ -298,7 +292,7 @@ middle of a request, or does not read its answers.`,
       },
     },
     {
-      title: 'takes headers with few spaces, with many, and in several lines',
+      title: 'accepts headers with few spaces, with many, and in several lines',
       async run(at) {
         const talk = await at.connect()
         for (const [line, mistake] of [
@@ -323,7 +317,7 @@ middle of a request, or does not read its answers.`,
       },
     },
     {
-      title: 'takes any method and any target, each with a body or without one',
+      title: 'accepts any method and any target, each with or without a body',
       async run(at) {
         const talk = await at.connect()
         const methods = [
@@ -345,21 +339,20 @@ middle of a request, or does not read its answers.`,
             [['Content-Length: 00005', 'X-More: 1'], 'a\r\n\r\n'],
           ] as const) {
             talk.send(request(method, '/a', headers, body))
-            const mistake =
-              'the method decides nothing here: Content-Length alone says how long a body is'
+            const mistake = 'Content-Length alone says how long a body is, whatever the method'
             await answer(at, talk, `${method} /a ${body.length}\n`, { mistake })
           }
         }
         for (const target of TARGETS) {
           talk.send(request('GET', target))
           const mistake =
-            'the target goes back byte for byte: nothing is decoded, cut off or put in order'
+            'send the target back byte for byte, without decoding, cutting or normalising it'
           await answer(at, talk, `GET ${target} 0\n`, { mistake })
         }
       },
     },
     {
-      title: 'takes every header for what it is',
+      title: 'reads each header by its whole name and its whole value',
       async run(at) {
         const talk = await at.connect()
         for (const [header, mistake] of INNOCENT) {
@@ -404,7 +397,7 @@ middle of a request, or does not read its answers.`,
           at,
           ['Connection: keep-alive', 'Connection: close'],
           '1.0',
-          'close ends the connection, also beside keep-alive',
+          'close ends the connection, even beside keep-alive',
         )
         for (const line of [
           'Connection: TE, Keep-Alive',
@@ -417,7 +410,7 @@ middle of a request, or does not read its answers.`,
       },
     },
     {
-      title: 'takes a head of nearly 64 KiB, in one line or in many',
+      title: 'accepts a head of nearly 64 KiB, in one line or in many',
       async run(at) {
         const talk = await at.connect()
         const mistake =
@@ -437,7 +430,7 @@ middle of a request, or does not read its answers.`,
       },
     },
     {
-      title: 'puts a request together that is cut in two, wherever the cut is',
+      title: 'reassembles a request that is cut in two, wherever the cut is',
       async run(at) {
         const talk = await at.connect()
         const whole = request('POST', '/cut', ['content-length:\t5 '], '\r\n\r\n!')
@@ -447,7 +440,7 @@ middle of a request, or does not read its answers.`,
           await answer(at, talk, 'GET /whole 0\n')
           talk.send(whole.slice(cut))
           await answer(at, talk, 'POST /cut 5\n', {
-            mistake: 'what has come of a request is kept until the rest comes, wherever it was cut',
+            mistake: 'keep the beginning of a request until the rest arrives, wherever it was cut',
           })
         }
       },
@@ -462,7 +455,9 @@ middle of a request, or does not read its answers.`,
           )
           talk.finish()
           await answer(at, talk, 'GET /whole 0\n')
-          await talk.expectGone({ mistake: 'nothing more can come: the connection has to end' })
+          await talk.expectGone({
+            mistake: 'nothing more can arrive, so the connection has to end',
+          })
           const rest = await talk.take(unread => unread.length, 'the end')
           if (/^HTTP\/1\.1 200\b/.test(rest.toString('latin1'))) {
             at.fail({ what: 'it answered a request that is not complete', sent: talk.sent })
@@ -484,7 +479,7 @@ middle of a request, or does not read its answers.`,
     {
       title: 'refuses a Content-Length above 1 MiB',
       async run(at) {
-        const tooLarge = 'a Content-Length above 1 MiB is refused: count it with all its digits'
+        const tooLarge = 'refuse a Content-Length above 1 MiB, and count all its digits'
         for (const length of ['1048577', '4294967301', '18446744073709551621', '9'.repeat(40)]) {
           const talk = await at.connect()
           talk.send(request('POST', '/upload', [`Content-Length: ${length}`], 'hello'))

@@ -65,13 +65,13 @@ the deadline stays where it was.`,
         await talk.expectEnd({ mistake: 'nobody calls end() when the client has ended' })
         await slow.expect('done 300\ndone 300\ndone 0\n')
         watch.atLeast(600, 400, {
-          what: 'two times `work 300` on one connection took less than 600 ms together',
-          mistake: 'it works for as long as it is told, and begins the next request only then',
+          what: 'two requests `work 300` on one connection took less than 600 ms together',
+          mistake: 'work for as long as the request says, and begin the next request only then',
         })
       },
     },
     {
-      title: 'ends at once, with exit code 0, when nobody is connected',
+      title: 'ends at once, with exit code 0, when no client is connected',
       async run(at) {
         await exchange(at)
         const signalled = terminate(at)
@@ -95,7 +95,7 @@ the deadline stays where it was.`,
       },
     },
     {
-      title: 'takes no connection any more',
+      title: 'accepts no further connections',
       async run(at) {
         const { busy, idle } = await company(at)
         await begins(at, busy, `work ${WORK_MS}\n`)
@@ -116,7 +116,7 @@ the deadline stays where it was.`,
       },
     },
     {
-      title: 'finishes the work that it has begun, and begins no other',
+      title: 'finishes the work that it has begun, and begins no more',
       async run(at) {
         const { busy, idle } = await company(at)
         await begins(at, busy, `work ${WORK_MS}\nwork 1\n`)
@@ -131,7 +131,7 @@ the deadline stays where it was.`,
       },
     },
     {
-      title: 'does not mind a second signal',
+      title: 'ignores a second signal',
       async run(at) {
         const { busy, idle } = await company(at)
         await begins(at, busy, `work ${WORK_MS}\n`)
@@ -156,7 +156,7 @@ the deadline stays where it was.`,
       },
     },
     {
-      title: 'keeps the deadline when a client does not close, also at a second signal',
+      title: 'keeps the deadline when a client does not close, even after a second signal',
       async run(at) {
         const stubborn = await at.connect()
         stubborn.send('work 0\n')
@@ -309,7 +309,7 @@ async function longWork(at: Examiner): Promise<() => Promise<void>> {
     await talk.expect(`done ${ms}\ndone 0\n`, { patienceMs: 2 * ms, endByte: 0x0a })
     watch.atLeast(ms, ms / 2, {
       what: `the answer to \`work ${ms}\` came too early`,
-      mistake: 'MS may be any number: it works for all of it',
+      mistake: 'MS may be any number, and the work has to last all of it',
     })
   })
   // What fails while nobody waits for it is told at the end.

@@ -10,7 +10,7 @@ const HALF_OPEN =
 const PAUSE = 'a pause is no end: a client may be slow, and only its FIN says that this was all'
 
 const APART =
-  'it does not keep its clients apart: each has a count of its own, and none waits for another'
+  'it does not keep its clients apart: each has its own count, and none waits for another'
 
 /** How long clients that are slow say nothing, in milliseconds. */
 const SILENT_MS = 2500
@@ -48,7 +48,7 @@ seconds, and has one work for 11 seconds.`,
   ],
   steps: [
     {
-      title: 'answers an upload after the client’s FIN, and ends, too',
+      title: 'answers an upload after the client’s FIN, and then ends too',
       async run(at) {
         const talk = await at.connect()
         const upload = Buffer.from('one\ntwo\nthree\n')
@@ -59,7 +59,7 @@ seconds, and has one work for 11 seconds.`,
       },
     },
     {
-      title: 'takes its time for the work, and the answer arrives all the same',
+      title: 'works for as long as the client asks, and the answer still arrives',
       async run(at) {
         const talk = await at.connect()
         const upload = at.random.bytes(300)
@@ -102,7 +102,7 @@ seconds, and has one work for 11 seconds.`,
       },
     },
     {
-      title: 'says nothing before the client’s FIN, and begins its work then',
+      title: 'sends nothing before the client’s FIN, and only then begins its work',
       async run(at) {
         const talk = await at.connect()
         const [one, two] = [at.random.bytes(1000), at.random.bytes(1000)]
@@ -138,7 +138,7 @@ seconds, and has one work for 11 seconds.`,
       },
     },
     {
-      title: 'answers an upload of nothing, and nothing to a client that says nothing',
+      title: 'answers an empty upload, but not a client that sends nothing',
       async run(at) {
         const empty = await at.connect()
         empty.send('work 0\n')
@@ -189,7 +189,7 @@ seconds, and has one work for 11 seconds.`,
       },
     },
     {
-      title: 'lets no client wait for the work of another',
+      title: 'makes no client wait for the work of another',
       run: worksSideBySide,
     },
     {
@@ -197,7 +197,7 @@ seconds, and has one work for 11 seconds.`,
       run: servesCrowd,
     },
     {
-      title: 'survives clients that are gone before their answer',
+      title: 'survives clients that leave before their answer',
       async run(at) {
         const half = await at.connect()
         half.send('work 0\nhalf of it')
@@ -224,7 +224,7 @@ seconds, and has one work for 11 seconds.`,
       },
     },
     {
-      title: 'keeps clients that are silent for 12 seconds, and serves the others meanwhile',
+      title: 'keeps silent clients connected for 12 seconds, and serves the others meanwhile',
       alongside: true,
       run: keepsTheSilent,
     },
@@ -242,7 +242,8 @@ async function worksSideBySide(at: Examiner): Promise<void> {
   }
   const watch = at.stopwatch()
   for (const talk of workers) talk.finish()
-  const mistake = 'the work of one client keeps a thread from all others, and there are not enough'
+  const mistake =
+    'the work of one client occupies a thread, and there are too few threads for the others'
   await exchange(at, 0, mistake)
   if (workers.some(talk => talk.unread > 0)) {
     if (watch.read().leastMs < LONG_WORK_MS) {
@@ -260,7 +261,8 @@ async function worksSideBySide(at: Examiner): Promise<void> {
 }
 
 async function servesCrowd(at: Examiner): Promise<void> {
-  const silence = 'it does not keep so many clients at once: a pool, or a limit'
+  const silence =
+    'it does not serve so many clients at once: a pool is too small, or there is a limit'
   const talks = await gather(at, async (talk, others) => {
     talk.send('work 0\n')
     await exchange(at, 0, `${silence}; ${others} others are connected`)
