@@ -3,7 +3,7 @@ import { type Examiner, exercise } from '../../../../lib/workshop/exercise.ts'
 import { hasRead } from '../../../../lib/workshop/held-back.ts'
 import { staySilent } from '../../../../lib/workshop/silence.ts'
 import { survives } from '../../../../lib/workshop/survives.ts'
-import type { Talk } from '../../../../lib/workshop/talk.ts'
+import { PATIENCE_MS, type Talk } from '../../../../lib/workshop/talk.ts'
 
 const HALF_OPEN =
   'at the client’s FIN Node ends our side as well, before the answer, unless allowHalfOpen is true'
@@ -167,6 +167,8 @@ seconds, and has one work for 11 seconds.`,
         alone.send('work 0\n')
         for (let n = 0; n < LARGE_BLOCKS; n++) alone.socket.write(block)
         alone.finish()
+        // A program may take its time for them, as long as it goes on.
+        await hasRead(alone, PATIENCE_MS)
         await alone.expect(answerTo(block, LARGE_BLOCKS), {
           mistake: 'an upload may be larger than any room for it: count its bytes as they come',
         })
@@ -240,6 +242,9 @@ async function worksSideBySide(at: Examiner): Promise<void> {
     talk.send(upload)
     workers.push(talk)
   }
+  // These are answered behind all that was said before: a slow program has read that now.
+  await exchange(at)
+  await exchange(at)
   const watch = at.stopwatch()
   for (const talk of workers) talk.finish()
   const mistake =
