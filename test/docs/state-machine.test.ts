@@ -59,21 +59,27 @@ function fewestExamples(): Map<string, string[]> {
   return chosen
 }
 
+/** So many runs at most: which end is the first to close, or loses a segment, is the machine's choice. */
+const RUNS = 5
+
 describe('a kernel of today', () => {
   test.skipIf(!isRoot).each([...fewestExamples()])(
-    'takes in %s the steps that the page says (needs root)',
-    // On a busy machine a segment may be late, and the other end goes another way.
-    { retry: 2 },
+    'takes in %s the steps that the page says, and none that it does not know (needs root)',
     async (id, names) => {
+      const known = TRANSITIONS.map(nameOf)
+      // The page says what runs have shown, one or another. No run may show anything else.
       const seen = new Set<string>()
-      const { trouble } = await traceExample(entryOf(id), {
-        lanes: ['state'],
-        onEvent: event => {
-          if (event.lane === 'state') seen.add(nameOf(event))
-        },
-        onLane: () => {},
-      })
-      expect(trouble).toBeUndefined()
+      for (let run = 1; run <= RUNS && !names.every(name => seen.has(name)); run++) {
+        const { trouble } = await traceExample(entryOf(id), {
+          lanes: ['state'],
+          onEvent: event => {
+            if (event.lane === 'state') seen.add(nameOf(event))
+          },
+          onLane: () => {},
+        })
+        expect(trouble).toBeUndefined()
+        expect(known).toEqual(expect.arrayContaining([...seen]))
+      }
       expect([...seen]).toEqual(expect.arrayContaining(names))
     },
   )

@@ -44,53 +44,73 @@ const socket = connect(flag === '--path' ? where : Number(where)).on('error', ()
 setInterval(() => socket.write('tick'), 10)`,
 ]
 
-/** A generator of numbers in 0..1: the same ones in each run of the test. */
-function seeded(seed: number): () => number {
-  let state = seed
-  return () => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0
-    return state / 2 ** 32
-  }
+/** What can be seen of a tracer from outside: how many processes it has, and the lines it printed. */
+interface Seen {
+  processes: number
+  lines: readonly string[]
 }
 
+const ofEachLane = ({ lines }: Seen) =>
+  ['js', 'syscall', 'state', 'packet'].every(lane =>
+    lines.some(line => line.includes(`"lane":"${lane}"`)),
+  )
+const processes = (count: number) => (seen: Seen) => seen.processes >= count
+const lines = (count: number) => (seen: Seen) => seen.lines.length >= count
+
+/** Moments of a run by what has happened: they come in this order, however fast the machine is. */
+const MOMENTS: [what: string, has: (seen: Seen) => boolean][] = [
+  ['at once', () => true],
+  ['with 3 processes', processes(3)],
+  ['at its first line', lines(1)],
+  ['with 5 processes', processes(5)],
+  ['with events of each lane', ofEachLane],
+  ['after 40 lines', lines(40)],
+  ['with 2 processes', processes(2)],
+  ['with 4 processes', processes(4)],
+  ['after 3 lines', lines(3)],
+  ['with 7 processes', processes(7)],
+  ['after 10 lines', lines(10)],
+  ['after 100 lines', lines(100)],
+]
+/** A moment is looked for so often, and for so long on a machine that is very busy. */
+const MOMENT = { interval: 5, timeout: 60_000 }
 const SIGNALS = ['SIGKILL', 'SIGTERM', 'SIGINT'] as const
-/** The latest moment: by then the programs have been talking for a while. */
-const LATEST_MS = 1800
 
 describe.skipIf(!hasProc || lacks.strace || lacks.tcpdump || lacks.tracefs)('traceExample', () => {
   test('leaves no process, trace instance or file when it is killed at any moment (needs root, strace, tcpdump)', async () => {
-    const random = seeded(7)
     const files = [
       tracer(entryOf(programs, server, client)),
       tracer(entryOf(programs, server, client, { transport: 'unix', port: null })),
     ]
-    const count = withSlow ? 12 : 6
-    const attempts = Array.from({ length: count }, (_, at) => ({
+    const attempts = MOMENTS.slice(0, withSlow ? 12 : 6).map(([what, has], at) => ({
       file: files[at % 3 === 2 ? 1 : 0]!,
       signal: SIGNALS[at % SIGNALS.length]!,
-      // Early moments are short of events: the last ones are sure to find all running.
-      ms: at >= count - 2 ? LATEST_MS : random() * LATEST_MS,
+      what,
+      has,
     }))
     const most = { processes: 0, instances: 0, files: 0 }
     for (let at = 0; at < attempts.length; at += 2) {
-      const pair = attempts.slice(at, at + 2).map(async ({ file, signal, ms }, one) => {
+      const pair = attempts.slice(at, at + 2).map(async ({ file, signal, what, has }, one) => {
         const folder = join(programs.folder, `tmp-${at + one}`)
         mkdirSync(folder)
         const env = readerEnv({ TMPDIR: folder })
-        const child = spawn(process.execPath, nodeArgs(file), { cwd: ROOT, env, stdio: 'ignore' })
-        // The moment is what is tested: here the time is not waited for, but chosen.
-        await new Promise(resolve => setTimeout(resolve, ms))
+        const stdio = ['ignore', 'pipe', 'ignore'] as ['ignore', 'pipe', 'ignore']
+        const child = spawn(process.execPath, nodeArgs(file), { cwd: ROOT, env, stdio })
+        const exit = once(child, 'exit')
+        const lines: string[] = []
+        createInterface({ input: child.stdout }).on('line', line => lines.push(line))
+        const seen = () => ({ processes: processesWith(env.KIT_MARK).length, lines })
+        await vi.waitFor(() => expect(has(seen()), what).toBe(true), MOMENT)
         const ours = () => readdirSync(folder).filter(name => name.startsWith('socket-kit-'))
         most.processes = Math.max(most.processes, processesWith(env.KIT_MARK).length)
         most.instances = Math.max(most.instances, traceInstances(child.pid!).length)
         most.files = Math.max(most.files, ours().length)
-        const exit = once(child, 'exit')
         child.kill(signal)
         await exit
-        const what = `${signal} after ${Math.round(ms)} ms`
-        await vi.waitFor(() => expect(processesWith(env.KIT_MARK), what).toEqual([]), 30_000)
-        expect(traceInstances(child.pid!), what).toEqual([])
-        expect(ours(), what).toEqual([])
+        const where = `${signal} ${what}`
+        await vi.waitFor(() => expect(processesWith(env.KIT_MARK), where).toEqual([]), 60_000)
+        expect(traceInstances(child.pid!), where).toEqual([])
+        expect(ours(), where).toEqual([])
       })
       await Promise.all(pair)
     }
