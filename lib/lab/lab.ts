@@ -4,12 +4,14 @@ import { shortfall } from '../kernel/requirements.ts'
 import { startTcpdump, type TimedPacket } from '../kernel/tcpdump.ts'
 import { runC } from './c-program.ts'
 import { readCounters } from './counters.ts'
+import { Inconclusive } from './inconclusive.ts'
 import { type Drop, dropPackets } from './packet-drop.ts'
 import { Peer, type PeerProgram } from './peer-process.ts'
 import { buildRouted, type Routed } from './routed.ts'
 import { readSocketStatistics } from './socket-statistics.ts'
 import { readTcpTable, type TcpRow } from './tcp-table.ts'
 import { readUdpTable, type UdpRow } from './udp-table.ts'
+import { prefer, undisturbed } from './undisturbed.ts'
 import { until } from './until.ts'
 
 /** Packets of a capture that runs. */
@@ -19,8 +21,7 @@ export interface LabCapture {
   stop(): Promise<readonly TimedPacket[]>
 }
 
-/** Thrown where an experiment cannot decide its claims, with what was seen that prevents it. */
-export class Inconclusive extends Error {}
+export { Inconclusive } from './inconclusive.ts'
 
 /** TCP’s buffers as most distributions have them: the least, the first and the largest size. */
 const BUFFERS = { tcp_wmem: [4096, 16_384, 4_194_304], tcp_rmem: [4096, 131_072, 6_291_456] }
@@ -159,6 +160,14 @@ export class Lab {
 
   /** Looks until there is something to see: for what no event announces. */
   until = until
+
+  /** Asks the scheduler to prefer this process and these peers to other programs. */
+  prefer(peers: readonly Peer[] = []): void {
+    for (const pid of [process.pid, ...peers.map(peer => peer.pid)]) prefer(pid)
+  }
+
+  /** Measures again while other programs on this machine disturb it. */
+  undisturbed = undisturbed
 
   /** Compiles and runs a C program. */
   c = runC

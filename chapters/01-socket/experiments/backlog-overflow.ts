@@ -16,6 +16,8 @@ interface Seen {
   /** States of the clients' sockets while the server did not accept. */
   waiting: { established: number; synSent: number }
   overflows: number
+  /** How many of the clients still waited when the newcomer asked. */
+  stillWaiting: number
   /** When the server began to accept, in milliseconds. */
   acceptMs: number
   /**
@@ -75,12 +77,13 @@ export default experiment<Seen>({
       truth:
         'Connections wait in the queue, not requests, and those in the queue do come out in order. A client that found the queue full has no place in it: until its SYN is repeated, anyone who comes later may overtake it.',
       source: 'listen(2), accept(2)',
-      judge: ({ order, waiting, clients }) => {
+      judge: ({ order, waiting, clients, stillWaiting }) => {
         const observed = `${waiting.established} in the queue, ${waiting.synSent} found it full, then a newcomer; accepted in the order ${order.map(at => at + 1).join(' ')}`
         const isSorted = (list: number[]) =>
           list.every((one, at) => at === 0 || one > list[at - 1]!)
         const queued = order.slice(0, waiting.established)
-        if (!order.includes(clients.length) || queued.length < 2)
+        // Nobody to overtake: their SYNs were repeated before the newcomer's first.
+        if (!order.includes(clients.length) || queued.length < 2 || stillWaiting === 0)
           return { verdict: 'unclear', observed }
         if (!isSorted(queued)) return { verdict: 'wrong', observed }
         return { verdict: isSorted(order) ? 'holds' : 'depends', observed }
@@ -126,6 +129,8 @@ export default experiment<Seen>({
       'the queue has been accepted',
       () => peer.messages('accepted').length >= waiting.established,
     )
+    const asking = () => lab.table(port).filter(({ state }) => state === 'SYN-SENT').length
+    const stillWaiting = asking()
     const newcomer = connect({ port, host: '127.0.0.1' }).on('error', () => {})
     sockets.push(newcomer)
     await once(newcomer, 'connect')
@@ -153,6 +158,6 @@ export default experiment<Seen>({
     observe(`the kernel counted ${overflows} overflows of the queue`)
     const order = accepted.map(from => sockets.findIndex(({ localPort }) => localPort === from))
     for (const socket of sockets) socket.destroy()
-    return { backlog: BACKLOG, clients: ends, waiting, overflows, acceptMs, order }
+    return { backlog: BACKLOG, clients: ends, waiting, overflows, stillWaiting, acceptMs, order }
   },
 })

@@ -13,6 +13,8 @@ interface Seen {
   /** Payload of the longest segment, and of the one with the FIN: bytes. */
   longest: number
   withFin: number
+  /** Bytes that the kernel had not sent yet when the program had said that there would be no more. */
+  unsent: number
   /** The longest segment, header included: what its IP header leaves of the packet. */
   segment: number
   /** Bytes of a full packet on this line: its MTU. */
@@ -47,9 +49,11 @@ export default experiment<Seen>({
       truth:
         'They may carry data. A FIN that waits in the queue behind the last bytes goes out with them, in one segment.',
       source: 'RFC 9293 section 3.5',
-      judge: ({ withFin, handshake }) => {
+      judge: ({ withFin, handshake, unsent }) => {
         const observed = `SYN ${handshake[0]} bytes, SYN+ACK ${handshake[1]} bytes, FIN in a segment with ${withFin} bytes`
-        return { verdict: withFin > 0 ? 'depends' : 'holds', observed }
+        if (withFin > 0) return { verdict: 'depends', observed }
+        // It cannot go out with bytes that have left before.
+        return { verdict: unsent > 0 ? 'holds' : 'unclear', observed }
       },
       altered: seen => ({ ...seen, withFin: 0 }),
     },
@@ -84,6 +88,9 @@ export default experiment<Seen>({
     const client = connect({ port: 7000, host: net.b })
     client.on('error', () => {})
     client.end(Buffer.alloc(BYTES))
+    await once(client, 'finish')
+    const [socket] = await lab.statistics(['dport', '=', ':7000'])
+    const unsent = Number(socket?.info.notsent ?? 0)
     observe(`the client sends ${(await peer.message('end')).value} bytes and a FIN`)
     await once(client.resume(), 'close')
     const packets = await capture.stop()
@@ -97,6 +104,6 @@ export default experiment<Seen>({
     observe(`${mine.length} segments; the last is [${fin?.flags}] with ${fin?.len} bytes`)
     const segment = Math.max(...mine.map(({ bytes }) => (bytes ? segmentLength(bytes) : 0)))
     observe(`the longest is ${segment} bytes long, header included`)
-    return { mss, longest, segment, withFin: fin?.len ?? 0, mtu, handshake }
+    return { mss, longest, segment, withFin: fin?.len ?? 0, unsent, mtu, handshake }
   },
 })

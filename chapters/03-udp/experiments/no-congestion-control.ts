@@ -11,11 +11,18 @@ interface Seen {
   flood: { sent: number; errors: number; received: number }
   /** Speed of a TCP connection in Mbit/s: alone, and beside UDP at three quarters of the line. */
   tcp: { alone: number; beside: number }
+  /** What came through of UDP beside TCP, in Mbit/s, and the longest pause between two sends. */
+  udp: { beside: number; pauseMs: number }
 }
 
 const PORT = 7000
 const BYTES = 1250 // 10000 bits
 const SECONDS = 1
+const LINE_MBITS = 20
+/** The queue of the line is empty after 40 ms: UDP with longer pauses leaves the line to TCP. */
+const MOST_PAUSE_MS = 35
+/** With less on it, the line was not crowded: a program came too late to send or to read. */
+const FULL_MBITS = 0.8 * LINE_MBITS
 
 const receiver: PeerProgram<{ host: string; port: number }> = async (wire, { host, port }) => {
   const { createSocket } = await import('node:dgram')
@@ -34,7 +41,7 @@ const receiver: PeerProgram<{ host: string; port: number }> = async (wire, { hos
   }).listen(port, host, () => socket.bind(port, host, () => wire.send('listening')))
   for (;;) {
     await wire.receive('bytes?')
-    wire.send('bytes', bytes)
+    wire.send('bytes', { bytes, datagrams })
   }
 }
 
@@ -50,9 +57,9 @@ export default experiment<Seen>({
       truth:
         'It goes on at its pace, half of it is thrown away on the line, and no send fails. TCP on the same line gives way. Whoever builds on UDP must hold back by themselves.',
       source: 'RFC 8085 section 3.1',
-      judge: ({ flood, tcp }) => {
+      judge: ({ flood, tcp, udp }) => {
         const lost = Math.round((100 * (flood.sent - flood.received)) / flood.sent)
-        const observed = `${flood.sent} sent, ${flood.errors} errors, ${lost} % lost on the line; TCP: ${tcp.alone.toFixed(1)} Mbit/s alone, ${tcp.beside.toFixed(1)} beside UDP`
+        const observed = `${flood.sent} sent, ${flood.errors} errors, ${lost} % lost on the line; TCP: ${tcp.alone.toFixed(1)} Mbit/s alone, ${tcp.beside.toFixed(1)} beside ${udp.beside.toFixed(1)} Mbit/s of UDP`
         const rude = flood.errors === 0 && lost > 20 && tcp.beside < tcp.alone / 2
         return { verdict: rude ? 'holds' : 'wrong', observed }
       },
@@ -62,7 +69,7 @@ export default experiment<Seen>({
 
   async run(lab, observe) {
     const net = await lab.routed()
-    await net.slow('20mbit', 100_000)
+    await net.slow(`${LINE_MBITS}mbit`, 100_000)
     const peer = lab.start(receiver, { host: net.b, port: PORT }, net.in.b)
     await peer.message('listening')
     const socket = createSocket('udp4')
@@ -70,31 +77,33 @@ export default experiment<Seen>({
     await once(socket, 'connect')
     let errors = 0
     socket.on('error', () => errors++)
-    /** Sends at a steady pace for a while; returns how many. */
+    /** Sends at a steady pace for a while: how many, and the longest pause on the way. */
     const pace = (mbits: number) =>
-      new Promise<number>(resolve => {
+      new Promise<{ sent: number; pauseMs: number }>(resolve => {
         const start = monotonicMs()
-        let sent = 0
+        let [sent, pauseMs, lastMs] = [0, 0, start]
         const timer = setInterval(() => {
-          const elapsed = monotonicMs() - start
-          const due = Math.min(elapsed, SECONDS * 1000) * (mbits / 10)
+          const now = monotonicMs()
+          pauseMs = Math.max(pauseMs, now - lastMs)
+          lastMs = now
+          const due = Math.min(now - start, SECONDS * 1000) * (mbits / 10)
           for (; sent < due; sent++) socket.send(Buffer.alloc(BYTES), error => error && errors++)
-          if (elapsed < SECONDS * 1000) return
+          if (now - start < SECONDS * 1000) return
           clearInterval(timer)
-          resolve(sent)
+          resolve({ sent, pauseMs })
         }, 1)
       })
 
-    const sent = await pace(40)
+    const { sent } = await pace(40)
     // The question may be lost as well while the queue is full: it is asked until it is answered.
     const again = setInterval(() => socket.send('?'), 50)
     const received = (await peer.message('datagrams')).value as number
     clearInterval(again)
     observe(`UDP at 40 Mbit/s: ${sent} sent, ${errors} errors, ${received} received`)
 
-    const bytesSoFar = async () => {
+    const soFar = async () => {
       peer.tell('bytes?')
-      return (await peer.message('bytes')).value as number
+      return (await peer.message('bytes')).value as { bytes: number; datagrams: number }
     }
     const stream = connect(PORT, net.b)
     stream.on('error', () => {})
@@ -105,17 +114,40 @@ export default experiment<Seen>({
     }
     stream.on('drain', pump)
     pump()
-    const measure = async (beside: () => Promise<unknown>) => {
-      const [start, before] = [monotonicMs(), await bytesSoFar()]
-      await beside()
-      return (((await bytesSoFar()) - before) * 8) / 1000 / (monotonicMs() - start)
+    const measure = async <T>(beside: () => Promise<T>) => {
+      const [start, before] = [monotonicMs(), await soFar()]
+      const what = await beside()
+      const [after, ms] = [await soFar(), monotonicMs() - start]
+      const mbits = (bytes: number) => (bytes * 8) / 1000 / ms
+      const udp = mbits((after.datagrams - before.datagrams) * BYTES)
+      return { what, tcp: mbits(after.bytes - before.bytes), udp }
     }
-    const alone = await measure(() => new Promise(done => setTimeout(done, SECONDS * 1000)))
-    observe(`TCP alone: ${alone.toFixed(1)} Mbit/s`)
-    const beside = await measure(() => pace(15))
-    observe(`TCP beside UDP at 15 Mbit/s: ${beside.toFixed(1)} Mbit/s`)
+    lab.prefer([peer])
+    const notFull = ({ tcp, udp }: { tcp: number; udp: number }) =>
+      tcp + udp < FULL_MBITS
+        ? `no more than ${(tcp + udp).toFixed(1)} Mbit/s came through a line of ${LINE_MBITS}`
+        : undefined
+    const wait = () => new Promise(done => setTimeout(done, SECONDS * 1000))
+    const alone = await lab.undisturbed(observe, () => measure(wait), notFull)
+    observe(`TCP alone: ${alone.tcp.toFixed(1)} Mbit/s`)
+    const beside = await lab.undisturbed(
+      observe,
+      () => measure(() => pace(15)),
+      ({ what: { pauseMs }, ...both }) =>
+        pauseMs > MOST_PAUSE_MS
+          ? `for ${pauseMs.toFixed(0)} ms no datagram was sent`
+          : notFull(both),
+    )
+    const { pauseMs } = beside.what
+    observe(
+      `TCP beside UDP at 15 Mbit/s: ${beside.tcp.toFixed(1)} Mbit/s, and ${beside.udp.toFixed(1)} of UDP; the longest pause between datagrams: ${pauseMs.toFixed(0)} ms`,
+    )
     stream.destroy()
     socket.close()
-    return { flood: { sent, errors, received }, tcp: { alone, beside } }
+    return {
+      flood: { sent, errors, received },
+      tcp: { alone: alone.tcp, beside: beside.tcp },
+      udp: { beside: beside.udp, pauseMs },
+    }
   },
 })

@@ -1,6 +1,7 @@
 /** Requests on idle connections at about the time at which the server closes them. */
 import { once } from 'node:events'
 import { Agent, request } from 'node:http'
+import { monitorEventLoopDelay } from 'node:perf_hooks'
 import type { PeerProgram } from '../../../lib/lab/peer-process.ts'
 import { experiment } from '../../../lib/textbook/experiment.ts'
 
@@ -22,6 +23,8 @@ interface Seen {
    * when Node's agent leaves, a second before that time, and by one that stays until then.
    */
   hinted: Counts
+  /** By how much timers of the client and of the server were late at most, while the latter was asked. */
+  lateMs: { client: number; server: number }
 }
 
 const REQUESTS = 300
@@ -46,6 +49,8 @@ const server: PeerProgram<{ idleMs: number; hintMs: number }> = async (
   { idleMs, hintMs },
 ) => {
   const { createServer } = await import('node:http')
+  const { monitorEventLoopDelay } = await import('node:perf_hooks')
+  const delay = monitorEventLoopDelay({ resolution: 10 })
   const port = (server: import('node:http').Server) => {
     const address = server.address()
     return typeof address === 'object' && address?.port
@@ -57,6 +62,10 @@ const server: PeerProgram<{ idleMs: number; hintMs: number }> = async (
   }).listen(0, '127.0.0.1')
   const hinted = createServer({ keepAliveTimeout: hintMs }, (_, response) => response.end('ok'))
   hinted.listen(0, '127.0.0.1', () => wire.send('listening', [port(unhinted), port(hinted)]))
+  await wire.receive('measure')
+  delay.enable()
+  await wire.receive('late?')
+  wire.send('late', delay.max / 1e6)
 }
 
 const words = ({ reused, fresh, lost, other }: Counts) =>
@@ -75,8 +84,13 @@ export default experiment<Seen>({
         'Neither of them has done anything wrong. The server’s RST is all the client gets; a client must be ready to ask again what may be asked twice.',
       source: 'RFC 9112 section 9.5',
       example: '05/closing-race',
-      judge: ({ race, hinted }) => {
+      judge: ({ race, hinted, lateMs }) => {
         const observed = `${words(race)}; with a hint and a margin: ${words(hinted)}`
+        const isLate = lateMs.client + lateMs.server > AGENT_MS / 2
+        if (hinted.lost > 0 && isLate) {
+          const late = `timers were late by ${lateMs.client.toFixed(0)} ms at the client, by ${lateMs.server.toFixed(0)} ms at the server`
+          return { verdict: 'unclear', observed: `${observed}; ${late}` }
+        }
         // On a busy machine nobody may have come at the right moment.
         if (race.lost === 0 || hinted.reused === 0) return { verdict: 'unclear', observed }
         return { verdict: hinted.lost === 0 ? 'holds' : 'wrong', observed }
@@ -118,12 +132,17 @@ export default experiment<Seen>({
     }
     const race = await meet({ port: unhinted, idleMs: IDLE_MS, lanes: 30, rounds: REQUESTS / 30 })
     observe(`no hint: ${words(race)}`)
+    peer.tell('measure')
+    const delay = monitorEventLoopDelay({ resolution: 10 })
+    delay.enable()
     const few = { port: hints, lanes: REQUESTS / 4, rounds: 2 }
     const hinted = await meet(
       { ...few, idleMs: HINT_MS - AGENT_MS },
       { ...few, idleMs: HINT_MS, deaf: true },
     )
     observe(`hint and margin: ${words(hinted)}`)
-    return { race, hinted }
+    peer.tell('late?')
+    const atServer = (await peer.message('late')).value as number
+    return { race, hinted, lateMs: { client: delay.max / 1e6, server: atServer } }
   },
 })

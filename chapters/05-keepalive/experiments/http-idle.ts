@@ -2,6 +2,7 @@
 import { once } from 'node:events'
 import { Agent, createServer, get, globalAgent } from 'node:http'
 import { type AddressInfo, connect } from 'node:net'
+import { setTimeout } from 'node:timers/promises'
 import { monotonicMs } from '../../../lib/lab/lab.ts'
 import { experiment } from '../../../lib/textbook/experiment.ts'
 
@@ -78,10 +79,12 @@ export default experiment<Seen>({
       await once(server.listen(0, '127.0.0.1'), 'listening')
       return { server, port: (server.address() as AddressInfo).port }
     }
-    const watched = () =>
-      new Promise<null>(resolve => {
-        setTimeout(() => resolve(null), WATCHED_MS)
-      })
+    const watched = async () => {
+      await setTimeout(WATCHED_MS)
+      // When this program is late, a FIN may have arrived and not been read: now it is.
+      for (let turns = 0; turns < 5; turns++) await setTimeout(1)
+      return null
+    }
 
     const fin = async (keepAliveTimeout: number) => {
       const { port } = await serve({ keepAliveTimeout })

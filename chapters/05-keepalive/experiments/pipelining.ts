@@ -71,7 +71,9 @@ export default experiment<Seen>({
       judge: ({ handled, answers, alone }) => {
         const fast = answers.find(({ path }) => path === '/fast')?.ms ?? 0
         const observed = `/fast handled at ${ms(handled['/fast'])}, answered at ${ms(fast)}; on its own connection after ${ms(alone)}`
-        return { verdict: fast > 10 * alone && fast >= SLOW_MS - 5 ? 'holds' : 'wrong', observed }
+        // A machine that is too busy even for /fast alone shows nothing.
+        if (alone > SLOW_MS / 2) return { verdict: 'unclear', observed }
+        return { verdict: fast >= SLOW_MS - 5 ? 'holds' : 'wrong', observed }
       },
       altered: seen => ({
         ...seen,

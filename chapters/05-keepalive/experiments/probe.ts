@@ -1,13 +1,15 @@
 /** An idle connection that is probed, and one with a byte now and then that is not. */
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
-import { Inconclusive } from '../../../lib/lab/lab.ts'
+import { Inconclusive, monotonicMs } from '../../../lib/lab/lab.ts'
 import { experiment } from '../../../lib/textbook/experiment.ts'
 
 interface Seen {
   /** Probes in the same time: of an idle connection, of one with a byte every 250 ms. */
   idle: number
   busy: number
+  /** The longest pause between two of these bytes, in milliseconds. */
+  pauseMs: number
   /** The first probe, with its answer, where packets can be captured. */
   probe: { flags: string; len: number; behindNext: number; answerUs: number }
   /** What the programs at both ends of the idle connection were told. */
@@ -15,6 +17,10 @@ interface Seen {
 }
 
 const SECONDS = 3.6
+/** So long a connection is idle before it is probed. */
+const DELAY_MS = 1000
+/** Shorter than that by what an acknowledgement may be delayed, and a bit. */
+const MOST_PAUSE_MS = 850
 
 /** Sequence number of a segment, from its IPv4 and TCP headers. */
 const sequenceOf = (bytes: Buffer): number => bytes.readUInt32BE((bytes[0]! & 0xf) * 4 + 4)
@@ -31,9 +37,10 @@ export default experiment<Seen>({
       truth:
         'TCP knows no requests. Any segment that arrives does it: one byte, or a bare acknowledgment.',
       source: 'RFC 9293 section 3.8.4',
-      judge: ({ idle, busy }) => {
-        const observed = `${SECONDS} s idle: ${idle} probes; with one byte every 0.25 s, no request: ${busy} probes`
-        if (idle === 0) return { verdict: 'unclear', observed }
+      judge: ({ idle, busy, pauseMs }) => {
+        const observed = `${SECONDS} s idle: ${idle} probes; with one byte every 0.25 s, no request, and never a pause of more than ${pauseMs.toFixed(0)} ms: ${busy} probes`
+        // After a pause that long a probe is due, whatever the byte before it did.
+        if (idle === 0 || pauseMs > MOST_PAUSE_MS) return { verdict: 'unclear', observed }
         return { verdict: busy === 0 ? 'depends' : 'wrong', observed }
       },
       altered: seen => ({ ...seen, busy: seen.idle }),
@@ -75,11 +82,18 @@ export default experiment<Seen>({
     let events = 0
     for (const socket of [idle, idlePeer]) socket.on('data', () => events++)
     busyPeer.resume()
+    let [pauseMs, writtenMs] = [0, monotonicMs()]
+    const write = () => {
+      const beforeMs = monotonicMs()
+      busy.write('x')
+      pauseMs = Math.max(pauseMs, monotonicMs() - writtenMs)
+      writtenMs = beforeMs
+    }
     // It begins before keepalive does: what is counted below may take a while to start.
-    busy.write('x')
-    const timer = setInterval(() => busy.write('x'), 250)
-    idle.setKeepAlive(true, 1000)
-    busy.setKeepAlive(true, 1000)
+    write()
+    const timer = setInterval(write, 250)
+    idle.setKeepAlive(true, DELAY_MS)
+    busy.setKeepAlive(true, DELAY_MS)
     // Neither client gets any data to acknowledge: what it sends without data is a probe.
     const bareOf = async ({ localPort, remotePort }: Socket): Promise<number> => {
       // Both ports: on a host, another socket may have the same local one.
@@ -89,14 +103,26 @@ export default experiment<Seen>({
         throw new Inconclusive(`ss does not say how many segments ${localPort} has sent`)
       return Number(found.info.segs_out) - Number(found.info.data_segs_out ?? 0)
     }
-    const before = [await bareOf(idle), await bareOf(busy)] as const
-    observe('two connections with keepalive after 1 s; over one of them goes a byte every 0.25 s')
-    await new Promise(resolve => setTimeout(resolve, SECONDS * 1000))
-    clearInterval(timer)
-    const probes = {
-      idle: (await bareOf(idle)) - before[0],
-      busy: (await bareOf(busy)) - before[1],
+    const count = async () => {
+      pauseMs = 0
+      const before = [await bareOf(idle), await bareOf(busy)] as const
+      await new Promise(resolve => setTimeout(resolve, SECONDS * 1000))
+      const probes = {
+        idle: (await bareOf(idle)) - before[0],
+        busy: (await bareOf(busy)) - before[1],
+      }
+      // Up to here the bytes have gone on, and one more shows how long the last pause was.
+      write()
+      return { ...probes, pauseMs }
     }
+    observe('two connections with keepalive after 1 s; over one of them goes a byte every 0.25 s')
+    lab.prefer()
+    const probes = await lab.undisturbed(observe, count, ({ pauseMs }) =>
+      pauseMs > MOST_PAUSE_MS
+        ? `for ${pauseMs.toFixed(0)} ms no byte was written, and a probe is due after ${DELAY_MS}`
+        : undefined,
+    )
+    clearInterval(timer)
     observe(`idle: ${probes.idle} probes; the other: ${probes.busy}`)
     const packets = (await capture?.stop()) ?? []
     const bareFrom = ({ localPort }: Socket) =>

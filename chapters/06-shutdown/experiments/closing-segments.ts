@@ -18,7 +18,8 @@ interface Seen {
   later: Segment[]
 }
 
-const TRIES = 3
+/** A program that is late, on a busy machine, lets the kernel's delayed ACK go first. */
+const TRIES = 10
 
 const list = (segments: readonly Segment[]) =>
   segments
@@ -103,7 +104,7 @@ export default experiment<Seen>({
       })
     }
     let atOnce: Segment[] | undefined
-    for (let tries = 0; tries < TRIES; tries++) {
+    for (let tries = 0; tries < TRIES && atOnce?.length !== 3; tries++) {
       const segments = await close(false)
       observe(`at once: ${list(segments)}`)
       if (!atOnce || segments.length < atOnce.length) atOnce = segments

@@ -15,6 +15,8 @@ interface Seen {
 }
 
 const TIMEOUT_S = 2
+/** In place of an inode. */
+const GONE = -1
 
 export default experiment<Seen>({
   title: `two ends in FIN-WAIT-2, tcp_fin_timeout ${TIMEOUT_S} s: one has called end, one destroy`,
@@ -31,6 +33,8 @@ export default experiment<Seen>({
       example: '06/graceful-tcp',
       judge: ({ finTimeoutS, owned, orphan, writes }) => {
         const observed = `with descriptor: timer ${owned.timer}, ${owned.stateInTheEnd} in the end; without: timer ${orphan.timer}, gone after ${(orphan.goneMs / 1000).toFixed(1)} s (tcp_fin_timeout ${finTimeoutS}); writes of the peer after that: ${writes.join(', ')}`
+        // Gone before we could look at it.
+        if (orphan.inode === GONE) return { verdict: 'unclear', observed }
         if (owned.stateInTheEnd !== 'FIN-WAIT-2') return { verdict: 'wrong', observed }
         const left = orphan.goneMs > 0 && orphan.inode === 0 && owned.timer === 'none'
         return { verdict: left ? 'depends' : 'holds', observed }
@@ -64,7 +68,7 @@ export default experiment<Seen>({
     other.client.destroy()
     const startMs = monotonicMs()
     await once(other.client, 'close')
-    const inode = row(other.local)?.inode ?? -1
+    const inode = row(other.local)?.inode ?? GONE
     const orphanTimer = await timer(other.local)
     observe(`with its descriptor: timer ${ownedTimer}; without: timer ${orphanTimer}`)
     await lab.until('the kernel gives up', () => row(other.local) === undefined)
