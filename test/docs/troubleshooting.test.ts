@@ -5,6 +5,8 @@ import { entries, has, test as kitTest, onLinux } from '../support/kit.ts'
 import { documents } from './documents.ts'
 
 const { text } = documents.find(({ name }) => name === 'docs/troubleshooting.md')!
+const stdoutOf = (command: string) =>
+  execFileSync('sh', ['-c', command], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] })
 const parts = text.split(/^### /m).slice(1)
 
 describe('docs/troubleshooting.md', () => {
@@ -25,13 +27,18 @@ describe('docs/troubleshooting.md', () => {
   )
 
   test.skipIf(!has('ss') || !onLinux)('its ss commands are understood by ss (needs ss)', () => {
-    const commands = [...text.matchAll(/`(ss -[^`|]+?)(?: \|[^`]*)?`/g)].map(([, one]) =>
-      one!.replaceAll(/\s+/g, ' '),
+    const [, own = '0'] = /iproute2-(\d+\.\d+)/.exec(stdoutOf('ss -V')) ?? []
+    // What a newer ss understands says so: `ss -tanB` (iproute2 6.8 and later).
+    const found = text.matchAll(
+      /`(ss -[^`|]+?)(?: \|[^`]*)?`(?:\s+\(iproute2 ([\d.]+) and later\))?/g,
     )
+    const commands = [...found]
+      .filter(([, , since = '0']) => own.localeCompare(since, 'en', { numeric: true }) >= 0)
+      .map(([, one]) => one!.replaceAll(/\s+/g, ' '))
     expect(commands.length).toBeGreaterThan(8)
     for (const command of new Set(commands)) {
       const real = command.replace('PORT', '7020')
-      expect(() => execFileSync('sh', ['-c', real], { stdio: 'ignore' }), real).not.toThrow()
+      expect(() => stdoutOf(real), real).not.toThrow()
     }
   })
 
