@@ -130,6 +130,7 @@ export default experiment<Seen>({
       await Promise.all(all.map(lane))
       return counts
     }
+    lab.prefer([peer])
     const race = await meet({ port: unhinted, idleMs: IDLE_MS, lanes: 30, rounds: REQUESTS / 30 })
     observe(`no hint: ${words(race)}`)
     peer.tell('measure')
