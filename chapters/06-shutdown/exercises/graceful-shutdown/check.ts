@@ -275,6 +275,10 @@ async function exits(
       what: `the program ended before the deadline of ${DEADLINE_MS} ms: ${subject.fate()}`,
       mistake: 'a connection counts as closed only when both sides have closed it',
     })
+    // One that was late, on a machine that explains it, has not shown that it keeps the deadline.
+    signalled.atMost(limitMs, {
+      what: `the program ended later than ${limitMs} ms after the signal`,
+    })
   } else {
     signalled.atMost(DEADLINE_MS - GRACE_MS / 2, {
       what: 'there was nothing left to do, and the program ended only at the deadline',
