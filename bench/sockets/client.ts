@@ -122,7 +122,7 @@ async function load(request: Request & { ask: 'load' }): Promise<Load> {
 
 /**
  * Sends on a schedule that no answer can hold up, and counts from the time that the schedule names:
- * so a server that stands still for a moment is charged for all messages that it kept waiting.
+ * so a server that stalls for a moment is charged for all messages that it kept waiting.
  */
 async function schedule(request: Request & { ask: 'schedule' }): Promise<Latencies> {
   const script = await scriptOf(kindOf(request.kind).wire, request.port, request.bytes)

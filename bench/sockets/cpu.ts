@@ -15,7 +15,7 @@ export function processNs(pid: number): number | null {
   }
 }
 
-/** Returns the bytes of memory of a process that no file stands behind, or `null`. */
+/** Returns the bytes of a process's anonymous memory, which no file backs, or `null`. */
 export function anonymousBytes(pid: number): number | null {
   try {
     const status = readFileSync(`/proc/${pid}/status`, 'utf8')

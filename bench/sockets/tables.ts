@@ -6,7 +6,7 @@ import { framedIds } from './kinds.ts'
 
 export type SocketVerdict = Verdict | GrowthVerdict
 
-/** What stands in one line of a table: figures, or why there are none. */
+/** One row of a table: its figures, or why there are none. */
 export interface SocketRow {
   id: string
   label: string

@@ -1,6 +1,7 @@
 /**
- * Runs after `npm ci`. The npm scripts begin with `exec`, so that a signal to npm's shell is one to
- * the program. Windows' shell has no such word: there, a batch file of that name runs what follows.
+ * Runs after `npm ci`. The npm scripts begin with `exec`, so that a signal to npm's shell
+ * reaches the program. The shell of Windows has no `exec`, so a batch file of that name runs what
+ * follows.
  *
  * Plain JavaScript: at this moment nothing else may be installed yet.
  */

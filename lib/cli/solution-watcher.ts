@@ -1,7 +1,7 @@
 import { readFileSync, statSync, unwatchFile, watchFile } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 
-/** How often the files are looked at, in milliseconds. */
+/** The time between two looks at the files, in milliseconds. */
 const LOOK_MS = 250
 
 /**

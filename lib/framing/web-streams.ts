@@ -15,9 +15,9 @@ export interface FrameStream<Frame> {
  * Returns a pair for `pipeThrough()`: bytes in, frames out.
  *
  * It is used as a `TransformStream` is, and differs in two things. A frame is made only when it is
- * asked for, so a chunk of many small frames fills no queue. And a `FrameError` comes out behind
- * the good frames before it; an error in a `TransformStream` drops what is queued. The writing side
- * fails with the same error. Cancelling the frames aborts the writing side.
+ * asked for, so a chunk of many small frames fills no queue. And a `FrameError` comes out after
+ * the good frames before it, whereas an error in a `TransformStream` drops what is queued. The
+ * writing side fails with the same error. Cancelling the frames aborts the writing side.
  *
  * @throws {FrameError} through the streams, when the bytes are lost or end inside a frame.
  * @see https://streams.spec.whatwg.org/#rs-pipe-through

@@ -54,7 +54,7 @@ const FORBIDDEN_BY = {
   'kernel.apparmor_restrict_unprivileged_userns': '1',
 } as const
 
-/** Which settings of this system stand against user namespaces: `user.max_user_namespaces is 0`. */
+/** Which settings of this system forbid user namespaces: `user.max_user_namespaces is 0`. */
 export function namespaceSettings(): string[] {
   return Object.entries(FORBIDDEN_BY).flatMap(([name, value]) => {
     try {

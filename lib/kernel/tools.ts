@@ -1,7 +1,7 @@
 import { accessSync, constants } from 'node:fs'
 import { delimiter, join } from 'node:path'
 
-/** The Debian package that brings each tool. Most other systems use the same names. */
+/** The Debian package that contains each tool. Most other systems use the same names. */
 const PACKAGES = {
   ip: 'iproute2',
   mount: 'mount',

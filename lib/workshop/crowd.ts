@@ -1,7 +1,7 @@
 import type { Examiner } from './exercise.ts'
 import type { Talk } from './talk.ts'
 
-/** More clients at once than pools, tables and limits that people choose have room for. */
+/** More clients at once than common pools, tables and limits have room for. */
 export const CROWD = 200
 /** So many connect before the last of them speaks: the queue of a server that accepts is short. */
 const GROUP = 5
@@ -24,8 +24,8 @@ export async function gather(
 }
 
 /**
- * A crowd that comes and goes one after the other: with a FIN, without a word, or with a reset. What a
- * server keeps of a client must go with it.
+ * A crowd that comes and goes one after the other: with a FIN, without sending
+ * anything, or with a reset. The server must free whatever it keeps for a client.
  *
  * @param begin Begins a conversation that is broken off.
  */

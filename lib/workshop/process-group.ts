@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 
-/** A process of a group: what Linux says of it. */
+/** What Linux reports about one process of a group. */
 export interface GroupProcess {
   pid: number
   /** The first 15 characters of its file's name. */
@@ -11,7 +11,7 @@ export interface GroupProcess {
   residentPages: number
 }
 
-/** The processes of a group; none where the system does not tell. */
+/** The processes of a group; none where the system does not list them. */
 export function processesOf(group: number | undefined): GroupProcess[] {
   if (group === undefined || process.platform !== 'linux') return []
   return numbersIn('/proc').flatMap(pid => {

@@ -110,8 +110,8 @@ export async function runCheck(exercise: Exercise, options: CheckOptions): Promi
 }
 
 /**
- * Begins the steps that mostly wait, so that the others run meanwhile. A server that somebody else
- * has started is one for all steps: there they follow one another.
+ * Begins the steps that mostly wait, so that the others run meanwhile. A server that the
+ * check did not start serves all steps, so there they run one after the other.
  */
 function beginAlongside(
   steps: readonly [number, Step][],

@@ -2,7 +2,7 @@ import type { Examiner } from './exercise.ts'
 import { Failed } from './failed.ts'
 import type { Talk } from './talk.ts'
 
-/** How long clients say nothing, in milliseconds: longer than the timeouts that people choose. */
+/** How long clients say nothing, in milliseconds: longer than common timeouts. */
 export const SILENCE_MS = 12_000
 /** How often other clients are served meanwhile, in milliseconds. */
 const SERVE_MS = 500
@@ -24,7 +24,7 @@ export interface SilentClient {
  * Lets clients be silent at different places of their conversations while others are served, and then
  * go on. A connection that ends meanwhile fails at once.
  *
- * @param serve A whole exchange of somebody else.
+ * @param serve A complete exchange with another client.
  */
 export async function staySilent(
   { fail, subject, pause }: Examiner,

@@ -7,7 +7,7 @@ import { processesOf, socketsOf } from './process-group.ts'
 export interface SilentStart {
   transport: 'TCP' | 'UDP'
   port: number
-  /** The group of processes that was started; undefined for a server that somebody else started. */
+  /** The group of processes; undefined for a server that the check did not start. */
   group?: number | undefined
 }
 

@@ -2,15 +2,15 @@ import type { Failure } from './exercise.ts'
 import { Failed, Inconclusive } from './failed.ts'
 import { groupMembers, isRunnable, stolenMs, threadTimes } from './run-delay.ts'
 
-/** As often we look how late this process itself is, in milliseconds. */
+/** How often to look how late this process itself is, in milliseconds. */
 const TICK_MS = 10
-/** As often we ask how long the program had to wait for a processor, in milliseconds. */
+/** How often to ask how long the program had to wait for a processor, in milliseconds. */
 const SAMPLE_MS = 100
-/** The same while somebody measures a time to judge it. */
+/** The same while a time is measured for a judgement. */
 const CLOSE_SAMPLE_MS = 50
-/** As often we look for processes that the program has started, in samples. */
+/** How many samples lie between two searches for processes that the program has started. */
 const SAMPLES_PER_SEARCH = 30
-/** So much longer than it should take we wait for something at most, in milliseconds. */
+/** The longest wait beyond the time that something should take, in milliseconds. */
 const MOST_WAIT_MS = 60_000
 
 /** How long something took: on a machine with nothing else to do, between these two. */
@@ -90,7 +90,7 @@ export class Delays {
   #samples = 0
   #timer: NodeJS.Timeout | undefined
 
-  /** @param pid Leads the group of processes that are examined; absent if somebody else started them. */
+  /** @param pid Leads the processes that are examined; absent if the check did not start them. */
   constructor(pid: number | undefined) {
     lateness.begin()
     this.#pid = pid

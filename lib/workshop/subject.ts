@@ -137,7 +137,7 @@ export class Subject {
     return this.#child === undefined || this.#exit === undefined
   }
 
-  /** Leads the group of processes that are examined; undefined where somebody else started them. */
+  /** Leads the processes that are examined; undefined where the check did not start them. */
   get pid(): number | undefined {
     return this.#child?.pid
   }

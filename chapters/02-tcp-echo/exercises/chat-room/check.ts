@@ -10,7 +10,7 @@ const MAX_LINE_BYTES = 8192
 const ROUND_BYTES = 524_288
 const ROUNDS = 40
 
-/** Bytes at the ends of lines, and within, that other programs take away or take for an end. */
+/** Bytes in lines that some programs strip, or treat as the end of a line. */
 const ODD_LINES = [
   ' \tmind the gap \t\r\n',
   '\ufeffbyte order mark\n',

@@ -6,7 +6,7 @@ const LARGEST = 0xffff_ffff
 const TOKENS = ['0000', '0a0a', '2020', '0d0a', 'ffff', '8000', '00ff', 'c3a9']
 /** Numbers that end with the same bytes. */
 const ODD_NUMBERS = [0x0a, 0x20, 0x0d0a, 0x2020]
-/** So many senders at once. */
+/** The number of senders at once. */
 const SENDERS = 200
 /** More repeats than 16 bits hold, and how many are sent before each question. */
 const REPEATS = 66_000
@@ -15,7 +15,7 @@ const FIRST_BATCH = 20
 const BATCH = 200
 /** A program that takes so long over each of them is slow by itself, in milliseconds. */
 const SLOW_MS = 5
-/** How long nobody sends anything, in milliseconds: longer than the timeouts that people choose. */
+/** How long the silence lasts, in milliseconds: longer than common timeouts. */
 const SILENCE_MS = 12_000
 
 /** What is no message of the protocol. Behind each, the counts must be what they were. */

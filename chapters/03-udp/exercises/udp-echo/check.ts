@@ -2,7 +2,7 @@ import type { Datagrams } from '../../../../lib/workshop/datagrams.ts'
 import { type Examiner, exercise } from '../../../../lib/workshop/exercise.ts'
 import { PATIENCE_MS } from '../../../../lib/workshop/talk.ts'
 
-/** Around the sizes of buffers that people choose, of an Ethernet packet (1472), and the largest. */
+/** Around common sizes of buffers, of an Ethernet packet (1472), and the largest. */
 const SIZES = [
   1, 2, 255, 256, 511, 512, 513, 1023, 1024, 1025, 1472, 1473, 1500, 1501, 2048, 2049, 4096, 4097,
   8192, 8193, 9216, 9217, 16_384, 16_385, 32_768, 32_769, 65_000, 65_506, 65_507,
@@ -37,7 +37,7 @@ const ODD = [
 const SENDERS = 200
 /** So many datagrams wait for their answers at once: a receive buffer holds more small ones. */
 const GROUP = 16
-/** How long nobody sends anything, in milliseconds: longer than the timeouts that people choose. */
+/** How long the silence lasts, in milliseconds: longer than common timeouts. */
 const SILENCE_MS = 12_000
 
 export default exercise({
