@@ -59,6 +59,7 @@ export default {
       shows:
         'A name server by hand: a question over UDP, and over TCP when the answer is too long.',
       transport: 'udp',
+      alsoOverTcp: true,
       port: 7036,
       server: { file: 'dns/server.ts' },
       client: { file: 'dns/client.ts' },

@@ -14,6 +14,8 @@ export interface Example {
   shows: string
   /** What the two programs talk over. */
   transport: 'tcp' | 'udp' | 'unix'
+  /** Over UDP in the first place, and over TCP as well. */
+  alsoOverTcp?: true
   /** Default port of the server: 7000 + chapter × 10 + n. `null` for Unix domain sockets. */
   port: number | null
   server: Program

@@ -22,6 +22,41 @@ export function parseWords<const F extends Flags>(
   return parseArgs({ args: withoutTerminator(args), options, allowPositionals: true }) as Words<F>
 }
 
+/** A mistake on the command line: the message is one line for the reader, and the exit code is 2. */
+export class UsageError extends Error {}
+
+/**
+ * For a command without words of its own: prints the usage where that is asked for.
+ *
+ * @returns the exit code where the command is over with that; undefined where it is to run.
+ */
+export function onlyHelp(command: string, args: readonly string[], usage: string): 0 | undefined {
+  const { help, words } = helpOrWords(command, args)
+  if (words.length > 0) {
+    throw new UsageError(`unexpected argument "${words[0]}" (see ${command} -- --help)`)
+  }
+  if (help) console.log(usage)
+  return help ? 0 : undefined
+}
+
+/**
+ * For a command with names and no flag but `--help`.
+ *
+ * @throws {UsageError} where a flag is unknown, or was given to npm in place of the command.
+ */
+export function helpOrWords(
+  command: string,
+  args: readonly string[],
+): { help: boolean; words: string[] } {
+  try {
+    const flags = { help: { type: 'boolean', short: 'h', default: false } } as const
+    const { values, positionals } = parseWords(command, args, flags)
+    return { help: values.help, words: positionals }
+  } catch (error) {
+    throw new UsageError(`${problem(error)} (see ${command} -- --help)`)
+  }
+}
+
 /** The seeds of a check. */
 export const SEEDS = [0, 2 ** 31 - 1] as const
 

@@ -1,9 +1,8 @@
 /** `npm run bench`: the codecs beside the npm packages a reader would otherwise install. */
 
 import { spawnSync } from 'node:child_process'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { accessSync, constants, readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { parseArgs } from 'node:util'
 import { lineFeeders, prefixFeeders } from '../../bench/feeders.ts'
 import { fullGrowth, growthNames, measureGrowth, quickGrowth } from '../../bench/growth.ts'
 import { machine, machineLine } from '../../bench/machine.ts'
@@ -21,7 +20,8 @@ import { SocketBench } from '../../bench/sockets/measure.ts'
 import { fullSockets, quickSockets, socketQuestions } from '../../bench/sockets/tables.ts'
 import { tables } from '../../bench/tables/index.ts'
 import { fullEffort, measure, quickEffort } from '../../bench/throughput.ts'
-import { problem } from './arguments.ts'
+import { parseWords, problem, UsageError } from './arguments.ts'
+import { runCommand } from './run-command.ts'
 
 const usage = `usage: npm run bench -- [group or table …] [--quick] [--list]
 
@@ -46,54 +46,39 @@ const items: readonly Item[] = [
 
 const groups = [...new Set(items.map(({ group }) => group))]
 
-/** One line on stderr and exit code 2: the reader's mistake. */
-function misuse(message: string): never {
-  console.error(`bench: ${message}`)
-  process.exit(2)
-}
-
-interface Wish {
-  wanted: readonly Item[]
+interface Arguments {
+  names: readonly string[]
   quick: boolean
-  everything: boolean
   write: boolean
+  list: boolean
+  help: boolean
 }
 
-function parse(): Wish {
+function readArguments(args: readonly string[]): Arguments {
   try {
-    const { values, positionals } = parseArgs({
-      allowPositionals: true,
-      options: {
-        quick: { type: 'boolean', default: false },
-        write: { type: 'boolean', default: false },
-        list: { type: 'boolean', default: false },
-        help: { type: 'boolean', short: 'h', default: false },
-      },
+    const { values, positionals } = parseWords('npm run bench', args, {
+      quick: { type: 'boolean', default: false },
+      write: { type: 'boolean', default: false },
+      list: { type: 'boolean', default: false },
+      help: { type: 'boolean', short: 'h', default: false },
     })
-    if (values.help) {
-      console.log(usage)
-      process.exit(0)
-    }
-    if (values.list) {
-      for (const { name, group, title } of items) {
-        console.log(`${group.padEnd(13)} ${name.padEnd(19)} ${title}`)
-      }
-      process.exit(0)
-    }
-    const unknown = positionals.find(
-      word => !items.some(({ name, group }) => name === word || group === word),
-    )
-    if (unknown !== undefined)
-      misuse(`no group or table '${unknown}'; there is ${groups.join(', ')}`)
-    const everything = positionals.length === 0
-    if (values.write && values.quick) misuse('--quick is never written: leave out one of the two')
-    const wanted = items.filter(
-      ({ name, group }) => everything || positionals.includes(name) || positionals.includes(group),
-    )
-    return { wanted, everything, quick: values.quick, write: values.write || everything }
+    return { names: positionals, ...values }
   } catch (error) {
-    return misuse(problem(error))
+    throw new UsageError(`bench: ${problem(error)}`)
   }
+}
+
+/** @throws {UsageError} where there is nothing of that name. */
+function itemsOf(names: readonly string[]): readonly Item[] {
+  const unknown = names.find(
+    word => !items.some(({ name, group }) => name === word || group === word),
+  )
+  if (unknown !== undefined) {
+    throw new UsageError(`bench: no group or table '${unknown}'; there is ${groups.join(', ')}`)
+  }
+  return items.filter(
+    ({ name, group }) => names.length === 0 || names.includes(name) || names.includes(group),
+  )
 }
 
 /** The step that is being measured, on a line that the next one overwrites. */
@@ -134,12 +119,6 @@ function packagesOf(wanted: readonly Item[]): string[] {
   return candidates.flatMap(({ package: name }) => (name === undefined ? [] : [name]))
 }
 
-// Whoever reads this may stop early: `| head`.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code !== 'EPIPE') throw error
-  process.exit()
-})
-
 /** Five digits say all that a measurement knows. */
 function shortNumber(_: string, value: unknown): unknown {
   return typeof value === 'number' && !Number.isInteger(value)
@@ -147,42 +126,79 @@ function shortNumber(_: string, value: unknown): unknown {
     : value
 }
 
-const { wanted, quick, everything, write } = parse()
-const ran = machine(packagesOf(wanted))
-console.log(`${machineLine(ran)}\n`)
+const DOCS = new URL('../../docs/', import.meta.url)
+const JSON_FILE = fileURLToPath(new URL('benchmarks.json', DOCS))
+const PAGE = fileURLToPath(new URL('benchmarks.md', DOCS))
 
-// What was compiled is removed when this process exits; its children end when their input does.
-for (const [signal, code] of [['SIGINT', 130] as const, ['SIGTERM', 143] as const]) {
-  process.once(signal, () => process.exit(code))
-}
+await runCommand(main)
 
-const results: Result[] = []
-try {
-  for (const item of wanted) {
-    const result = await resultOf(item, quick)
-    progress('')
-    console.log(terminalText(result))
-    results.push(result)
+async function main(args: string[]): Promise<number> {
+  const { names, quick, write, list, help } = readArguments(args)
+  if (help) {
+    console.log(usage)
+    return 0
   }
-} finally {
-  await (socketBench as SocketBench | null)?.stop()
+  if (list) {
+    for (const { name, group, title } of items) {
+      console.log(`${group.padEnd(13)} ${name.padEnd(19)} ${title}`)
+    }
+    return 0
+  }
+  const wanted = itemsOf(names)
+  if (write && quick) {
+    throw new UsageError('bench: --quick is never written: leave out one of the two')
+  }
+  const written = !quick && (write || names.length === 0)
+  // Found out now, not after everything was measured.
+  if (written) for (const file of [JSON_FILE, PAGE]) accessSync(file, constants.W_OK)
+  const ran = machine(packagesOf(wanted))
+  console.log(`${machineLine(ran)}\n`)
+  // The children end when their input does, and what was compiled is removed on exit.
+  for (const [signal, code] of [['SIGINT', 130] as const, ['SIGTERM', 143] as const]) {
+    process.once(signal, () => process.exit(code))
+  }
+  process.stdout.once('error', () => process.exit(0))
+  const results = await measureAll(wanted, quick)
+  const verdicts = results.flatMap(verdictsOf)
+  console.log(`targets met: ${verdicts.filter(({ met }) => met).length} of ${verdicts.length}`)
+  if (written) writeDocuments(ran, results, names.length === 0)
+  return 0
 }
 
-const verdicts = results.flatMap(verdictsOf)
-console.log(`targets met: ${verdicts.filter(({ met }) => met).length} of ${verdicts.length}`)
-if (write && !quick) {
+async function measureAll(wanted: readonly Item[], quick: boolean): Promise<Result[]> {
+  const results: Result[] = []
+  try {
+    for (const item of wanted) {
+      const result = await resultOf(item, quick)
+      progress('')
+      console.log(terminalText(result))
+      results.push(result)
+    }
+  } finally {
+    await (socketBench as SocketBench | null)?.stop()
+  }
+  return results
+}
+
+function writeDocuments(
+  ran: ReturnType<typeof machine>,
+  results: Result[],
+  everything: boolean,
+): void {
   const date = new Date().toISOString().slice(0, 10)
-  const docs = new URL('../../docs/', import.meta.url)
-  const file = fileURLToPath(new URL('benchmarks.json', docs))
   const goVersion = (socketBench as SocketBench | null)?.goVersion ?? null
   const on = { ...ran, ...(goVersion !== null && { go: goVersion }) }
   const all = results.map(({ kind, table }) => ({ kind, ...table }))
   const saved = everything
     ? { date, machine: on, results: all }
-    : withTables(JSON.parse(readFileSync(file, 'utf8')) as Saved, { date, machine: on }, results)
-  writeFileSync(file, JSON.stringify(saved, shortNumber))
-  const biome = fileURLToPath(new URL('../node_modules/@biomejs/biome/bin/biome', docs))
-  spawnSync(process.execPath, [biome, 'format', '--write', file])
-  writeFileSync(new URL('benchmarks.md', docs), markdownOf(readFileSync(file, 'utf8')))
+    : withTables(
+        JSON.parse(readFileSync(JSON_FILE, 'utf8')) as Saved,
+        { date, machine: on },
+        results,
+      )
+  writeFileSync(JSON_FILE, JSON.stringify(saved, shortNumber))
+  const biome = fileURLToPath(new URL('../node_modules/@biomejs/biome/bin/biome', DOCS))
+  spawnSync(process.execPath, [biome, 'format', '--write', JSON_FILE])
+  writeFileSync(PAGE, markdownOf(readFileSync(JSON_FILE, 'utf8')))
   console.log('written: docs/benchmarks.json and docs/benchmarks.md')
 }

@@ -5,6 +5,12 @@ import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { onlyHelp } from './arguments.ts'
+import { runCommand } from './run-command.ts'
+
+const USAGE = `Compiles lib/framing into dist/framing: JavaScript and declarations, for the package.
+
+usage: npm run build`
 
 const root = fileURLToPath(new URL('../../', import.meta.url))
 const dist = join(root, 'dist', 'framing')
@@ -16,18 +22,27 @@ function compiler(): string {
   return join(dirname(manifest), bin.tsc)
 }
 
-// Files of an earlier build would be packed too.
-rmSync(dist, { recursive: true, force: true })
+await runCommand(main)
 
-const project = join(root, 'tsconfig.build.json')
-const { status } = spawnSync(process.execPath, [compiler(), '--project', project], {
-  stdio: 'inherit',
-})
-if (status !== 0) process.exit(status ?? 1)
+function main(args: string[]): number {
+  const over = onlyHelp('npm run build', args, USAGE)
+  if (over !== undefined) return over
+  // Files of an earlier build would be packed too.
+  rmSync(dist, { recursive: true, force: true })
+  const project = join(root, 'tsconfig.build.json')
+  const { status } = spawnSync(process.execPath, [compiler(), '--project', project], {
+    stdio: 'inherit',
+  })
+  if (status !== 0) return status ?? 1
+  correctDeclarations()
+  return 0
+}
 
-// The compiler writes `./frame.js` into the JavaScript, but leaves `./frame.ts` in the declarations.
-for (const name of readdirSync(dist).filter(file => file.endsWith('.d.ts'))) {
-  const file = join(dist, name)
-  const text = readFileSync(file, 'utf8')
-  writeFileSync(file, text.replace(/^((?:import|export|}) .*from '\.\/[\w-]+)\.ts'/gm, "$1.js'"))
+/** The compiler writes `./frame.js` into the JavaScript, but leaves `./frame.ts` in the declarations. */
+function correctDeclarations(): void {
+  for (const name of readdirSync(dist).filter(file => file.endsWith('.d.ts'))) {
+    const file = join(dist, name)
+    const text = readFileSync(file, 'utf8')
+    writeFileSync(file, text.replace(/^((?:import|export|}) .*from '\.\/[\w-]+)\.ts'/gm, "$1.js'"))
+  }
 }

@@ -2,10 +2,10 @@
 
 import { resolve } from 'node:path'
 import { nearest } from '../program/nearest.ts'
-import { parseWords, problem } from './arguments.ts'
+import { parseWords, problem, UsageError } from './arguments.ts'
 import { type Codec, codecs, sourcesOf } from './codec-catalogue.ts'
 import { type Copied, CopyRefusal, copySources, type Ending, endingFor } from './codec-copy.ts'
-import { folderOfReader } from './run-command.ts'
+import { folderOfReader, runCommand } from './run-command.ts'
 
 const usage = `usage: npm run codec -- list
        npm run codec -- copy <codec> <folder> [--force] [--js] [--imports ts|js]
@@ -16,10 +16,9 @@ const usage = `usage: npm run codec -- list
   --imports       how the copies import each other: './frame.ts' or './frame.js'
                   (default: what the tsconfig.json above the folder allows; without one, ts)`
 
-/** One line on stderr and exit code 2: the reader's mistake. */
+/** The reader's mistake. */
 function misuse(message: string): never {
-  console.error(`codec: ${message}`)
-  process.exit(2)
+  throw new UsageError(`codec: ${message}`)
 }
 
 function list(): void {
@@ -49,7 +48,7 @@ function report({ folder, written, same, example, missing }: Copied): void {
   console.log(`\nin ${folder}, for example:\n\n${example}`)
 }
 
-function copy(name: string, folder: string, force: boolean, js: boolean, ending?: Ending): void {
+function copy(name: string, folder: string, force: boolean, js: boolean, ending?: Ending): number {
   const codec = named(name)
   const target = resolve(folderOfReader(), folder)
   try {
@@ -62,50 +61,60 @@ function copy(name: string, folder: string, force: boolean, js: boolean, ending?
         ending: js ? 'js' : (ending ?? endingFor(target)),
       }),
     )
+    return 0
   } catch (error) {
     if (!(error instanceof CopyRefusal)) throw error
     console.error(`codec: ${error.message}`)
-    process.exit(error.exitCode)
+    return error.exitCode
   }
 }
 
-function parse(): { words: string[]; force: boolean; js: boolean; imports: string | undefined } {
+interface Arguments {
+  words: string[]
+  force: boolean
+  js: boolean
+  imports: string | undefined
+}
+
+function readArguments(args: readonly string[]): Arguments | 'help' {
   try {
-    const { values, positionals } = parseWords('npm run codec', process.argv.slice(2), {
+    const { values, positionals } = parseWords('npm run codec', args, {
       force: { type: 'boolean', short: 'f', default: false },
       js: { type: 'boolean', default: false },
       imports: { type: 'string' },
       help: { type: 'boolean', short: 'h', default: false },
     })
-    if (values.help) {
-      console.log(usage)
-      process.exit(0)
-    }
+    if (values.help) return 'help'
     return { words: positionals, force: values.force, js: values.js, imports: values.imports }
   } catch (error) {
     return misuse(problem(error))
   }
 }
 
-// Whoever reads this may stop early: `| head`.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code !== 'EPIPE') throw error
-  process.exit()
-})
+await runCommand(main)
 
-const { words, force, js, imports } = parse()
-const [command, name, folder, ...rest] = words
-if (imports !== undefined && imports !== 'ts' && imports !== 'js') {
-  misuse(`--imports is '${imports}', expected ts or js`)
-}
-if (command === undefined) misuse('list or copy? (npm run codec -- --help)')
-if (command === 'list') {
-  if (name !== undefined) misuse(`list takes nothing more, not '${name}'`)
-  list()
-} else if (command === 'copy') {
+function main(args: string[]): number {
+  const parsed = readArguments(args)
+  if (parsed === 'help') {
+    console.log(usage)
+    return 0
+  }
+  const { words, force, js, imports } = parsed
+  const [command, name, folder, ...rest] = words
+  if (imports !== undefined && imports !== 'ts' && imports !== 'js') {
+    misuse(`--imports is '${imports}', expected ts or js`)
+  }
+  if (command === undefined) misuse('list or copy? (npm run codec -- --help)')
+  if (command === 'list') {
+    if (name !== undefined) misuse(`list takes nothing more, not '${name}'`)
+    list()
+    return 0
+  }
+  if (command !== 'copy') misuse(`no command '${command}', there is list and copy`)
   if (name === undefined) misuse('copy which codec? (npm run codec -- list)')
-  if (folder === undefined)
+  if (folder === undefined) {
     misuse(`copy ${name} where? npm run codec -- copy ${name} ../my-app/src`)
+  }
   if (rest.length > 0) misuse(`copy takes one codec and one folder, not also '${rest.join(' ')}'`)
-  copy(name, folder, force, js, imports)
-} else misuse(`no command '${command}', there is list and copy`)
+  return copy(name, folder, force, js, imports)
+}

@@ -4,8 +4,8 @@
  */
 import { findEntry, loadChapters } from '../catalogue/index.ts'
 import { pictureOf, RECORDED, record, recordingPath, writeIfNew } from '../docs/recordings.ts'
-import { withoutTerminator } from '../program/npm-flags.ts'
 import { shortcomings } from '../trace/lanes.ts'
+import { helpOrWords } from './arguments.ts'
 import { runCommand } from './run-command.ts'
 
 const USAGE = `Records examples at all levels, for the write-ups: a JSON file and a picture each.
@@ -16,8 +16,8 @@ usage: sudo npm run record               all that are recorded: ${RECORDED.join(
 await runCommand(main)
 
 async function main(args: string[]): Promise<number> {
-  const names = withoutTerminator(args)
-  if (names.includes('--help') || names.includes('-h')) {
+  const { help, words: names } = helpOrWords('npm run record', args)
+  if (help) {
     console.log(USAGE)
     return 0
   }

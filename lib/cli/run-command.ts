@@ -1,13 +1,17 @@
 import { CatalogueError } from '../catalogue/index.ts'
 import { explainCode, isFileError } from '../program/system-error.ts'
 import { WorkspaceError } from '../workshop/workspace.ts'
+import { UsageError } from './arguments.ts'
 import { letReaderGo } from './terminal.ts'
 
 /**
  * Runs a command of the kit with the words behind it. What the reader or the system is to blame for
- * is one line on standard error and exit code 1; a mistake of ours keeps its stack.
+ * is one line on standard error, with exit code 2 for a mistake on the command line and 1 for
+ * anything else; a mistake of ours keeps its stack.
  */
-export async function runCommand(main: (args: string[]) => Promise<number>): Promise<void> {
+export async function runCommand(
+  main: (args: string[]) => number | Promise<number>,
+): Promise<void> {
   letReaderGo()
   try {
     process.exitCode = await main(process.argv.slice(2))
@@ -15,12 +19,13 @@ export async function runCommand(main: (args: string[]) => Promise<number>): Pro
     const line = lineFor(error)
     if (line === undefined) throw error
     console.error(line)
-    process.exitCode = 1
+    process.exitCode = error instanceof UsageError ? 2 : 1
   }
 }
 
 function lineFor(error: unknown): string | undefined {
-  if (error instanceof CatalogueError || error instanceof WorkspaceError) return error.message
+  const ours = [CatalogueError, UsageError, WorkspaceError]
+  if (ours.some(kind => error instanceof kind)) return (error as Error).message
   if (!isFileError(error)) return undefined
   const what = error.path === undefined ? error.syscall : `${error.syscall} ${error.path}`
   return `cannot ${what}: ${explainCode(error)}`

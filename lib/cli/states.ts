@@ -18,6 +18,8 @@ import { type ListedExperiment, loadExperiments } from '../textbook/load.ts'
 import { runExperiment } from '../textbook/run-experiment.ts'
 import type { LaneStatus } from '../trace/recording.ts'
 import { traceExample } from '../trace/trace-example.ts'
+import { onlyHelp } from './arguments.ts'
+import { runCommand } from './run-command.ts'
 
 const USAGE = `Watches which steps of TCP's state machine the examples take, for docs/tcp-state-machine.md.
 
@@ -28,13 +30,11 @@ const ENOUGH = 3
 /** What tracefs cannot show, and which claim saw it in the kernel's table instead. */
 const IN_THE_TABLE: Record<string, string> = { 'TIME-WAIT → CLOSED': '6.16' }
 
-process.exitCode = await main(process.argv.slice(2))
+await runCommand(main)
 
 async function main(args: string[]): Promise<number> {
-  if (args.length > 0) {
-    console[args.includes('--help') ? 'log' : 'error'](USAGE)
-    return args.includes('--help') ? 0 : 2
-  }
+  const over = onlyHelp('npm run states', args, USAGE)
+  if (over !== undefined) return over
   const seen: Record<string, string[]> = {}
   const note = (name: string, witness: string) => {
     const witnesses = seen[name] ?? []

@@ -5,7 +5,13 @@
  */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { type CatalogueEntry, loadChapters, ROOT, scriptsOf } from '../catalogue/index.ts'
+import {
+  type CatalogueChapter,
+  type CatalogueEntry,
+  loadChapters,
+  ROOT,
+  scriptsOf,
+} from '../catalogue/index.ts'
 import { markdownFiles, recordExample } from '../docs/documents.ts'
 import { comparable, findEmbeds, needsOf, renderEmbed, replaceEmbeds } from '../docs/embed.ts'
 import {
@@ -18,8 +24,14 @@ import {
 import { renderStateDiagram } from '../docs/state-diagram.ts'
 import { DIAGRAM, readWitnesses } from '../docs/state-machine.ts'
 import type { TraceEvent } from '../trace/recording.ts'
+import { onlyHelp } from './arguments.ts'
+import { runCommand } from './run-command.ts'
 
-const chapters = await loadChapters()
+const USAGE = `Brings up to date what is generated: npm scripts, tables, the code and output in
+write-ups, and the pictures of recordings.
+
+usage: npm run docs:sync`
+
 const runs = new Map<string, Promise<TraceEvent[]>>()
 const run = (entry: CatalogueEntry): Promise<TraceEvent[]> => {
   const known = runs.get(entry.id) ?? recordExample(entry)
@@ -27,12 +39,20 @@ const run = (entry: CatalogueEntry): Promise<TraceEvent[]> => {
   return known
 }
 
-syncScripts()
-syncPictures()
-for (const file of markdownFiles()) await syncDocument(file)
+await runCommand(main)
+
+async function main(args: string[]): Promise<number> {
+  const over = onlyHelp('npm run docs:sync', args, USAGE)
+  if (over !== undefined) return over
+  const chapters = await loadChapters()
+  syncScripts(chapters)
+  syncPictures(chapters)
+  for (const file of markdownFiles()) await syncDocument(file, chapters)
+  return 0
+}
 
 /** Scripts of the catalogue come last in package.json, in the catalogue's order. */
-function syncScripts(): void {
+function syncScripts(chapters: readonly CatalogueChapter[]): void {
   const file = join(ROOT, 'package.json')
   const before = readFileSync(file, 'utf8')
   const manifest: { scripts: Record<string, string> } = JSON.parse(before)
@@ -42,7 +62,7 @@ function syncScripts(): void {
 }
 
 /** Draws the recordings again. `npm run record` makes them. */
-function syncPictures(): void {
+function syncPictures(chapters: readonly CatalogueChapter[]): void {
   for (const entry of recordedEntries(chapters)) {
     const name = `${recordingPath(entry)}.svg`
     const recording = readRecording(recordingPath(entry))
@@ -51,7 +71,7 @@ function syncPictures(): void {
   if (writeIfNew(DIAGRAM, renderStateDiagram(readWitnesses()))) console.log(`wrote ${DIAGRAM}`)
 }
 
-async function syncDocument(name: string): Promise<void> {
+async function syncDocument(name: string, chapters: readonly CatalogueChapter[]): Promise<void> {
   const before = readFileSync(join(ROOT, name), 'utf8')
   const bodies: string[] = []
   for (const embed of findEmbeds(before)) {

@@ -51,9 +51,10 @@ const NOTHING_BEGUN = 'You have not begun any exercise yet.'
 
 endOnSignals(0)
 const workspace = new Workspace(process.env.WORKSHOP_FOLDER)
-const exercises = await loadExercises()
+let exercises: readonly ListedExercise[] = []
 
 async function main(args: string[]): Promise<number> {
+  exercises = await loadExercises()
   const wish = readArguments(args)
   if (wish === 'help') {
     console.log(USAGE)
@@ -280,7 +281,8 @@ function readArguments(args: string[]): Wish | 'help' | string {
     // An exercise alone: work on it.
     const words = ids.includes(positionals[0] ?? '') ? ['', ...positionals] : positionals
     const [command = '', id, ...more] = words
-    const known = COMMANDS.find(candidate => candidate === command)
+    // An empty word is no command: a variable of the reader's may be empty.
+    const known = positionals[0] === '' ? undefined : COMMANDS.find(each => each === command)
     if (known === undefined) {
       const near = nearest(command, [...COMMANDS.slice(1), ...ids])
       return `no command or exercise "${command}"${didYouMean(near, 'npm run workshop -- --help')}`

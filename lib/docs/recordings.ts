@@ -36,7 +36,7 @@ export function recordedEntries(chapters: readonly CatalogueChapter[]): Catalogu
  */
 export async function record(
   entry: CatalogueEntry,
-  lanes: readonly Lane[] = lanesFor(entry.example.transport),
+  lanes: readonly Lane[] = lanesFor(entry.example),
 ): Promise<Recording> {
   const events: TraceEvent[] = []
   const statuses: Partial<Record<Lane, LaneStatus>> = {}

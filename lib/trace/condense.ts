@@ -195,7 +195,7 @@ const kindOf = (event: TraceEvent): string =>
 
 function nounOf(event: TraceEvent, kind: string): string {
   if (event.lane === 'js') return event.text.endsWith(REFUSED) ? `${kind} ${REFUSED}` : kind
-  if (event.lane === 'syscall') return event.error ? `${event.call} = ${event.error}` : event.call
+  if (event.lane === 'syscall') return event.error ? `${event.call} = ${event.error}` : kind
   if (event.lane === 'state') return `${event.from} → ${event.to}`
   return kind
 }

@@ -24,8 +24,8 @@ interface Direction {
   window: number | undefined
   /** Exponent of the window scale option in its SYN; undefined where it has none. */
   scale: number | undefined
-  /** Since its last segment, the other direction has sent one. */
-  heard: boolean
+  /** Since its last segment, the other direction has sent one that asks for an answer. */
+  asked: boolean
   /** When its last segment was seen. */
   lastNs: number
   /** A probe of the other direction waits for an answer. */
@@ -39,7 +39,7 @@ const silent = (): Direction => ({
   ack: undefined,
   window: undefined,
   scale: undefined,
-  heard: false,
+  asked: false,
   lastNs: 0,
   probed: undefined,
 })
@@ -83,9 +83,10 @@ export class PacketExplainer {
     if (packet.ack !== undefined) mine.ack = packet.ack
     if (packet.window !== undefined) mine.window = packet.window
     mine.probed = undefined
-    mine.heard = false
+    mine.asked = false
     mine.lastNs = packet.tNs
-    theirs.heard = true
+    // An acknowledgement alone is never answered: what follows a keepalive's is the next probe.
+    if (meaning.kind !== 'ACK') theirs.asked = true
     if (meaning.kind === 'probe') theirs.probed = theirs.window === 0 ? 'window' : 'keepalive'
     return meaning
   }
@@ -183,12 +184,12 @@ class Segment {
    */
   #isProbe(): boolean {
     const { seq, ack, window } = this.#packet
-    const { next, heard } = this.#mine
+    const { next, asked } = this.#mine
     if (next === undefined) return false
     if (seq === undefined) {
       if (ack !== this.#mine.ack || window !== this.#mine.window) return false
       if (this.#theirs.window === 0) return true
-      return !heard && this.#packet.tNs - this.#mine.lastNs >= SHORTEST_KEEPALIVE_NS
+      return !asked && this.#packet.tNs - this.#mine.lastNs >= SHORTEST_KEEPALIVE_NS
     }
     return distance(seq, next) < 0 && seq === plus(this.#theirs.ack ?? seq, -1)
   }

@@ -1,7 +1,7 @@
 import { CallExplainer } from './explain-calls.ts'
 import { PacketExplainer } from './explain-packets.ts'
 import { explainState } from './explain-states.ts'
-import type { JsEvent, TcpEvent, TraceEvent } from './recording.ts'
+import type { JsEvent, SyscallEvent, TcpEvent, TraceEvent } from './recording.ts'
 
 /** An event with its meaning. */
 export interface Explained {
@@ -56,7 +56,8 @@ export class Explainer {
         return this.#told(event, event.event ?? 'text', wordsOf(event))
       case 'syscall': {
         const failed = event.error !== undefined && event.error !== 'EAGAIN'
-        const kind = `${event.call}${event.error === undefined ? '' : ` ${event.error}`}`
+        const what = optionOf(event) ?? event.call
+        const kind = `${what}${event.error === undefined ? '' : ` ${event.error}`}`
         return this.#told(event, kind, this.#calls.explain(event), failed)
       }
       case 'state':
@@ -96,6 +97,12 @@ export class Explainer {
     const means = [...flying, ...(may.length > 0 ? [`may have out ${may.join(', ')}`] : [])]
     return this.#told(event, 'probe', means.join('; ') || undefined, changed && cwnd < before)
   }
+}
+
+/** `setsockopt TCP_KEEPIDLE [60]`: each option, and each value of it, is a kind of its own. */
+function optionOf({ call, text }: SyscallEvent): string | undefined {
+  const [, option, value] = /^setsockopt\(\d+, \w+, (\w+), (.*)\) = /.exec(text) ?? []
+  return option === undefined ? undefined : `${call} ${option} ${value}`
 }
 
 function wordsOf({ event = '', text, transport }: JsEvent): string | undefined {

@@ -11,8 +11,11 @@ export const LANE_NAMES: Record<Lane, string> = {
 }
 
 /** The lanes that have something to show of an example. */
-export function lanesFor(transport: Example['transport']): readonly Lane[] {
-  if (transport === 'tcp') return LANES
+export function lanesFor({
+  transport,
+  alsoOverTcp,
+}: Pick<Example, 'transport' | 'alsoOverTcp'>): readonly Lane[] {
+  if (transport === 'tcp' || alsoOverTcp) return LANES
   return transport === 'udp' ? ['js', 'syscall', 'packet'] : ['js', 'syscall']
 }
 

@@ -109,8 +109,8 @@ export class Levels {
 
   async #startPackets(): Promise<void> {
     if (this.#cannotHave('packet')) return
-    // A name server, for one, is asked over both.
-    const filter = this.#entry.example.transport === 'udp' ? 'udp or tcp' : 'tcp'
+    const { transport, alsoOverTcp } = this.#entry.example
+    const filter = transport === 'tcp' ? 'tcp' : alsoOverTcp ? 'udp or tcp' : 'udp'
     const onPacket = (packet: TimedPacket) => this.#packet(packet)
     const trouble = await this.#startTracing(() =>
       startTcpdump({ interface: 'lo', filter, onPacket }),
@@ -120,8 +120,9 @@ export class Levels {
 
   /** Says so where the example has nothing for a lane to show. */
   #cannotHave(lane: 'state' | 'packet' | 'tcp'): boolean {
-    const { transport } = this.#entry.example
-    if (lanesFor(transport).includes(lane)) return false
+    const { example } = this.#entry
+    if (lanesFor(example).includes(lane)) return false
+    const { transport } = example
     const kind = transport === 'udp' ? 'UDP' : 'a Unix domain socket'
     const what = { state: 'no TCP states', packet: 'no packets', tcp: 'no TCP variables' }[lane]
     this.#options.onLane(lane, `missing: ${kind} has ${what}`)

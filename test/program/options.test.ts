@@ -90,7 +90,7 @@ describe('parseOptions refuses, in one line that names the flag,', () => {
     [['--loud=yes'], '--loud takes no value, got "yes"'],
     [['9000'], `unexpected argument "9000": flags start with -- ${SEE}`],
     [['--loud', 'yes'], `unexpected argument "yes": flags start with -- ${SEE}`],
-    [['--', '--port', '9'], `unexpected argument "--port": flags start with -- ${SEE}`],
+    [['--', '--', '--port', '9'], `unexpected argument "--port": flags start with -- ${SEE}`],
   ])('%j', (args, error) => {
     expect(parseOptions(usage, args)).toEqual({ error })
     expect(error).not.toContain('\n')

@@ -129,6 +129,25 @@ describe('Explainer says of a segment', () => {
     ])
   })
 
+  test('that each keepalive probe is one, whether the one before was answered or not', () => {
+    const probe = (ms: number) => segment('client', ms, '[.] ack 501')
+    const answer = (ms: number) => segment('server', ms, '[.] ack 3001070230')
+    const asks = 'keepalive probe: client asks whether server is still there'
+    const there = 'ACK: server is still there'
+    const told = connected(probe(1003), answer(1004), probe(2004), answer(2005), probe(3005))
+    expect(told).toEqual([asks, there, asks, there, asks])
+    expect(connected(probe(1003), probe(2003), probe(3003))).toEqual([asks, asks, asks])
+  })
+
+  test('that an ACK of what has come late is no keepalive probe', () => {
+    const data = segment('server', 1500, '[P.] seq 501 ack 3001070230 len 5')
+    const again = segment('server', 2600, '[P.] seq 501 ack 3001070230 len 5')
+    const ack = (ms: number) => segment('client', ms, '[.] ack 506')
+    expect(connected(data, ack(1501), again, ack(2601)).at(-1)).toBe(
+      'ACK: again, client still expects 506',
+    )
+  })
+
   test('that a probe of a closed window is one, also right after an answer and without its number', () => {
     const full = { window: 0 }
     const probe = (ms: number) => segment('client', ms, '[.] ack 501')

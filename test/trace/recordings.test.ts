@@ -30,7 +30,7 @@ describe.each(entries)('recording of $id', entry => {
   })
 
   test('has all lanes that apply, with every transition and not samples of them', () => {
-    const lanes = lanesFor(entry.example.transport)
+    const lanes = lanesFor(entry.example)
     expect(kept.meta.lanes).toEqual(Object.fromEntries(lanes.map(lane => [lane, 'live'])))
     expect(new Set(kept.events.map(({ lane }) => lane))).toEqual(new Set(lanes))
   })
