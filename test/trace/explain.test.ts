@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { Explainer } from '../../lib/trace/explain.ts'
 import type { TraceEvent } from '../../lib/trace/recording.ts'
+import { viewOf } from '../../lib/trace/view.ts'
 import { event, eventsInOrder } from './events.ts'
 import { CLIENT, probe, SERVER, segment, state, syscall } from './four-levels.ts'
 
@@ -262,6 +263,22 @@ test.each<[string, string]>([
   ['ioctl(20, SIOCINQ) = -1 ENOTTY', 'fails with ENOTTY'],
 ])('Explainer says of %s: %s', (call, means) => {
   expect(told([syscall('client', 0, call)])).toEqual([means])
+})
+
+test('each option and value that a program sets is shown, however many; repeats are counted', () => {
+  const set = (what: string) => syscall('server', 0, `setsockopt(21, ${what}) = 0`)
+  const settings = [
+    ...['SOL_SOCKET, SO_KEEPALIVE, [1]', 'SOL_TCP, TCP_KEEPIDLE, [60]'],
+    ...['SOL_TCP, TCP_KEEPINTVL, [1]', 'SOL_TCP, TCP_KEEPCNT, [10]', 'SOL_TCP, TCP_NODELAY, [1]'],
+    ...['SOL_SOCKET, SO_RCVBUF, [4096]', 'SOL_SOCKET, SO_SNDBUF, [4096]'],
+    ...['SOL_TCP, TCP_KEEPIDLE, [1]', 'SOL_TCP, TCP_KEEPCNT, [2]'],
+  ].map(set)
+  const shown = viewOf(settings, { condensed: true }).map(({ text }) => text)
+  expect(shown).toEqual(settings.map(({ text }) => text))
+  const again = Array.from({ length: 9 }, () => set('SOL_TCP, TCP_NODELAY, [1]'))
+  expect(viewOf(again, { condensed: true }).at(-1)!.text).toBe(
+    '… 3 more setsockopt TCP_NODELAY [1]',
+  )
 })
 
 test('Explainer knows which descriptor listens, which is UDP, and that numbers are used again', () => {
