@@ -385,7 +385,7 @@ async function pongsAtOnce(at: Examiner, peer: Talk): Promise<void> {
     peer.send(`ping ${n}\n`)
     await pong(at, peer, n)
     const late = {
-      what: `"pong ${n}" came more than ${AT_ONCE_MS} ms after "ping ${n}"`,
+      what: `a pong came more than ${AT_ONCE_MS} ms after its ping`,
       mistake: 'pongs wait for the next ping: they leave when the ping of the peer has come',
     }
     asked.atMost(AT_ONCE_MS, late, AT_ONCE_SURE_MS)
