@@ -256,14 +256,13 @@ async function exits(
   const { subject } = at
   const ended = (ms: number) => subject.until(() => !subject.running, ms)
   const limitMs = DEADLINE_MS + GRACE_MS
+  const limit = `${limitMs / 1000} s after the`
+  const anew = {
+    what: `${limit} first signal the program still ran: it ended ${DEADLINE_MS / 1000} s after the second one`,
+    mistake: 'the second signal starts the deadline anew: only the first one counts',
+  }
   if (!(await signalled.happens(limitMs, ended))) {
-    const limit = `${limitMs / 1000} s after the`
-    if (await again?.happens(limitMs, ended)) {
-      at.fail({
-        what: `${limit} first signal the program still ran: it ended ${DEADLINE_MS / 1000} s after the second one`,
-        mistake: 'the second signal starts the deadline anew: only the first one counts',
-      })
-    }
+    if (await again?.happens(limitMs, ended)) at.fail(anew)
     const mistake =
       code === 0
         ? 'something keeps the process alive: a connection that nobody ends, or a timer'
@@ -276,9 +275,8 @@ async function exits(
       mistake: 'a connection counts as closed only when both sides have closed it',
     })
     // One that was late, on a machine that explains it, has not shown that it keeps the deadline.
-    signalled.atMost(limitMs, {
-      what: `the program ended later than ${limitMs} ms after the signal`,
-    })
+    const late = { what: `the program ended later than ${limitMs / 1000} s after the signal` }
+    signalled.atMost(limitMs, again ? anew : late)
   } else {
     signalled.atMost(DEADLINE_MS - GRACE_MS / 2, {
       what: 'there was nothing left to do, and the program ended only at the deadline',
