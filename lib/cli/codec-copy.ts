@@ -3,7 +3,6 @@
 import { spawnSync } from 'node:child_process'
 import {
   existsSync,
-  mkdirSync,
   mkdtempSync,
   readFileSync,
   renameSync,
@@ -15,6 +14,7 @@ import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { createFilesMatcher, findTsconfig, type getTsconfig, parseTsconfig } from 'get-tsconfig'
+import { makeFolder } from '../program/make-folder.ts'
 import { type Codec, framingFolder, type Source } from './codec-catalogue.ts'
 
 /** How an import of a neighbouring file ends. */
@@ -128,12 +128,12 @@ function compiled(sources: readonly Source[]): Map<string, string> {
 }
 
 /** Makes the folder if it is missing. Returns the topmost folder that was made. */
-function makeFolder({ target, shown }: CopyOptions): string | undefined {
+function makeTarget({ target, shown }: CopyOptions): string | undefined {
   try {
     if (statSync(target, { throwIfNoEntry: false })?.isDirectory() === false) {
       throw new CopyRefusal(`${shown} is a file, expected a folder`, 2)
     }
-    return mkdirSync(target, { recursive: true })
+    return makeFolder(target)
   } catch (error) {
     if (error instanceof CopyRefusal) throw error
     throw new CopyRefusal(`cannot make the folder ${shown}: ${codeOf(error)}`, 1)
@@ -199,7 +199,7 @@ export function copySources(
   const files = js
     ? compiled(sources)
     : new Map(sources.map(({ name, text }) => [`${name}.ts`, withEnding(text, ending)]))
-  const made = makeFolder(options)
+  const made = makeTarget(options)
   const { same, different } = compare(files, options)
   if (different.length > 0 && !force) {
     const listed = different.map(file => join(shown, file)).join(' and ')

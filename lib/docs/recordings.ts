@@ -1,6 +1,7 @@
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { type CatalogueChapter, type CatalogueEntry, entriesOf, ROOT } from '../catalogue/index.ts'
+import { makeFolder } from '../program/make-folder.ts'
 import { lanesFor } from '../trace/lanes.ts'
 import type { Lane, LaneStatus, Recording, TraceEvent } from '../trace/recording.ts'
 import { renderSvg } from '../trace/render-svg.ts'
@@ -73,7 +74,7 @@ export function pictureOf({ meta, events }: Recording): string {
 export function writeIfNew(name: string, text: string): boolean {
   const file = join(ROOT, name)
   if (existsSync(file) && readFileSync(file, 'utf8') === text) return false
-  mkdirSync(dirname(file), { recursive: true })
+  makeFolder(dirname(file))
   writeFileSync(file, text)
   return true
 }

@@ -1,6 +1,7 @@
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import { ROOT } from '../catalogue/index.ts'
+import { makeFolder } from '../program/make-folder.ts'
 import { explainCode } from '../program/system-error.ts'
 import type { ListedExercise } from './load.ts'
 
@@ -58,7 +59,7 @@ export class Workspace {
       () => {
         if (!existsSync(file)) return undefined
         const folder = join(this.folder, 'backup')
-        mkdirSync(folder, { recursive: true })
+        makeFolder(folder)
         const stamp = now.toISOString().replaceAll(/[:.]/g, '-')
         const place = freeName(join(folder, `${one.exercise.id}-${stamp}`), '.ts')
         renameSync(file, place)
@@ -137,7 +138,7 @@ export class Workspace {
     this.#attempt(
       `write ${near(file)}`,
       () => {
-        mkdirSync(dirname(file), { recursive: true })
+        makeFolder(dirname(file))
         writeFileSync(beside, text)
       },
       beside,

@@ -167,4 +167,18 @@ describe.skipIf(!canMount).concurrent('a workspace on a disk (needs root)', () =
       /^cannot write \S*five-tuple\.ts: EROFS \(that file system is read-only\)\n$/,
     )
   })
+  test('that is read-only, in a folder that is yet to be made: the reason is the same', async ({
+    kit,
+  }) => {
+    const folder = kit.folder()
+    const script = 'mount -t tmpfs none "$0" && mount -o remount,ro "$0" || exit 99; exec "$@"'
+    const words = ['-m', 'sh', '-c', script, folder, process.execPath, ...COMMAND, 'next']
+    const env = { WORKSHOP_FOLDER: join(folder, 'workspace') }
+    expect(await kit.program('unshare', words, { env }).ended).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(
+        /^cannot write \S*hello\.ts: EROFS \(that file system is read-only\)\n$/,
+      ),
+    })
+  })
 })
