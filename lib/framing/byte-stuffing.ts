@@ -10,13 +10,15 @@
  * other values (RFC 1662 section 4.2).
  */
 import {
-  type ByteFrameCodec,
-  type ByteFrameDecoder,
   ChunkReader,
   checkBytes,
+  checkOnTooLarge,
   DEFAULT_MAX_FRAME_BYTES,
+  type OnTooLarge,
   Pieces,
   roomLike,
+  type SkippingByteCodec,
+  type SkippingByteDecoder,
   wholeNumber,
   wireRoom,
 } from './frame.ts'
@@ -34,6 +36,8 @@ const UNKNOWN = -2
 export interface ByteStuffingOptions {
   /** Largest payload in bytes, before it is escaped. Default 1 MiB. */
   maxFrameBytes?: number
+  /** What the decoder does with a payload above the limit. Default `'throw'`. */
+  onTooLarge?: OnTooLarge
 }
 
 /**
@@ -43,9 +47,10 @@ export interface ByteStuffingOptions {
  * one for each byte 0xC0 or 0xDB in them: twice their size at worst. `encode()` writes END in front
  * too, as RFC 1055 advises, so that line noise does not spoil the frame. An empty frame cannot be
  * told from two ENDs in a row, which a reader skips. Decoding takes linear time. A frame with
- * escapes is copied once, one that spans chunks twice; all others are views.
+ * escapes is copied once, one that spans chunks twice; all others are views. With
+ * `onTooLarge: 'skip'` a frame above the limit is dropped, and decoding goes on behind the next END.
  *
- * @throws {RangeError} when `maxFrameBytes` is out of range, and from `encode()` when a frame is
+ * @throws {RangeError} when an option is out of range, and from `encode()` when a frame is
  *   empty or too large.
  * @throws {FrameError} from the decoder: `ERR_FRAME_TOO_LARGE` at the first byte of payload above
  *   `maxFrameBytes`, `ERR_FRAME_MALFORMED` when ESC stands before anything else than ESC_END or
@@ -66,11 +71,18 @@ export interface ByteStuffingOptions {
  * assert.equal(decoder.read(), null)
  * decoder.push(wire.subarray(3))
  * assert.deepEqual(decoder.read(), Buffer.of(0x01, 0xc0, 0xdb))
+ *
+ * const small = byteStuffing({ maxFrameBytes: 2, onTooLarge: 'skip' }).decoder()
+ * small.push(wire)
+ * small.push(codec.encode(Buffer.of(0x02)))
+ * assert.deepEqual(small.read(), Buffer.of(0x02)) // the frame before it is too large
+ * assert.equal(small.skippedFrames, 1)
  * ```
  */
-export function byteStuffing(options: ByteStuffingOptions = {}): ByteFrameCodec {
-  const { maxFrameBytes = DEFAULT_MAX_FRAME_BYTES } = options
+export function byteStuffing(options: ByteStuffingOptions = {}): SkippingByteCodec {
+  const { maxFrameBytes = DEFAULT_MAX_FRAME_BYTES, onTooLarge = 'throw' } = options
   wholeNumber('maxFrameBytes', maxFrameBytes, 0)
+  checkOnTooLarge(onTooLarge)
 
   function encodeInto(frame: Uint8Array, target: Uint8Array, offset: number): number {
     wholeNumber('offset', offset, 0, target.length)
@@ -87,7 +99,7 @@ export function byteStuffing(options: ByteStuffingOptions = {}): ByteFrameCodec 
       return target
     },
     encodeInto,
-    decoder: () => new ByteStuffingDecoder(maxFrameBytes),
+    decoder: () => new ByteStuffingDecoder(maxFrameBytes, onTooLarge === 'skip'),
   }
 }
 
@@ -125,7 +137,8 @@ function stuff(frame: Uint8Array, target: Uint8Array, offset: number, wireBytes:
   return to
 }
 
-class ByteStuffingDecoder extends ChunkReader implements ByteFrameDecoder {
+class ByteStuffingDecoder extends ChunkReader implements SkippingByteDecoder {
+  skippedFrames = 0
   readonly #maxFrameBytes: number
   /** The payload of this frame that came in earlier chunks, without escapes. */
   readonly #pieces = new Pieces()
@@ -136,10 +149,14 @@ class ByteStuffingDecoder extends ChunkReader implements ByteFrameDecoder {
   /** Room for the frames of this chunk that have escapes, and how much of it is in use. */
   #room: Uint8Array = NOTHING
   #used = 0
+  readonly #skips: boolean
+  /** Whether the bytes up to the next END are dropped. */
+  #skipping = false
 
-  constructor(maxFrameBytes: number) {
+  constructor(maxFrameBytes: number, skips: boolean) {
     super()
     this.#maxFrameBytes = maxFrameBytes
+    this.#skips = skips
   }
 
   next(): boolean {
@@ -148,8 +165,9 @@ class ByteStuffingDecoder extends ChunkReader implements ByteFrameDecoder {
     const end = chunk.indexOf(END, at)
     const size = end - at
     if (size <= 0 || size > this.#maxFrameBytes) return this.#slow(end)
-    if (this.#escapeBefore(at, end)) this.#unstuff(at, end)
-    else {
+    if (this.#escapeBefore(at, end)) {
+      if (!this.#unstuff(at, end)) return this.#slow(end)
+    } else {
       this.bytes = chunk
       this.start = at
       this.endOffset = end
@@ -168,20 +186,28 @@ class ByteStuffingDecoder extends ChunkReader implements ByteFrameDecoder {
       const end = next === UNKNOWN ? chunk.indexOf(END, at) : next
       next = UNKNOWN
       const stop = end === -1 ? chunk.length : end
+      if (this.#skipping) {
+        this.#skipping = end === -1
+        this.at = end === -1 ? stop : end + 1
+        continue
+      }
       if (end === -1 || this.#pieces.length > 0 || this.#escaped) {
         this.#keep(stop)
-        if (end === -1) continue
+        if (end === -1 || this.#skipping) continue
         if (this.#escaped) throw this.#badEscape(END, end)
         this.#join()
       } else if (this.#escapeBefore(at, end)) {
-        this.#unstuff(at, end)
+        if (!this.#unstuff(at, end)) continue
       } else {
         // END END: RFC 1055 says to ignore a frame without a byte in it.
         if (end === at) {
           this.at = end + 1
           continue
         }
-        if (end - at > this.#maxFrameBytes) throw this.#tooLarge(at + this.#maxFrameBytes)
+        if (end - at > this.#maxFrameBytes) {
+          this.#tooLarge(at + this.#maxFrameBytes)
+          continue
+        }
         this.bytes = chunk
         this.start = at
         this.endOffset = end
@@ -214,8 +240,12 @@ class ByteStuffingDecoder extends ChunkReader implements ByteFrameDecoder {
     return this.#nextEsc < end
   }
 
-  /** Makes a frame of `chunk` from `at` to the END at `end`, without its escapes. */
-  #unstuff(at: number, end: number): void {
+  /**
+   * Makes a frame of `chunk` from `at` to the END at `end`, without its escapes.
+   *
+   * Returns whether the frame is within the limit; one that is not is skipped from now on.
+   */
+  #unstuff(at: number, end: number): boolean {
     const { chunk } = this
     // One room for all frames of a chunk: what is left of the chunk is enough for what is left.
     if (this.#room.length - this.#used < end - at) {
@@ -236,7 +266,7 @@ class ByteStuffingDecoder extends ChunkReader implements ByteFrameDecoder {
       const byte = chunk[esc + 1]! // END if the frame ends with ESC
       const code = byte - ESC_END
       if (code !== 0 && code !== 1) {
-        if (size - used > this.#maxFrameBytes) throw this.#tooLarge(this.#firstAbove(at))
+        if (size - used > this.#maxFrameBytes) return this.#tooLarge(this.#firstAbove(at))
         throw this.#badEscape(byte, esc + 1)
       }
       room[size++] = END + code * (ESC - END) // no branch: which of the two is a coin toss
@@ -246,13 +276,14 @@ class ByteStuffingDecoder extends ChunkReader implements ByteFrameDecoder {
     this.#nextEsc = esc === -1 ? chunk.length : esc
     room.copyWithin(size, from + moved, end + moved)
     size += end - from
-    if (size - used > this.#maxFrameBytes) throw this.#tooLarge(this.#firstAbove(at))
+    if (size - used > this.#maxFrameBytes) return this.#tooLarge(this.#firstAbove(at))
     this.bytes = room
     this.start = used
     this.endOffset = this.#used = size
+    return true
   }
 
-  /** Adds `chunk` from `at` to `stop` to the pieces, without its escapes. */
+  /** Adds `chunk` from `at` to `stop` to the pieces, without its escapes, up to the limit. */
   #keep(stop: number): void {
     const { chunk } = this
     const pieces = this.#pieces
@@ -270,7 +301,10 @@ class ByteStuffingDecoder extends ChunkReader implements ByteFrameDecoder {
         this.#escaped = found
       }
       const above = pieces.length - this.#maxFrameBytes
-      if (above > 0) throw this.#tooLarge(this.at - (this.#escaped ? 1 : 0) - above)
+      if (above > 0) {
+        this.#tooLarge(this.at - (this.#escaped ? 1 : 0) - above)
+        return
+      }
     }
   }
 
@@ -293,11 +327,21 @@ class ByteStuffingDecoder extends ChunkReader implements ByteFrameDecoder {
     this.#pieces.clear()
   }
 
-  /** `place` is where in `chunk` the first byte above the limit is. */
-  #tooLarge(place: number): Error {
+  /**
+   * Drops the frame in progress, up to its END, where that is wanted. Always returns `false`.
+   *
+   * `place` is where in `chunk` the first byte above the limit is.
+   */
+  #tooLarge(place: number): false {
     this.#pieces.clear()
-    const message = `frame of more than ${this.#maxFrameBytes} bytes`
-    return this.lost('ERR_FRAME_TOO_LARGE', message, this.offset - this.at + place)
+    if (!this.#skips) {
+      const message = `frame of more than ${this.#maxFrameBytes} bytes`
+      throw this.lost('ERR_FRAME_TOO_LARGE', message, this.offset - this.at + place)
+    }
+    this.skippedFrames++
+    this.#escaped = false
+    this.#skipping = true
+    return false
   }
 
   #badEscape(byte: number, place: number): Error {
@@ -308,6 +352,7 @@ class ByteStuffingDecoder extends ChunkReader implements ByteFrameDecoder {
   }
 
   protected override unfinished(): string | null {
+    if (this.#skipping) return `inside a frame of more than ${this.#maxFrameBytes} bytes`
     if (this.#pieces.length === 0 && !this.#escaped) return null
     return `after ${this.#pieces.length} bytes of a frame without its END`
   }

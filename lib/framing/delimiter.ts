@@ -10,22 +10,31 @@
  * are still there.
  */
 import {
-  type ByteFrameCodec,
-  type ByteFrameDecoder,
   ChunkReader,
   checkBytes,
+  checkOnTooLarge,
   DEFAULT_MAX_FRAME_BYTES,
+  type OnTooLarge,
   Pieces,
   roomLike,
+  type SkippingByteCodec,
+  type SkippingByteDecoder,
   wholeNumber,
   wireRoom,
 } from './frame.ts'
 
 export interface DelimiterOptions {
-  /** The mark: one or more bytes; text stands for its UTF-8 bytes. */
-  delimiter: Uint8Array | string
+  /**
+   * The mark: one or more bytes; text stands for its UTF-8 bytes.
+   *
+   * Of several marks, the first to end in the stream ends the frame; if two end at the same byte,
+   * it is the longer one. `encode()` writes the first of the list.
+   */
+  delimiter: Uint8Array | string | readonly (Uint8Array | string)[]
   /** Largest payload in bytes, without the delimiter. Default 1 MiB. */
   maxFrameBytes?: number
+  /** What the decoder does with a payload above the limit. Default `'throw'`. */
+  onTooLarge?: OnTooLarge
 }
 
 /**
@@ -33,10 +42,12 @@ export interface DelimiterOptions {
  *
  * Payloads are 0 to `maxFrameBytes` bytes that do not contain the delimiter; the first delimiter in
  * the stream ends the frame. Decoding takes linear time for any delimiter and any stream: no byte
- * is searched twice. A frame that spans chunks is copied twice.
+ * is searched twice. A frame that spans chunks is copied twice. With `onTooLarge: 'skip'` a frame
+ * above the limit is dropped, and decoding goes on behind the next delimiter.
  *
- * @throws {RangeError} when an option is out of range, and from `encode()` when the delimiter would
- *   be found before the end of the frame: inside, or across its last bytes (`x-` before `--`).
+ * @throws {RangeError} when an option is out of range or one delimiter ends inside another, and
+ *   from `encode()` when a delimiter would be found before the end of the frame: inside, or across
+ *   its last bytes (`x-` before `--`).
  * @throws {FrameError} from the decoder: `ERR_FRAME_TOO_LARGE` as soon as a payload must be longer
  *   than `maxFrameBytes`, `ERR_FRAME_TRUNCATED` when the stream ends behind anything else than a
  *   delimiter.
@@ -57,15 +68,24 @@ export interface DelimiterOptions {
  * assert.equal(decoder.read(), null) // half a delimiter
  * decoder.push(Buffer.from('\n'))
  * assert.equal(decoder.read()?.toString(), 'PO\rNG')
+ *
+ * const marks = ['\n', '\r\n', ';']
+ * const several = delimiter({ delimiter: marks, maxFrameBytes: 4, onTooLarge: 'skip' }).decoder()
+ * several.push(Buffer.from('one;two\r\nthree\nfour;'))
+ * assert.equal(several.read()?.toString(), 'one')
+ * assert.equal(several.read()?.toString(), 'two')
+ * assert.equal(several.read()?.toString(), 'four') // 'three' is too large
+ * assert.equal(several.skippedFrames, 1)
  * ```
  */
-export function delimiter(options: DelimiterOptions): ByteFrameCodec {
-  const { maxFrameBytes = DEFAULT_MAX_FRAME_BYTES } = options
+export function delimiter(options: DelimiterOptions): SkippingByteCodec {
+  const { maxFrameBytes = DEFAULT_MAX_FRAME_BYTES, onTooLarge = 'throw' } = options
   wholeNumber('maxFrameBytes', maxFrameBytes, 0)
-  const given = options.delimiter
-  const mark = typeof given === 'string' ? new TextEncoder().encode(given) : Uint8Array.from(given)
-  if (mark.length === 0) throw new RangeError('delimiter is empty: expected one or more bytes')
-  const search = new Search(mark)
+  checkOnTooLarge(onTooLarge)
+  const marks = marksOf(options.delimiter)
+  const mark = marks[0]!
+  const newSearch = () => (marks.length === 1 ? new Search(mark) : new SearchForAny(marks))
+  const search = newSearch()
 
   function check(frame: Uint8Array): void {
     checkBytes(frame)
@@ -75,8 +95,8 @@ export function delimiter(options: DelimiterOptions): ByteFrameCodec {
     // The mark behind the frame is found in any case, so each search begins with nothing matched.
     const inside = search.find(frame, 0)
     const behind = inside === -1 ? frame.length + search.find(mark, 0) : inside
-    if (behind !== frame.length + mark.length) {
-      throw new RangeError(`frame holds the delimiter at byte ${behind - mark.length}`)
+    if (behind !== frame.length + mark.length || search.markBytes !== mark.length) {
+      throw new RangeError(`frame holds the delimiter at byte ${behind - search.markBytes}`)
     }
   }
 
@@ -100,8 +120,30 @@ export function delimiter(options: DelimiterOptions): ByteFrameCodec {
       if (offset + frame.length + mark.length > target.length) return -1
       return write(frame, target, offset)
     },
-    decoder: () => new DelimiterDecoder(mark, maxFrameBytes),
+    decoder() {
+      const single = marks.length === 1 ? mark : null
+      return new DelimiterDecoder(newSearch(), single, maxFrameBytes, onTooLarge === 'skip')
+    },
   }
+}
+
+/** Returns the marks as bytes that no caller can change. */
+function marksOf(given: DelimiterOptions['delimiter']): Uint8Array[] {
+  const list = typeof given === 'string' || !Array.isArray(given) ? [given] : given
+  const marks = list.map(mark =>
+    typeof mark === 'string' ? new TextEncoder().encode(mark) : Uint8Array.from(mark),
+  )
+  if (marks.length === 0) throw new RangeError('no delimiter: expected one or more')
+  for (const mark of marks) {
+    if (mark.length === 0) throw new RangeError('delimiter is empty: expected one or more bytes')
+    for (const [i, other] of marks.entries()) {
+      const end = new Search(other).find(mark, 0)
+      if (end === -1 || end === mark.length) continue
+      const hidden = `delimiter ${marks.indexOf(mark) + 1} can never be found`
+      throw new RangeError(`${hidden}: delimiter ${i + 1} ends inside it`)
+    }
+  }
+  return marks
 }
 
 /**
@@ -113,12 +155,14 @@ export function delimiter(options: DelimiterOptions): ByteFrameCodec {
 class Search {
   /** How many of the last bytes are the beginning of the mark. */
   matched = 0
+  readonly markBytes: number
   readonly #mark: Uint8Array
   /** For each beginning of the mark: the longest shorter one that it ends with. */
   readonly #shorter: Uint32Array
 
   constructor(mark: Uint8Array) {
     this.#mark = mark
+    this.markBytes = mark.length
     this.#shorter = new Uint32Array(mark.length)
     for (let i = 1, matched = 0; i < mark.length; i++) {
       while (matched > 0 && mark[i] !== mark[matched]) matched = this.#shorter[matched - 1]!
@@ -150,22 +194,110 @@ class Search {
   }
 }
 
-class DelimiterDecoder extends ChunkReader implements ByteFrameDecoder {
-  readonly #search: Search
+/**
+ * The same for several marks at once: Aho and Corasick.
+ *
+ * A node stands for the longest end of the bytes so far that begins a mark; `#next` has its 256
+ * successors. One step a byte, however many marks there are.
+ */
+class SearchForAny {
+  /** How many of the last bytes are the beginning of a mark. */
+  matched = 0
+  /** The length of the mark that was found last. */
+  markBytes = 0
+  #node = 0
+  readonly #next: Int32Array
+  /** For each node: how many bytes it stands for, and the longest mark that it ends with, or 0. */
+  readonly #depth: Int32Array
+  readonly #ends: Int32Array
+
+  constructor(marks: readonly Uint8Array[]) {
+    const most = 1 + marks.reduce((sum, mark) => sum + mark.length, 0)
+    const next = new Int32Array(256 * most)
+    this.#next = next
+    this.#depth = new Int32Array(most)
+    this.#ends = new Int32Array(most)
+    let nodes = 1
+    for (const mark of marks) {
+      let node = 0
+      for (const byte of mark) {
+        if (next[256 * node + byte] === 0) {
+          this.#depth[nodes] = this.#depth[node]! + 1
+          next[256 * node + byte] = nodes++
+        }
+        node = next[256 * node + byte]!
+      }
+      this.#ends[node] = mark.length
+    }
+    this.#link()
+  }
+
+  /** Fills in where a byte leads that goes on with no mark, the shallow nodes first. */
+  #link(): void {
+    const next = this.#next
+    const shorter = new Int32Array(this.#depth.length)
+    const queue = [0]
+    for (const node of queue) {
+      this.#ends[node] ||= this.#ends[shorter[node]!]!
+      for (let byte = 0; byte < 256; byte++) {
+        const place = 256 * node + byte
+        const elsewhere = node === 0 ? 0 : next[256 * shorter[node]! + byte]!
+        if (next[place] === 0) next[place] = elsewhere
+        else {
+          shorter[next[place]!] = elsewhere
+          queue.push(next[place]!)
+        }
+      }
+    }
+  }
+
+  /** Returns the offset behind the first mark that ends in `chunk` after `from`, or -1. */
+  find(chunk: Uint8Array, from: number): number {
+    const next = this.#next
+    const ends = this.#ends
+    let node = this.#node
+    for (let at = from; at < chunk.length; at++) {
+      node = next[256 * node + chunk[at]!]!
+      if (ends[node] === 0) continue
+      this.markBytes = ends[node]!
+      this.#node = this.matched = 0
+      return at + 1
+    }
+    this.#node = node
+    this.matched = this.#depth[node]!
+    return -1
+  }
+}
+
+class DelimiterDecoder extends ChunkReader implements SkippingByteDecoder {
+  skippedFrames = 0
+  readonly #search: Search | SearchForAny
+  /** Whether there is one mark only: then `next()` looks for it. */
+  readonly #single: boolean
   readonly #mark: Uint8Array
   readonly #markBytes: number
   readonly #firstByte: number
   readonly #maxFrameBytes: number
   /** The bytes of this frame that came in earlier chunks, with the mark as far as it has come. */
   readonly #pieces = new Pieces()
+  readonly #skips: boolean
+  /** Whether the bytes up to the next mark are dropped. */
+  #skipping = false
 
-  constructor(mark: Uint8Array, maxFrameBytes: number) {
+  constructor(
+    search: Search | SearchForAny,
+    mark: Uint8Array | null,
+    maxFrameBytes: number,
+    skips: boolean,
+  ) {
     super()
-    this.#search = new Search(mark)
-    this.#mark = mark
-    this.#markBytes = mark.length
-    this.#firstByte = mark[0]!
+    this.#search = search
+    this.#single = mark !== null
+    this.#mark = mark ?? new Uint8Array(0)
+    this.#markBytes = this.#mark.length
+    this.#firstByte = this.#mark[0] ?? 0
     this.#maxFrameBytes = maxFrameBytes
+    this.#skips = skips
   }
 
   next(): boolean {
@@ -202,13 +334,18 @@ class DelimiterDecoder extends ChunkReader implements ByteFrameDecoder {
       if (behind === -1) {
         // Bytes that may begin a mark do not count yet. What is left can only grow.
         const least = before + chunk.length - at - this.#search.matched
-        if (least > this.#maxFrameBytes) throw this.#tooLarge()
-        this.#pieces.add(chunk, at, chunk.length)
+        if (!this.#skipping && least > this.#maxFrameBytes) this.#tooLarge()
+        if (!this.#skipping) this.#pieces.add(chunk, at, chunk.length)
         this.at = chunk.length
         continue
       }
-      const size = before + behind - at - this.#markBytes
-      if (size > this.#maxFrameBytes) throw this.#tooLarge()
+      const size = before + behind - at - this.#search.markBytes
+      if (!this.#skipping && size > this.#maxFrameBytes) this.#tooLarge()
+      if (this.#skipping) {
+        this.#skipping = false
+        this.at = behind
+        continue
+      }
       this.at = behind
       if (before > 0) this.#join(chunk, at, size)
       else {
@@ -216,7 +353,7 @@ class DelimiterDecoder extends ChunkReader implements ByteFrameDecoder {
         this.start = at
         this.endOffset = at + size
       }
-      this.limit = before > 0 ? 0 : chunk.length
+      this.limit = before > 0 || !this.#single ? 0 : chunk.length
       return true
     }
     return false
@@ -238,14 +375,20 @@ class DelimiterDecoder extends ChunkReader implements ByteFrameDecoder {
     this.endOffset = size
   }
 
-  #tooLarge(): Error {
+  /** Drops the frame in progress, up to the next mark, where that is wanted. */
+  #tooLarge(): void {
     const limit = this.#maxFrameBytes
     const offset = this.offset - this.#pieces.length + limit
     this.#pieces.clear()
-    return this.lost('ERR_FRAME_TOO_LARGE', `frame of more than ${limit} bytes`, offset)
+    if (!this.#skips) {
+      throw this.lost('ERR_FRAME_TOO_LARGE', `frame of more than ${limit} bytes`, offset)
+    }
+    this.skippedFrames++
+    this.#skipping = true
   }
 
   protected override unfinished(): string | null {
+    if (this.#skipping) return `inside a frame of more than ${this.#maxFrameBytes} bytes`
     if (this.#pieces.length === 0) return null
     return `after ${this.#pieces.length} bytes of a frame and its delimiter`
   }

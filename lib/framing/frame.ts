@@ -86,6 +86,23 @@ export interface ByteFrameDecoder extends FrameDecoder<Uint8Array> {
   rest(): Uint8Array
 }
 
+/**
+ * What a decoder does with a frame above its limit: throw `ERR_FRAME_TOO_LARGE`, which ends the
+ * stream, or drop the frame and go on at the next boundary. Dropping takes no more memory than a
+ * frame of the largest size.
+ */
+export type OnTooLarge = 'throw' | 'skip'
+
+/** A decoder of a format in which the next boundary can be found without knowing the last. */
+export interface SkippingByteDecoder extends ByteFrameDecoder {
+  /** How many frames above the limit were dropped. Always 0 unless `onTooLarge` is `'skip'`. */
+  readonly skippedFrames: number
+}
+
+export interface SkippingByteCodec extends ByteFrameCodec {
+  decoder(): SkippingByteDecoder
+}
+
 /** Why a stream was lost. */
 export type FrameErrorCode = 'ERR_FRAME_TOO_LARGE' | 'ERR_FRAME_TRUNCATED' | 'ERR_FRAME_MALFORMED'
 
@@ -125,6 +142,12 @@ export function wholeNumber(
 ): number {
   if (Number.isSafeInteger(value) && value >= least && value <= most) return value
   throw new RangeError(`${name} is ${value}: expected a whole number from ${least} to ${most}`)
+}
+
+/** @throws {RangeError} when `value` is not one of the two. */
+export function checkOnTooLarge(value: OnTooLarge): void {
+  if (value === 'throw' || value === 'skip') return
+  throw new RangeError(`onTooLarge is ${JSON.stringify(value)}: expected "throw" or "skip"`)
 }
 
 /** The part of Node's `Buffer` that is used here. Browsers have none, and need none. */

@@ -12,10 +12,12 @@
  */
 import {
   ChunkReader,
+  checkOnTooLarge,
   DEFAULT_MAX_FRAME_BYTES,
   type FrameCodec,
   type FrameDecoder,
   NodeBuffer,
+  type OnTooLarge,
   Pieces,
   roomLike,
   wholeNumber,
@@ -42,6 +44,15 @@ export interface LinesOptions {
   maxLineBytes?: number
   /** What `encode()` puts behind a line. The decoder takes both. Default `'\n'`. */
   lineEnd?: '\n' | '\r\n'
+  /**
+   * Whether the stream may end inside a line, as many text files do. That line then comes out after
+   * `end()`; a CR that it ends with belongs to it. Default `'needs its end'`.
+   */
+  lastLine?: 'needs its end' | 'may lack its end'
+  /** Whether bytes that are no UTF-8 end the stream, instead of becoming U+FFFD. Default `false`. */
+  fatal?: boolean
+  /** What the decoder does with a line above the limit. Default `'throw'`. */
+  onTooLarge?: OnTooLarge
 }
 
 /** A codec for lines whose decoder can also leave a line where it is, as bytes. */
@@ -69,21 +80,27 @@ export interface LineDecoder extends FrameDecoder<string> {
   readonly bytes: Uint8Array
   readonly start: number
   readonly endOffset: number
+  /** How many lines above the limit were dropped. Always 0 unless `onTooLarge` is `'skip'`. */
+  readonly skippedFrames: number
+  rest(): Uint8Array
 }
 
 /**
  * Returns a codec for lines of text.
  *
  * A line is a string without LF, of 0 to `maxLineBytes` bytes of UTF-8. One CR before the LF belongs
- * to the end, any other to the line. Bytes that are no UTF-8 become U+FFFD, in their line only. A
- * byte order mark is kept. The last line must have an end too. Decoding takes linear time. A short
- * line may keep the text around it in memory, up to 16 KiB and never more than its chunk. `next()`
- * makes no strings: it leaves each line as bytes.
+ * to the end, any other to the line. Bytes that are no UTF-8 become U+FFFD, in their line only, or
+ * with `fatal` end the stream when their line is complete. A byte order mark is kept. The last line
+ * must have an end too, unless `lastLine` says otherwise. With `onTooLarge: 'skip'` a line above the
+ * limit is dropped. Decoding takes linear time. A short line may keep the text around it in memory,
+ * up to 16 KiB and never more than its chunk. `next()` makes no strings: it leaves each line as
+ * bytes.
  *
  * @throws {RangeError} when an option is out of range, and from `encode()` when a line is too
  *   large, holds LF or half of a surrogate pair, or ends with CR where `lineEnd` is LF.
  * @throws {FrameError} from the decoder: `ERR_FRAME_TOO_LARGE` as soon as a line must be longer
- *   than `maxLineBytes`, `ERR_FRAME_TRUNCATED` when the stream ends inside a line.
+ *   than `maxLineBytes`, `ERR_FRAME_TRUNCATED` when the stream ends inside a line,
+ *   `ERR_FRAME_MALFORMED` with `fatal`, at the first byte that no UTF-8 has in its place.
  * @see RFC 959 section 3.1.1.1, https://www.rfc-editor.org/rfc/rfc959#section-3.1.1.1
  *
  * @example
@@ -101,6 +118,18 @@ export interface LineDecoder extends FrameDecoder<string> {
  * decoder.push(Buffer.from('\xa9\n', 'latin1'))
  * assert.equal(decoder.read(), '331 café')
  * decoder.end()
+ *
+ * const file = lines({ lastLine: 'may lack its end', maxLineBytes: 5, onTooLarge: 'skip' }).decoder()
+ * file.push(Buffer.from('one\nsixteen bytes...\ntwo'))
+ * assert.equal(file.read(), 'one')
+ * assert.equal(file.read(), null) // there may be more of 'two'
+ * file.end()
+ * assert.equal(file.read(), 'two')
+ * assert.equal(file.skippedFrames, 1)
+ *
+ * const strict = lines({ fatal: true }).decoder()
+ * strict.push(Buffer.from('caf\xe9\n', 'latin1'))
+ * assert.throws(() => strict.read(), { code: 'ERR_FRAME_MALFORMED', offset: 4 })
  * ```
  */
 export function lines(options: LinesOptions = {}): LinesCodec {
@@ -109,6 +138,12 @@ export function lines(options: LinesOptions = {}): LinesCodec {
   if (lineEnd !== '\n' && lineEnd !== '\r\n') {
     throw new RangeError(`lineEnd is ${JSON.stringify(lineEnd)}: expected "\\n" or "\\r\\n"`)
   }
+  const { lastLine = 'needs its end', fatal = false, onTooLarge = 'throw' } = options
+  if (lastLine !== 'needs its end' && lastLine !== 'may lack its end') {
+    const given = JSON.stringify(lastLine)
+    throw new RangeError(`lastLine is ${given}: expected "needs its end" or "may lack its end"`)
+  }
+  checkOnTooLarge(onTooLarge)
   const encoder = new TextEncoder()
 
   return {
@@ -126,19 +161,28 @@ export function lines(options: LinesOptions = {}): LinesCodec {
       if (size > maxLineBytes) throw new RangeError(`line is ${size} bytes, limit ${maxLineBytes}`)
       return wire
     },
-    decoder: () => new LinesDecoder(maxLineBytes),
+    decoder: () => new LinesDecoder({ maxLineBytes, lineEnd, lastLine, fatal, onTooLarge }),
   }
 }
 
 class LinesDecoder extends ChunkReader implements LineDecoder {
+  skippedFrames = 0
   readonly #maxLineBytes: number
+  readonly #skips: boolean
+  readonly #fatal: boolean
+  readonly #mayLackEnd: boolean
+  #ended = false
+  /** Whether the bytes up to the next LF are dropped. */
+  #skipping = false
+  /** For `fatal`: the first byte of this line that no UTF-8 has in its place; -1 = none so far. */
+  #badAt = -1
   /** Whole lines that are decoded already, each with its LF, and the offset of the next one. */
   #text = ''
   #textAt = 0
   /** Where in `chunk` those lines begin. */
   #blockAt = 0
   /** What came of this line in earlier chunks: text, then `heldBytes` bytes in `held`. */
-  #begun = ''
+  #begunText = ''
   #begunBytes = 0
   /** Which of the two ways to read came first. */
   #way: 'text' | 'bytes' | null = null
@@ -146,9 +190,17 @@ class LinesDecoder extends ChunkReader implements LineDecoder {
   readonly #pieces = new Pieces()
   #lastByte = 0
 
-  constructor(maxLineBytes: number) {
+  constructor(options: Required<LinesOptions>) {
     super()
-    this.#maxLineBytes = maxLineBytes
+    this.#maxLineBytes = options.maxLineBytes
+    this.#skips = options.onTooLarge === 'skip'
+    this.#fatal = options.fatal
+    this.#mayLackEnd = options.lastLine === 'may lack its end'
+  }
+
+  override end(): void {
+    this.#ended = true
+    super.end()
   }
 
   read(): string | null {
@@ -186,13 +238,21 @@ class LinesDecoder extends ChunkReader implements LineDecoder {
       const end = next === UNKNOWN ? chunk.indexOf(LF, at) : next
       next = UNKNOWN
       const stop = end === -1 ? chunk.length : end
+      if (this.#skipping) {
+        this.#skip(end)
+        continue
+      }
       const before = this.#pieces.length
       const last = stop > at ? chunk[stop - 1] : this.#lastByte
       // A CR at the end does not count yet: an LF may follow.
       const cr = before + stop - at > 0 && last === CR ? 1 : 0
       const size = before + stop - at - cr
-      if (size > this.#maxLineBytes) throw this.#tooLarge()
+      if (size > this.#maxLineBytes) {
+        this.#tooLarge()
+        continue
+      }
       if (end !== -1) {
+        const lineOffset = this.offset - before
         this.at = end + 1
         if (before > 0) this.#join(at, size)
         else {
@@ -200,14 +260,27 @@ class LinesDecoder extends ChunkReader implements LineDecoder {
           this.start = at
           this.endOffset = at + size
         }
-        this.limit = before > 0 ? 0 : chunk.length
+        if (this.#fatal) this.#checkBytes(lineOffset)
+        this.limit = before > 0 || this.#fatal ? 0 : chunk.length
         return true
       }
       this.#pieces.add(chunk, at, stop)
       this.#lastByte = chunk[stop - 1]!
       this.at = stop
     }
-    return false
+    if (!this.#ended || this.#pieces.length === 0 || !this.#endsWithin()) return false
+    const lineOffset = this.offset - this.#pieces.length
+    this.endOffset = this.#pieces.length
+    this.bytes = this.#pieces.join()
+    this.start = 0
+    if (this.#fatal) this.#checkBytes(lineOffset)
+    return true
+  }
+
+  /** @throws {FrameError} when the line that `next()` found is no UTF-8. */
+  #checkBytes(lineOffset: number): void {
+    const bad = firstMalformed(this.bytes, this.start, this.endOffset)
+    if (bad !== -1) throw this.#malformed(lineOffset + bad - this.start)
   }
 
   /** Makes one line of the pieces and of `chunk` from `at` on. */
@@ -224,6 +297,9 @@ class LinesDecoder extends ChunkReader implements LineDecoder {
   }
 
   override rest(): Uint8Array {
+    if (this.#ended && this.#begun() > 0) {
+      throw new RangeError('rest() before the last line: read until null first')
+    }
     const unread = this.#text.length - this.#textAt
     if (unread > 0) {
       // Back to the first line of the block that nobody has read, by its number of LFs.
@@ -251,18 +327,45 @@ class LinesDecoder extends ChunkReader implements LineDecoder {
     while (this.ready()) {
       const { chunk, at } = this
       const begun = this.#begunBytes + this.heldBytes
-      if (begun === 0 && this.#decodeBlock()) return this.read()
+      if (begun === 0 && !this.#skipping && this.#decodeBlock()) return this.read()
       const end = chunk.indexOf(LF, at)
+      if (this.#skipping) {
+        this.#skip(end)
+        continue
+      }
       const stop = end === -1 ? chunk.length : end
       const last = stop > at ? chunk[stop - 1] : this.held[this.heldBytes - 1]
       // A CR at the end does not count yet: an LF may follow.
       const cr = begun + stop - at > 0 && last === CR ? 1 : 0
       const size = begun + stop - at - cr
-      if (size > this.#maxLineBytes) throw this.#tooLarge()
+      if (size > this.#maxLineBytes) {
+        this.#tooLarge()
+        continue
+      }
       if (end !== -1) return this.#lineUpTo(end, cr)
       this.#keep(stop)
     }
-    return null
+    if (!this.#ended || this.#begun() === 0 || !this.#endsWithin()) return null
+    return this.#takeLine(this.heldBytes)
+  }
+
+  /** Whether the line that the stream ends in is within the limit: its last CR counts now. */
+  #endsWithin(): boolean {
+    if (this.#begun() <= this.#maxLineBytes) return true
+    this.#tooLarge()
+    this.#skipping = false
+    return false
+  }
+
+  /** How many bytes of a line came in earlier chunks. */
+  #begun(): number {
+    return this.#begunBytes + this.heldBytes + this.#pieces.length
+  }
+
+  /** Drops bytes up to the LF at `end`, or all of the chunk when that is -1. */
+  #skip(end: number): void {
+    this.#skipping = end === -1
+    this.at = end === -1 ? this.chunk.length : end + 1
   }
 
   /**
@@ -279,9 +382,13 @@ class LinesDecoder extends ChunkReader implements LineDecoder {
     if (block === 0) return false
     const last = chunk.lastIndexOf(LF, at + block - 1)
     if (last < at) return false
-    this.#text = decodeText(chunk, at, last + 1)
+    const bad = this.#fatal ? firstMalformed(chunk, at, last + 1) : -1
+    if (bad === at) return false
+    const end = bad === -1 ? last : chunk.lastIndexOf(LF, bad - 1)
+    if (end < at) return false
+    this.#text = decodeText(chunk, at, end + 1)
     this.#blockAt = at
-    this.at = last + 1
+    this.at = end + 1
     return true
   }
 
@@ -289,16 +396,40 @@ class LinesDecoder extends ChunkReader implements LineDecoder {
   #lineUpTo(end: number, cr: number): string {
     const { chunk, at } = this
     if (this.heldBytes === 0) {
+      const bad = this.#fatal ? firstMalformed(chunk, at, end - cr) : -1
+      if (bad !== -1) throw this.#malformed(this.offset + bad - at)
       this.at = end + 1
       return decodeText(chunk, at, end - cr)
     }
     this.#keep(end)
+    const line = this.#takeLine(this.heldBytes - cr)
     this.at = end + 1
-    const line = this.#begun + decodeText(this.held, 0, this.heldBytes - cr)
-    this.#begun = ''
+    return line
+  }
+
+  /** Returns the line that came in earlier chunks: its text, then `heldEnd` bytes in `held`. */
+  #takeLine(heldEnd: number): string {
+    if (this.#fatal) this.#checkHeld(heldEnd)
+    if (this.#badAt !== -1) throw this.#malformed(this.offset - this.#begun() + this.#badAt)
+    const line = this.#begunText + decodeText(this.held, 0, heldEnd)
+    this.#forget()
+    return line
+  }
+
+  /** Notes the first byte of a line that is no UTF-8, of those in `held` up to `end`. */
+  #checkHeld(end: number): void {
+    if (this.#badAt !== -1) return
+    const bad = firstMalformed(this.held, 0, end)
+    if (bad !== -1) this.#badAt = this.#begunBytes + bad
+  }
+
+  /** Forgets what came of a line in earlier chunks. */
+  #forget(): void {
+    this.#begunText = ''
     this.#begunBytes = 0
     this.heldBytes = 0
-    return line
+    this.#badAt = -1
+    this.#pieces.clear()
   }
 
   /**
@@ -325,25 +456,58 @@ class LinesDecoder extends ChunkReader implements LineDecoder {
     let end = heldBytes - 1
     // RFC 3629 section 3: 10xxxxxx goes on with a character. There are three of them at most.
     while (end > heldBytes - 4 && (held[end]! & 0xc0) === 0x80) end--
-    this.#begun += decodeText(held, 0, end)
+    if (this.#fatal) this.#checkHeld((held[end]! & 0xc0) === 0x80 ? heldBytes : end)
+    this.#begunText += decodeText(held, 0, end)
     this.#begunBytes += end
     held.copyWithin(0, end, heldBytes)
     this.heldBytes = heldBytes - end
   }
 
-  #tooLarge(): Error {
+  /** Drops the line in progress, up to its LF, where that is wanted. */
+  #tooLarge(): void {
     const limit = this.#maxLineBytes
-    const begun = this.#begunBytes + this.heldBytes + this.#pieces.length
-    const offset = this.offset - begun + limit
-    this.#begun = ''
-    this.#pieces.clear()
-    return this.lost('ERR_FRAME_TOO_LARGE', `line of more than ${limit} bytes`, offset)
+    const offset = this.offset - this.#begun() + limit
+    this.#forget()
+    if (!this.#skips) {
+      throw this.lost('ERR_FRAME_TOO_LARGE', `line of more than ${limit} bytes`, offset)
+    }
+    this.skippedFrames++
+    this.#skipping = true
+  }
+
+  #malformed(offset: number): Error {
+    this.#forget()
+    return this.lost('ERR_FRAME_MALFORMED', 'line with bytes that are no UTF-8', offset)
   }
 
   protected override unfinished(): string | null {
-    const begun = this.#begunBytes + this.heldBytes + this.#pieces.length
+    if (this.#mayLackEnd && this.#ended) return null
+    if (this.#skipping) return `inside a line of more than ${this.#maxLineBytes} bytes`
+    const begun = this.#begun()
     return begun === 0 ? null : `after ${begun} bytes of a line without its end`
   }
+}
+
+/**
+ * Returns the first byte that no UTF-8 has in its place, `to` when a character is cut off there, or
+ * -1: the table in section 4 of RFC 3629.
+ */
+function firstMalformed(bytes: Uint8Array, from: number, to: number): number {
+  for (let at = from; at < to; at++) {
+    const first = bytes[at]!
+    if (first < 0x80) continue
+    if (first < 0xc2 || first > 0xf4) return at
+    // The second byte keeps out longer forms than needed, surrogates and what is above U+10FFFF.
+    let least = first === 0xe0 ? 0xa0 : first === 0xf0 ? 0x90 : 0x80
+    let most = first === 0xed ? 0x9f : first === 0xf4 ? 0x8f : 0xbf
+    for (let left = first < 0xe0 ? 1 : first < 0xf0 ? 2 : 3; left > 0; left--) {
+      at++
+      if (at === to || bytes[at]! < least || bytes[at]! > most) return at
+      least = 0x80
+      most = 0xbf
+    }
+  }
+  return -1
 }
 
 function decodeText(bytes: Uint8Array, from: number, to: number): string {

@@ -1,11 +1,13 @@
 import { isDeepStrictEqual } from 'node:util'
 import { expect } from 'vitest'
-import { type FrameCodec, FrameError } from '../../../lib/framing/frame.ts'
+import { type FrameCodec, type FrameDecoder, FrameError } from '../../../lib/framing/frame.ts'
 
 /** What came out of a stream: its frames in order, and the error that ended it, if one did. */
 export interface Outcome<Frame> {
   frames: Frame[]
   error: { code: string; message: string; offset: number } | null
+  /** How many frames the decoder dropped, where it dropped some. */
+  skipped?: number
 }
 
 /** Joins byte strings; text stands for its UTF-8 bytes. */
@@ -28,8 +30,9 @@ function drive<Frame>(
   chunks: Uint8Array[],
   late: boolean,
 ): Outcome<Frame> {
-  const decoder = codec.decoder()
+  const decoder = codec.decoder() as FrameDecoder<Frame> & { skippedFrames?: number }
   const frames: Frame[] = []
+  const skipped = () => (decoder.skippedFrames ? { skipped: decoder.skippedFrames } : {})
   try {
     for (const chunk of chunks) {
       decoder.push(chunk)
@@ -42,6 +45,8 @@ function drive<Frame>(
     if (late) decoder.end()
     for (let frame = decoder.read(); frame !== null; frame = decoder.read()) frames.push(frame)
     if (!late) decoder.end()
+    // The last frame may end with the stream.
+    for (let frame = decoder.read(); frame !== null; frame = decoder.read()) frames.push(frame)
   } catch (error) {
     if (!(error instanceof FrameError)) throw error
     for (const again of [() => decoder.read(), () => decoder.end()]) {
@@ -50,10 +55,10 @@ function drive<Frame>(
     }
     expect(thrownBy(() => decoder.read())).toBe(error)
     const { code, message, offset } = error
-    return { frames, error: { code, message, offset } }
+    return { frames, error: { code, message, offset }, ...skipped() }
   }
   expect(decoder.read()).toBeNull()
-  return { frames, error: null }
+  return { frames, error: null, ...skipped() }
 }
 
 function thrownBy(call: () => unknown): unknown {
@@ -79,15 +84,17 @@ export function* allCuts(stream: Uint8Array): Generator<[name: string, chunks: U
   yield ['byte by byte', Array.from(stream, (_, i) => stream.subarray(i, i + 1))]
 }
 
-/** Expects these frames, then this error, for every way to cut the stream. */
+/** Expects these frames, then this error, for every way to cut the stream; and what is skipped. */
 export function expectForAllCuts<Frame>(
   codec: FrameCodec<Frame>,
   stream: Uint8Array,
   frames: Frame[],
   code: FrameError['code'] | null = null,
+  skipped = 0,
 ): void {
   const whole = outcome(codec, [stream])
-  expect({ frames: whole.frames, code: whole.error?.code ?? null }).toEqual({ frames, code })
+  const found = { frames: whole.frames, code: whole.error?.code ?? null }
+  expect({ ...found, skipped: whole.skipped ?? 0 }).toEqual({ frames, code, skipped })
   for (const [name, chunks] of allCuts(stream)) {
     for (const run of [outcome, lateOutcome]) {
       const cut = run(codec, chunks)
