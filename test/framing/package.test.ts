@@ -1,13 +1,16 @@
-import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { join, relative } from 'node:path'
+import { fileURLToPath, pathToFileURL } from 'node:url'
 import { execa, execaNode } from 'execa'
 import { publint } from 'publint'
 import { formatMessage } from 'publint/utils'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 
 const root = fileURLToPath(new URL('../../', import.meta.url))
+
+const tsx = createRequire(import.meta.url).resolve('tsx')
 
 interface Manifest {
   name: string
@@ -17,6 +20,7 @@ interface Manifest {
 
 let workshop: string
 let tarball: string
+let repository: string
 let manifest: Manifest
 
 /** What a user imports: `socket-tutorial-kit`, `socket-tutorial-kit/length-prefix` … */
@@ -32,8 +36,15 @@ const plain = { nodeOptions: [], env: { NODE_OPTIONS: '' } }
 beforeAll(async () => {
   workshop = await mkdtemp(join(tmpdir(), 'package-'))
   manifest = JSON.parse(await readFile(join(root, 'package.json'), 'utf8')) as Manifest
-  // `npm pack` builds first (prepack), as it does for everybody who packs.
-  await execa('npm', ['pack', '--pack-destination', workshop], { cwd: root })
+  // `npm pack` builds and changes README.md for a moment (prepack), so it has a copy to do it in.
+  repository = join(workshop, 'repository')
+  const skipped = /^(\.git|node_modules|dist|chapters|test)$/
+  await cp(root, repository, {
+    recursive: true,
+    filter: from => !skipped.test(relative(root, from)),
+  })
+  await symlink(join(root, 'node_modules'), join(repository, 'node_modules'), 'junction')
+  await execa('npm', ['pack', '--pack-destination', workshop], { cwd: repository })
   const packed = (await readdir(workshop)).filter(file => file.endsWith('.tgz'))
   tarball = join(workshop, packed[0]!)
 }, 120_000)
@@ -70,10 +81,48 @@ test('the package holds the built codecs and their sources, and nothing else', a
   const sources = names.map(name => `package/lib/framing/${name}.ts`)
   const rest = files.filter(file => !built.includes(file) && !sources.includes(file))
   expect(files).toEqual(expect.arrayContaining([...built, ...sources]))
-  expect(rest.filter(file => file !== 'package/README.md')).toEqual([
-    'package/LICENSE',
-    'package/package.json',
-  ])
+  expect(rest).toEqual(['package/LICENSE', 'package/README.md', 'package/package.json'])
+})
+
+test('the README of the package links to nothing that the package does not hold', async () => {
+  const { stdout } = await execa('tar', ['-xzOf', tarball, 'package/README.md'])
+  const { stdout: list } = await execa('tar', ['-tzf', tarball])
+  const files = list.split('\n')
+  const links = Array.from(stdout.matchAll(/\]\(([^)]*)\)|\bsrc="([^"]*)"/g), ([, a, b]) => a ?? b!)
+  const inside = links.filter(link => !/^(https?:|#)/.test(link))
+  expect(inside.filter(link => !files.includes(`package/${link.split('#')[0]}`))).toEqual([])
+  const named = Array.from(stdout.matchAll(/`(socket-tutorial-kit[\w/-]*)`/g), ([, name]) => name!)
+  expect(entries().filter(entry => !named.includes(entry))).toEqual([`${manifest.name}/frame`])
+  expect(named.filter(name => !entries().includes(name))).toEqual([])
+})
+
+test('npm pack leaves README.md as it was, also after a pack that was stopped', async () => {
+  const readme = join(repository, 'README.md')
+  const original = await readFile(join(root, 'README.md'), 'utf8')
+  expect(await readFile(readme, 'utf8')).toBe(original)
+  const script = (action: string) =>
+    execaNode(join(repository, 'lib/cli/pack-readme.ts'), [action], {
+      nodeOptions: ['--import', 'tsx'],
+      cwd: repository,
+    })
+  await script('swap')
+  await script('swap')
+  expect(await readFile(readme, 'utf8')).not.toBe(original)
+  await script('restore')
+  await script('restore')
+  expect(await readFile(readme, 'utf8')).toBe(original)
+})
+
+test('the examples in the README of the package run', async () => {
+  const project = await scratchProject('readme')
+  const { stdout } = await execa('tar', ['-xzOf', tarball, 'package/README.md'])
+  const examples = Array.from(stdout.matchAll(/^```ts\n([\s\S]*?)^```/gm), ([, code]) => code!)
+  expect(examples).toHaveLength(2)
+  for (const [i, code] of examples.entries()) {
+    const file = join(project, `example-${i}.ts`)
+    await writeFile(file, code)
+    await execaNode(file, { ...plain, nodeOptions: ['--import', pathToFileURL(tsx).href] })
+  }
 })
 
 test('publint finds nothing wrong with the package', async () => {
