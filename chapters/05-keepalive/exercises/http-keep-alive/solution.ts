@@ -11,7 +11,8 @@ const responses = http1Response()
 
 /** Whether the connection goes on: RFC 9112 section 9.3. */
 function persists({ version, headers }: Http1Request): boolean {
-  const words = (headers.get('connection') ?? '').toLowerCase().split(/[\s,]+/)
+  const list = (headers.get('connection') ?? '').toLowerCase().split(',')
+  const words = list.map(word => word.trim())
   if (words.includes('close')) return false
   return version === '1.1' || words.includes('keep-alive')
 }

@@ -304,7 +304,7 @@ async function takesConnection(port: number): Promise<boolean> {
 
 /** Begins work that takes long. */
 async function longWork(at: Examiner): Promise<() => Promise<void>> {
-  const working = [5500, 11_000].map(async ms => {
+  const working = [5500, 12_500].map(async ms => {
     const talk = await at.connect()
     const watch = at.stopwatch()
     talk.send(`work ${ms}\nwork 0\n`)
