@@ -45,9 +45,9 @@ export interface DelimiterOptions {
  * is searched twice. A frame that spans chunks is copied twice. With `onTooLarge: 'skip'` a frame
  * above the limit is dropped, and decoding goes on behind the next delimiter.
  *
- * @throws {RangeError} when an option is out of range or one delimiter ends inside another, and
- *   from `encode()` when a delimiter would be found before the end of the frame: inside, or across
- *   its last bytes (`x-` before `--`).
+ * @throws {RangeError} when an option is out of range, or one delimiter ends inside another,
+ *   and from `encode()` when a delimiter would be found before the end of the frame: inside, or
+ *   across its last bytes (`x-` before `--`).
  * @throws {FrameError} from the decoder: `ERR_FRAME_TOO_LARGE` as soon as a payload must be longer
  *   than `maxFrameBytes`, `ERR_FRAME_TRUNCATED` when the stream ends behind anything else than a
  *   delimiter.

@@ -112,8 +112,28 @@ export interface Http1ResponseInit extends Http1MessageInit {
   requestMethod?: string
 }
 
+/** A message as `readPart()` gives it: its head, its body as it comes, then its end. */
+export type Http1Part<Frame> =
+  | { kind: 'head'; head: Http1Head<Frame> }
+  | { kind: 'data'; data: Uint8Array }
+  | { kind: 'end'; trailers: Http1Headers }
+
+export type Http1Head<Frame> = Omit<Frame, 'body' | 'trailers'>
+
 /** What the decoders of both directions offer. */
 export interface Http1Decoder<Frame> extends FrameDecoder<Frame> {
+  /**
+   * Returns the next part of a message, or `null` when more bytes are needed.
+   *
+   * For bodies that are too large to keep, or never end: each message is its head, any number of
+   * pieces of its body, and its end. `maxBodyBytes` does not apply, and nothing of a body is kept.
+   * How a body is cut into pieces depends on how it arrived. Once a head was given, `read()` and
+   * `next()` are refused up to the end of its message.
+   *
+   * @throws {FrameError} as `read()` does.
+   * @throws {RangeError} when `read()` or `next()` has begun with a message, until it is complete.
+   */
+  readPart(): Http1Part<Frame> | null
   /**
    * Moves to the next message without making a frame of it, and returns whether there is one.
    *
@@ -531,6 +551,9 @@ abstract class MessageDecoder<Frame> extends ChunkReader implements Http1Decoder
   readonly #pieces = new Pieces()
   #ended = false
   #found = false
+  /** Whether the message in progress is given in parts, and whether its head was given. */
+  #parts = false
+  #headGiven = false
 
   constructor(limits: Required<Http1Options>) {
     super()
@@ -538,6 +561,8 @@ abstract class MessageDecoder<Frame> extends ChunkReader implements Http1Decoder
   }
 
   abstract frame(): Frame | null
+  /** Makes the head of the message in progress. */
+  protected abstract messageHead(): Http1Head<Frame>
   protected abstract parseStartLine(stop: number): void
   /** Checks a complete head, sets `following`, and says whether its lengths count. */
   protected abstract headAllowsBody(): boolean
@@ -555,6 +580,7 @@ abstract class MessageDecoder<Frame> extends ChunkReader implements Http1Decoder
 
   next(): boolean {
     this.check()
+    if (this.#parts) this.#leaveParts()
     this.#found = false
     while (this.phase !== COMPLETE) {
       if (this.#step()) continue
@@ -564,6 +590,67 @@ abstract class MessageDecoder<Frame> extends ChunkReader implements Http1Decoder
     this.phase = this.following
     this.#found = true
     return true
+  }
+
+  #leaveParts(): void {
+    if (this.#headGiven) throw new RangeError('read() inside a message: readPart() has its head')
+    this.#parts = false
+  }
+
+  readPart(): Http1Part<Frame> | null {
+    this.check()
+    if (!this.#parts) {
+      if (this.phase > FIELDS && this.phase < CLOSED) {
+        throw new RangeError('readPart() inside a message: read() has begun with it')
+      }
+      this.#parts = true
+      this.#found = false
+    }
+    if (!this.#headGiven) {
+      while (this.phase <= FIELDS || this.phase >= CLOSED) {
+        if (this.#step()) continue
+        this.#letGoOfChunk()
+        return null
+      }
+      this.#headGiven = true
+      this.#ownHead()
+      return { kind: 'head', head: this.messageHead() }
+    }
+    return this.#bodyPart()
+  }
+
+  /** Returns some of the body where it lies, or the end of the message. */
+  #bodyPart(): Http1Part<Frame> | null {
+    while (this.phase !== COMPLETE) {
+      if (this.phase === BODY || this.phase === CHUNK_DATA) {
+        if (!this.ready()) return null
+        const data = this.#takeData(Math.min(this.#left, this.chunk.length - this.at))
+        this.#left -= data.length
+        if (this.phase === BODY) this.#bodyBytes += data.length
+        if (this.#left > 0) return { kind: 'data', data }
+        if (this.phase === CHUNK_DATA) this.#left = 2
+        this.phase = this.phase === BODY ? COMPLETE : CHUNK_END
+        return { kind: 'data', data }
+      }
+      if (this.phase === BODY_TO_END) {
+        if (this.ready()) {
+          return { kind: 'data', data: this.#takeData(this.chunk.length - this.at) }
+        }
+        if (!this.#ended) return null
+        this.phase = COMPLETE
+      } else if (!this.#step()) {
+        this.#letGoOfChunk()
+        return null
+      }
+    }
+    this.phase = this.following
+    this.#headGiven = false
+    return { kind: 'end', trailers: this.trailers }
+  }
+
+  #takeData(bytes: number): Uint8Array {
+    this.at += bytes
+    return view(this.chunk, this.at - bytes, this.at)
   }
 
   override end(): void {
@@ -588,8 +675,10 @@ abstract class MessageDecoder<Frame> extends ChunkReader implements Http1Decoder
     if (this.phase >= CLOSED || this.phase === BODY_TO_END) return null
     if (this.phase === START) return this.#open ? 'inside the first line of a head' : null
     if (this.phase === FIELDS) return `after ${this.#fieldCount()} fields of a head`
+    // Its last byte has come, but readPart() was not called since.
+    if (this.phase === COMPLETE) return null
     if (this.phase === BODY) {
-      return `after ${this.heldBytes} of the ${this.contentLength} bytes of a body`
+      return `after ${this.heldBytes + this.#bodyBytes} of the ${this.contentLength} bytes of a body`
     }
     return `after ${this.#bodyBytes} bytes of a chunked body, before its last chunk`
   }
@@ -598,16 +687,19 @@ abstract class MessageDecoder<Frame> extends ChunkReader implements Http1Decoder
   #letGoOfChunk(): void {
     const inBody = this.phase > FIELDS && this.phase < COMPLETE
     if (!inBody) this.headBytes = NOTHING
-    else if (!this.#headCopied) {
-      const { headBytes, headStart, headEnd } = this
-      this.headBytes = roomLike(headBytes, headEnd - headStart)
-      this.headBytes.set(headBytes.subarray(headStart, headEnd))
-      this.fieldsStart -= headStart
-      this.headEnd -= headStart
-      this.headStart = 0
-      this.#headCopied = true
-    }
+    else this.#ownHead()
     if (!this.#open) this.lines = NOTHING
+  }
+
+  #ownHead(): void {
+    if (this.#headCopied) return
+    const { headBytes, headStart, headEnd } = this
+    this.headBytes = roomLike(headBytes, headEnd - headStart)
+    this.headBytes.set(headBytes.subarray(headStart, headEnd))
+    this.fieldsStart -= headStart
+    this.headEnd -= headStart
+    this.headStart = 0
+    this.#headCopied = true
   }
 
   /** Does what the phase asks for; `false` = it needs more bytes. */
@@ -1011,6 +1103,8 @@ abstract class MessageDecoder<Frame> extends ChunkReader implements Http1Decoder
       this.#bodyBytes = this.#extensionBytes = 0
     } else if (this.contentLength > 0) {
       this.#checkBodySize(this.contentLength)
+      this.#bodyBytes = 0
+      this.#left = this.contentLength
       this.phase = BODY
     } else if (this.bodyEndsWithStream) {
       this.keepAlive = false
@@ -1020,7 +1114,7 @@ abstract class MessageDecoder<Frame> extends ChunkReader implements Http1Decoder
   }
 
   #checkBodySize(size: number): void {
-    const limit = this.#limits.maxBodyBytes
+    const limit = this.#parts ? Number.MAX_SAFE_INTEGER : this.#limits.maxBodyBytes
     if (size <= limit) return
     const bytes = Number.isSafeInteger(size) ? size : 'more than 2^53 - 1'
     const toEnd = this.phase === BODY_TO_END
@@ -1030,7 +1124,7 @@ abstract class MessageDecoder<Frame> extends ChunkReader implements Http1Decoder
 
   /** Returns whether the head is complete and no byte of the body has come. */
   protected get bodyNotBegun(): boolean {
-    if (this.phase === BODY) return this.heldBytes === 0
+    if (this.phase === BODY) return this.heldBytes + this.#bodyBytes === 0
     return this.phase === CHUNK_HEADER && this.#bodyBytes === 0 && !this.#open
   }
 
@@ -1264,6 +1358,11 @@ class RequestDecoder extends MessageDecoder<Http1Request> implements Http1Reques
     }
   }
 
+  protected messageHead(): Http1Head<Http1Request> {
+    const { body: _, trailers: __, ...head } = this.#message(NOTHING)
+    return head
+  }
+
   /** RFC 9112 sections 3 and 5.4, RFC 6585 section 5 for 431. */
   protected answerTo(code: FrameErrorCode, status?: number): number {
     if (status !== undefined) return status
@@ -1415,6 +1514,17 @@ class ResponseDecoder extends MessageDecoder<Http1Response> implements Http1Resp
       headers: this.fieldLines(),
       body: view(this.bytes, this.start, this.endOffset),
       trailers: this.trailers,
+      keepAlive: this.keepAlive,
+      requestMethod: this.requestMethod,
+    }
+  }
+
+  protected messageHead(): Http1Head<Http1Response> {
+    return {
+      version: this.minor === 1 ? '1.1' : '1.0',
+      status: this.status,
+      reason: this.#reason(),
+      headers: this.fieldLines(),
       keepAlive: this.keepAlive,
       requestMethod: this.requestMethod,
     }
