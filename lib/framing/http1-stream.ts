@@ -1,7 +1,8 @@
 /**
- * HTTP/1.1 messages whose bodies are read while they arrive: downloads, and events without end.
+ * HTTP/1.1 messages whose bodies are read while they arrive.
  *
- * A body is never kept, so it has no limit; its reader sets the pace for the socket.
+ * For downloads, and for events without end. A body is never kept, so it has no limit; its reader
+ * sets the pace for the socket.
  */
 import type { Readable } from 'node:stream'
 import type { Http1Decoder, Http1Head, Http1Headers, Http1Part } from './http1.ts'
