@@ -95,14 +95,17 @@ describe('codec copy', () => {
     },
   )
 
-  test.concurrent('puts stream into an empty project, and its example runs beside a codec', async () => {
+  test.concurrent.each([
+    ['stream', 'length-prefix'],
+    ['web-streams', 'lines'],
+    ['http1-stream', null],
+  ])('puts %s into an empty project, and its example runs beside a codec', async (name, other) => {
     const project = await emptyProject(COMPILED)
     const src = join(project, 'src')
-    const { stdout } = await codec('copy', 'stream', src)
-    expect(stdout).toContain(
-      `missing for the example: npm run codec -- copy length-prefix ${src}\n`,
-    )
-    await codec('copy', 'length-prefix', src)
+    const { stdout } = await codec('copy', name, src)
+    const missing = `missing for the example: npm run codec -- copy ${other} ${src}\n`
+    expect(stdout.includes(missing)).toBe(other !== null)
+    if (other !== null) await codec('copy', other, src)
     await writeFile(join(src, 'example.ts'), printedExample(stdout))
     const typeRoots = [join(root, 'node_modules/@types')]
     const node = { module: 'nodenext', types: ['node'], typeRoots }
