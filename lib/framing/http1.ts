@@ -613,6 +613,10 @@ abstract class MessageDecoder<Frame> extends ChunkReader implements Http1Decoder
         return null
       }
       this.#headGiven = true
+      if (this.phase === BODY) {
+        this.#bodyBytes = 0
+        this.#left = this.contentLength
+      }
       this.#ownHead()
       return { kind: 'head', head: this.messageHead() }
     }
@@ -678,7 +682,7 @@ abstract class MessageDecoder<Frame> extends ChunkReader implements Http1Decoder
     // Its last byte has come, but readPart() was not called since.
     if (this.phase === COMPLETE) return null
     if (this.phase === BODY) {
-      return `after ${this.heldBytes + this.#bodyBytes} of the ${this.contentLength} bytes of a body`
+      return `after ${this.#parts ? this.#bodyBytes : this.heldBytes} of the ${this.contentLength} bytes of a body`
     }
     return `after ${this.#bodyBytes} bytes of a chunked body, before its last chunk`
   }
@@ -1103,8 +1107,6 @@ abstract class MessageDecoder<Frame> extends ChunkReader implements Http1Decoder
       this.#bodyBytes = this.#extensionBytes = 0
     } else if (this.contentLength > 0) {
       this.#checkBodySize(this.contentLength)
-      this.#bodyBytes = 0
-      this.#left = this.contentLength
       this.phase = BODY
     } else if (this.bodyEndsWithStream) {
       this.keepAlive = false
@@ -1114,7 +1116,9 @@ abstract class MessageDecoder<Frame> extends ChunkReader implements Http1Decoder
   }
 
   #checkBodySize(size: number): void {
-    const limit = this.#parts ? Number.MAX_SAFE_INTEGER : this.#limits.maxBodyBytes
+    let limit = this.#limits.maxBodyBytes
+    if (size <= limit) return
+    if (this.#parts) limit = Number.MAX_SAFE_INTEGER
     if (size <= limit) return
     const bytes = Number.isSafeInteger(size) ? size : 'more than 2^53 - 1'
     const toEnd = this.phase === BODY_TO_END
@@ -1124,7 +1128,7 @@ abstract class MessageDecoder<Frame> extends ChunkReader implements Http1Decoder
 
   /** Returns whether the head is complete and no byte of the body has come. */
   protected get bodyNotBegun(): boolean {
-    if (this.phase === BODY) return this.heldBytes + this.#bodyBytes === 0
+    if (this.phase === BODY) return (this.#parts ? this.#bodyBytes : this.heldBytes) === 0
     return this.phase === CHUNK_HEADER && this.#bodyBytes === 0 && !this.#open
   }
 
