@@ -207,7 +207,10 @@ class SearchForAny {
   markBytes = 0
   #node = 0
   readonly #next: Int32Array
-  /** For each node: how many bytes it stands for, and the longest mark that it ends with, or 0. */
+  /**
+   * For each node: how many bytes it stands for, and the length of the mark that it is, or 0. No
+   * mark ends inside another one, so a node that is no mark ends with none.
+   */
   readonly #depth: Int32Array
   readonly #ends: Int32Array
 
@@ -238,7 +241,6 @@ class SearchForAny {
     const shorter = new Int32Array(this.#depth.length)
     const queue = [0]
     for (const node of queue) {
-      this.#ends[node] ||= this.#ends[shorter[node]!]!
       for (let byte = 0; byte < 256; byte++) {
         const place = 256 * node + byte
         const elsewhere = node === 0 ? 0 : next[256 * shorter[node]! + byte]!
