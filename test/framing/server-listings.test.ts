@@ -22,7 +22,13 @@ const listings: [where: string, source: string][] = [
         return [`${name}, block ${at + 1}`, source!] satisfies [string, string]
       })
     }),
-].filter(([, source]) => /\bcreateServer\(/.test(source) && /\bimport\b/.test(source))
+].filter(
+  ([, source]) =>
+    /\bcreateServer\(/.test(source) &&
+    /\bimport\b/.test(source) &&
+    // Node's own HTTP server drops a request whose client half-closes: what such a listing shows is its client.
+    !/\bcreateServer\b.* from 'node:http'/.test(source),
+)
 
 /**
  * Keeps the listing's server when its own client is done: says then where it listens, and what its
