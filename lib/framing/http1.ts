@@ -1577,10 +1577,10 @@ class ResponseDecoder extends MessageDecoder<Http1Response> implements Http1Resp
   /** Nothing that comes while no request is open is a response: RFC 9112 section 9.2. */
   #skipUnasked(stop: number): void {
     const { lines, line } = this
-    if (lines[line] !== CR || (line + 1 < stop && lines[line + 1] !== LF)) {
+    if (lines[line] !== CR) {
       throw this.malformed('no request asked for it (RFC 9112 section 9.2)')
     }
-    if (line + 1 === stop) {
+    if (line + 1 === stop || lines[line + 1] !== LF) {
       this.refuse('CR without LF')
       return
     }

@@ -133,6 +133,11 @@ test('http1Response says where a stream is refused; a client answers nothing', (
     status: undefined,
     offset: empty.length + 2,
   })
+  // Where the CR alone is, however the stream was cut behind it.
+  for (const behind of ['\rx', '\r\r\n', `\r${empty}`]) {
+    const { message, offset } = errorOf(asked, bytes(empty, '\r\n', behind))
+    expect([message, offset]).toEqual(['first line: CR without LF', empty.length + 2])
+  }
 })
 
 test('http1Response takes a response that is asked for later, when it is read then', () => {

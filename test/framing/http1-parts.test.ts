@@ -3,16 +3,19 @@ import { once } from 'node:events'
 import http from 'node:http'
 import { type AddressInfo, connect, type Socket } from 'node:net'
 import { Readable } from 'node:stream'
+import fc from 'fast-check'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { FrameError } from '../../lib/framing/frame.ts'
 import {
   type Http1Decoder,
   type Http1Response,
+  type Http1ResponseDecoder,
   http1Request,
   http1Response,
 } from '../../lib/framing/http1.ts'
 import { readMessages } from '../../lib/framing/http1-stream.ts'
-import { allCuts, bytes } from './support/cuts.ts'
+import { requestCorpus, responseCorpus } from './http1-corpus.ts'
+import { allCuts, bytes, cutAt } from './support/cuts.ts'
 import { socketPair } from './support/sockets.ts'
 
 interface Seen {
@@ -96,6 +99,53 @@ describe('readPart', () => {
     for (const [cut, chunks] of allCuts(stream)) {
       expect({ cut, ...seenBy(http1Response().decoder(), chunks, true) }).toEqual({ cut, ...whole })
     }
+  })
+
+  test.each([
+    ['http1Request', () => http1Request().decoder(), requestCorpus],
+    ['http1Response', () => http1Response().decoder(), responseCorpus],
+  ] as const)('of %s gives what read() gives, for damaged messages too', (_, make, corpus) => {
+    const damage = fc.record({
+      at: fc.nat({ max: 300 }),
+      cut: fc.nat({ max: 3 }),
+      put: fc.constantFrom(
+        '',
+        '\r',
+        '\n',
+        '\r\n',
+        ' ',
+        ';',
+        '0',
+        '5',
+        '\0',
+        'Content-Length: 3\r\n',
+      ),
+    })
+    const places = fc.array(fc.nat({ max: 600 }), { maxLength: 12 })
+    fc.assert(
+      fc.property(fc.constantFrom(...corpus), damage, places, (entry, { at, cut, put }, places) => {
+        const place = at % (entry.bytes.length + 1)
+        const text = entry.bytes.slice(0, place) + put + entry.bytes.slice(place + cut)
+        const stream = Buffer.from(text, 'latin1')
+        const decode = (parts: boolean, chunks: Uint8Array[]) => {
+          const decoder = make() as Http1Decoder<unknown>
+          if ('expect' in decoder && entry.method !== undefined) {
+            ;(decoder as Http1ResponseDecoder).expect(entry.method)
+          }
+          return seenBy(decoder, chunks, parts)
+        }
+        const whole = decode(false, [stream])
+        if (whole.error?.[0] === 'ERR_FRAME_TOO_LARGE') return // a limit that parts do not have
+        expect(decode(true, cutAt(stream, places))).toEqual(whole)
+        expect(
+          decode(
+            true,
+            Array.from(stream, byte => Uint8Array.of(byte)),
+          ),
+        ).toEqual(whole)
+      }),
+      { numRuns: 1000 },
+    )
   })
 
   test('has no limit for bodies, while read() has one', () => {
