@@ -1,6 +1,5 @@
 import { defineConfig } from 'vitest/config'
 import { BaseSequencer, type Reporter, type TestModule, type TestSpecification } from 'vitest/node'
-import { withSlow } from './test/support/slow.ts'
 
 /** A skipped test whose reason begins so has neither passed nor failed: the machine was too busy. */
 const INCONCLUSIVE = 'inconclusive'
@@ -82,9 +81,8 @@ const common = { isolate: false, globalSetup: 'test/support/compile.ts', hookTim
 export default defineConfig({
   test: {
     reporters: ['default', closingLine],
-    // Most tests wait for programs: more files side by side than there are cores, if there are two.
-    // What is slow computes more.
-    maxWorkers: withSlow ? 2 : 3,
+    // As many files side by side as there are cores, if there are two: what runs beside a check makes it late.
+    maxWorkers: 2,
     sequence: { sequencer: LongestFirst },
     projects: [
       {

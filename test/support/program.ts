@@ -17,7 +17,7 @@ export interface ProgramOptions {
 }
 
 /** Longest wait for a line that a program is bound to print. */
-const LINE_LIMIT_MS = 40_000
+const LINE_LIMIT_MS = 180_000
 
 function spawn(file: string, args: readonly string[], { input, env }: ProgramOptions) {
   return execa(file, args, {
