@@ -23,7 +23,7 @@ describe.concurrent('02 echo client', () => {
 
   test('ends without a stack trace when head has seen enough', async ({ kit }) => {
     const server = await kit.server('02/echo')
-    const command = `yes hello | ${client} --port ${server.port} | head -1`
+    const command = `while echo hello; do :; done | ${client} --port ${server.port} | head -1`
     const exit = await kit.program('sh', ['-c', command]).ended
     expect(exit).toMatchObject({ code: 0, stdout: 'hello\n' })
     expectNoStack(exit.stderr)
