@@ -269,9 +269,10 @@ async function state(promise: Promise<unknown>): Promise<string> {
   return now
 }
 
-test('framed hands over the frames of one turn at once, in order with direct writes', async () => {
+/** A stream that notes which frames come together, and takes all of them at once. */
+function notingDuplex(): { duplex: Duplex; handedOver: string[][] } {
   const handedOver: string[][] = []
-  const socket = new Duplex({
+  const duplex = new Duplex({
     read() {},
     write(chunk: Buffer, _, done) {
       handedOver.push([chunk.toString()])
@@ -282,21 +283,50 @@ test('framed hands over the frames of one turn at once, in order with direct wri
       done()
     },
   })
-  open.push(socket)
-  const peer = framed(socket, lines())
-  const loop = async (): Promise<void> => {
-    for (const line of ['one', 'two']) await peer.send(line)
-    socket.write('by hand\n')
-    await peer.send('three')
-  }
-  await loop()
+  open.push(duplex)
+  return { duplex, handedOver }
+}
+
+test('framed hands over frames at once that are sent together, in order with direct writes', async () => {
+  const { duplex, handedOver } = notingDuplex()
+  const peer = framed(duplex, lines())
+  const sending = [peer.send('one'), peer.send('two')]
+  duplex.write('by hand\n')
+  sending.push(peer.send('three'))
   expect(handedOver).toEqual([])
-  await new Promise(resolve => setImmediate(resolve))
+  await Promise.all(sending)
   expect(handedOver).toEqual([['one\n', 'two\n', 'by hand\n', 'three\n']])
   await peer.send('four')
   await peer.end()
   expect(handedOver[1]).toEqual(['four\n'])
 })
+
+test('framed has handed over a frame when its send() resolves, in whatever turn', async () => {
+  const { duplex, handedOver } = notingDuplex()
+  const peer = framed(duplex, lines())
+  for (const line of ['one', 'two', 'three']) {
+    await peer.send(line)
+    expect(handedOver.at(-1)).toEqual([`${line}\n`])
+  }
+  const inThen: (string[] | undefined)[] = []
+  await peer.send('four').then(() => inThen.push(handedOver.at(-1)))
+  process.nextTick(() => void peer.send('five').then(() => inThen.push(handedOver.at(-1))))
+  await new Promise(resolve => setImmediate(resolve))
+  expect(inThen).toEqual([['four\n'], ['five\n']])
+})
+
+test.each(['destroy', 'destroySoon'] as const)(
+  'framed loses nothing that was awaited to %s()',
+  async way => {
+    const [client, peer] = await socketPair()
+    const here = framed(client, lines())
+    const received = text(peer)
+    for (const line of ['one', 'two']) await here.send(line)
+    await Promise.all([here.send('three'), here.send('four')])
+    client[way]()
+    expect(await received).toBe('one\ntwo\nthree\nfour\n')
+  },
+)
 
 test('framed waits for drain before send() resolves', async () => {
   const { duplex, release } = slowDuplex()
