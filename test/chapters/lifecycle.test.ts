@@ -1,14 +1,24 @@
-import { existsSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect } from 'vitest'
-import { type Role, scriptName } from '../../lib/catalogue/index.ts'
+import { ROOT, type Role, scriptName } from '../../lib/catalogue/index.ts'
 import { entries, test } from '../support/kit.ts'
 import { expectNoStack } from '../support/program.ts'
+import { spread } from '../support/slow.ts'
 
 /** Flags that keep a server from being deaf for seconds, where that is what it shows. */
 const quick: Record<string, string[]> = { '01/accept-queue': ['--busy-ms', '0'] }
 
-describe.concurrent.each(entries)('$id server', entry => {
+test('every server ends on SIGINT and SIGTERM, and reports what it cannot listen on in one way', () => {
+  for (const { chapter, example } of entries) {
+    const file = join(ROOT, 'chapters', chapter.folder, example.server.file)
+    const text = readFileSync(file, 'utf8')
+    for (const part of ['exitCannotListen(', "'SIGINT'", "'SIGTERM'"])
+      expect(text, file).toContain(part)
+  }
+})
+
+describe.concurrent.each(spread(entries, 10))('$id server', entry => {
   const { id, example } = entry
   const unix = example.transport === 'unix'
   const udp = example.transport === 'udp'

@@ -1,14 +1,29 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { describe, expect } from 'vitest'
 import type { Role } from '../../lib/catalogue/index.ts'
-import { scriptName } from '../../lib/catalogue/index.ts'
+import { ROOT, scriptName } from '../../lib/catalogue/index.ts'
 import { entries, type Kit, test } from '../support/kit.ts'
 import { expectNoStack } from '../support/program.ts'
+import { spread } from '../support/slow.ts'
 
 const programs = entries.flatMap(entry =>
   (['server', 'client', 'demo'] satisfies Role[])
     .filter(role => entry.example[role])
-    .map(role => ({ script: scriptName(entry, role), port: entry.example.port })),
+    .map(role => ({
+      script: scriptName(entry, role),
+      port: entry.example.port,
+      file: join(ROOT, 'chapters', entry.chapter.folder, entry.example[role]!.file),
+    })),
 )
+
+test('every program reads its command line with readOptions(), for its own script', () => {
+  for (const { script, file } of programs) {
+    const text = readFileSync(file, 'utf8')
+    expect(text, file).toContain('readOptions({')
+    expect(text, file).toContain(`'npm run ${script}'`)
+  }
+})
 
 /** Runs a program with wrong arguments, and returns the one line that it says. */
 async function complaint(kit: Kit, script: string, ...args: string[]): Promise<string> {
@@ -19,7 +34,7 @@ async function complaint(kit: Kit, script: string, ...args: string[]): Promise<s
   return exit.stderr.trimEnd()
 }
 
-describe.concurrent.each(programs)('$script', ({ script, port }) => {
+describe.concurrent.each(spread(programs, 6))('$script', ({ script, port }) => {
   test('--help names the command and the default of the catalogue', async ({ kit }) => {
     const exit = await kit.script(script, ['--help']).ended
     expect(exit).toMatchObject({ code: 0, stderr: '' })

@@ -6,6 +6,7 @@ import { renderList } from '../../lib/cli/list.ts'
 import { renderPicker } from '../../lib/cli/pick.ts'
 import { wantsColor } from '../../lib/cli/terminal.ts'
 import { readTcpTable } from '../../lib/lab/tcp-table.ts'
+import { spread } from '../support/slow.ts'
 import { hasTerminal, kitProcesses, processesWith, startCommand, Terminal } from './terminal.ts'
 
 const chapters = await loadChapters()
@@ -228,7 +229,7 @@ describe.skipIf(!hasTerminal)(
       ),
     )
 
-    test.each([60, 80, 100])('fits into %i columns', columns =>
+    test.each(spread([60, 80, 100], 1))('fits into %i columns', columns =>
       inTerminal(
         ['01/errors'],
         async terminal => {
@@ -275,7 +276,7 @@ describe.skipIf(!hasTerminal)(
       }))
 
     // The table of processes tells when a program exists; no event does so from outside.
-    test.each([1, 2, 3])('as soon as process %i of 3 exists', async count => {
+    test.each(spread([1, 2, 3], 2))('as soon as process %i of 3 exists', async count => {
       // Where the machine has other things to do, a run may be over before we look.
       for (let attempt = 0, code = 0; code !== 130; attempt++) {
         expect(attempt).toBeLessThan(10)
@@ -295,21 +296,24 @@ describe.skipIf(!hasTerminal)(
       }
     })
 
-    test.each([
+    const moments = [
       ...lines('01/accept-queue', 6, 2),
       ...lines('02/echo', 12, 3),
       ...lines('02/chat', 20, 2),
       ...lines('02/graceful', 20, 2),
       ...lines('01/unix', 8, 1),
-    ])(`of $id after $line lines of its timeline (seed ${SEED})`, ({ id, line }) =>
-      inTerminal([id], async terminal => {
-        await terminal.until(() => eventLines(terminal) >= line, `${line} lines`)
-        terminal.type(CTRL_C)
-        // 0 where the example was over before the key arrived.
-        expect(id === '01/accept-queue' ? [130] : [0, 130]).toContain(await terminal.ended)
-        expectNothingLeft(terminal)
-        expect(terminal.text).not.toMatch(/^ +at /m)
-      }),
+    ]
+    test.each(spread(moments, 3))(
+      `of $id after $line lines of its timeline (seed ${SEED})`,
+      ({ id, line }) =>
+        inTerminal([id], async terminal => {
+          await terminal.until(() => eventLines(terminal) >= line, `${line} lines`)
+          terminal.type(CTRL_C)
+          // 0 where the example was over before the key arrived.
+          expect(id === '01/accept-queue' ? [130] : [0, 130]).toContain(await terminal.ended)
+          expectNothingLeft(terminal)
+          expect(terminal.text).not.toMatch(/^ +at /m)
+        }),
     )
 
     test('twice in a row, while the server blocks its loop', async () => {

@@ -8,6 +8,7 @@ import { describe, expect, type TestContext, test } from 'vitest'
 import { ROOT } from '../../lib/catalogue/index.ts'
 import { onLinux } from '../support/kit.ts'
 import { KIT } from '../support/kit-folder.ts'
+import { spread } from '../support/slow.ts'
 
 const { scripts }: { scripts: Record<string, string> } = JSON.parse(
   readFileSync(join(ROOT, 'package.json'), 'utf8'),
@@ -65,7 +66,7 @@ describe.concurrent('npm run', () => {
     for (const [name, command] of node) expect(command, name).toMatch(/^exec node /)
   })
 
-  test.for(['02:server', '03:server', '06:graceful-tcp:server'])(
+  test.for(spread(['02:server', '03:server', '06:graceful-tcp:server'], 2))(
     'SIGTERM to npm run %s reaches the server, and npm ends with it',
     async (script, context) => {
       const { npm, port, ended } = await npmRun(script, context)
@@ -87,7 +88,7 @@ describe.concurrent('npm run', () => {
   )
 
   // The terminal signals the whole group, and npm signals the server once more.
-  test.for(['01:server', '02:server', '02:chat:server', '04:lines:server', '06:server'])(
+  test.for(spread(['01:server', '02:server', '02:chat:server', '04:lines:server', '06:server'], 2))(
     'Ctrl-C ends npm run %s with exit code 0, though two signals reach the server',
     async (script, context) => {
       const { npm, port, ended } = await npmRun(script, context)

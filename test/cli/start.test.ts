@@ -7,7 +7,7 @@ import { describe, expect, test, vi } from 'vitest'
 import { entriesOf, loadChapters, ROOT } from '../../lib/catalogue/index.ts'
 import { renderList } from '../../lib/cli/list.ts'
 import { KIT } from '../support/kit-folder.ts'
-import { withSlow } from '../support/slow.ts'
+import { spread, withSlow } from '../support/slow.ts'
 import { hasProc, processesWith, readerEnv, startCommand } from './terminal.ts'
 
 const chapters = await loadChapters()
@@ -132,7 +132,7 @@ test('npm start -- --help prints the usage', async () => {
 })
 
 describe.concurrent('npm start refuses, in one line and with exit code 2,', () => {
-  test.each<[string[], string]>([
+  const refused: [string[], string][] = [
     [['02/ecko'], 'no example "02/ecko": did you mean 02/echo?'],
     [['chatt'], 'no example "chatt": did you mean 02/chat?'],
     [['02/\u001b[2J'], 'no example "02/\\u001b[2J": did you mean 02/echo?'],
@@ -141,20 +141,22 @@ describe.concurrent('npm start refuses, in one line and with exit code 2,', () =
     [['--nope'], "Unknown option '--nope' (see npm start -- --help)"],
     [['02', '--port', '1'], "Unknown option '--port' (see npm start -- --help)"],
     [['--list=yes'], "Option '--list' does not take an argument (see npm start -- --help)"],
-  ])('%j', async (args, message) => {
+  ]
+  test.each(spread(refused, 3))('%j', async (args, message) => {
     const { stdout, stderr, exitCode } = await start(args)
     expect([exitCode, stdout, stderr]).toEqual([2, '', message])
   })
 })
 
 describe.concurrent('npm start in colour:', () => {
-  test.each<[string, NodeJS.ProcessEnv, boolean]>([
+  const colours: [string, NodeJS.ProcessEnv, boolean][] = [
     ['not into a pipe', {}, false],
     ['not into a pipe of a build server', { CI: 'true' }, false],
     ['into a pipe where FORCE_COLOR is set', { FORCE_COLOR: '1' }, true],
     ['not where FORCE_COLOR is 0', { FORCE_COLOR: '0' }, false],
     ['not where NO_COLOR is set as well', { FORCE_COLOR: '1', NO_COLOR: '1' }, false],
-  ])('%s', async (_what, env, colored) => {
+  ]
+  test.each(spread(colours, 3))('%s', async (_what, env, colored) => {
     const [list, run] = await Promise.all([start(['--list'], env), start(['02'], env)])
     expect(list.stdout.includes('\u001b[')).toBe(colored)
     expect(run.stdout.includes('\u001b[')).toBe(colored)
@@ -163,7 +165,7 @@ describe.concurrent('npm start in colour:', () => {
 })
 
 describe.concurrent('npm start keeps to the width', () => {
-  test.each([60, 80, 100])('of %i columns', async columns => {
+  test.each(spread([60, 80, 100], 2))('of %i columns', async columns => {
     const { stdout } = await start([], { COLUMNS: `${columns}` })
     const lines = stdout.split('\n')
     expect(Math.max(...lines.map(line => line.length))).toBeLessThanOrEqual(columns)
@@ -172,7 +174,7 @@ describe.concurrent('npm start keeps to the width', () => {
     expect(inOneColumn).toBe(columns === 60)
   })
 
-  test.each(['0', '-5', 'wide', '', '1e999'])(
+  test.each(spread(['0', '-5', 'wide', '', '1e999'], 2))(
     'of 100 columns where COLUMNS is "%s"',
     async value => {
       const { stdout, stderr } = await start(['--list'], { COLUMNS: value })
@@ -215,26 +217,30 @@ describe('npm start says what is wrong with the catalogue, in one line and with 
 })
 
 describe.skipIf(!hasProc)('npm start whose reader has gone (needs /proc)', () => {
-  test.each([
+  const commands = [
     ['npm start', 'npm start'],
     ['npm start 02/chat', 'npm start 02/chat'],
     ['npm start, without npm', startCommand([]).flat().join(' ')],
-  ])('ends in silence and leaves no process: %s | head -1', async (_what, command) => {
-    const env = readerEnv()
-    const { stderr } = await execa('sh', ['-c', `${command} | head -1`], {
-      cwd: KIT,
-      env,
-      extendEnv: false,
-      reject: false,
-      stdin: 'ignore',
-    })
-    expect(stderr.split('\n').filter(line => line && !line.startsWith('npm warn'))).toEqual([])
-    await vi.waitFor(() => expect(processesWith(env.KIT_MARK)).toEqual([]), { timeout: 60_000 })
-  })
+  ]
+  test.each(spread(commands, 1))(
+    'ends in silence and leaves no process: %s | head -1',
+    async (_what, command) => {
+      const env = readerEnv()
+      const { stderr } = await execa('sh', ['-c', `${command} | head -1`], {
+        cwd: KIT,
+        env,
+        extendEnv: false,
+        reject: false,
+        stdin: 'ignore',
+      })
+      expect(stderr.split('\n').filter(line => line && !line.startsWith('npm warn'))).toEqual([])
+      await vi.waitFor(() => expect(processesWith(env.KIT_MARK)).toEqual([]), { timeout: 60_000 })
+    },
+  )
 })
 
 describe.skipIf(!hasProc)('npm start that is killed (needs /proc)', () => {
-  test.each(['01/accept-queue', '02/graceful'])(
+  test.each(spread(['01/accept-queue', '02/graceful'], 1))(
     'leaves no child of %s behind after SIGKILL',
     async id => {
       const env = readerEnv()
@@ -257,24 +263,27 @@ describe.skipIf(!hasProc)('npm start that is killed (needs /proc)', () => {
     },
   )
 
-  test.each(['SIGTERM', 'SIGHUP'] as const)('leaves no child behind after %s', async signal => {
-    const env = readerEnv()
-    const [program, args] = startCommand(['01/accept-queue'])
-    const child = execa(program, args, {
-      cwd: KIT,
-      env,
-      extendEnv: false,
-      reject: false,
-      stdin: 'ignore',
-    })
-    await vi.waitFor(() => expect(processesWith(env.KIT_MARK)).toHaveLength(3), {
-      timeout: 60_000,
-      interval: 5,
-    })
-    child.kill(signal)
-    const { stdout, exitCode } = await child
-    expect(exitCode).toBe(130)
-    expect(stdout).toContain('stopped; both programs have ended')
-    expect(processesWith(env.KIT_MARK)).toEqual([])
-  })
+  test.each(spread(['SIGTERM', 'SIGHUP'] as const, 1))(
+    'leaves no child behind after %s',
+    async signal => {
+      const env = readerEnv()
+      const [program, args] = startCommand(['01/accept-queue'])
+      const child = execa(program, args, {
+        cwd: KIT,
+        env,
+        extendEnv: false,
+        reject: false,
+        stdin: 'ignore',
+      })
+      await vi.waitFor(() => expect(processesWith(env.KIT_MARK)).toHaveLength(3), {
+        timeout: 60_000,
+        interval: 5,
+      })
+      child.kill(signal)
+      const { stdout, exitCode } = await child
+      expect(exitCode).toBe(130)
+      expect(stdout).toContain('stopped; both programs have ended')
+      expect(processesWith(env.KIT_MARK)).toEqual([])
+    },
+  )
 })

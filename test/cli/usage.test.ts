@@ -4,6 +4,7 @@ import { describe, expect } from 'vitest'
 import { type Kit, onLinux, test } from '../support/kit.ts'
 import { type Exit, expectNoStack } from '../support/program.ts'
 import { nodeArguments } from '../support/scripts.ts'
+import { spread } from '../support/slow.ts'
 import { canBeUnprivileged, UNPRIVILEGED } from '../support/unprivileged.ts'
 
 /** Each command that is not a chapter's, and what it says of a word that it does not know. */
@@ -36,7 +37,7 @@ function expectOneLine(exit: Exit, code: number, line: string): void {
   expectNoStack(exit.stderr)
 }
 
-describe.concurrent.each(COMMANDS)('%s', (script, ofWord) => {
+describe.concurrent.each(spread(COMMANDS, 4))('%s', (script, ofWord) => {
   test('an unknown flag and an unknown word are one line and exit code 2', async ({ kit }) => {
     expectOneLine(await run(kit, script, '--nope'), 2, "Unknown option '--nope'")
     expectOneLine(await run(kit, script, 'nosuch'), 2, ofWord)

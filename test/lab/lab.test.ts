@@ -15,6 +15,7 @@ import { parseSocketStatistics } from '../../lib/lab/socket-statistics.ts'
 import { until } from '../../lib/lab/until.ts'
 import type { Experiment } from '../../lib/textbook/experiment.ts'
 import { type RunOutcome, runExperiment } from '../../lib/textbook/run-experiment.ts'
+import { spread } from '../support/slow.ts'
 
 const lacks = (...needs: Requirement[]) => needs.some(need => missing(need) !== undefined)
 
@@ -224,10 +225,14 @@ describe.skipIf(lacks('namespace', 'nft', 'tcpdump'))('An experiment (needs root
     await vi.waitFor(() => expect(leftovers()).toEqual([]), 60_000)
   })
 
-  test.each(
-    MOMENTS.flatMap(moment => (['SIGKILL', 'SIGTERM'] as const).map(how => ({ how, moment }))),
-  )('leaves nothing behind when its runner gets $how after "$moment"', async ({ how, moment }) => {
-    await killRunner('forever', moment, how)
-    await vi.waitFor(() => expect(leftovers()).toEqual([]), 60_000)
-  })
+  const kills = MOMENTS.flatMap(moment =>
+    (['SIGKILL', 'SIGTERM'] as const).map(how => ({ how, moment })),
+  )
+  test.each(spread(kills, 4))(
+    'leaves nothing behind when its runner gets $how after "$moment"',
+    async ({ how, moment }) => {
+      await killRunner('forever', moment, how)
+      await vi.waitFor(() => expect(leftovers()).toEqual([]), 60_000)
+    },
+  )
 })

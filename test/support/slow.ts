@@ -4,3 +4,13 @@
  * starts the kit's commands in a copy that is compiled already.
  */
 export const withSlow = process.env.SLOW === '1'
+
+/**
+ * Cases of a matrix that prove one shared function again and again: with SLOW=1 all of them, otherwise
+ * `few` of them, evenly spread from the first to the last.
+ */
+export function spread<T>(cases: readonly T[], few: number): T[] {
+  if (withSlow || few >= cases.length) return [...cases]
+  const step = (cases.length - 1) / Math.max(1, few - 1)
+  return Array.from({ length: few }, (_, n) => cases[Math.round(n * step)]!)
+}

@@ -14,7 +14,7 @@ import {
 } from '../../lib/workshop/load.ts'
 import { renderCheck } from '../../lib/workshop/render.ts'
 import { type CheckResult, runCheck } from '../../lib/workshop/run-check.ts'
-import { withSlow } from '../support/slow.ts'
+import { spread, withSlow } from '../support/slow.ts'
 
 const SEED = 1
 /** REPEAT=50: each check so many times, with other seeds; without it, once. */
@@ -146,32 +146,43 @@ describe.concurrent.each(REPEAT > 0 ? [] : exercises)('$exercise.id', one => {
   const wrong = wrongOnes(one)
   test('has at least three wrong solutions', () => expect(wrong.length).toBeGreaterThanOrEqual(3))
 
-  test.for(wrong)('gives the feedback on file to %s', async (name, context) => {
-    const file = feedbackFile(one, name)
-    const renewed = process.env.UPDATE_FEEDBACK === '1'
-    // The steps before it are run as well when the feedback is written, and with WHOLE=1.
-    const whole = renewed || process.env.WHOLE === '1'
-    const only = whole ? undefined : failingStep(one, name)
-    const result = await judge(context, one, `wrong/${name}.ts`, { only })
-    expect(result.passed).toBe(false)
-    // A step before it that the machine was too busy to judge says nothing against the feedback.
-    for (const step of result.steps) {
-      if (step.inconclusive === undefined) continue
-      delete step.inconclusive
-      step.passed = true
-    }
-    if (only !== undefined) {
-      const at = exercise.steps.findIndex(({ title }) => title === only)
-      const before = exercise.steps.slice(0, at)
-      result.steps.unshift(...before.map(({ title }) => ({ title, passed: true, ms: 0 })))
-    }
-    // What it printed comes when it comes: another test is about that.
-    delete result.failure?.output
-    if (result.failure) numberPorts(result.failure)
-    const feedback = `${normalised(renderCheck(result, exercise))}\n`
-    if (renewed) writeFileSync(file, feedback)
-    expect(feedback).toBe(readFileSync(file, 'utf8'))
+  test('has feedback on file for each wrong solution, of a step that there is', () => {
+    const titles = exercise.steps.map(({ title }) => title)
+    for (const name of wrong) expect(titles, name).toContain(failingStep(one, name))
   })
+
+  // Three always, of those that fail soon; all with npm run test:slow.
+  const waits = exercise.steps.filter(step => step.alongside).map(({ title }) => title)
+  const soon = wrong.filter(name => !waits.includes(failingStep(one, name) ?? ''))
+  test.for(withSlow ? wrong : spread(soon, 3))(
+    'gives the feedback on file to %s',
+    async (name, context) => {
+      const file = feedbackFile(one, name)
+      const renewed = process.env.UPDATE_FEEDBACK === '1'
+      // The steps before it are run as well when the feedback is written, and with WHOLE=1.
+      const whole = renewed || process.env.WHOLE === '1'
+      const only = whole ? undefined : failingStep(one, name)
+      const result = await judge(context, one, `wrong/${name}.ts`, { only })
+      expect(result.passed).toBe(false)
+      // A step before it that the machine was too busy to judge says nothing against the feedback.
+      for (const step of result.steps) {
+        if (step.inconclusive === undefined) continue
+        delete step.inconclusive
+        step.passed = true
+      }
+      if (only !== undefined) {
+        const at = exercise.steps.findIndex(({ title }) => title === only)
+        const before = exercise.steps.slice(0, at)
+        result.steps.unshift(...before.map(({ title }) => ({ title, passed: true, ms: 0 })))
+      }
+      // What it printed comes when it comes: another test is about that.
+      delete result.failure?.output
+      if (result.failure) numberPorts(result.failure)
+      const feedback = `${normalised(renderCheck(result, exercise))}\n`
+      if (renewed) writeFileSync(file, feedback)
+      expect(feedback).toBe(readFileSync(file, 'utf8'))
+    },
+  )
 })
 
 /** Runs that decided nothing are counted apart; a machine that decides nothing at all shows nothing. */

@@ -22,8 +22,8 @@ async function check(...args: string[]) {
 
 describe.skipIf(!has('python3')).concurrent('a solution in Python (needs python3)', () => {
   const solutions = readdirSync(PYTHON).map(name => name.replace(/\.py$/, ''))
-  // Four of them always, all with npm run test:slow.
-  const some = ['hello', 'udp-echo', 'length-prefix', 'http-keep-alive']
+  // Two of them always, all with npm run test:slow.
+  const some = ['udp-echo', 'length-prefix']
   test.each(withSlow ? solutions : some)('%s passes npm run check -- --command', async id => {
     const command = `python3 ${join(PYTHON, `${id}.py`)}`
     const { stdout, exitCode } = await check(id, '--command', command, '--seed', '1')

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { describe, expect, vi } from 'vitest'
 import { ROOT } from '../../lib/catalogue/index.ts'
 import { type Kit, test } from '../support/kit.ts'
+import { spread } from '../support/slow.ts'
 
 const solutionOf = (chapter: string, id: string) =>
   readFileSync(join(ROOT, `chapters/${chapter}/exercises/${id}/solution.ts`), 'utf8').replaceAll(
@@ -97,7 +98,7 @@ describe.concurrent('npm run workshop', () => {
     expect((await run.ended).code).toBe(0)
   })
 
-  test.for(['SIGINT', 'SIGHUP', 'SIGTERM'] as const)(
+  test.for(spread(['SIGINT', 'SIGHUP', 'SIGTERM'] as const, 1))(
     '%s leaves no program behind',
     async (signal, { kit }) => {
       const folder = kit.folder()
@@ -228,7 +229,7 @@ describe.concurrent('npm run workshop', () => {
     expect(list[1].passed).toBeNull()
   })
 
-  test.for([
+  const refused = [
     [['hnit'], 'no command or exercise "hnit": did you mean hint?'],
     [['tcp-ecko'], 'no command or exercise "tcp-ecko": did you mean tcp-echo?'],
     [['next', '--all'], '--all goes with verify and reset'],
@@ -239,9 +240,13 @@ describe.concurrent('npm run workshop', () => {
     ],
     [['verify', 'helo'], 'no exercise "helo": did you mean hello?'],
     [['--seed', 'x'], '--seed needs a whole number from 0 to 2147483647, got "x"'],
-  ] as const)('wrong usage %j: one line, exit code 2', async ([args, line], { kit }) => {
-    const exit = await workshop(kit, kit.folder(), ...args).ended
-    expect(exit).toMatchObject({ code: 2, stdout: '' })
-    expect(exit.stderr).toBe(`${line} (see npm run workshop -- --help)\n`)
-  })
+  ] as const
+  test.for(spread(refused, 2))(
+    'wrong usage %j: one line, exit code 2',
+    async ([args, line], { kit }) => {
+      const exit = await workshop(kit, kit.folder(), ...args).ended
+      expect(exit).toMatchObject({ code: 2, stdout: '' })
+      expect(exit.stderr).toBe(`${line} (see npm run workshop -- --help)\n`)
+    },
+  )
 })
