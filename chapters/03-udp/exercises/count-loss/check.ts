@@ -1,4 +1,5 @@
 import { type Examiner, exercise } from '../../../../lib/workshop/exercise.ts'
+import { countsMany, distinguishes, keepsItsCounts } from './many-and-long.ts'
 import { Sender } from './sender.ts'
 
 const LARGEST = 0xffff_ffff
@@ -7,17 +8,9 @@ const TOKENS = ['0000', '0a0a', '2020', '0d0a', 'ffff', '8000', '00ff', 'c3a9']
 /** Numbers that end with the same bytes. */
 const ODD_NUMBERS = [0x0a, 0x20, 0x0d0a, 0x2020]
 /** The number of senders at once. */
-const SENDERS = 200
-/** More repeats than 16 bits hold, and how many are sent before each question. */
-const REPEATS = 66_000
-const FIRST_BATCH = 20
-/** No more than a receive buffer holds. */
-const BATCH = 200
-/** A program that takes so long over each of them is slow by itself, in milliseconds. */
-const SLOW_MS = 5
-/** How long the silence lasts, in milliseconds: longer than common timeouts. */
-const SILENCE_MS = 12_000
-
+const SENDERS = 300
+/** So many of them send before some are asked. */
+const GROUP = 25
 /** What is no message of the protocol. Behind each, the counts must be what they were. */
 function garbage({ random }: Examiner): Buffer[] {
   return [
@@ -64,9 +57,9 @@ on. Some are missing, some come more than once, some come after later ones. Lost
 0 and the highest number that has come, both included: 0, 1, 4 has lost 2. A number that comes late is lost
 no more. Came again are the datagrams with a number that had come already: 3, 3, 3 are two. A sender of whom
 no numbered datagram has come has 0 and 0. A question changes nothing: asked again, it has the same answer.
-There may be any number of senders and of datagrams, and any time between two of them: the check has 200 senders,
-sends one number 66,000 times, and is silent for 12 seconds. The next number may be far ahead; the numbers do not begin anew. What is none of the two kinds, or has
-another length, is ignored: not counted, not answered.`,
+There may be any number of senders and of datagrams, and any time between two of them. The next number may be far
+ahead; the numbers do not begin anew. Neither count exceeds 4294967295. What is none of the two kinds, or has another
+length, is ignored: not counted, not answered. An answer comes within 4 seconds.`,
   section: 'chapters/03-udp/README.md#every-send-succeeds',
   hints: [
     'Which three things must you know of a sender to answer? And what is the sender’s name, when all live at 127.0.0.1?',
@@ -119,9 +112,16 @@ another length, is ignored: not counted, not answered.`,
         const ann = await Sender.open(at)
         await ann.number(0, 3, 3)
         await ann.ask()
-        await ann.ask(
-          'the counts are set back when they are asked for: a lost answer is lost for good',
-        )
+        const reset =
+          'the counts are set back when they are asked for: a lost answer is lost for good'
+        await ann.ask(reset)
+        const token = at.random.bytes(2)
+        for (const number of [5, 5, 7]) {
+          const again = 'a token may come again, and the answer to it is a new one'
+          for (const mistake of [again, reset]) await ann.ask(mistake, undefined, token)
+          await ann.number(number)
+        }
+        await ann.ask(undefined, undefined, token)
       },
     },
     {
@@ -171,20 +171,25 @@ another length, is ignored: not counted, not answered.`,
       },
     },
     {
-      title: 'distinguishes two senders with the same port at different addresses',
-      run: sharesPort,
+      title: 'distinguishes senders by their whole address and their whole port',
+      run: distinguishes,
     },
     {
-      title: 'keeps the counts of two hundred senders',
+      title: 'keeps the counts of many senders',
       async run(at) {
         const senders = await Promise.all(Array.from({ length: SENDERS }, () => Sender.open(at)))
-        const mistake = `the counts of some of ${SENDERS} senders are forgotten, perhaps because a table is too small`
-        for (const [n, sender] of senders.entries()) {
-          await sender.number(0, 2 + (n % 5), 2 + (n % 5))
-          // Its answer says that the datagrams before have been read: a receive buffer is small.
-          if (n % 8 === 7) await sender.ask(mistake)
+        const mistake =
+          'the counts of some senders are forgotten, perhaps because a table is too small'
+        // In groups: a receive buffer is small, and answers say that it has been read.
+        const groups = Array.from({ length: SENDERS / GROUP }, (_, n) =>
+          senders.slice(n * GROUP, (n + 1) * GROUP),
+        )
+        for (const group of groups) {
+          for (const [n, sender] of group.entries())
+            await sender.number(0, 2 + (n % 5), 2 + (n % 5))
+          await askAll(group, mistake)
         }
-        for (const sender of senders) await sender.ask(mistake)
+        for (const group of groups) await askAll(group, mistake)
       },
     },
     {
@@ -222,6 +227,14 @@ another length, is ignored: not counted, not answered.`,
         await ben.ask(late)
         await ben.number(5)
         await ben.ask(late)
+        const special = 'no number is special: a program may not use one to mean "none"'
+        for (const number of [LARGEST, 0x8000_0000, 0]) {
+          const sender = await Sender.open(at)
+          for (let times = 0; times < 3; times++) {
+            await sender.number(number)
+            await sender.ask(special)
+          }
+        }
       },
     },
     {
@@ -248,52 +261,17 @@ another length, is ignored: not counted, not answered.`,
       },
     },
     {
-      title: 'counts 66,000 repeats of one number',
+      title: 'counts a great many numbers, and as many repeats',
       alongside: true,
-      run: countsRepeats,
+      run: countsMany,
     },
     {
-      title: 'keeps its counts through 12 seconds of silence',
+      title: 'keeps its counts through a long silence',
       alongside: true,
-      async run(at) {
-        const ann = await Sender.open(at)
-        await ann.number(0, 3, 3)
-        await ann.ask()
-        await at.pause(SILENCE_MS)
-        await ann.ask('a timeout makes it forget a sender, or ends it')
-        await ann.number(1, 3)
-        await ann.ask('a timeout makes it forget a sender, or ends it')
-      },
+      run: keepsItsCounts,
     },
   ],
 })
-
-async function sharesPort(at: Examiner): Promise<void> {
-  // Linux has all of 127.0.0.0/8, other systems have 127.0.0.1 alone.
-  if (process.platform !== 'linux') return
-  const ann = await Sender.open(at, { localAddress: '127.0.0.1' })
-  const ben = await Sender.open(at, { localAddress: '127.0.0.2', localPort: ann.localPort })
-  const mistake = 'a sender is an address and a port: these two have the same port'
-  await ann.number(0, 4, 4)
-  await ben.ask(mistake)
-  await ben.number(1)
-  await ann.ask(mistake)
-  await ben.ask(mistake)
-}
-
-/** A question behind each batch: nothing is lost on the way, and what is right is known all the time. */
-async function countsRepeats(at: Examiner): Promise<void> {
-  const ann = await Sender.open(at)
-  const watch = at.stopwatch()
-  for (let sent = 0; sent < REPEATS; ) {
-    const batch = sent === 0 ? FIRST_BATCH : BATCH
-    await ann.repeat(7, batch)
-    sent += batch
-    await ann.ask('repeats are counted only up to a limit, but the answer has 4 bytes for them')
-    // It would take minutes. What it has counted so far is right.
-    if (watch.read().leastMs > SLOW_MS * sent) return
-  }
-}
 
 /** Numbers from one to another as a bad network brings them. The ranges of two batches overlap. */
 function disorder({ random }: Examiner, from: number, to: number): number[] {
@@ -305,4 +283,10 @@ function disorder({ random }: Examiner, from: number, to: number): number[] {
     }
   }
   return numbers
+}
+
+/** Asks for all of them at once; of those that are wrong, the first one counts. */
+async function askAll(senders: readonly Sender[], mistake: string): Promise<void> {
+  const asked = await Promise.allSettled(senders.map(sender => sender.ask(mistake)))
+  for (const one of asked) if (one.status === 'rejected') throw one.reason
 }

@@ -32,11 +32,11 @@ export class Sender {
     for (const number of numbers) await this.long(number, this.#at.random.below(40))
   }
 
-  /** Sends the same numbered datagram so many times. */
-  async repeat(number: number, times: number): Promise<void> {
-    const datagram = Buffer.concat([Buffer.of(0x44), u32(number)])
-    for (let n = 0; n < times; n++) this.#note(number)
-    await Promise.all(Array.from({ length: times }, () => this.#datagrams.send(datagram)))
+  /** Sends numbered datagrams with nothing behind their numbers, all at once. */
+  async burst(numbers: readonly number[]): Promise<void> {
+    for (const number of numbers) this.#note(number)
+    const datagrams = numbers.map(number => Buffer.concat([Buffer.of(0x44), u32(number)]))
+    await Promise.all(datagrams.map(datagram => this.#datagrams.send(datagram)))
   }
 
   /** Sends a numbered datagram with so many bytes behind its number, and returns it. */
