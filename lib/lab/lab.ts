@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { shortfall } from '../kernel/requirements.ts'
 import { startTcpdump, type TimedPacket } from '../kernel/tcpdump.ts'
 import { runC } from './c-program.ts'
@@ -23,8 +23,18 @@ export interface LabCapture {
 
 export { Inconclusive } from './inconclusive.ts'
 
-/** TCP’s buffers as most distributions have them: the least, the first and the largest size. */
-const BUFFERS = { tcp_wmem: [4096, 16_384, 4_194_304], tcp_rmem: [4096, 131_072, 6_291_456] }
+/**
+ * TCP’s buffers as most distributions have them: the least, the first and the largest size; and how much
+ * may wait in them to be sent.
+ */
+const BUFFERS = {
+  tcp_wmem: [4096, 16_384, 4_194_304],
+  tcp_rmem: [4096, 131_072, 6_291_456],
+  tcp_notsent_lowat: [2 ** 32 - 1],
+}
+
+/** Limits of the time after which TCP sends a segment again, as the kernel has them. */
+const TIMERS = { tcp_rto_min_us: 200_000, tcp_rto_max_ms: 120_000 }
 
 /** What an experiment stands on: tools that act inside its own namespace, or on the host. */
 export class Lab {
@@ -75,21 +85,37 @@ export class Lab {
     for (const [name, stock] of Object.entries(BUFFERS)) {
       const own = this.sysctl(`net.ipv4.${name}`)
       const sizes = own.split(' ').map((bytes, at) => Math.max(Number(bytes), stock[at] ?? 0))
-      if (sizes.join(' ') === own) continue
-      if (!this.isPrivate)
-        throw new Inconclusive(`${name} is ${own} here, and it takes ${stock.join(' ')}`)
-      this.sysctl(`net.ipv4.${name}`, sizes.join(' '))
+      this.#need(name, own, sizes.join(' '), stock.join(' '))
     }
   }
 
   /**
-   * Swallows packets on their way in, or in a router on their way through (`forward`): see
-   * `dropPackets`.
+   * Sets the limits of TCP's retransmission timeout to the kernel's defaults, for an experiment that waits
+   * until the kernel gives up. A kernel without these parameters has the defaults.
+   *
+   * @throws {Inconclusive} where they are others, and the network is not ours to change.
+   */
+  needTimers(): void {
+    for (const [name, stock] of Object.entries(TIMERS)) {
+      if (!existsSync(`/proc/sys/net/ipv4/${name}`)) continue
+      this.#need(name, this.sysctl(`net.ipv4.${name}`), String(stock))
+    }
+  }
+
+  #need(name: string, own: string, value: string, words = value): void {
+    if (own === value) return
+    if (!this.isPrivate) throw new Inconclusive(`${name} is ${own} here, and it takes ${words}`)
+    this.sysctl(`net.ipv4.${name}`, value)
+  }
+
+  /**
+   * Swallows packets on their way in, in a router on their way through (`forward`), or on their way out
+   * (`output`): see `dropPackets`.
    */
   drop(
     match: string,
     inside: readonly string[] = [],
-    hook: 'input' | 'forward' = 'input',
+    hook: 'input' | 'forward' | 'output' = 'input',
   ): Promise<Drop> {
     this.#mustBePrivate('drop packets')
     return dropPackets(match, inside, hook)

@@ -14,7 +14,8 @@ export interface Drop {
 /**
  * Swallows packets that match, as a broken line would: on their way in, after tcpdump saw them.
  *
- * `hook`: `input` for what is addressed to this host, `forward` for what a router passes on.
+ * `hook`: `input` for what is addressed to this host, `forward` for what a router passes on, `output` for
+ * what this host sends: the sender is told of that one, and tcpdump never sees it.
  *
  * `match` is nft's language: `tcp dport 7020 tcp flags & (syn|ack) == ack`. To lose only the first
  * few, add `limit rate …` or a quota, or lift the rule when `count` is reached.
@@ -27,7 +28,7 @@ export interface Drop {
 export async function dropPackets(
   match: string,
   inside: readonly string[] = [],
-  hook: 'input' | 'forward' = 'input',
+  hook: 'input' | 'forward' | 'output' = 'input',
 ): Promise<Drop> {
   const nft = async (...words: string[]) => {
     const [command = 'nft', ...args] = [...inside, 'nft', ...words]

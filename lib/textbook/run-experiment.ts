@@ -86,7 +86,10 @@ export function runExperiment(
     if (child.pid !== undefined) killGroup(child.pid)
   }
   const limitMs = experiment.slow ? SLOW_LIMIT_MS : LIMIT_MS
-  const timer = setTimeout(() => end(`still running after ${limitMs / 1000} s`), limitMs)
+  const timer = setTimeout(() => {
+    const last = steps.at(-1)?.step ?? 'nothing was done yet'
+    end(`still running after ${limitMs / 1000} s; its last step: ${last}`)
+  }, limitMs)
   const stop = () => end('stopped')
   signal?.addEventListener('abort', stop)
   if (signal?.aborted) stop()

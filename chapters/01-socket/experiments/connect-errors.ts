@@ -1,7 +1,16 @@
 /** The ways in which connect can fail at once, and who says so. */
+import { execFileSync } from 'node:child_process'
+import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type NetConnectOpts } from 'node:net'
 import { experiment } from '../../../lib/textbook/experiment.ts'
+
+/** Kinds of routes that lead nowhere, each to an address for documentation (RFC 5737). */
+const DEAD_ENDS = {
+  unreachable: '198.51.100.1',
+  prohibit: '198.51.100.2',
+  blackhole: '198.51.100.3',
+} as const
 
 interface Seen {
   /** Code of the error for each attempt. */
@@ -35,8 +44,8 @@ export default experiment<Seen>({
       says: 'When connect fails, the server is down.',
       verdict: 'depends',
       truth:
-        'Most failures come from one’s own side: no route, no neighbour, an address that is not ours, a port that is no port. The code of the error says which.',
-      source: 'connect(2)',
+        'Most failures come from one’s own machine: no route, or one that refuses; no neighbour; a firewall rule; a local address that the machine does not have; a number that is no port. The code of the error says which.',
+      source: 'connect(2); ip-route(8), unreachable, prohibit and blackhole',
       example: '01/errors',
       judge: ({ codes }) => {
         const observed = Object.entries(codes)
@@ -73,6 +82,21 @@ export default experiment<Seen>({
     await attempt('a closed port', { port })
     // Only a private network has no way out: on the host, this would be sent to somebody.
     if (lab.isPrivate) await attempt('no route', { port, host: '192.0.2.1' })
+    for (const [kind, host] of lab.isPrivate ? Object.entries(DEAD_ENDS) : []) {
+      execFileSync('ip', ['route', 'add', kind, host])
+      await attempt(`a route of the type ${kind}`, { port, host })
+    }
+    if (lab.canDrop) {
+      await lab.drop(`udp dport ${port}`, [], 'output')
+      const socket = createSocket('udp4')
+      codes['UDP into a rule against it'] = await new Promise(resolve =>
+        socket.send('?', port, '127.0.0.1', error =>
+          resolve((error as NodeJS.ErrnoException | null)?.code ?? 'ok'),
+        ),
+      )
+      socket.close()
+      observe(`a firewall rule against outgoing UDP: ${codes['UDP into a rule against it']}`)
+    }
     await attempt('a foreign local address', { port, localAddress: '192.0.2.1' })
     await attempt('port 70000', { port: 70_000 })
     if (!capture) return { codes }

@@ -1,8 +1,13 @@
-/** What a close does to bytes that nobody has read: the same close, with and without them. */
+/**
+ * What a close does to bytes that nobody has read: the same close, with and without them; and which RST
+ * ends a connection.
+ */
 import { once } from 'node:events'
-import { connect } from 'node:net'
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
+import type { Lab } from '../../../lib/lab/lab.ts'
 import type { PeerProgram } from '../../../lib/lab/peer-process.ts'
-import { experiment } from '../../../lib/textbook/experiment.ts'
+import { FLAG, RAW_SEGMENT } from '../../../lib/lab/raw-segment.ts'
+import { experiment, type Observe } from '../../../lib/textbook/experiment.ts'
 
 interface Case {
   /** Flags of what the closing end sent, where packets can be seen. */
@@ -17,7 +22,21 @@ interface Seen {
   withUnread: Case
   withoutUnread: Case
   reset: Case
+  /**
+   * A RST from outside whose number lies in the window and is not the next one, and then one with the next
+   * number: flags of the answer, and the state after it (in a private network, with a C compiler).
+   */
+  injected?: { within: Injected; exact: Injected }
 }
+
+interface Injected {
+  answer: string[]
+  state: string
+}
+
+/** What became of a RST in words. */
+const forged = ({ answer, state }: Injected): string =>
+  `answered by ${answer.length > 0 ? `[${answer.join('] [')}]` : 'nothing'}, then ${state}`
 
 type How = 'unread' | 'read' | 'reset'
 
@@ -38,6 +57,47 @@ const server: PeerProgram<{ how: How }> = async (wire, { how }) => {
 
 const words = ({ closing, client, left }: Case) =>
   `${closing ? `[${closing.join('] [') || 'nothing'}], ` : ''}client: ${client}, left: ${left.join(', ') || 'nothing'}`
+
+/** Sends a server two resets that its client has not sent. */
+async function inject(lab: Lab, observe: Observe): Promise<NonNullable<Seen['injected']>> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  const capture = await lab.capture(`tcp port ${port}`)
+  const client = connect({ port, host: '127.0.0.1' }).on('error', () => {})
+  const [accepted] = (await once(server, 'connection')) as [Socket]
+  accepted.on('error', () => {})
+  if (client.connecting) await once(client, 'connect')
+  const from = client.localPort!
+  const next = await lab.until('the SYN is captured', () => {
+    const syn = capture.packets.find(({ flags }) => flags === 'S')
+    return syn?.seq !== undefined && (syn.seq + 1) >>> 0
+  })
+  const ofServer = () => capture.packets.filter(({ source }) => source.endsWith(`:${port}`))
+  const stateOf = () => lab.table(port).find(row => row.remotePort === from)?.state ?? 'no socket'
+  const send = async (ahead: number): Promise<Injected> => {
+    const before = ofServer().length
+    await lab.c(RAW_SEGMENT, [from, port, (next + ahead) >>> 0, 0, FLAG.RST].map(String))
+    await lab.until(
+      'the RST has had its effect',
+      () => ofServer().length > before || stateOf() === 'no socket',
+    )
+    const injected = {
+      answer: ofServer()
+        .slice(before)
+        .map(({ flags }) => flags),
+      state: stateOf(),
+    }
+    observe(`a RST from outside, ${ahead} ahead: ${forged(injected)}`)
+    return injected
+  }
+  const within = await send(100)
+  const exact = await send(0)
+  await capture.stop()
+  client.destroy()
+  server.close()
+  return { within, exact }
+}
 
 export default experiment<Seen>({
   title: 'a close with 5 unread bytes, one without, and a reset',
@@ -66,13 +126,19 @@ export default experiment<Seen>({
       star: false,
       says: 'A RST ends the connection: it must be established anew.',
       verdict: 'holds',
-      truth: 'At once and at both ends: no FIN, no TIME-WAIT, no socket left in the kernel.',
-      source: 'RFC 9293 section 3.5.3',
+      truth:
+        'At once and at both ends: no FIN, no TIME-WAIT, no socket left in the kernel. It must have exactly the number that is expected next. One that only lies in the window may be forged: it is answered with an ACK, and the connection lives.',
+      source: 'RFC 9293 sections 3.5.3 and 3.10.7.4, RFC 5961',
       example: '02/in-flight',
-      judge: ({ reset }) => ({
-        verdict: reset.client !== 'end' && reset.left.length === 0 ? 'holds' : 'wrong',
-        observed: words(reset),
-      }),
+      judge: ({ reset, injected }) => {
+        const others = injected
+          ? `; a RST from outside, within the window: ${forged(injected.within)}; with the next number: ${forged(injected.exact)}`
+          : ''
+        return {
+          verdict: reset.client !== 'end' && reset.left.length === 0 ? 'holds' : 'wrong',
+          observed: `${words(reset)}${others}`,
+        }
+      },
       altered: seen => ({ ...seen, reset: { ...seen.reset, left: ['ESTABLISHED'] } }),
     },
   ],
@@ -111,10 +177,12 @@ export default experiment<Seen>({
       observe(`${how}: ${sent}the client gets ${outcome}`)
       return { ...(closing ? { closing } : {}), client: outcome, left }
     }
-    return {
+    const seen = {
       withUnread: await close('unread'),
       withoutUnread: await close('read'),
       reset: await close('reset'),
     }
+    const canInject = lab.isPrivate && lab.canCompile && lab.canCapture
+    return canInject ? { ...seen, injected: await inject(lab, observe) } : seen
   },
 })

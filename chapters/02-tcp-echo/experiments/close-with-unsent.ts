@@ -1,9 +1,9 @@
-/** What becomes of bytes that have been written when the writer closes, and what a reset tells. */
+/** What becomes of bytes that have been written when the writer closes, and what a reset means. */
 import { once } from 'node:events'
 import { connect } from 'node:net'
-import { monotonicMs } from '../../../lib/lab/lab.ts'
+import { type Lab, monotonicMs } from '../../../lib/lab/lab.ts'
 import type { PeerProgram } from '../../../lib/lab/peer-process.ts'
-import { experiment } from '../../../lib/textbook/experiment.ts'
+import { experiment, type Observe } from '../../../lib/textbook/experiment.ts'
 
 interface Case {
   /** Bytes that the reader got in the end, and how its stream ended. */
@@ -55,6 +55,88 @@ const server: PeerProgram<{ how: How; bytes: number; waits: boolean }> = async (
   })
 }
 
+/** A connected client that does not read yet, and how its stream has ended so far. */
+async function idleReader(port: number) {
+  const client = connect({ port, host: '127.0.0.1' })
+  client.pause()
+  let how = 'neither end nor error'
+  client.on('end', () => {
+    how = 'end'
+  })
+  client.on('error', (error: NodeJS.ErrnoException) => {
+    how = error.code ?? ''
+  })
+  await once(client, 'connect')
+  return { client, ended: () => how }
+}
+
+/** The server closes or resets while the client does not read; then the client does. */
+async function closeBeforeRead(
+  lab: Lab,
+  observe: Observe,
+  how: How,
+): Promise<Case & { orphan: Seen['orphan'] }> {
+  const peer = lab.start(server, { how, bytes: WRITES[how], waits: false })
+  const port = (await peer.message('listening')).value as number
+  const { client, ended } = await idleReader(port)
+  await peer.message('written')
+  if (how === 'unread') {
+    client.write('hello')
+    await lab.until('the bytes are in the server’s kernel', () =>
+      lab.table(port).some(row => row.localPort === port && row.rxQueue === 5),
+    )
+  } else if (how === 'reset') {
+    // A reset throws away what has not arrived: here, everything has.
+    await lab.until('all bytes are in the client’s kernel', () =>
+      lab.table(port).some(row => row.remotePort === port && row.rxQueue === LITTLE),
+    )
+  }
+  peer.tell('go')
+  await peer.message('closed')
+  const row = lab.table(port).find(r => r.localPort === port && r.state !== 'LISTEN')
+  const orphan = {
+    state: row?.state ?? 'no socket',
+    owned: (row?.inode ?? 0) !== 0,
+    unsent: row?.txQueue ?? 0,
+  }
+  if (how === 'close') {
+    observe(`closed: ${orphan.unsent} bytes wait in the kernel, ${orphan.state}`)
+  }
+  client.resume()
+  // Not once(): it would take the error for its own.
+  await new Promise(resolve => client.once('close', resolve))
+  observe(`${how}: ${client.bytesRead} of ${WRITES[how]} bytes, then ${ended()}`)
+  return { got: client.bytesRead, ended: ended(), orphan }
+}
+
+/** The line breaks before the server closes, for longer than its kernel is patient. */
+async function loseAll(lab: Lab, observe: Observe): Promise<NonNullable<Seen['gaveUp']>> {
+  lab.needTimers()
+  lab.sysctl('net.ipv4.tcp_orphan_retries', ORPHAN_RETRIES)
+  const peer = lab.start(server, { how: 'close', bytes: MUCH, waits: true })
+  const port = (await peer.message('listening')).value as number
+  const { client, ended } = await idleReader(port)
+  await peer.message('accepted')
+  const drop = await lab.drop(`tcp sport ${port}`)
+  peer.tell('write')
+  await peer.message('written')
+  peer.tell('go')
+  await peer.message('closed')
+  const startMs = monotonicMs()
+  const orphan = () => lab.table(port).some(r => r.localPort === port && r.state !== 'LISTEN')
+  await lab.until('the kernel gives the orphan up', () => !orphan(), 30_000)
+  const afterMs = monotonicMs() - startMs
+  await drop.lift()
+  client.resume()
+  // It has not been told anything. Its next segment is answered with a RST.
+  client.write('are you there?')
+  await new Promise(resolve => client.once('close', resolve))
+  observe(
+    `nothing got through: given up after ${afterMs.toFixed(0)} ms; the reader got ${client.bytesRead} bytes, then ${ended()}`,
+  )
+  return { got: client.bytesRead, ended: ended(), retries: ORPHAN_RETRIES, afterMs }
+}
+
 export default experiment<Seen>({
   title: 'bytes, then a close or a reset; the reader begins after that',
   needs: ['linux'],
@@ -96,84 +178,11 @@ export default experiment<Seen>({
   ],
 
   async run(lab, observe) {
-    /** A connected client that does not read yet, and how its stream has ended so far. */
-    const reader = async (port: number) => {
-      const client = connect({ port, host: '127.0.0.1' })
-      client.pause()
-      let how = 'neither end nor error'
-      client.on('end', () => {
-        how = 'end'
-      })
-      client.on('error', (error: NodeJS.ErrnoException) => {
-        how = error.code ?? ''
-      })
-      await once(client, 'connect')
-      return { client, ended: () => how }
-    }
-    const run = async (how: How): Promise<Case & { orphan: Seen['orphan'] }> => {
-      const peer = lab.start(server, { how, bytes: WRITES[how], waits: false })
-      const port = (await peer.message('listening')).value as number
-      const { client, ended } = await reader(port)
-      await peer.message('written')
-      if (how === 'unread') {
-        client.write('hello')
-        await lab.until('the bytes are in the server’s kernel', () =>
-          lab.table(port).some(row => row.localPort === port && row.rxQueue === 5),
-        )
-      } else if (how === 'reset') {
-        // A reset throws away what has not arrived: here, everything has.
-        await lab.until('all bytes are in the client’s kernel', () =>
-          lab.table(port).some(row => row.remotePort === port && row.rxQueue === LITTLE),
-        )
-      }
-      peer.tell('go')
-      await peer.message('closed')
-      const row = lab.table(port).find(r => r.localPort === port && r.state !== 'LISTEN')
-      const orphan = {
-        state: row?.state ?? 'no socket',
-        owned: (row?.inode ?? 0) !== 0,
-        unsent: row?.txQueue ?? 0,
-      }
-      if (how === 'close') {
-        observe(`closed: ${orphan.unsent} bytes wait in the kernel, ${orphan.state}`)
-      }
-      client.resume()
-      // Not once(): it would take the error for its own.
-      await new Promise(resolve => client.once('close', resolve))
-      observe(`${how}: ${client.bytesRead} of ${WRITES[how]} bytes, then ${ended()}`)
-      return { got: client.bytesRead, ended: ended(), orphan }
-    }
-    /** The line breaks before the server closes, for longer than its kernel is patient. */
-    const loseAll = async (): Promise<NonNullable<Seen['gaveUp']>> => {
-      lab.sysctl('net.ipv4.tcp_orphan_retries', ORPHAN_RETRIES)
-      const peer = lab.start(server, { how: 'close', bytes: MUCH, waits: true })
-      const port = (await peer.message('listening')).value as number
-      const { client, ended } = await reader(port)
-      await peer.message('accepted')
-      const drop = await lab.drop(`tcp sport ${port}`)
-      peer.tell('write')
-      await peer.message('written')
-      peer.tell('go')
-      await peer.message('closed')
-      const startMs = monotonicMs()
-      const orphan = () => lab.table(port).some(r => r.localPort === port && r.state !== 'LISTEN')
-      await lab.until('the kernel gives the orphan up', () => !orphan(), 30_000)
-      const afterMs = monotonicMs() - startMs
-      await drop.lift()
-      client.resume()
-      // It has not been told anything. Its next segment is answered with a RST.
-      client.write('are you there?')
-      await new Promise(resolve => client.once('close', resolve))
-      observe(
-        `nothing got through: given up after ${afterMs.toFixed(0)} ms; the reader got ${client.bytesRead} bytes, then ${ended()}`,
-      )
-      return { got: client.bytesRead, ended: ended(), retries: ORPHAN_RETRIES, afterMs }
-    }
     lab.needBuffers()
-    const { orphan, ...afterClose } = await run('close')
-    const { orphan: _reset, ...afterReset } = await run('reset')
-    const { orphan: _unread, ...afterUnread } = await run('unread')
-    const gaveUp = lab.canDrop ? await loseAll() : undefined
+    const { orphan, ...afterClose } = await closeBeforeRead(lab, observe, 'close')
+    const { orphan: _reset, ...afterReset } = await closeBeforeRead(lab, observe, 'reset')
+    const { orphan: _unread, ...afterUnread } = await closeBeforeRead(lab, observe, 'unread')
+    const gaveUp = lab.canDrop ? await loseAll(lab, observe) : undefined
     return { wrote: WRITES, orphan, afterClose, afterReset, afterUnread, ...(gaveUp && { gaveUp }) }
   },
 })

@@ -1,4 +1,4 @@
-/** What a kernel does with datagrams whose checksum is right, wrong, or not computed. In C. */
+/** What a kernel does with datagrams whose checksum is right, wrong, not computed, or right by chance. In C. */
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { changes } from '../../../lib/lab/counters.ts'
@@ -31,13 +31,14 @@ int main(int argc, char **argv) {
   int port = atoi(argv[1]);
   struct sockaddr_in to = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
   int raw = socket(AF_INET, SOCK_RAW, IPPROTO_UDP);
-  const char *texts[] = {"good", "bad!", "none"};
-  for (int i = 0; i < 3; i++) {
+  const char *texts[] = {"good", "bad!", "none", "swap"};
+  for (int i = 0; i < 4; i++) {
     uint8_t udp[12] = {40000 >> 8, 40000 & 255, port >> 8, port & 255, 0, 12};
     memcpy(udp + 8, texts[i], 4);
     uint16_t sum = checksum(udp, 12);
     if (i == 1) sum ^= 1;
     if (i == 2) sum = 0;
+    if (i == 3) memcpy(udp + 8, "apsw", 4); // its two words of 16 bits in the other order
     udp[6] = sum >> 8, udp[7] = sum & 255;
     if (sendto(raw, udp, 12, 0, (struct sockaddr *)&to, sizeof to) != 12) return 1;
   }
@@ -46,7 +47,7 @@ int main(int argc, char **argv) {
 `
 
 export default experiment<Seen>({
-  title: 'a C program sends datagrams with a right, a wrong and no checksum',
+  title: 'a C program sends datagrams with a right, a wrong and no checksum, and damaged data',
   needs: ['namespace', 'cc'],
   claims: [
     {
@@ -56,10 +57,10 @@ export default experiment<Seen>({
       verdict: 'wrong',
       appliesTo: 'RFC 768 and RFC 1122 section 4.1.3.4',
       truth:
-        'Each datagram has a checksum, and one that does not fit is thrown away. The program sees a loss, not wrong data. A checksum of 0 says that none was computed; with IPv6 not even that is allowed.',
+        'Each datagram has a checksum, and one that does not fit is thrown away. The program sees a loss, not wrong data. A checksum of 0 says that none was computed, which IPv6 forbids. But it is a plain sum of 16 bits: words that change places are not noticed, and the wrong data arrives.',
       source: 'RFC 768; RFC 1122 section 4.1.3.4; RFC 8200 section 8.1',
       judge: ({ arrived, checksumErrors }) => {
-        const observed = `arrived: ${arrived.join(', ')}; checksum errors counted: ${checksumErrors}`
+        const observed = `arrived: ${arrived.join(', ')} ("apsw" was sent as "swap"); checksum errors counted: ${checksumErrors}`
         if (arrived.includes('bad!')) return { verdict: 'holds', observed }
         const checked = arrived.includes('good') && checksumErrors === 1
         return { verdict: checked ? 'wrong' : 'unclear', observed }
@@ -80,7 +81,9 @@ export default experiment<Seen>({
     })
     const before = lab.counters()
     const { port } = socket.address()
-    observe('a C program sends "good", "bad!" with a wrong checksum, and "none" with checksum 0')
+    observe(
+      'a C program sends "good", "bad!" with a wrong checksum, "none" with checksum 0, and "apsw" with the checksum of "swap"',
+    )
     await lab.c(PROGRAM, [String(port)])
     const marker = createSocket('udp4')
     marker.send('end', port, '127.0.0.1')

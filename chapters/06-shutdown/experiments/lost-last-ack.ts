@@ -113,6 +113,7 @@ export default experiment<Seen>({
   ],
 
   async run(lab, observe) {
+    lab.needTimers()
     const one = await halfClosed(lab)
     const startMs = monotonicMs()
     const closed = once(one.accepted, 'close').then(() => ({

@@ -34,6 +34,7 @@ export default experiment<Seen>({
   ],
 
   async run(lab, observe) {
+    lab.needTimers()
     lab.sysctl('net.ipv4.tcp_orphan_retries', RETRIES)
     const server = createServer({ allowHalfOpen: true }).listen(0, '127.0.0.1')
     await once(server, 'listening')

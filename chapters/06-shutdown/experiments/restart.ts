@@ -1,4 +1,4 @@
-/** A server that starts again while its old connections are in TIME-WAIT. */
+/** A server that starts while connections of its port are in TIME-WAIT: a server’s, and a client’s. */
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Server } from 'node:net'
 import { experiment } from '../../../lib/textbook/experiment.ts'
@@ -13,6 +13,8 @@ interface Seen {
   node: string
   /** Node's listen while the old server is still there. */
   live: string
+  /** Node's listen on a port from which a client has connected, and which is in TIME-WAIT at that client. */
+  client: string
 }
 
 const PROGRAM = String.raw`
@@ -53,11 +55,11 @@ export default experiment<Seen>({
       says: 'A server cannot be restarted on its port until TIME-WAIT is over.',
       verdict: 'depends',
       truth:
-        'Only without SO_REUSEADDR. Node and nearly every server set it, so EADDRINUSE mostly means that the old process still lives, or another one listens there.',
+        'Only without SO_REUSEADDR, at both times: the old socket must have had it too. Node and nearly every server set it, so EADDRINUSE mostly means that the old process still lives, or another one listens there. A client does not set it, so a port that is in TIME-WAIT after a client used it cannot be listened on.',
       source: 'socket(7), SO_REUSEADDR',
       example: '06/time-wait',
-      judge: ({ timeWait, plain, reuseAddress, node, live }) => {
-        const observed = `${timeWait} in TIME-WAIT: in C ${plain}, with SO_REUSEADDR ${reuseAddress}, Node ${node}; beside a live server: ${live}`
+      judge: ({ timeWait, plain, reuseAddress, node, live, client }) => {
+        const observed = `${timeWait} in TIME-WAIT: in C ${plain}, with SO_REUSEADDR ${reuseAddress}, Node ${node}; beside a live server: ${live}; on a port in TIME-WAIT that was a client’s: ${client}`
         if (timeWait === 0 || plain !== 'EADDRINUSE') return { verdict: 'unclear', observed }
         return { verdict: reuseAddress === 'ok' && node === 'ok' ? 'depends' : 'holds', observed }
       },
@@ -79,9 +81,9 @@ export default experiment<Seen>({
     const old = await listen(0)
     const { port } = old.address() as AddressInfo
     old.on('connection', socket => socket.on('error', () => {}).end()) // closes first
-    const client = connect({ port, host: '127.0.0.1' }).resume()
-    client.on('error', () => {})
-    await once(client, 'close')
+    const visitor = connect({ port, host: '127.0.0.1' }).resume()
+    visitor.on('error', () => {})
+    await once(visitor, 'close')
     old.close()
     const timeWait = await lab.until('TIME-WAIT on the port of the server', () => {
       const rows = lab.table(port).filter(({ localPort }) => localPort === port)
@@ -95,6 +97,21 @@ export default experiment<Seen>({
     const live = await outcome(listen(port))
     observe(`Node: ${node}; beside a live server: ${live}`)
     await starting.then(server => server.close()).catch(() => {})
-    return { timeWait, ...inC, node, live }
+
+    const other = await listen(0)
+    other.on('connection', socket => socket.on('error', () => {}).resume())
+    const first = connect({ port: (other.address() as AddressInfo).port, host: '127.0.0.1' })
+    await once(first.resume(), 'connect')
+    const own = first.localPort!
+    first.end()
+    await lab.until('TIME-WAIT on the port of the client', () =>
+      lab.table(own).some(row => row.localPort === own && row.state === 'TIME-WAIT'),
+    )
+    other.close()
+    const taking = listen(own)
+    const client = await outcome(taking)
+    observe(`Node, on a port in TIME-WAIT that was a client’s: ${client}`)
+    await taking.then(server => server.close()).catch(() => {})
+    return { timeWait, ...inC, node, live, client }
   },
 })
