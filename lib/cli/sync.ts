@@ -1,6 +1,6 @@
 /**
  * `npm run docs:sync`: brings everything that is generated up to date: npm scripts, tables, the code
- * and output in write-ups, and the pictures of recordings. What differs only in numbers from run to
+ * and output in write-ups, the document about the claims, and the pictures of recordings. What differs only in numbers from run to
  * run is left as it is.
  */
 import { readFileSync, writeFileSync } from 'node:fs'
@@ -23,12 +23,14 @@ import {
 } from '../docs/recordings.ts'
 import { renderStateDiagram } from '../docs/state-diagram.ts'
 import { DIAGRAM, readWitnesses } from '../docs/state-machine.ts'
+import { documentOf } from '../textbook/document.ts'
+import { loadExperiments } from '../textbook/load.ts'
 import type { TraceEvent } from '../trace/recording.ts'
 import { onlyHelp } from './arguments.ts'
 import { runCommand } from './run-command.ts'
 
 const USAGE = `Brings up to date what is generated: npm scripts, tables, the code and output in
-write-ups, and the pictures of recordings.
+write-ups, docs/textbook-vs-kernel.md, and the pictures of recordings.
 
 usage: npm run docs:sync`
 
@@ -47,6 +49,8 @@ async function main(args: string[]): Promise<number> {
   const chapters = await loadChapters()
   syncScripts(chapters)
   syncPictures(chapters)
+  const { name, text } = documentOf(await loadExperiments())
+  if (writeIfNew(name, text)) console.log(`wrote ${name}`)
   for (const file of markdownFiles()) await syncDocument(file, chapters)
   return 0
 }

@@ -1,8 +1,9 @@
 /** `npm run textbook`: puts the textbook's claims to the test on this kernel. */
 
 import { release } from 'node:os'
-import { readRecordedMs, record } from '../textbook/document.ts'
+import { writeDocument } from '../textbook/document.ts'
 import { claimsOf, type ListedExperiment, loadExperiments } from '../textbook/load.ts'
+import { keepObservation, readObservations, recordable } from '../textbook/observations.ts'
 import { renderClaims, renderDetail, renderResults, renderSummary } from '../textbook/render.ts'
 import { judgeAll, resultAsJson } from '../textbook/results.ts'
 import { runAll } from '../textbook/run-all.ts'
@@ -23,7 +24,8 @@ usage: npm run textbook               every claim, side by side
 
   --slow    also those that take longer than 20 s
   --json    results (or, with --list, the claims) as JSON (npm run -s textbook -- --json)
-  --record  write docs/textbook-vs-kernel.md from what was seen (needs all claims)
+  --record  keep what was seen beside each experiment, as <experiment>.seen.json, and
+            write docs/textbook-vs-kernel.md from all that is kept
   --help
 
 Exit code: 0 when your kernel does what we expect, 1 when it does not, or an experiment failed.`
@@ -74,31 +76,35 @@ async function main(args: string[]): Promise<number> {
     ({ experiment }) =>
       !experiment.slow || wish.slow || experiment.claims.some(({ id }) => wish.names.includes(id)),
   )
-  return run(wish, chosen, wanted, style, named.length - chosen.length)
+  return run(wish, { all, chosen, wanted, style, slow: named.length - chosen.length })
 }
 
-async function run(
-  wish: Wish,
-  chosen: readonly ListedExperiment[],
-  wanted: (id: string) => boolean,
-  style: { columns: number; color: boolean },
-  slow: number,
-): Promise<number> {
+/** What a reader has asked for. */
+interface Choice {
+  all: readonly ListedExperiment[]
+  chosen: readonly ListedExperiment[]
+  wanted: (id: string) => boolean
+  style: { columns: number; color: boolean }
+  /** How many slow experiments are left out. */
+  slow: number
+}
+
+async function run(wish: Wish, { all, chosen, wanted, style, slow }: Choice): Promise<number> {
   const abort = new AbortController()
   const stop = () => abort.abort()
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, stop)
   process.stdout.once('error', stop)
   const progress = new TextbookProgress(chosen.length, wish.json)
   const startMs = performance.now()
+  const recorded = readObservations(chosen)
   const outcomes = await runAll(chosen, {
     onStart: one => progress.started(one),
     onEnd: (one, outcome) => progress.ended(one, outcome),
     signal: abort.signal,
-    lastMs: readRecordedMs(),
+    lastMs: ({ name }) => recorded.get(name)?.ms ?? 0,
   })
   progress.close()
   const tookMs = performance.now() - startMs
-  const had = settingsHad(outcomes.values())
   const results = judgeAll(outcomes).filter(({ claim }) => wanted(claim.id))
   if (wish.json) console.log(JSON.stringify(results.map(resultAsJson), null, 2))
   else if (results.length > 0) {
@@ -106,6 +112,7 @@ async function run(
     const single = ids.length <= 3 && ids.every(id => wish.names.includes(id))
     if (single) console.log(results.map(result => renderDetail(result, style)).join('\n\n'))
     else console.log(`${renderResults(results, style)}\n\n${renderSummary(results, style)}`)
+    const had = settingsHad(outcomes.values())
     console.log(`\n${machine(had)}\n${duration(tookMs, outcomes)}${slowNote(slow)}`)
   }
   if (abort.signal.aborted) {
@@ -113,9 +120,31 @@ async function run(
     return INTERRUPTED
   }
   const good = results.every(result => 'skipped' in result || ('agrees' in result && result.agrees))
-  if (wish.record && good) for (const file of record(results, had)) console.log(`wrote ${file}`)
-  if (wish.record && !good) console.error('nothing recorded: see above')
-  return good ? 0 : 1
+  const kept = wish.record ? record(all, outcomes) : true
+  return good && kept ? 0 : 1
+}
+
+/**
+ * Keeps the observations of the experiments whose claims all came out as expected, and says why those of
+ * the others are not kept. True where there was one to keep.
+ */
+function record(
+  all: readonly ListedExperiment[],
+  outcomes: ReadonlyMap<ListedExperiment, RunOutcome>,
+): boolean {
+  let kept = 0
+  for (const one of recordable(judgeAll(outcomes))) {
+    if ('why' in one) {
+      console.error(`not recorded: ${one.from.name}: ${one.why}`)
+      continue
+    }
+    // On standard error: with --json, standard output has the results and nothing else.
+    console.error(`wrote ${keepObservation(one.from, one, settingsHad([outcomes.get(one.from)!]))}`)
+    kept++
+  }
+  if (kept === 0) return false
+  console.error(`wrote ${writeDocument(all)}; npm run docs:sync writes the tables of the chapters`)
+  return true
 }
 
 function readArguments(args: string[]): Wish | 'help' | string {
@@ -130,7 +159,8 @@ function readArguments(args: string[]): Wish | 'help' | string {
     })
     const { help, ...wish } = values
     if (help) return 'help'
-    if (wish.record && positionals.length > 0) return '--record needs all claims: give no number'
+    if (wish.record && wish.list)
+      return '--record runs experiments, and --list none: give one of them'
     return { ...wish, names: positionals }
   } catch (error) {
     return problem(error)

@@ -7,8 +7,9 @@ import {
   ROOT,
   scriptName,
 } from '../catalogue/index.ts'
-import { claimTable, readRecorded } from '../textbook/document.ts'
+import { claimTable } from '../textbook/document.ts'
 import { loadExperiments } from '../textbook/load.ts'
+import { readObservations } from '../textbook/observations.ts'
 import type { TraceEvent } from '../trace/recording.ts'
 import { TextTimeline } from '../trace/render-text.ts'
 import { type ListedExercise, loadExercises } from '../workshop/load.ts'
@@ -76,8 +77,10 @@ export async function renderEmbed(embed: Embed, sources: EmbedSources): Promise<
       if (name === 'chapters') return chapterTable(sources.chapters)
       if (name === 'transitions') return transitionTable(sources.chapters)
       if (name === 'exercises') return exerciseTable(await loadExercises(), end)
-      if (name === 'claims')
-        return `\n${claimTable(await loadExperiments(), readRecorded(), end ?? '')}\n\n`
+      if (name === 'claims') {
+        const all = await loadExperiments()
+        return `\n${claimTable(all, readObservations(all), end ?? '')}\n\n`
+      }
       return exampleTable(sources.chapters, end ?? '')
     case 'session':
       return fenced('console', await runSession(name))

@@ -40,10 +40,7 @@ export const TRANSITIONS: readonly Transition[] = [
   step('SYN-SENT', 'ESTABLISHED', 'SYN+ACK', 'ACK'),
   step('SYN-SENT', 'CLOSED', 'RST, close(), or nobody answers'),
   step('SYN-RECEIVED', 'ESTABLISHED', 'ACK'),
-  step('SYN-RECEIVED', 'FIN-WAIT-1', 'close()', 'FIN', {
-    never:
-      'without TCP Fast Open, accept() gives a server the socket after the handshake, not before; no example switches that on, or closes in a simultaneous open',
-  }),
+  step('SYN-RECEIVED', 'FIN-WAIT-1', 'close(), with TCP Fast Open', 'FIN'),
   step('SYN-RECEIVED', 'LISTEN', 'RST', 'nothing', {
     never: 'the socket that listens has never left LISTEN; the request of the SYN is forgotten',
   }),
@@ -58,11 +55,15 @@ export const TRANSITIONS: readonly Transition[] = [
   step('CLOSING', 'TIME-WAIT', 'ACK of our FIN'),
   step('CLOSE-WAIT', 'LAST-ACK', 'end(), close()', 'FIN'),
   step('LAST-ACK', 'CLOSED', 'ACK of our FIN, RST, or no answer (tcp_orphan_retries)'),
-  step('TIME-WAIT', 'CLOSED', 'a minute has passed, or RST while tcp_rfc1337 is 0'),
+  step(
+    'TIME-WAIT',
+    'CLOSED',
+    'a minute has passed, RST while tcp_rfc1337 is 0, or a new SYN for the same ports',
+  ),
   step('SYN-RECEIVED', 'CLOSED', 'RST', 'nothing', {
     kind: 'reset',
     never:
-      'a server has no socket until the handshake is over, only a note in the one that listens',
+      'without TCP Fast Open, a server has no socket until the handshake is over, only a note in the one that listens; with it, no experiment resets one',
   }),
   step(
     'ESTABLISHED',

@@ -1,83 +1,55 @@
-import { readFileSync, writeFileSync } from 'node:fs'
-import { cpus, release, type } from 'node:os'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { wrapAnsi } from 'fast-wrap-ansi'
 import { ROOT } from '../catalogue/index.ts'
-import type { Claim } from './experiment.ts'
-import { claimsOf, groupBy, type ListedExperiment } from './load.ts'
-import { type ClaimResult, judgeOne } from './results.ts'
-import type { SettingsHad } from './settings.ts'
+import type { Judgement } from './experiment.ts'
+import { claimsOf, groupBy, type ListedClaim, type ListedExperiment } from './load.ts'
+import {
+  type Circumstances,
+  judgeRecorded,
+  type Observation,
+  type Observations,
+  readObservations,
+} from './observations.ts'
 
-const JSON_FILE = 'docs/textbook-vs-kernel.json'
 const MARKDOWN_FILE = 'docs/textbook-vs-kernel.md'
+/** In place of a verdict. */
+const NOT_YET = 'not yet recorded'
 
-/** Observations of one machine, as they are kept beside the document. */
-export interface RecordedObservations {
-  kernel: string
-  node: string
-  date: string
-  processors: number
-  /** Kernel parameters that the experiments had and that differ from a stock distribution. */
-  settings: string[]
-  /** The host's parameters that an experiment's private network could not have. */
-  notCopied: string[]
-  /** By the experiment's file: what was seen, and how long that took. */
-  experiments: Record<string, { seen: unknown; ms: number }>
+/** The file that `renderDocument` makes, and what it has to hold. */
+export function documentOf(all: readonly ListedExperiment[]): { name: string; text: string } {
+  return { name: MARKDOWN_FILE, text: renderDocument(all, readObservations(all)) }
 }
 
-/** Writes what was seen, and the document made of it; returns the names of both files. */
-export function record(results: readonly ClaimResult[], had: SettingsHad): string[] {
-  const observations: RecordedObservations = {
-    kernel: `${type()} ${release().split('-')[0]}`,
-    node: process.version,
-    date: new Date().toISOString().slice(0, 10),
-    processors: cpus().length,
-    settings: had.unusual,
-    notCopied: had.notCopied,
-    experiments: completeOnes(results),
-  }
-  writeFileSync(join(ROOT, JSON_FILE), `${JSON.stringify(observations, null, 2)}\n`)
-  const listed = [...new Set(results.map(({ from }) => from))]
-  writeFileSync(join(ROOT, MARKDOWN_FILE), renderDocument(listed, observations))
-  return [JSON_FILE, MARKDOWN_FILE]
+/** Writes the document anew from the observations beside the experiments; returns its name. */
+export function writeDocument(all: readonly ListedExperiment[]): string {
+  const { name, text } = documentOf(all)
+  writeFileSync(join(ROOT, name), text)
+  return name
 }
 
-/** What is worth keeping: what was seen without all that its claims need says too little. */
-export function completeOnes(results: readonly ClaimResult[]): RecordedObservations['experiments'] {
-  const experiments: RecordedObservations['experiments'] = {}
-  const partly = new Set(results.filter(one => !('seen' in one)).map(({ from }) => from.name))
-  for (const result of results.toSorted((a, b) => a.from.name.localeCompare(b.from.name)))
-    if ('seen' in result && !partly.has(result.from.name))
-      experiments[result.from.name] = { seen: result.seen, ms: result.ms }
-  return experiments
+/** A claim with what was seen of it, as far as that is recorded. */
+interface RecordedClaim extends ListedClaim {
+  observation: Observation | undefined
+  judgement: Judgement | undefined
 }
 
-/**
- * The observations that were recorded last.
- *
- * @throws {Error} `ENOENT` when there are none.
- */
-export function readRecorded(): RecordedObservations {
-  return JSON.parse(readFileSync(join(ROOT, JSON_FILE), 'utf8'))
+function recordedClaims(
+  all: readonly ListedExperiment[],
+  observations: Observations,
+): RecordedClaim[] {
+  return claimsOf(all).map(({ claim, from }) => {
+    const observation = observations.get(from.name)
+    return { claim, from, observation, judgement: judgeRecorded(claim, observation) }
+  })
 }
 
-/** How long an experiment took when it was recorded; 0 for one that never was. */
-export function readRecordedMs(): (one: ListedExperiment) => number {
-  try {
-    const { experiments } = readRecorded()
-    return ({ name }) => experiments[name]?.ms ?? 0
-  } catch {
-    return () => 0
-  }
-}
-
-/** The document, from the claims and what was seen. A claim that nobody has run is not in it. */
+/** The document, from the claims and what was seen. */
 export function renderDocument(
   all: readonly ListedExperiment[],
-  recorded: RecordedObservations,
+  observations: Observations,
 ): string {
-  const { experiments } = recorded
-  const listed = all.filter(({ name }) => name in experiments)
+  const usual = mostFrequent([...observations.values()])
   const parts = [
     '# The textbook against the kernel',
     [
@@ -85,52 +57,64 @@ export function renderDocument(
       'test. The verdict is computed from what was seen. `npm run textbook` repeats all of it on your machine, and',
       '`npm run textbook -- 1.20` shows one claim step by step.',
     ].join('\n'),
-    machine(recorded),
+    ...(usual === undefined ? [] : [machine(usual, observations)]),
     [
       'A claim *holds*, or it *depends* on something that it does not mention; it is *outdated* when it used to be true,',
       'and *wrong* when it never was. The kernels, versions or standards for which a claim is outdated or wrong are named',
       'in brackets. ★ marks the claims that a chapter cannot do without.',
     ].join('\n'),
   ]
-  for (const [chapter, claims] of groupBy(claimsOf(listed), ({ claim }) => chapterOf(claim.id))) {
-    const judged = claims.map(({ claim, from }) => ({
-      claim,
-      from,
-      judgement: judgeOne(claim, experiments[from.name]!.seen),
-    }))
-    const heading = ({ claim, judgement }: (typeof judged)[number]) =>
-      headingOf(claim, judgement.verdict)
-    const rows = judged.map(
-      one =>
-        `| [${one.claim.id}](#${anchor(heading(one))}) | ${one.claim.says} | ${verdictCell(one.claim, one.judgement.verdict)} |`,
-    )
+  const claims = recordedClaims(all, observations)
+  for (const [chapter, ofChapter] of groupBy(claims, ({ claim }) => chapterOf(claim.id))) {
+    const rows = ofChapter.map(one => {
+      const { id, says } = one.claim
+      return `| [${id}](#${anchor(heading(one))}) | ${says} | ${verdictCell(one)} |`
+    })
     parts.push(
       `## Chapter ${chapter}`,
       ['| claim | the textbook says | verdict |', '| --- | --- | --- |', ...rows].join('\n'),
+      ...ofChapter.flatMap(one => section(one, usual)),
     )
-    for (const one of judged) {
-      const { claim, from, judgement } = one
-      const file = from.name.split('/').at(-1)
-      parts.push(
-        `### ${heading(one)}`,
-        quote(claim.says),
-        wrap(claim.truth),
-        ...(claim.appliesTo === undefined
-          ? []
-          : [wrap(`${capital(claim.verdict)} for: ${claim.appliesTo}.`)]),
-        wrap(`Seen: ${inline(judgement.observed)}`),
-        wrap(`Decided by ${claim.source}; put to the test by [${file}](../${from.name}).`),
-      )
-    }
   }
   return `${parts.join('\n\n')}\n`
 }
 
-/** Where the observations were made, and with which settings. */
-function machine(recorded: RecordedObservations): string {
-  const { kernel, node, date, processors, settings, notCopied } = recorded
+/** The paragraphs about one claim. */
+function section(one: RecordedClaim, usual: Circumstances | undefined): string[] {
+  const { claim, from, observation, judgement } = one
+  const file = from.name.split('/').at(-1)
+  const { appliesTo } = claim
+  return [
+    `### ${heading(one)}`,
+    quote(claim.says),
+    wrap(claim.truth),
+    ...(appliesTo === undefined ? [] : [wrap(`${capital(claim.verdict)} for: ${appliesTo}.`)]),
+    judgement === undefined || observation === undefined
+      ? wrap(`Not yet recorded: \`npm run textbook -- ${claim.id} --record\` does that.`)
+      : wrap(`Seen${elsewhere(observation, usual)}: ${inline(judgement.observed)}`),
+    wrap(`Decided by ${claim.source}; put to the test by [${file}](../${from.name}).`),
+  ]
+}
+
+/** The circumstances that most observations have in common, but for the date. */
+function mostFrequent(observations: readonly Observation[]): Observation | undefined {
+  const groups = [...groupBy(observations, sameness).values()]
+  return groups.toSorted((a, b) => b.length - a.length)[0]?.[0]
+}
+
+const sameness = ({ kernel, node, processors, settings, notCopied }: Circumstances): string =>
+  JSON.stringify([kernel, node, processors, settings, notCopied])
+
+/** Where most observations were made, and with which settings. */
+function machine(usual: Circumstances, observations: Observations): string {
+  const { kernel, node, processors, settings, notCopied } = usual
+  const alike = [...observations.values()].filter(one => sameness(one) === sameness(usual))
+  const dates = alike.map(({ date }) => date).toSorted()
+  const [first, last] = [dates[0], dates.at(-1)]
+  const when = first === last ? first : `${first} to ${last}`
+  const rest = alike.length < observations.size ? ' Where it was another machine, it says so.' : ''
   const lines = [
-    `Seen on ${kernel}, Node ${node}, ${processors} processors, ${date}.`,
+    `Seen on ${kernel}, Node ${node}, ${processors} processors, ${when}.${rest}`,
     'An experiment runs in a private network namespace where it can. The kernel gives a new namespace its own defaults,',
     'so the host’s settings are copied into it first: what is seen is what this kernel does with these settings.',
   ]
@@ -141,36 +125,47 @@ function machine(recorded: RecordedObservations): string {
   return parts.join('\n\n')
 }
 
+/** Where an observation was made, if not where most of them were. */
+function elsewhere(observation: Circumstances, usual: Circumstances | undefined): string {
+  if (usual !== undefined && sameness(observation) === sameness(usual)) return ''
+  const { kernel, node, processors, date, settings } = observation
+  const unusual = settings.length > 0 ? ` (${settings.map(inline).join(', ')})` : ''
+  return ` on ${kernel}, Node ${node}, ${processors} processors, ${date}${unusual}`
+}
+
 const list = (settings: readonly string[]): string => settings.map(s => `- \`${s}\``).join('\n')
 
 /** A verdict, with what it applies to: `outdated (Linux since 5.4)`. */
-const verdictCell = (claim: Claim<unknown>, verdict: string): string =>
-  claim.appliesTo === undefined || verdict !== claim.verdict
+function verdictCell({ claim, judgement }: RecordedClaim): string {
+  if (judgement === undefined) return NOT_YET
+  const { verdict } = judgement
+  return claim.appliesTo === undefined || verdict !== claim.verdict
     ? verdict
     : `${verdict} (${claim.appliesTo})`
+}
 
 const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1)
 
 /** The claims of a chapter as a Markdown table for its write-up, with links into the document. */
 export function claimTable(
   all: readonly ListedExperiment[],
-  { experiments }: RecordedObservations,
+  observations: Observations,
   chapter: string,
 ): string {
-  const rows = claimsOf(all)
-    .filter(({ claim, from }) => chapterOf(claim.id) === chapter && from.name in experiments)
-    .map(({ claim, from }) => {
-      const { verdict } = judgeOne(claim, experiments[from.name]!.seen)
-      const example = claim.example === undefined ? '' : `\`${claim.example}\` `
-      const link = `../../docs/textbook-vs-kernel.md#${anchor(headingOf(claim, verdict))}`
-      return `| [${claim.id}](${link}) | ${claim.says} | ${claim.truth} | ${verdictCell(claim, verdict)} | ${example}|`
+  const rows = recordedClaims(all, observations)
+    .filter(({ claim }) => chapterOf(claim.id) === chapter)
+    .map(one => {
+      const { id, says, truth, example } = one.claim
+      const link = `../../docs/textbook-vs-kernel.md#${anchor(heading(one))}`
+      const shown = example === undefined ? '' : `\`${example}\` `
+      return `| [${id}](${link}) | ${says} | ${truth} | ${verdictCell(one)} | ${shown}|`
     })
   const head = '| claim | textbooks say | this kernel does | verdict | example |'
   return [head, '| --- | --- | --- | --- | --- |', ...rows].join('\n')
 }
 
-const headingOf = ({ id, star }: Claim<unknown>, verdict: string): string =>
-  `${id}${star ? '★' : ''} ${verdict}`
+const heading = ({ claim: { id, star }, judgement }: RecordedClaim): string =>
+  `${id}${star ? '★' : ''} ${judgement?.verdict ?? NOT_YET}`
 
 const chapterOf = (id: string): string => id.split('.')[0]!.padStart(2, '0')
 

@@ -2,8 +2,8 @@ import { once } from 'node:events'
 import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { describe, expect } from 'vitest'
 import { isolation } from '../../lib/kernel/isolation.ts'
-import { readRecorded } from '../../lib/textbook/document.ts'
 import { claimsOf, loadExperiments } from '../../lib/textbook/load.ts'
+import { readObservations } from '../../lib/textbook/observations.ts'
 import { entries, has, type Kit, onLinux, test } from '../support/kit.ts'
 import { flood } from '../support/peer.ts'
 import { expectNoStack } from '../support/program.ts'
@@ -414,7 +414,9 @@ describe.concurrent.each(clients)('%s', id => {
   )
 })
 
-const claims = claimsOf(await loadExperiments())
+const experiments = await loadExperiments()
+const claims = claimsOf(experiments)
+const observations = readObservations(experiments)
 /** What an experiment saw, made less: part, value, and value of that part. */
 const lesser: [id: string, part: string, key: string, value: number | string | string[]][] = [
   ['5.4', 'kernel', 'probes', 0],
@@ -429,7 +431,7 @@ const lesser: [id: string, part: string, key: string, value: number | string | s
 
 test.for(lesser)('claim %s is unclear when %s.%s is %j', ([id, part, key, value], { expect }) => {
   const { claim, from } = claims.find(({ claim }) => claim.id === id)!
-  const seen = structuredClone(readRecorded().experiments[from.name]!.seen) as {
+  const seen = structuredClone(observations.get(from.name)!.seen) as {
     [part: string]: { [key: string]: unknown }
   }
   expect(claim.judge(seen).verdict).toBe(claim.verdict)

@@ -1,4 +1,13 @@
-import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { execa } from 'execa'
@@ -31,6 +40,7 @@ beforeAll(() => {
   const folder = (chapter: string) => join(kit, 'chapters', chapter, 'experiments')
   mkdirSync(folder('01-good'), { recursive: true })
   mkdirSync(folder('02-odd'), { recursive: true })
+  mkdirSync(join(kit, 'docs'))
   const good = join(folder('01-good'), 'good.ts')
   writeFileSync(good, EXPERIMENT('1.1', 'return { value: 1 }'))
   writeFileSync(
@@ -146,12 +156,46 @@ describe('npm run textbook', () => {
     ],
     [['--verbose'], "Unknown option '--verbose' (see npm run textbook -- --help)"],
     [
-      ['--record', '01'],
-      '--record needs all claims: give no number (see npm run textbook -- --help)',
+      ['--record', '--list'],
+      '--record runs experiments, and --list none: give one of them (see npm run textbook -- --help)',
     ],
   ])('answers %j with one line and exit code 2', async (args, line) => {
     const { stdout, stderr, exitCode } = await textbook(args)
     expect([stdout, stderr, exitCode]).toEqual(['', line, 2])
+  })
+
+  test('--record keeps what one experiment has seen beside it, and writes the document', async () => {
+    const { stderr, exitCode } = await textbook(['1.1', '--record'])
+    const file = 'chapters/01-good/experiments/good.seen.json'
+    expect(stderr.split('\n')).toEqual([
+      `wrote ${file}`,
+      'wrote docs/textbook-vs-kernel.md; npm run docs:sync writes the tables of the chapters',
+    ])
+    expect(exitCode).toBe(0)
+    expect(JSON.parse(readFileSync(join(kit, file), 'utf8'))).toEqual({
+      kernel: expect.stringMatching(/^\w+ [\d.]+$/),
+      node: process.version,
+      processors: expect.any(Number),
+      date: expect.stringMatching(/^\d{4}-\d\d-\d\d$/),
+      settings: expect.any(Array),
+      notCopied: [],
+      ms: expect.any(Number),
+      seen: { value: 1 },
+    })
+    const document = readFileSync(join(kit, 'docs/textbook-vs-kernel.md'), 'utf8')
+    expect(document).toMatch(/^### 1\.1★ holds$/m)
+    expect(document).toContain('Seen: `it is 1`')
+    expect(document).toMatch(/^### 1\.2★ not yet recorded$/m)
+  })
+
+  test('--record keeps nothing of an experiment that came out otherwise, or failed', async () => {
+    const { stderr, exitCode } = await textbook(['2.1', '2.2', '--record'])
+    expect(stderr.split('\n')).toEqual([
+      'not recorded: chapters/02-odd/experiments/other.ts: 2.1 came out as wrong, not as holds',
+      'not recorded: chapters/02-odd/experiments/broken.ts: 2.2 failed',
+    ])
+    expect(exitCode).toBe(1)
+    expect(existsSync(join(kit, 'chapters/02-odd/experiments/other.seen.json'))).toBe(false)
   })
 
   test('fits a narrow terminal', async () => {

@@ -1,12 +1,18 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { execa } from 'execa'
 import { describe, expect, test } from 'vitest'
 import { entriesOf, loadChapters, ROOT } from '../../lib/catalogue/index.ts'
 import { missing } from '../../lib/kernel/requirements.ts'
-import { completeOnes, readRecorded, renderDocument } from '../../lib/textbook/document.ts'
+import { claimTable, renderDocument } from '../../lib/textbook/document.ts'
 import { byId, claimIds, claimsOf, loadExperiments } from '../../lib/textbook/load.ts'
+import {
+  type Observation,
+  observationOf,
+  readObservations,
+  recordable,
+} from '../../lib/textbook/observations.ts'
 import { type ClaimResult, judgeOne } from '../../lib/textbook/results.ts'
 import { KIT } from '../support/kit-folder.ts'
 import { withSlow } from '../support/slow.ts'
@@ -25,6 +31,7 @@ interface Result {
 
 const all = await loadExperiments()
 const claims = claimsOf(all)
+const observations = readObservations(all)
 const tested = claims.filter(({ from }) => withSlow || !from.experiment.slow)
 const chapters = await loadChapters()
 
@@ -60,12 +67,17 @@ describe.each(claims)('claim $claim.id', ({ claim, from }) => {
       },
     )
 
-  test('is judged by what was seen: another observation gets another verdict', () => {
-    const { seen } = readRecorded().experiments[from.name]!
-    expect(judgeOne(claim, seen)).toMatchObject({ verdict: claim.verdict, agrees: true })
-    const altered = claim.altered(structuredClone(seen))
-    expect(judgeOne(claim, altered).agrees).toBe(false)
-  })
+  // What was recorded; for a new experiment, what it has seen just now.
+  const observation = observations.get(from.name) ?? result?.evidence
+  test.skipIf(observation === undefined)(
+    `is judged by what was seen: another observation gets another verdict${observation ? '' : ' (skipped: needs an observation)'}`,
+    () => {
+      const { seen } = observation!
+      expect(judgeOne(claim, seen)).toMatchObject({ verdict: claim.verdict, agrees: true })
+      const altered = claim.altered(structuredClone(seen))
+      expect(judgeOne(claim, altered).agrees).toBe(false)
+    },
+  )
 
   test('says what a reader needs', () => {
     const isUntrue = claim.verdict === 'wrong' || claim.verdict === 'outdated'
@@ -151,35 +163,92 @@ test('no claim is tested by two experiments', () => {
 })
 
 describe('docs/textbook-vs-kernel.md', () => {
-  test('is what the recorded observations say (npm run textbook -- --record)', () => {
+  test('is what the recorded observations say (npm run docs:sync)', () => {
     const text = readFileSync(join(ROOT, 'docs/textbook-vs-kernel.md'), 'utf8')
-    expect(text).toBe(renderDocument(all, readRecorded()))
+    expect(text).toBe(renderDocument(all, observations))
   })
 
   test('names in its tables what a verdict of wrong or outdated applies to', () => {
     const text = readFileSync(join(ROOT, 'docs/textbook-vs-kernel.md'), 'utf8')
-    for (const { claim } of claims.filter(({ claim }) => claim.appliesTo !== undefined)) {
+    const untrue = claims.filter(
+      ({ claim, from }) => claim.appliesTo !== undefined && observations.has(from.name),
+    )
+    for (const { claim } of untrue) {
       const row = text.split('\n').find(line => line.startsWith(`| [${claim.id}](`))
       expect(row).toContain(`| ${claim.verdict} (${claim.appliesTo}) |`)
     }
   })
 
-  test('keeps no experiment of which a claim was not run', () => {
-    const [a, b] = all
-    const result = (from: typeof a, more: object) => {
-      return { claim: from!.experiment.claims[0]!, from, ...more } as ClaimResult
+  test('shows a claim that was never recorded, or cannot be judged by what was, as not yet recorded', () => {
+    const [never, stale, ...rest] = claims.map(({ claim }) => claim.id)
+    const [first, second] = [never, stale].map(id => claims.find(({ claim }) => claim.id === id)!)
+    const some = new Map(observations)
+    some.delete(first!.from.name)
+    some.set(second!.from.name, { ...anyObservation(), seen: null })
+    const document = renderDocument(all, some)
+    const table = claimTable(all, some, '01')
+    for (const id of [never, stale]) {
+      expect(document).toMatch(
+        new RegExp(`^\\| \\[${id}\\]\\(#\\S+\\).* \\| not yet recorded \\|$`, 'm'),
+      )
+      expect(document).toMatch(new RegExp(`^### ${id}★? not yet recorded$`, 'm'))
+      expect(document).toContain(`\`npm run textbook -- ${id} --record\``)
+      expect(table).toMatch(new RegExp(`^\\| \\[${id}\\].* \\| not yet recorded \\|`, 'm'))
     }
-    const seen = { seen: 1, ms: 2, agrees: true, steps: [], verdict: 'holds', observed: '' }
-    const skipped = { skipped: 'needs tcpdump' }
-    expect(completeOnes([result(a, seen), result(a, skipped), result(b, seen)])).toEqual({
-      [b!.name]: { seen: 1, ms: 2 },
-    })
+    expect(document.match(/^### .* not yet recorded$/gm)!.length).toBeLessThan(rest.length)
+    // With no observation at all, there is still a document.
+    expect(renderDocument(all, new Map())).not.toContain('Seen on')
   })
 
-  test('has every experiment, and no other', () => {
-    const recorded = Object.keys(readRecorded().experiments)
-    expect(recorded.toSorted()).toEqual(all.map(({ name }) => name).toSorted())
+  test('says where a claim was seen on another machine than the others', () => {
+    const { name, experiment } = all.find(({ experiment: { claims } }) => claims.length === 1)!
+    const some = new Map(observations)
+    const other = {
+      kernel: 'Linux 9.9.9',
+      node: 'v99.0.0',
+      date: '2030-01-02',
+      settings: ['a = 1'],
+    }
+    some.set(name, { ...some.get(name)!, ...other })
+    const document = renderDocument(all, some)
+    const [, section = ''] = document.split(`### ${experiment.claims[0]!.id}`)
+    expect(section.replaceAll(/\s+/g, ' ')).toContain(
+      `Seen on Linux 9.9.9, Node v99.0.0, ${some.get(name)!.processors} processors, 2030-01-02 (\`a = 1\`): \``,
+    )
+    expect(document.match(/Linux 9\.9\.9/g)).toHaveLength(1)
   })
+})
+
+const anyObservation = (): Observation => [...observations.values()][0]!
+
+test('recordable leaves out an experiment of which a claim was not judged as expected, and says why', () => {
+  const [a, b, c] = all
+  const result = (from: typeof a, more: object) => {
+    return { claim: from!.experiment.claims[0]!, from, ...more } as ClaimResult
+  }
+  const seen = { seen: 1, ms: 2, agrees: true, steps: [], verdict: 'holds', observed: '' }
+  const results = [
+    ...[result(a, seen), result(a, { skipped: 'needs tcpdump' })],
+    ...[result(b, seen), result(c, { ...seen, agrees: false, verdict: 'unclear' })],
+  ]
+  expect(recordable(results)).toEqual([
+    { from: a, why: `${a!.experiment.claims[0]!.id} needs tcpdump` },
+    { from: b, seen: 1, ms: 2 },
+    {
+      from: c,
+      why: `${c!.experiment.claims[0]!.id} came out as unclear, not as ${c!.experiment.claims[0]!.verdict}`,
+    },
+  ])
+})
+
+test('beside the experiments is no observation of one that is gone', () => {
+  const files = chapters.flatMap(({ folder }) =>
+    readdirSync(join(ROOT, 'chapters', folder, 'experiments')).map(
+      file => `chapters/${folder}/experiments/${file}`,
+    ),
+  )
+  const known = all.map(({ name }) => observationOf(name))
+  expect(known).toEqual(expect.arrayContaining(files.filter(file => file.endsWith('.seen.json'))))
 })
 
 test('claimIds names the claims of an experiment', () => {

@@ -75,7 +75,7 @@ export default experiment<Seen>({
       says: 'Requests that arrive while one is being served wait in the queue, first in, first out.',
       verdict: 'depends',
       truth:
-        'Connections wait in the queue, not requests, and those in the queue do come out in order. A client that found the queue full has no place in it: until its SYN is repeated, anyone who comes later may overtake it.',
+        'Connections wait in the queue, not requests, and those in the queue do come out in order. A client that found the queue full has no place in it. Until it repeats its SYN, any later client may overtake it.',
       source: 'listen(2), accept(2)',
       judge: ({ order, waiting, clients, stillWaiting }) => {
         const observed = `${waiting.established} in the queue, ${waiting.synSent} found it full, then a newcomer; accepted in the order ${order.map(at => at + 1).join(' ')}`

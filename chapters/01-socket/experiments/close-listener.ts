@@ -62,7 +62,7 @@ export default experiment<Seen>({
       says: 'Connections that wait in the accept queue die with the listening socket.',
       verdict: 'holds',
       truth:
-        'Nobody will ever accept them. The kernel resets them, though their clients had been told that they were connected.',
+        'No program can accept them any more, so the kernel resets them, although connect had already succeeded for their clients.',
       source: 'listen(2)',
       judge: ({ queued }) => ({
         verdict: queued === 'reset' ? 'holds' : 'wrong',

@@ -20,16 +20,16 @@ interface Seen {
 }
 
 export default experiment<Seen>({
-  title: 'connect to where nobody is',
+  title: 'connect to where no server is',
   needs: [],
   claims: [
     {
       id: '1.25',
       star: true,
-      says: 'A client that connects to a port where nobody listens gets ECONNREFUSED.',
+      says: 'A client that connects to a port on which no socket listens gets ECONNREFUSED.',
       verdict: 'holds',
       truth:
-        'The kernel of that host answers with a RST, at once. It is good news: the host is there, and packets go both ways.',
+        'The kernel of that host answers with a RST at once. So the host is up, and packets go both ways, unless a firewall sent the RST.',
       source: 'RFC 9293 section 3.10.7.1',
       example: '01/errors',
       judge: ({ codes, answer }) => ({

@@ -25,7 +25,7 @@ export default experiment<Seen>({
       says: 'Sockets block: connect waits for the handshake, accept for a client.',
       verdict: 'depends',
       truth:
-        'They do by default. Node asks for SOCK_NONBLOCK at every one: connect says EINPROGRESS and returns, and the loop learns the result later.',
+        'They do by default. Node opens each of them with SOCK_NONBLOCK: connect returns EINPROGRESS at once, and the event loop fetches the result later.',
       source: 'socket(2), connect(2), accept(2)',
       judge: ({ calls }) => {
         const tcp = calls.filter(call => /^(socket\(AF_INET|accept)/.test(call))

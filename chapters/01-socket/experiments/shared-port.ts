@@ -51,7 +51,7 @@ export default experiment<Seen>({
       says: 'Address, protocol and port together identify a process.',
       verdict: 'depends',
       truth:
-        'They identify a socket. Processes may share one, and then whoever accepts first gets the connection. The port alone says even less: it may be used once for each address.',
+        'They identify a socket. Several processes may share it, and the first to accept gets the connection. The port alone says even less, because it may be used once for each address.',
       source: 'fork(2), socket(7)',
       judge: ({ served, listening, otherAddress }) => {
         const busy = served.filter(count => count > 0).length

@@ -109,7 +109,7 @@ export default experiment<Seen>({
       says: 'close throws away input that has not been read.',
       verdict: 'holds',
       truth:
-        'And it turns the close into a RST: the peer learns that its bytes are lost. With everything read, the same close is a FIN.',
+        'It also turns the close into a RST, which shows the peer that its bytes are lost. With everything read, the same close is a FIN.',
       source: 'RFC 9293 section 3.6.1, RFC 2525 section 2.17',
       example: '02/in-flight',
       judge: ({ withUnread, withoutUnread }) => {

@@ -148,7 +148,7 @@ export default experiment<Seen>({
       needs: ['namespace', 'nft'],
       verdict: 'depends',
       truth:
-        'The descriptor is gone, but the kernel keeps the socket, an orphan now, and goes on sending. It gives up when nothing is acknowledged for too long (tcp_orphan_retries), when there are too many orphans (tcp_max_orphans), or on a reset. What had not been sent by then is lost, and the program never learns of it.',
+        'The descriptor is gone, but the kernel keeps the socket, an orphan now, and goes on sending. It gives up when nothing is acknowledged for too long (tcp_orphan_retries), when there are too many orphans (tcp_max_orphans), or on a reset. What had not been sent by then is lost, and the program gets no error.',
       source: 'close(2), RFC 9293 section 3.10.4; tcp(7), tcp_orphan_retries and tcp_max_orphans',
       example: '02/in-flight',
       judge: ({ wrote, orphan, afterClose, gaveUp }) => {

@@ -91,7 +91,7 @@ export default experiment<Seen>({
       star: false,
       says: 'What a read does not take stays for the next one.',
       verdict: 'holds',
-      truth: 'The kernel keeps it, in order, until somebody asks or the socket is closed.',
+      truth: 'The kernel keeps it, in order, until the program reads again or closes the socket.',
       source: 'read(2), recv(2)',
       judge: ({ sent, read, left }) => ({
         verdict: read + left === sent && left > 0 ? 'holds' : 'wrong',

@@ -15,7 +15,7 @@ interface Seen {
 const BYTES = 16 * 1024 * 1024
 
 export default experiment<Seen>({
-  title: '16 MiB to a reader who keeps up',
+  title: '16 MiB to a reader that keeps up',
   needs: ['linux', 'ss'],
   claims: [
     {

@@ -26,7 +26,7 @@ export default experiment<Seen>({
     {
       id: '3.3',
       star: true,
-      says: 'UDP is unreliable: what is lost stays lost, and the sender is not told.',
+      says: 'UDP is unreliable: what is lost stays lost, and the sender gets no error.',
       verdict: 'holds',
       truth:
         'Every send succeeds. What does not fit into the receive buffer is thrown away, without a word to either program; only counters of the kernel know.',

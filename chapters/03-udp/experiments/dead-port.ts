@@ -54,10 +54,10 @@ export default experiment<Seen>({
     {
       id: '3.11',
       star: true,
-      says: 'Nobody listens at a port: an unconnected socket hears nothing, a connected one ECONNREFUSED.',
+      says: 'When no socket has the port, an unconnected sender gets no error, and a connected one gets ECONNREFUSED.',
       verdict: 'holds',
       truth:
-        'And it hears it late, after the send has succeeded. An unconnected socket hears of it only if it asks for the details (IP_RECVERR), whatever udp(7) says; Node cannot ask.',
+        'The error comes late, after the send has succeeded. An unconnected socket gets it only with the option IP_RECVERR, whatever udp(7) says, and Node cannot set that.',
       source: 'connect(2); ip(7), IP_RECVERR; RFC 1122 section 4.1.3.3',
       example: '03/connected',
       judge: ({ open, connected }) => {
@@ -71,11 +71,11 @@ export default experiment<Seen>({
     {
       id: '3.12',
       star: false,
-      says: 'A UDP socket that is connected hears nobody but its peer.',
+      says: 'A connected UDP socket receives from its peer only.',
       needs: ['cc'],
       verdict: 'depends',
       truth:
-        'connect() sends nothing. It notes the peer for send(), and from then on filters what comes in. What came in before is still handed out, whoever sent it.',
+        'connect() sends nothing. It sets the peer for send(), and from then on the kernel filters what comes in. What came in before is still handed out, from any sender.',
       source: 'connect(2); udp(7)',
       example: '03/connected',
       judge: ({ heard, late }) => {

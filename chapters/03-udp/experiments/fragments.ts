@@ -38,7 +38,7 @@ export default experiment<Seen>({
       says: 'A datagram that is longer than the MTU is fragmented; lose one fragment, lose all.',
       verdict: 'holds',
       truth:
-        'The receiving kernel waits for the missing fragment and throws the others away. Nobody sends it again, and nobody is told. So a loss of fragments is multiplied: better to stay below the MTU.',
+        'The receiving kernel waits for the missing fragment and throws the others away. IP does not send it again, and neither program gets an error. So one lost fragment costs the whole datagram: better to stay below the MTU.',
       source: 'RFC 8085 section 3.2; RFC 791 section 3.2',
       example: '03/size',
       judge: ({ fragments, mtu, bytes, sent, lost, arrived, errors }) => {

@@ -1,9 +1,9 @@
 /** What UDP does to a line that is too slow for it, and to a TCP connection on the same line. */
-import { createSocket } from 'node:dgram'
+import { createSocket, type Socket } from 'node:dgram'
 import { once } from 'node:events'
-import { connect } from 'node:net'
+import { connect, type Socket as Stream } from 'node:net'
 import { monotonicMs } from '../../../lib/lab/lab.ts'
-import type { PeerProgram } from '../../../lib/lab/peer-process.ts'
+import type { Peer, PeerProgram } from '../../../lib/lab/peer-process.ts'
 import { experiment } from '../../../lib/textbook/experiment.ts'
 
 interface Seen {
@@ -45,6 +45,73 @@ const receiver: PeerProgram<{ host: string; port: number }> = async (wire, { hos
   }
 }
 
+/** A UDP socket that sends at a steady pace, and counts its errors. */
+class Pacer {
+  readonly #socket: Socket
+  errors = 0
+
+  constructor(socket: Socket) {
+    this.#socket = socket.on('error', () => this.errors++)
+  }
+
+  /** Sends for a while, so many Mbit/s: how many datagrams, and the longest pause on the way. */
+  pace(mbits: number): Promise<{ sent: number; pauseMs: number }> {
+    return new Promise(resolve => {
+      const start = monotonicMs()
+      let [sent, pauseMs, lastMs] = [0, 0, start]
+      const timer = setInterval(() => {
+        const now = monotonicMs()
+        pauseMs = Math.max(pauseMs, now - lastMs)
+        lastMs = now
+        const due = Math.min(now - start, SECONDS * 1000) * (mbits / 10)
+        for (; sent < due; sent++)
+          this.#socket.send(Buffer.alloc(BYTES), error => error && this.errors++)
+        if (now - start < SECONDS * 1000) return
+        clearInterval(timer)
+        resolve({ sent, pauseMs })
+      }, 1)
+    })
+  }
+}
+
+/** A TCP connection that always has something to send. */
+async function fullStream(host: string): Promise<Stream> {
+  const stream = connect(PORT, host).on('error', () => {})
+  await once(stream, 'connect')
+  const chunk = Buffer.alloc(65_536)
+  const pump = () => {
+    while (stream.write(chunk));
+  }
+  stream.on('drain', pump)
+  pump()
+  return stream
+}
+
+/** What came through the line, in Mbit/s, while something was done. */
+interface Measured<T> {
+  what: T
+  tcp: number
+  udp: number
+}
+
+async function measure<T>(peer: Peer, doing: () => Promise<T>): Promise<Measured<T>> {
+  const soFar = async () => {
+    peer.tell('bytes?')
+    return (await peer.message('bytes')).value as { bytes: number; datagrams: number }
+  }
+  const [start, before] = [monotonicMs(), await soFar()]
+  const what = await doing()
+  const [after, ms] = [await soFar(), monotonicMs() - start]
+  const mbits = (bytes: number) => (bytes * 8) / 1000 / ms
+  const udp = mbits((after.datagrams - before.datagrams) * BYTES)
+  return { what, tcp: mbits(after.bytes - before.bytes), udp }
+}
+
+const notFull = ({ tcp, udp }: Measured<unknown>): string | undefined =>
+  tcp + udp < FULL_MBITS
+    ? `no more than ${(tcp + udp).toFixed(1)} Mbit/s came through a line of ${LINE_MBITS}`
+    : undefined
+
 export default experiment<Seen>({
   title: 'UDP at 40 Mbit/s into a line of 20, then at 15 beside a TCP connection',
   needs: ['namespace'],
@@ -55,13 +122,13 @@ export default experiment<Seen>({
       says: 'UDP has no congestion control: a crowded line does not slow the sender down.',
       verdict: 'holds',
       truth:
-        'It goes on at its pace, half of it is thrown away on the line, and no send fails. TCP on the same line gives way. Whoever builds on UDP must hold back by themselves.',
+        'It goes on at its own pace: half of the datagrams are lost on the line, and no send fails. TCP on the same line slows down. A protocol on top of UDP needs a congestion control of its own.',
       source: 'RFC 8085 section 3.1',
       judge: ({ flood, tcp, udp }) => {
         const lost = Math.round((100 * (flood.sent - flood.received)) / flood.sent)
         const observed = `${flood.sent} sent, ${flood.errors} errors, ${lost} % lost on the line; TCP: ${tcp.alone.toFixed(1)} Mbit/s alone, ${tcp.beside.toFixed(1)} beside ${udp.beside.toFixed(1)} Mbit/s of UDP`
-        const rude = flood.errors === 0 && lost > 20 && tcp.beside < tcp.alone / 2
-        return { verdict: rude ? 'holds' : 'wrong', observed }
+        const unchanged = flood.errors === 0 && lost > 20 && tcp.beside < tcp.alone / 2
+        return { verdict: unchanged ? 'holds' : 'wrong', observed }
       },
       altered: seen => ({ ...seen, tcp: { ...seen.tcp, beside: seen.tcp.alone } }),
     },
@@ -75,68 +142,28 @@ export default experiment<Seen>({
     const socket = createSocket('udp4')
     socket.connect(PORT, net.b)
     await once(socket, 'connect')
-    let errors = 0
-    socket.on('error', () => errors++)
-    /** Sends at a steady pace for a while: how many, and the longest pause on the way. */
-    const pace = (mbits: number) =>
-      new Promise<{ sent: number; pauseMs: number }>(resolve => {
-        const start = monotonicMs()
-        let [sent, pauseMs, lastMs] = [0, 0, start]
-        const timer = setInterval(() => {
-          const now = monotonicMs()
-          pauseMs = Math.max(pauseMs, now - lastMs)
-          lastMs = now
-          const due = Math.min(now - start, SECONDS * 1000) * (mbits / 10)
-          for (; sent < due; sent++) socket.send(Buffer.alloc(BYTES), error => error && errors++)
-          if (now - start < SECONDS * 1000) return
-          clearInterval(timer)
-          resolve({ sent, pauseMs })
-        }, 1)
-      })
+    const udp = new Pacer(socket)
 
-    const { sent } = await pace(40)
+    const { sent } = await udp.pace(40)
     // The question may be lost as well while the queue is full: it is asked until it is answered.
     const again = setInterval(() => socket.send('?'), 50)
     const received = (await peer.message('datagrams')).value as number
     clearInterval(again)
-    observe(`UDP at 40 Mbit/s: ${sent} sent, ${errors} errors, ${received} received`)
+    const flood = { sent, errors: udp.errors, received }
+    observe(`UDP at 40 Mbit/s: ${sent} sent, ${flood.errors} errors, ${received} received`)
 
-    const soFar = async () => {
-      peer.tell('bytes?')
-      return (await peer.message('bytes')).value as { bytes: number; datagrams: number }
-    }
-    const stream = connect(PORT, net.b)
-    stream.on('error', () => {})
-    await once(stream, 'connect')
-    const chunk = Buffer.alloc(65_536)
-    const pump = () => {
-      while (stream.write(chunk));
-    }
-    stream.on('drain', pump)
-    pump()
-    const measure = async <T>(beside: () => Promise<T>) => {
-      const [start, before] = [monotonicMs(), await soFar()]
-      const what = await beside()
-      const [after, ms] = [await soFar(), monotonicMs() - start]
-      const mbits = (bytes: number) => (bytes * 8) / 1000 / ms
-      const udp = mbits((after.datagrams - before.datagrams) * BYTES)
-      return { what, tcp: mbits(after.bytes - before.bytes), udp }
-    }
+    const stream = await fullStream(net.b)
     lab.prefer([peer])
-    const notFull = ({ tcp, udp }: { tcp: number; udp: number }) =>
-      tcp + udp < FULL_MBITS
-        ? `no more than ${(tcp + udp).toFixed(1)} Mbit/s came through a line of ${LINE_MBITS}`
-        : undefined
     const wait = () => new Promise(done => setTimeout(done, SECONDS * 1000))
-    const alone = await lab.undisturbed(observe, () => measure(wait), notFull)
+    const alone = await lab.undisturbed(observe, () => measure(peer, wait), notFull)
     observe(`TCP alone: ${alone.tcp.toFixed(1)} Mbit/s`)
     const beside = await lab.undisturbed(
       observe,
-      () => measure(() => pace(15)),
-      ({ what: { pauseMs }, ...both }) =>
-        pauseMs > MOST_PAUSE_MS
-          ? `for ${pauseMs.toFixed(0)} ms no datagram was sent`
-          : notFull(both),
+      () => measure(peer, () => udp.pace(15)),
+      measured =>
+        measured.what.pauseMs > MOST_PAUSE_MS
+          ? `for ${measured.what.pauseMs.toFixed(0)} ms no datagram was sent`
+          : notFull(measured),
     )
     const { pauseMs } = beside.what
     observe(
@@ -145,7 +172,7 @@ export default experiment<Seen>({
     stream.destroy()
     socket.close()
     return {
-      flood: { sent, errors, received },
+      flood,
       tcp: { alone: alone.tcp, beside: beside.tcp },
       udp: { beside: beside.udp, pauseMs },
     }

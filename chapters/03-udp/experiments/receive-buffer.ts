@@ -20,7 +20,7 @@ export default experiment<Seen>({
       says: 'SO_RCVBUF sets the size of the receive buffer.',
       verdict: 'depends',
       truth:
-        'The kernel doubles the number, to have room for its own bookkeeping, and silently keeps it within limits. Reading it back tells what one got.',
+        'The kernel doubles the number, to have room for its own bookkeeping, and silently keeps it within limits. getsockopt shows the size that is in force.',
       source: 'socket(7), SO_RCVBUF',
       judge: ({ sizes, most }) => {
         const observed = `${sizes.map(([asked, got]) => `${asked} → ${got}`).join(', ')}; net.core.rmem_max ${most}`

@@ -41,7 +41,7 @@ export default experiment<Seen>({
       says: 'If the receiver’s buffer is too small, the rest of the datagram is lost.',
       verdict: 'holds',
       truth:
-        'The read after it gets the next datagram. A flag, MSG_TRUNC, tells those who look. Node always reads with 64 KiB, so it cannot happen there.',
+        'The read after it gets the next datagram. The flag MSG_TRUNC shows that bytes were lost. Node always reads with 64 KiB, so it cannot happen there.',
       source: 'recv(2), MSG_TRUNC',
       judge: ({ sent, reads }) => {
         const text = reads.map(

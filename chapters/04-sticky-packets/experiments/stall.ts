@@ -45,7 +45,7 @@ export default experiment<Seen>({
       says: 'Nagle’s algorithm and delayed ACKs together cost about 40 ms for each request of two writes.',
       verdict: 'holds',
       truth:
-        'The sender holds the second piece back until the first is acknowledged; the receiver holds the ACK back because it hopes for an answer to send it with. The 40 ms are Linux’s; other systems wait up to 200. noDelay ends it, and so does one write in place of two.',
+        'The sender holds the second piece back until the first is acknowledged; the receiver holds the ACK back because it hopes for an answer to send it with. Linux waits 40 ms, other systems 100 to 200. noDelay ends it, and so does one write in place of two.',
       source: 'RFC 9293 sections 3.7.4 and 3.8.6.3; RFC 1122 section 4.2.3.4',
       example: '04/nagle',
       judge: ({ nagle, noDelay, corked, delayedAcks, rounds }) => {

@@ -42,7 +42,7 @@ export default experiment<Seen>({
       verdict: 'outdated',
       appliesTo: 'Linux since 2.2',
       truth:
-        'Linux sends nine, unless told otherwise. Node tells it otherwise: with a delay of a second or more it asks for ten.',
+        'Linux sends nine by default. Node changes that: with a delay of a second or more it asks for ten.',
       source: 'tcp(7), tcp_keepalive_probes',
       judge: ({ kernel, node }) => {
         const observed = `left to the kernel: ${words(kernel)}; setKeepAlive(true, 2000): ${words(node)}`
@@ -58,7 +58,7 @@ export default experiment<Seen>({
       says: 'When the peer is dead the probes go unanswered, and TCP reports that the connection is dead.',
       verdict: 'holds',
       truth:
-        'To the end that asked. It gets ETIMEDOUT, and its kernel sends a last RST in case somebody hears it. The other end, if it lives, still believes in the connection.',
+        'It reports that to the end which has keepalive on: ETIMEDOUT, and its kernel sends a last RST. The peer does not get that RST, so its socket stays in ESTABLISHED.',
       source: 'RFC 9293 section 3.8.4, tcp(7)',
       example: '05/tcp-keepalive',
       judge: ({ node }) => {

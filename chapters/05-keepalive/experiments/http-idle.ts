@@ -7,7 +7,7 @@ import { monotonicMs } from '../../../lib/lab/lab.ts'
 import { experiment } from '../../../lib/textbook/experiment.ts'
 
 interface Close {
-  by: 'server' | 'client' | 'nobody'
+  by: 'server' | 'client' | 'neither'
   afterMs: number
 }
 
@@ -28,7 +28,7 @@ const seconds = (ms: number) => `${(ms / 1000).toFixed(2)} s`
 const words = ({ by, afterMs }: Close) => `${by} after ${seconds(afterMs)}`
 
 export default experiment<Seen>({
-  title: 'HTTP connections that nobody uses any more',
+  title: 'HTTP connections that are not used any more',
   needs: [],
   claims: [
     {
@@ -37,15 +37,15 @@ export default experiment<Seen>({
       says: 'A persistent connection lasts until one end closes it.',
       verdict: 'depends',
       truth:
-        'Both ends do so, after a while without requests. With Node’s defaults the client is first: it leaves a second before the time that the server has named.',
+        'Either end closes it after a while without requests. With Node’s defaults it is the client, a second before the time that the server has announced.',
       source: 'RFC 9112 section 9.5',
       example: '05/closing-race',
       judge: ({ global, bare }) => {
         const observed = `globalAgent: ${words(global)}; new Agent({ keepAlive: true }): ${words(bare)}`
-        const closed = global.by !== 'nobody' && bare.by !== 'nobody'
+        const closed = global.by !== 'neither' && bare.by !== 'neither'
         return { verdict: closed ? 'depends' : 'holds', observed }
       },
-      altered: seen => ({ ...seen, global: { by: 'nobody', afterMs: WATCHED_MS } }),
+      altered: seen => ({ ...seen, global: { by: 'neither', afterMs: WATCHED_MS } }),
     },
     {
       id: '5.17',
@@ -53,7 +53,7 @@ export default experiment<Seen>({
       says: 'The server closes a connection that is idle for its keep-alive timeout.',
       verdict: 'holds',
       truth:
-        'Node’s server waits a second longer than it says, so that a client that goes by its word is never too late. With 0 it does not close at all.',
+        'Node’s server waits a second longer than it announces, so a client that keeps to the announced time is never too late. With 0 it does not close at all.',
       source: 'RFC 9112 section 9.5',
       example: '05/http-keepalive',
       judge: ({ fins, buffer, node }) => {
@@ -113,7 +113,7 @@ export default experiment<Seen>({
         once(atServer, 'end').then(() => 'client' as const),
         // Destroyed by its own server: no FIN has come before.
         once(atServer, 'close').then(() => 'server' as const),
-        watched().then(() => 'nobody' as const),
+        watched().then(() => 'neither' as const),
       ])
       const close = { by: await first, afterMs: monotonicMs() - startMs }
       observe(`${name}: ${words(close)}`)

@@ -34,7 +34,7 @@ export default experiment<Seen>({
       says: 'HTTP/1.0 closes after the response, unless both ends said Connection: keep-alive.',
       verdict: 'holds',
       truth:
-        'And unless the client cannot tell where the response ends: Node keeps such a connection only when the handler has set Content-Length.',
+        'The client must also be able to find the end of the response: Node keeps such a connection only when the handler has set Content-Length.',
       source: 'RFC 9112 appendix C.2.2, RFC 2068 section 19.7.1',
       example: '05/http-keepalive',
       judge: ({ old, oldAsked, oldAskedWithoutLength }) => ({

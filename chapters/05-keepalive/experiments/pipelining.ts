@@ -62,10 +62,10 @@ export default experiment<Seen>({
     {
       id: '5.21',
       star: true,
-      says: 'A slow request holds up all that stand behind it: head-of-line blocking.',
+      says: 'A slow request delays all requests behind it: head-of-line blocking.',
       verdict: 'holds',
       truth:
-        'Their responses, not their handling. On a connection of its own the fast one is answered at once.',
+        'It delays their responses, not their handling. On a separate connection the fast one is answered at once.',
       source: 'RFC 9112 section 9.3.2',
       example: '05/pipelining',
       judge: ({ handled, answers, alone }) => {

@@ -29,7 +29,7 @@ export default experiment<Seen>({
       says: 'When the peer was rebooted meanwhile, it answers the probe with a RST.',
       verdict: 'holds',
       truth:
-        'It knows of no such connection. So the first probe tells it, and nine more need not be waited for.',
+        'It knows of no such connection. So the first probe is enough to detect that, and no further one is sent.',
       source: 'RFC 9293 section 3.5.1, RFC 1122 section 4.2.3.6',
       judge: ({ segments, code, afterS }) => {
         const observed = `[${segments.join('] [')}], ${code} after ${afterS.toFixed(2)} s`

@@ -42,7 +42,7 @@ export default experiment<Seen>({
       says: 'socket.setKeepAlive(true, ms) sets when the first probe is sent.',
       verdict: 'depends',
       truth:
-        'In whole seconds, rounded down. Under 1000 ms no time is set: keepalive is on, with the kernel’s two hours, and nobody says so. From 1000 ms on Node also sets the other two times: a probe every second, ten of them.',
+        'In whole seconds, rounded down. Under 1000 ms no time is set: keepalive is on with the kernel’s two hours, and Node reports no error. From 1000 ms on Node also sets the interval to one second and the number of probes to ten.',
       source: 'socket.setKeepAlive in the documentation of Node; tcp(7), TCP_KEEPIDLE; kernel',
       example: '05/tcp-keepalive',
       judge: ({ node, calls }) => {

@@ -49,7 +49,7 @@ export default experiment<Seen>({
       says: 'Who closes first goes through FIN-WAIT-1, FIN-WAIT-2 and TIME-WAIT, the other through CLOSE-WAIT and LAST-ACK.',
       verdict: 'holds',
       truth:
-        'Each state waits for one thing: an ACK, the other FIN, the end of a clock, or the program. Mostly it comes so soon that nobody sees the state.',
+        'Each state waits for one thing: an ACK, the other FIN, a timer, or the program. Mostly that comes so soon that no tool shows the state.',
       source: 'RFC 9293 sections 3.3.2 and 3.6',
       example: '06/four-or-three',
       judge: ({ pairs, held }) => {

@@ -28,7 +28,7 @@ export default experiment<Seen>({
       says: 'FIN-WAIT-2 waits for the peer’s FIN.',
       verdict: 'depends',
       truth:
-        'For ever, while a program has the descriptor. When it has closed, nobody can read any more, and the kernel gives up after tcp_fin_timeout, 60 s by default.',
+        'For ever, while a program has the descriptor. Once the program has closed it, no one can read any more, and the kernel gives up after tcp_fin_timeout, 60 s by default.',
       source: 'tcp(7), tcp_fin_timeout',
       example: '06/graceful-tcp',
       judge: ({ finTimeoutS, owned, orphan, writes }) => {

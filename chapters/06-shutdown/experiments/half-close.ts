@@ -54,7 +54,7 @@ export default experiment<Seen>({
     {
       id: '6.5',
       star: true,
-      says: 'A program learns of the peer’s FIN, and may then go on sending.',
+      says: 'A program that has received the peer’s FIN may go on sending.',
       verdict: 'depends',
       truth:
         'TCP allows it; Node does not, unless asked: with allowHalfOpen false, its default, it answers the FIN with a FIN of its own, and a late answer is lost.',
@@ -74,10 +74,10 @@ export default experiment<Seen>({
     {
       id: '6.6',
       star: false,
-      says: 'The FIN tells the application that the peer has called close.',
+      says: 'A FIN means that the peer’s application has called close.',
       verdict: 'depends',
       truth:
-        'It may have, or it has called shutdown for writing, and reads on. A FIN says no more than: from there no more bytes will come.',
+        'It may have, or it has called shutdown for writing and still reads. A FIN only means that no more bytes will come from that end.',
       source: 'shutdown(2), RFC 9293 section 3.6',
       example: '06/half-close',
       judge: ({ answer, client }) => {

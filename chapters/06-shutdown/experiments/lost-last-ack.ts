@@ -68,7 +68,7 @@ export default experiment<Seen>({
       says: 'If the last ACK is lost, the FIN is sent again and acknowledged again, and 2 MSL start anew.',
       verdict: 'holds',
       truth:
-        'That is what TIME-WAIT is good for: somebody is left who can answer. Each FIN sets the clock back to 60 s.',
+        'That is what TIME-WAIT is good for: the kernel can still answer. Each repeated FIN sets the timer back to 60 s.',
       source: 'RFC 9293 section 3.10.7.4',
       judge: ({ finMs, jumps }) => {
         const at = finMs.map(ms => (ms / 1000).toFixed(2)).join(', ')

@@ -39,7 +39,7 @@ export default experiment<Seen>({
       says: 'Only the active closer enters TIME-WAIT.',
       verdict: 'depends',
       truth:
-        'When both close before they hear of each other, both are active: both go through CLOSING, and both end in TIME-WAIT. After a reset nobody does.',
+        'When both close before the other’s FIN arrives, both are active: both go through CLOSING, and both end in TIME-WAIT. After a reset, neither does.',
       source: 'RFC 9293 section 3.6, case 3',
       example: '06/simultaneous',
       judge: ({ a, b, afterReset }) => {

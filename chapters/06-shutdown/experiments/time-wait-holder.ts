@@ -22,7 +22,7 @@ export default experiment<Seen>({
       says: 'It is the client that waits in TIME-WAIT; the server finishes earlier.',
       verdict: 'depends',
       truth:
-        'It is whoever closes first. A server that closes after each answer, as with Connection: close, has them all.',
+        'It is the end that closes first. A server that closes after each answer, as with Connection: close, has all of them.',
       source: 'RFC 9293 section 3.6',
       example: '06/time-wait',
       judge: ({ connections, atServer, atClient }) => {

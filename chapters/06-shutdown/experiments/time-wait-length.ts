@@ -81,7 +81,7 @@ export default experiment<Seen>({
       says: 'After 2 MSL the connection is closed, whether or not the last ACK has arrived.',
       verdict: 'holds',
       truth:
-        'Only the clock decides: this end never learns whether its last ACK has arrived. Each repeated FIN that gets through starts the clock anew.',
+        'Only the timer decides: this end cannot know whether its last ACK has arrived. Each repeated FIN that gets through starts the timer anew.',
       source: 'RFC 9293 section 3.6',
       judge: ({ lastedS, left, cut }) => {
         const after = (s: number, states: string[]) =>
