@@ -4,6 +4,7 @@ import { openSync, readlinkSync, readSync, writeSync } from 'node:fs'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { Lab } from '../../../lib/lab/lab.ts'
 import { experiment } from '../../../lib/textbook/experiment.ts'
 
 interface Seen {
@@ -38,6 +39,24 @@ function outcomeOf(call: () => unknown): string {
   } catch (error) {
     return (error as NodeJS.ErrnoException).code ?? ''
   }
+}
+
+/** What the calls for files do with a connected socket. */
+async function callsForFiles(lab: Lab, port: number, fds: Seen['fds']): Promise<Seen['file']> {
+  const wrote = writeSync(fds.client, 'hello')
+  await lab.until('the bytes have arrived', () =>
+    lab.table(port).some(row => row.localPort === port && row.rxQueue === wrote),
+  )
+  const bytes = Buffer.alloc(9)
+  const read = readSync(fds.accepted, bytes)
+  const unixPath = join(tmpdir(), `socket-kit-${process.pid}.sock`)
+  const unix = createServer().listen(unixPath)
+  await once(unix, 'listening')
+  const open = outcomeOf(() => openSync(`/proc/self/fd/${fds.client}`, 'r+'))
+  const openUnix = outcomeOf(() => openSync(unixPath, 'r+'))
+  const position = outcomeOf(() => readSync(fds.accepted, bytes, 0, 1, 0))
+  unix.close()
+  return { open, openUnix, position, wrote, read }
 }
 
 export default experiment<Seen>({
@@ -156,27 +175,11 @@ export default experiment<Seen>({
     const states = rows.map(({ state }) => state).sort()
     observe(`one client: ${states.join(', ')}; descriptors ${Object.values(fds).join(', ')}`)
 
-    const wrote = writeSync(fds.client, 'hello')
-    await lab.until('the bytes have arrived', () =>
-      lab.table(port).some(row => row.localPort === port && row.rxQueue === wrote),
-    )
-    const bytes = Buffer.alloc(9)
-    const read = readSync(fds.accepted, bytes)
-    const unixPath = join(tmpdir(), `socket-kit-${process.pid}.sock`)
-    const unix = createServer().listen(unixPath)
-    await once(unix, 'listening')
-    const file = {
-      open: outcomeOf(() => openSync(`/proc/self/fd/${fds.client}`, 'r+')),
-      openUnix: outcomeOf(() => openSync(unixPath, 'r+')),
-      position: outcomeOf(() => readSync(fds.accepted, bytes, 0, 1, 0)),
-      wrote,
-      read,
-    }
-    unix.close()
-    const { open, openUnix, position } = file
+    const file = await callsForFiles(lab, port, fds)
+    const { open, openUnix, position, wrote, read } = file
     observe(`wrote ${wrote} bytes, read ${read}; open ${open} and ${openUnix}, pread ${position}`)
     const listener = {
-      read: outcomeOf(() => readSync(fds.listening, bytes)),
+      read: outcomeOf(() => readSync(fds.listening, Buffer.alloc(9))),
       write: outcomeOf(() => writeSync(fds.listening, 'x')),
     }
     observe(`the listening socket: read ${listener.read}, write ${listener.write}`)

@@ -1,7 +1,7 @@
 /** An idle connection that is probed, and one with a byte now and then that is not. */
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
-import { Inconclusive, monotonicMs } from '../../../lib/lab/lab.ts'
+import { Inconclusive, type Lab, monotonicMs } from '../../../lib/lab/lab.ts'
 import { experiment } from '../../../lib/textbook/experiment.ts'
 
 interface Seen {
@@ -24,6 +24,25 @@ const MOST_PAUSE_MS = 850
 
 /** Sequence number of a segment, from its IPv4 and TCP headers. */
 const sequenceOf = (bytes: Buffer): number => bytes.readUInt32BE((bytes[0]! & 0xf) * 4 + 4)
+
+async function open(): Promise<[client: Socket, atServer: Socket]> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const client = connect((server.address() as AddressInfo).port, '127.0.0.1')
+  const [atServer] = (await once(server, 'connection')) as [Socket]
+  if (client.connecting) await once(client, 'connect')
+  return [client, atServer]
+}
+
+/** Segments without data that a client has sent. It gets none to acknowledge: these are probes. */
+async function bareOf(lab: Lab, { localPort, remotePort }: Socket): Promise<number> {
+  // Both ports: on a host, another socket may have the same local one.
+  const ends = `sport = :${localPort} and dport = :${remotePort}`
+  const [found] = await lab.statistics(ends.split(' '))
+  if (found?.info.segs_out === undefined)
+    throw new Inconclusive(`ss does not say how many segments ${localPort} has sent`)
+  return Number(found.info.segs_out) - Number(found.info.data_segs_out ?? 0)
+}
 
 export default experiment<Seen>({
   title: `keepalive after 1 s: ${SECONDS} s of an idle connection, and of one with small traffic`,
@@ -65,14 +84,6 @@ export default experiment<Seen>({
   ],
 
   async run(lab, observe) {
-    const open = async (): Promise<[client: Socket, atServer: Socket]> => {
-      const server = createServer().listen(0, '127.0.0.1')
-      await once(server, 'listening')
-      const client = connect((server.address() as AddressInfo).port, '127.0.0.1')
-      const [atServer] = (await once(server, 'connection')) as [Socket]
-      if (client.connecting) await once(client, 'connect')
-      return [client, atServer]
-    }
     const [idle, idlePeer] = await open()
     const [busy, busyPeer] = await open()
     const ports = [idle, busy].map(({ localPort }) => `tcp port ${localPort}`)
@@ -94,22 +105,13 @@ export default experiment<Seen>({
     const timer = setInterval(write, 250)
     idle.setKeepAlive(true, DELAY_MS)
     busy.setKeepAlive(true, DELAY_MS)
-    // Neither client gets any data to acknowledge: what it sends without data is a probe.
-    const bareOf = async ({ localPort, remotePort }: Socket): Promise<number> => {
-      // Both ports: on a host, another socket may have the same local one.
-      const ends = `sport = :${localPort} and dport = :${remotePort}`
-      const [found] = await lab.statistics(ends.split(' '))
-      if (found?.info.segs_out === undefined)
-        throw new Inconclusive(`ss does not say how many segments ${localPort} has sent`)
-      return Number(found.info.segs_out) - Number(found.info.data_segs_out ?? 0)
-    }
     const count = async () => {
       pauseMs = 0
-      const before = [await bareOf(idle), await bareOf(busy)] as const
+      const before = [await bareOf(lab, idle), await bareOf(lab, busy)] as const
       await new Promise(resolve => setTimeout(resolve, SECONDS * 1000))
       const probes = {
-        idle: (await bareOf(idle)) - before[0],
-        busy: (await bareOf(busy)) - before[1],
+        idle: (await bareOf(lab, idle)) - before[0],
+        busy: (await bareOf(lab, busy)) - before[1],
       }
       // Up to here the bytes have gone on, and one more shows how long the last pause was.
       write()
