@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { existsSync, readFileSync } from 'node:fs'
 import { getPriority } from 'node:os'
 import { expect, test } from 'vitest'
 import { Inconclusive } from '../../lib/lab/lab.ts'
@@ -33,10 +34,14 @@ test('undisturbed is inconclusive with what was seen last, when nothing counts',
 test.skipIf(process.getuid?.() !== 0)(
   'prefer raises the priority of a process, and bears one that has ended (needs root)',
   async () => {
-    const child = spawn('cat')
+    // A session of its own, and so a group of its own: ours keeps its priority.
+    const child = spawn('cat', { detached: true })
     await once(child, 'spawn')
     prefer(child.pid!)
     expect(getPriority(child.pid)).toBe(-20)
+    // The group of its session, in a kernel that schedules by such groups.
+    const group = `/proc/${child.pid}/autogroup`
+    if (existsSync(group)) expect(readFileSync(group, 'latin1')).toMatch(/ nice -20$/m)
     child.stdin.end()
     await once(child, 'close')
     expect(() => prefer(child.pid!)).not.toThrow()

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { execa } from 'execa'
@@ -8,6 +8,7 @@ import { isolation } from '../../lib/kernel/isolation.ts'
 import { settingsHad, unusualSettings } from '../../lib/textbook/settings.ts'
 
 const way = isolation()
+const hasIpv6 = existsSync('/proc/sys/net/ipv6')
 const TSX = [process.execPath, '--import', 'tsx', '--input-type=module', '-e']
 
 /** Runs a program in a network whose settings are these, as on a host that has them. */
@@ -68,17 +69,53 @@ test.skipIf(way === undefined)(
 )
 
 test.skipIf(way === undefined)(
-  'copySettings names what could not be copied, with both values (needs namespaces)',
+  'readSettings reads what sockets depend on: no secret, nothing that makes a host a router (needs namespaces)',
   async () => {
     const program = `
-      import { copySettings } from './lib/textbook/host-settings.ts'
-      console.log(JSON.stringify(copySettings({
+      import { readSettings } from './lib/textbook/host-settings.ts'
+      console.log(JSON.stringify(readSettings()))`
+    const set = {
+      'net.core.somaxconn': '99',
+      'net.ipv4.tcp_fin_timeout': '9',
+      'net.ipv4.ip_local_port_range': '20000 30000',
+      'net.ipv4.udp_rmem_min': '5000',
+      'net.ipv4.icmp_ratelimit': '2000',
+    }
+    const six = [
+      'net.ipv6.bindv6only',
+      'net.ipv6.conf.all.disable_ipv6',
+      'net.ipv6.conf.default.disable_ipv6',
+      'net.ipv6.conf.lo.disable_ipv6',
+    ]
+    // A kernel without IPv6 has none of them.
+    const values = Object.fromEntries(hasIpv6 ? six.map(name => [name, '1']) : [])
+    const key = 'net.ipv4.tcp_fastopen_key'
+    const others = [`${key}=1-2-3-4`, 'net.ipv4.ip_forward=1']
+    const words = Object.entries({ ...set, ...values }).map(([name, value]) => `${name}=${value}`)
+    const { stdout } = await onHost([...words, ...others], program)
+    const settings = JSON.parse(stdout)
+    // The kernel prints a tab between two numbers.
+    expect(settings).toMatchObject({ ...set, ...values })
+    expect(Object.keys(settings).filter(name => /forward|key|available/.test(name))).toEqual([])
+  },
+)
+
+test.skipIf(way === undefined)(
+  'copySettings copies what differs, and names what could not be copied, with both values (needs namespaces)',
+  async () => {
+    const program = `
+      import { copySettings, readSettings } from './lib/textbook/host-settings.ts'
+      const result = copySettings({
         'net.ipv4.tcp_fin_timeout': '9', 'net.ipv4.tcp_sack': 'nonsense', 'net.ipv4.no_such': '1',
-      })))`
-    const { stdout } = await onHost(['net.ipv4.tcp_sack=1'], program)
+        'net.ipv4.tcp_timestamps': '1', 'net.ipv4.tcp_rmem': '4096 9999 99999',
+      })
+      const { 'net.ipv4.tcp_fin_timeout': finTimeout, 'net.ipv4.tcp_rmem': rmem } = readSettings()
+      console.log(JSON.stringify({ ...result, now: [finTimeout, rmem] }))`
+    const { stdout } = await onHost(['net.ipv4.tcp_sack=1', 'net.ipv4.tcp_timestamps=1'], program)
     expect(JSON.parse(stdout)).toEqual({
-      copied: { 'net.ipv4.tcp_fin_timeout': '9' },
+      copied: { 'net.ipv4.tcp_fin_timeout': '9', 'net.ipv4.tcp_rmem': '4096 9999 99999' },
       notCopied: ['net.ipv4.tcp_sack = 1 here, nonsense on the host'],
+      now: ['9', '4096 9999 99999'],
     })
   },
 )
