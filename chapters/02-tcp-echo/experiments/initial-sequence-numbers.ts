@@ -51,7 +51,7 @@ export default experiment<Seen>({
       altered: seen => ({
         ...seen,
         // No clock: forwards, backwards, forwards.
-        same: [7, 3e9, 5, 1e9].map((isn, at) => ({ isn, atMs: at * 100 })),
+        same: [7, 4e9, 5, 1e9].map((isn, at) => ({ isn, atMs: at * 100 })),
       }),
     },
   ],

@@ -95,7 +95,11 @@ export default experiment<Seen>({
         if (race.lost === 0 || hinted.reused === 0) return { verdict: 'unclear', observed }
         return { verdict: hinted.lost === 0 ? 'holds' : 'wrong', observed }
       },
-      altered: seen => ({ ...seen, race: { ...seen.race, lost: 0 } }),
+      altered: seen => ({
+        ...seen,
+        hinted: { ...seen.hinted, lost: 1 },
+        lateMs: { client: 0, server: 0 },
+      }),
     },
   ],
 
