@@ -110,6 +110,23 @@ test('Lab.start runs a function in a process of its own, and tells how it crashe
   if (isPrivate) expect(pid).toBe(1)
 })
 
+test.skipIf(lacks('namespace'))(
+  'Lab.needBuffers and needTimers set what is too small, and are inconclusive on a host (needs namespaces)',
+  async () => {
+    const { hasTimer, refusals, ...values } = await seen('parameters')
+    expect(refusals).toEqual([
+      'tcp_wmem is 4096 5000 9000000 here, and it takes 4096 16384 4194304',
+      hasTimer ? 'tcp_rto_min_us is 9000000 here, and it takes 200000' : 'nothing',
+    ])
+    expect(values).toEqual({
+      wmem: '4096 16384 9000000', // as large as it was, where that is enough
+      unsent: '4294967295',
+      timer: '200000',
+      afterwards: ['nothing', 'nothing'],
+    })
+  },
+)
+
 test.skipIf(lacks('namespace', 'nft', 'tcpdump', 'ss'))(
   'Lab.drop swallows what matches, until it is lifted (needs root, nft, tcpdump, ss)',
   async () => {
@@ -117,6 +134,8 @@ test.skipIf(lacks('namespace', 'nft', 'tcpdump', 'ss'))(
     const found = await seen('drops')
     expect(found.wrong).toContain('nonsense')
     expect(found.dropped).toBe(1)
+    // On its way out, the sender is told.
+    expect(found.sends).toEqual(['EPERM', 'ok'])
     expect(found.states).toEqual(expect.arrayContaining(['LISTEN', 'SYN-SENT']))
     expect(found.syns).toBe(2)
     expect(found.retries).toEqual([was, '3'])

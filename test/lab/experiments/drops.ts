@@ -1,4 +1,5 @@
 /** Loses chosen segments on a private loopback, counts them, and lets them pass again. */
+import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer } from 'node:net'
 import { changes } from '../../../lib/lab/counters.ts'
@@ -25,8 +26,21 @@ export default experiment({
     client.destroy()
     server.close()
     const packets = await capture.stop()
+    const out = await lab.drop(`udp dport ${port}`, [], 'output')
+    const socket = createSocket('udp4')
+    const send = () =>
+      new Promise(resolve =>
+        socket.send('?', port, '127.0.0.1', error =>
+          resolve((error as NodeJS.ErrnoException | null)?.code ?? 'ok'),
+        ),
+      )
+    const refused = await send()
+    await out.lift()
+    const sends = [refused, await send()]
+    socket.close()
     return {
       wrong,
+      sends,
       dropped,
       states,
       syns: packets.filter(({ flags }) => flags === 'S').length,
