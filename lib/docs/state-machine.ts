@@ -38,7 +38,7 @@ export const TRANSITIONS: readonly Transition[] = [
   step('LISTEN', 'CLOSED', 'close()'),
   step('SYN-SENT', 'SYN-RECEIVED', 'SYN without ACK: both ask at once', 'SYN+ACK'),
   step('SYN-SENT', 'ESTABLISHED', 'SYN+ACK', 'ACK'),
-  step('SYN-SENT', 'CLOSED', 'RST, close(), or nobody answers'),
+  step('SYN-SENT', 'CLOSED', 'RST, close(), or no answer'),
   step('SYN-RECEIVED', 'ESTABLISHED', 'ACK'),
   step('SYN-RECEIVED', 'FIN-WAIT-1', 'close(), with TCP Fast Open', 'FIN'),
   step('SYN-RECEIVED', 'LISTEN', 'RST', 'nothing', {
@@ -68,7 +68,7 @@ export const TRANSITIONS: readonly Transition[] = [
   step(
     'ESTABLISHED',
     'CLOSED',
-    'RST, resetAndDestroy(), close() with unread input, or nobody answers',
+    'RST, resetAndDestroy(), close() with unread input, or no answer',
     'RST, where it was ours',
     reset,
   ),

@@ -11,9 +11,9 @@ const parts = text.split(/^### /m).slice(1)
 
 describe('docs/troubleshooting.md', () => {
   test.each(parts.map(part => [part.split('\n')[0]!, part]))(
-    '%s: has cause, confirmation, cure, and an example that exists',
+    '%s: has cause, confirmation, fix, and an example that exists',
     async (_title, part) => {
-      for (const field of ['Cause', 'Confirm', 'Cure', 'See']) {
+      for (const field of ['Cause', 'Confirm', 'Fix', 'See']) {
         expect(part).toMatch(new RegExp(`^- \\*\\*${field}\\*\\*: `, 'm'))
       }
       const see = part.slice(part.indexOf('- **See**'))

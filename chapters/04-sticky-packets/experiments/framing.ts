@@ -44,7 +44,7 @@ export default experiment<Seen>({
     {
       id: '4.8',
       star: true,
-      says: 'The cure is framing: messages of a fixed length, or a length of 4 bytes before each.',
+      says: 'The fix is framing: messages of a fixed length, or a length of 4 bytes before each.',
       verdict: 'holds',
       truth:
         'Both give back every message, however the stream is cut. The length needs a limit as well, or a forged one keeps the receiver waiting and its memory growing.',

@@ -102,7 +102,7 @@ export default experiment<Seen>({
       id: '4.2',
       star: true,
       needs: ['namespace', 'tcpdump'],
-      says: 'Nagle’s algorithm makes packets stick together; setNoDelay(true) is the cure.',
+      says: 'Nagle’s algorithm makes packets stick together; setNoDelay(true) fixes that.',
       verdict: 'depends',
       truth:
         'It does join small writes while earlier bytes are unacknowledged, so on a line with delay it decides what arrives together. But a read returns whatever has arrived by then. Without the algorithm, ten segments still become one data event if the reader is busy: only framing keeps messages apart.',
