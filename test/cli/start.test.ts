@@ -20,10 +20,14 @@ interface Started {
 }
 
 /** Runs what `npm start -- args` runs, without a terminal. */
-async function start(args: readonly string[] = [], env: NodeJS.ProcessEnv = {}): Promise<Started> {
+async function start(
+  args: readonly string[] = [],
+  env: NodeJS.ProcessEnv = {},
+  cwd = KIT,
+): Promise<Started> {
   const [program, rest] = startCommand(args)
   return execa(program, rest, {
-    cwd: KIT,
+    cwd,
     env: readerEnv(env),
     extendEnv: false,
     reject: false,
@@ -97,11 +101,11 @@ describe.concurrent('npm start without a terminal', () => {
   })
 })
 
-// The programs themselves run in test/chapters.
+// The programs themselves run in test/chapters. Here tsx compiles them, as for a reader.
 test.skipIf(!withSlow).concurrent.each(entries.map(({ id }) => id))(
   'npm start %s runs to its end and exits with 0 (npm run test:slow)',
   async id => {
-    const { stdout, stderr, exitCode } = await start([id])
+    const { stdout, stderr, exitCode } = await start([id], {}, ROOT)
     expect([exitCode, stderr]).toEqual([0, ''])
     expect(stdout).toContain('The same by hand, in two terminals:')
     expect(stdout).not.toMatch(/^ +at /m)

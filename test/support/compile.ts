@@ -14,13 +14,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestProject } from 'vitest/node'
 import { ROOT } from '../../lib/catalogue/index.ts'
-import { withSlow } from './slow.ts'
 
 declare module 'vitest' {
   export interface ProvidedContext {
     /** A folder with the kit's programs as JavaScript, under the same paths. */
     compiled: string
-    /** The kit's folder, or a copy in which its commands start in less time. */
+    /** A copy of the kit's folder, in which its commands start in less time. */
     kit: string
   }
 }
@@ -31,18 +30,18 @@ const SHARED = Symbol.for('socket-tutorial-kit: compiled')
 
 /**
  * Compiles the programs of the kit once for all tests: Node starts JavaScript in a fifth of the time
- * that it takes with `--import tsx`, and the tests start more than a thousand programs. That each
- * example also runs as its npm script says is a test of its own (`test/cli/start.test.ts`).
+ * that it takes with `--import tsx`, and the tests start more than a thousand programs. The kit's
+ * commands run in a copy, in which tsx finds everything compiled already.
  *
- * Quick tests run the kit's commands in a copy, in which tsx finds everything compiled already. With
- * SLOW=1 they run where a reader runs them.
+ * With SLOW=1, `test/cli/start.test.ts` also runs each example the way a reader does, where tsx
+ * compiles the files.
  */
 export default function setup(project: TestProject): () => void {
   shared[SHARED] ??= { folder: prepare(), users: 0 }
   const { folder } = shared[SHARED]
   shared[SHARED].users++
   project.provide('compiled', join(folder, 'compiled'))
-  project.provide('kit', withSlow ? ROOT : join(folder, 'kit/'))
+  project.provide('kit', join(folder, 'kit/'))
   return () => {
     if (--shared[SHARED]!.users > 0) return
     shared[SHARED] = undefined
@@ -53,7 +52,7 @@ export default function setup(project: TestProject): () => void {
 function prepare(): string {
   const folder = realpathSync(mkdtempSync(join(tmpdir(), 'kit-compiled-')))
   compile(join(folder, 'compiled'))
-  if (!withSlow) copy(join(folder, 'kit'))
+  copy(join(folder, 'kit'))
   return folder
 }
 

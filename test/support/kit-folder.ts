@@ -1,4 +1,4 @@
 import { inject } from 'vitest'
 
-/** Where tests start the kit's commands: its folder, or in quick runs a copy that is compiled already. */
+/** Where tests start the kit's commands: a copy of its folder that is compiled already. */
 export const KIT = inject('kit')
