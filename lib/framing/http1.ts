@@ -306,6 +306,46 @@ function skipText(bytes: Uint8Array, start: number, stop: number): number {
   return at
 }
 
+/** The same, four bytes at a time: half of the time where the text is not short (measured). */
+function skipTextWords(bytes: Uint8Array, words: DataView, start: number, stop: number): number {
+  let at = start
+  for (const last = stop - 4; at <= last; at += 4) {
+    const word = words.getInt32(at, true)
+    // A byte below 0x20 borrows, 0x7f carries into its highest bit, and others have it already.
+    const marks = (word | (word - 0x20202020) | (word + 0x01010101)) & 0x80808080
+    if (marks === 0) continue
+    at += (31 - Math.clz32(marks & -marks)) >>> 3
+    if (bytes[at] === CR) return at
+    break
+  }
+  while (at < stop && TEXT[bytes[at]!] === 1) at++
+  return at
+}
+
+/**
+ * Returns how many bytes are the same at both places, of `most` at most.
+ *
+ * The last few that are the same may be missing: it looks at four bytes at a time.
+ */
+function sameBytes(words: DataView, one: number, other: number, most: number): number {
+  let at = 0
+  for (const last = most - 8; at <= last; at += 8) {
+    const first = words.getInt32(one + at, true) ^ words.getInt32(other + at, true)
+    const second = words.getInt32(one + at + 4, true) ^ words.getInt32(other + at + 4, true)
+    if ((first | second) !== 0) return first === 0 ? at + 4 : at
+  }
+  return at
+}
+
+/** Tells whether the `size` bytes at both places are the same; `size` is 4 at least. */
+function areSame(words: DataView, one: number, other: number, size: number): boolean {
+  const last = size - 4
+  for (let at = 0; at < last; at += 4) {
+    if (words.getInt32(one + at, true) !== words.getInt32(other + at, true)) return false
+  }
+  return words.getInt32(one + last, true) === words.getInt32(other + last, true)
+}
+
 function isSpace(byte: number | undefined): boolean {
   return byte === SP || byte === TAB
 }
@@ -460,11 +500,20 @@ function isNamed(name: Uint8Array, bytes: Uint8Array, start: number): boolean {
   return true
 }
 
+/** Tells whether a field matters for the framing of messages. */
+function isFraming(bytes: Uint8Array, start: number, colon: number): boolean {
+  const size = colon - start
+  if (size > 17 || FIRST_LETTER[size] !== (bytes[start]! | 0x20)) return false
+  return isNamed(FRAMING_FIELDS[size]!, bytes, start)
+}
+
 /** Room for the marks of 5 lines at first, of 2048 at most, unless one head needs more. */
 const FIRST_MARKS = 10
 const MOST_MARKS = 4096
 /** When a chunk has more runs of data than half of this, they are copied: a run may be one byte. */
 const MOST_RUNS = 256
+/** In a smaller chunk a view of it costs more than it saves. */
+const LEAST_FOR_WORDS = 1024
 const NO_FIELDS = new FieldLines(NOTHING, 0, new Int32Array(0), 0, 0)
 
 /** What the decoder expects next. */
@@ -501,11 +550,31 @@ abstract class MessageDecoder<Frame> extends ChunkReader implements Http1Decoder
   protected linesEnd = 0
   /** Where the first line starts that is not parsed yet. */
   protected line = 0
-  /** Where in the stream the section begins. */
-  #sectionOffset = 0
+  /** Where in the stream a section begins that was copied. */
+  #copiedOffset = 0
   /** Whether a section is in progress, and whether it was copied out of the chunk. */
   #open = false
   #copied = false
+  /** `lines` as it lies in the chunk, four bytes at once; `null` where that does not pay. */
+  #words: DataView | null = null
+  /**
+   * The head before, if it lies in `words`: its first line, its field lines, their marks, and a bit
+   * for each of its first 32 lines that frames the message. Most heads of a connection are like the
+   * one before, and what is the same was checked already. `#model` is -1 where there is none.
+   */
+  #model = -1
+  #modelStart = 0
+  #modelStop = 0
+  #modelMarks = 0
+  #modelEnd = 0
+  #modelFraming = 0
+  /** Bits of the lines that were not the same in two heads of this chunk. */
+  #varying = 0
+  /** The same bits for the head in progress, and up to where it is known to be like the model. */
+  #framing = 0
+  #sameEnd = 0
+  /** Whether a frame uses the array of marks: then it is not written again. */
+  #marksUsed = false
   /** Whether the line at `line` is known to have no LF before `#scanned`. */
   #partial = false
   #scanned = 0
@@ -692,7 +761,9 @@ abstract class MessageDecoder<Frame> extends ChunkReader implements Http1Decoder
     const inBody = this.phase > FIELDS && this.phase < COMPLETE
     if (!inBody) this.headBytes = NOTHING
     else this.#ownHead()
-    if (!this.#open) this.lines = NOTHING
+    if (this.#open) return
+    this.lines = NOTHING
+    this.#closeChunk()
   }
 
   #ownHead(): void {
@@ -754,19 +825,48 @@ abstract class MessageDecoder<Frame> extends ChunkReader implements Http1Decoder
       return (!this.#partial && this.line < this.linesEnd) || this.#addLine()
     }
     if (!this.#hasByte()) return false
+    if (this.lines !== this.chunk) this.#openChunk()
     this.lines = this.chunk
     this.section = this.line = this.at
-    this.#sectionOffset = this.offset
     this.linesEnd = this.chunk.length
     this.#open = true
     this.#copied = false
     return true
   }
 
+  /** Prepares for the sections that lie in this chunk; none of them was compared with another. */
+  #openChunk(): void {
+    const { chunk } = this
+    this.#model = -1
+    this.#varying = 0
+    this.#words =
+      chunk.length < LEAST_FOR_WORDS
+        ? null
+        : new DataView(chunk.buffer, chunk.byteOffset, chunk.length)
+  }
+
+  #closeChunk(): void {
+    this.#words = null
+    this.#model = -1
+  }
+
   /** Ends a section behind its last line. The next byte of the stream is then at `at`. */
   protected closeSection(): void {
     if (!this.#copied) this.at = this.line
     this.#open = false
+  }
+
+  /** Begins the fields behind a first line that is the one of the head before, byte by byte. */
+  protected sameStartLine(stop: number): boolean {
+    if (this.#model < 0) return false
+    const size = this.#model - this.#modelStart
+    const { line } = this
+    const most = Math.min(this.#modelStop - this.#modelStart, stop - line)
+    const same = sameBytes(this.#words!, this.#modelStart, line, most)
+    if (same < size) return false
+    this.beginFields(this.minor, line + size)
+    this.#sameEnd = line + same
+    return true
   }
 
   /** Says that the line at `line` is unfinished, or else wrong. */
@@ -777,6 +877,11 @@ abstract class MessageDecoder<Frame> extends ChunkReader implements Http1Decoder
 
   protected malformed(mistake: string, status?: number, offset = this.lineOffset): FrameError {
     return this.lost('ERR_FRAME_MALFORMED', `${this.#place()}: ${mistake}`, offset, status)
+  }
+
+  /** Where in the stream the section in progress begins. */
+  get #sectionOffset(): number {
+    return this.#copied ? this.#copiedOffset : this.offset - this.at + this.section
   }
 
   /** Where in the stream the line in progress begins; outside of sections, the next byte. */
@@ -853,15 +958,20 @@ abstract class MessageDecoder<Frame> extends ChunkReader implements Http1Decoder
   /** Parses field lines up to the empty line, or the end of the bytes. */
   #parseFields(): void {
     const bytes = this.lines
-    const first = this.section + this.firstField
     const stop = this.sectionStop()
+    if (this.#model >= 0 && this.phase === FIELDS) this.#parseLikeModel(stop)
+    const words = this.#words
+    const first = this.section + this.firstField
     let marks = this.#marks
     let mark = this.#marksEnd
     let line = this.line
     for (;;) {
       const colon = skip(TOKEN, bytes, line, stop)
       if (colon === line || colon >= stop || bytes[colon] !== COLON) break
-      const end = skipText(bytes, colon + 1, stop)
+      const end =
+        words === null
+          ? skipText(bytes, colon + 1, stop)
+          : skipTextWords(bytes, words, colon + 1, stop)
       if (end + 1 >= stop || bytes[end] !== CR || bytes[end + 1] !== LF) break
       if (mark === this.#marksLimit) {
         this.line = line
@@ -872,8 +982,7 @@ abstract class MessageDecoder<Frame> extends ChunkReader implements Http1Decoder
       }
       marks[mark] = colon - first
       marks[mark + 1] = end - first
-      const size = colon - line
-      if (size < 18 && FIRST_LETTER[size] === (bytes[line]! | 0x20)) {
+      if (isFraming(bytes, line, colon)) {
         this.line = line
         this.#marksEnd = mark
         this.#field(bytes, line, colon, end)
@@ -886,6 +995,59 @@ abstract class MessageDecoder<Frame> extends ChunkReader implements Http1Decoder
     if (line + 1 < stop && bytes[line] === CR && bytes[line + 1] === LF) this.#endFields()
     else if (isSpace(bytes[line]) && this.unfolds && this.#canUnfold()) this.#unfold()
     else this.refuse(this.#fieldMistake(bytes[line]))
+  }
+
+  /** Parses field lines as long as they have the names of the model, in the same order. */
+  #parseLikeModel(stop: number): void {
+    const bytes = this.lines
+    const words = this.#words!
+    const marks = this.#marks
+    const first = this.section + this.firstField
+    const model = this.#model
+    const modelStop = this.#modelStop
+    // There are bits for 32 lines.
+    const modelEnd = Math.min(this.#modelEnd, this.#modelMarks + 64)
+    let modelLine = model
+    let modelMark = this.#modelMarks
+    let sameEnd = this.#sameEnd
+    let mark = this.#marksEnd
+    let line = this.line
+    for (let bit = 1; modelMark < modelEnd && mark < this.#marksLimit; bit <<= 1) {
+      const name = model + marks[modelMark]! - modelLine
+      const next = model + marks[modelMark + 1]! + 2
+      const colon = line + name
+      let end = line + next - 2 - modelLine
+      if ((this.#varying & bit) === 0 || name < 4) {
+        if (sameEnd <= line) {
+          const most = Math.min(modelStop - modelLine, stop - line)
+          sameEnd = line + sameBytes(words, modelLine, line, most)
+        }
+        if (colon >= sameEnd) break
+        if (end + 2 > sameEnd) {
+          this.#varying |= bit
+          end = skipTextWords(bytes, words, sameEnd, stop)
+        }
+      } else {
+        if (colon >= stop || bytes[colon] !== COLON) break
+        if (!areSame(words, modelLine, line, name)) break
+        end = skipTextWords(bytes, words, colon + 1, stop)
+      }
+      if (end + 1 >= stop || bytes[end] !== CR || bytes[end + 1] !== LF) break
+      marks[mark] = colon - first
+      marks[mark + 1] = end - first
+      if ((this.#modelFraming & bit) !== 0) {
+        this.line = line
+        this.#marksEnd = mark
+        this.#field(bytes, line, colon, end)
+      }
+      mark += 2
+      modelMark += 2
+      line = end + 2
+      modelLine = next
+      if (sameEnd < line) sameEnd = 0
+    }
+    this.line = line
+    this.#marksEnd = mark
   }
 
   #canUnfold(): boolean {
@@ -924,12 +1086,14 @@ abstract class MessageDecoder<Frame> extends ChunkReader implements Http1Decoder
   /** Copies the section in progress up to `end` out of the chunk, which is the caller's. */
   #copySection(end: number): void {
     const have = end - this.section
+    this.#copiedOffset = this.#sectionOffset
     const copy = roomLike(this.chunk, Math.max(256, 2 * have))
     copy.set(this.lines.subarray(this.section, end))
     this.#scanned -= this.section
     this.line -= this.section
     this.section = 0
     this.lines = copy
+    this.#closeChunk()
     this.linesEnd = have
     this.at = end
     this.#copied = true
@@ -962,6 +1126,7 @@ abstract class MessageDecoder<Frame> extends ChunkReader implements Http1Decoder
     this.#marksSection -= this.#marksStart
     this.#marksEnd -= this.#marksStart
     this.#marksStart = 0
+    this.#marksUsed = false
     this.#marksLimit = Math.min(this.#marks.length, this.#marksSection + 2 * most)
   }
 
@@ -975,6 +1140,7 @@ abstract class MessageDecoder<Frame> extends ChunkReader implements Http1Decoder
 
   protected fieldLines(): Http1Headers {
     const { headBytes, fieldsStart } = this
+    this.#marksUsed = true
     return new FieldLines(headBytes, fieldsStart, this.#marks, this.#marksStart, this.#marksHead)
   }
 
@@ -989,12 +1155,23 @@ abstract class MessageDecoder<Frame> extends ChunkReader implements Http1Decoder
       this.#headCopied = this.#copied
       this.fieldsStart = this.section + this.firstField
       this.#marksHead = this.#marksEnd
+      this.#model =
+        this.#words === null || this.#marksEnd === this.#marksStart ? -1 : this.fieldsStart
+      this.#modelStart = this.section
+      // A few bytes behind it, too: then all of it is compared, eight bytes at a time.
+      this.#modelStop = end + 8
+      this.#modelMarks = this.#marksStart
+      this.#modelEnd = this.#marksEnd
+      this.#modelFraming = this.#framing
       this.#endHead()
       return
     }
     const from = this.#marksHead
     const to = this.#marksEnd
-    if (to > from) this.trailers = new FieldLines(this.lines, this.section, this.#marks, from, to)
+    if (to > from) {
+      this.trailers = new FieldLines(this.lines, this.section, this.#marks, from, to)
+      this.#marksUsed = true
+    }
     const runs = this.#runs
     if (runs.length === 2 && this.#pieces.length === 0) {
       this.bytes = this.chunk
@@ -1007,10 +1184,10 @@ abstract class MessageDecoder<Frame> extends ChunkReader implements Http1Decoder
 
   /** Looks at a field that matters for the framing of messages. */
   #field(bytes: Uint8Array, name: number, colon: number, lineEnd: number): void {
-    if (!isNamed(FRAMING_FIELDS[colon - name]!, bytes, name)) return
     const start = skipSpace(bytes, colon + 1, lineEnd)
     const end = trimSpace(bytes, start, lineEnd)
     const trailer = this.phase === TRAILERS
+    if (this.#fieldCount() < 32) this.#framing |= 1 << this.#fieldCount()
     switch (colon - name) {
       case 4:
         if (trailer) throw this.malformed('Host in a trailer')
@@ -1082,7 +1259,8 @@ abstract class MessageDecoder<Frame> extends ChunkReader implements Http1Decoder
     this.minor = minor
     this.contentLength = -1
     this.chunked = this.#closes = this.#persists = this.expects = false
-    this.hosts = 0
+    this.hosts = this.#framing = this.#sameEnd = 0
+    if (!this.#marksUsed) this.#marksEnd = 0
     this.#marksStart = this.#marksEnd
     this.#beginMarks()
   }
@@ -1275,6 +1453,7 @@ abstract class MessageDecoder<Frame> extends ChunkReader implements Http1Decoder
     this.#runs.length = 0
     this.#pieces.clear()
     this.lines = NOTHING
+    this.#closeChunk()
     return super.lost(code, message, offset, answer)
   }
 }
@@ -1379,6 +1558,7 @@ class RequestDecoder extends MessageDecoder<Http1Request> implements Http1Reques
 
   /** method SP request-target SP HTTP-version: RFC 9112 section 3. */
   protected parseStartLine(stop: number): void {
+    if (this.sameStartLine(stop)) return
     const bytes = this.lines
     const start = this.line
     if (bytes[start] === CR && start + 1 < stop && bytes[start + 1] === LF) {
@@ -1419,9 +1599,9 @@ class RequestDecoder extends MessageDecoder<Http1Request> implements Http1Reques
   protected override fieldHost(bytes: Uint8Array, start: number, end: number): void {
     if (++this.hosts > 1) throw this.malformed('Host is repeated')
     // An empty one is for targets without an authority.
-    if (start < end && portOf(text(bytes, start, end)) === null) {
-      throw this.malformed('Host is not a host')
-    }
+    if (start === end || isKnownHost(bytes, start, end)) return
+    if (portOf(text(bytes, start, end)) === null) throw this.malformed('Host is not a host')
+    if (end - start <= 64) knownHost = Uint8Array.from(bytes.subarray(start, end))
   }
 
   protected headAllowsBody(): boolean {
@@ -1437,6 +1617,15 @@ class RequestDecoder extends MessageDecoder<Http1Request> implements Http1Reques
     this.expects &&= this.minor === 1 && (this.chunked || this.contentLength > 0)
     return true
   }
+}
+
+/** The last valid Host of all decoders: most requests that a server gets are for the same one. */
+let knownHost = NOTHING
+
+function isKnownHost(bytes: Uint8Array, start: number, end: number): boolean {
+  if (end - start !== knownHost.length) return false
+  for (let at = start; at < end; at++) if (bytes[at] !== knownHost[at - start]) return false
+  return true
 }
 
 /** HTTP-version, of the two that this file knows: RFC 9112 section 2.3. */
@@ -1556,6 +1745,10 @@ class ResponseDecoder extends MessageDecoder<Http1Response> implements Http1Resp
       this.#skipUnasked(stop)
       return
     }
+    if (this.sameStartLine(stop)) {
+      this.#beginAnswer()
+      return
+    }
     const code = this.line + 9
     let at = code + 3
     const hundreds = bytes[code]! - 0x30
@@ -1569,9 +1762,14 @@ class ResponseDecoder extends MessageDecoder<Http1Response> implements Http1Resp
       return
     }
     this.status = hundreds * 100 + tens * 10 + ones
-    this.requestMethod = this.#asked[0] ?? 'GET'
-    this.ignoresLengths = this.requestMethod === 'CONNECT' && hundreds === 2
     this.beginFields(bytes[code - 2]! - 0x30, at + 2)
+    this.#beginAnswer()
+  }
+
+  #beginAnswer(): void {
+    this.requestMethod = this.#asked[0] ?? 'GET'
+    this.ignoresLengths =
+      this.requestMethod === 'CONNECT' && this.status >= 200 && this.status < 300
   }
 
   /** Nothing that comes while no request is open is a response: RFC 9112 section 9.2. */
