@@ -13,9 +13,10 @@ export class Random {
   readonly seed: number
   #state: number
 
-  constructor(seed: number) {
+  /** @param name Numbers of their own for each name, whatever other names there are. */
+  constructor(seed: number, name = '') {
     this.seed = seed
-    this.#state = seed
+    this.#state = seed ^ hashOf(name)
   }
 
   /** A whole number from 0 to `limit - 1`. */
@@ -56,4 +57,12 @@ export class Random {
     }
     return pieces
   }
+}
+
+/** FNV-1a with 32 bits; 0 for an empty text. */
+function hashOf(text: string): number {
+  if (text === '') return 0
+  let hash = 0x811c9dc5
+  for (const byte of Buffer.from(text)) hash = Math.imul(hash ^ byte, 0x01000193)
+  return hash
 }

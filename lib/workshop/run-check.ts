@@ -71,23 +71,23 @@ export async function runCheck(exercise: Exercise, options: CheckOptions): Promi
   const { id } = exercise
   const steps: StepResult[] = []
   const inconclusive: { step: string; what: string }[] = []
-  const chosen = [...exercise.steps.entries()].filter(([, { title }]) => title === (only ?? title))
+  const chosen = exercise.steps.filter(({ title }) => title === (only ?? title))
   const stop = new AbortController()
   const stopped = signal ? AbortSignal.any([signal, stop.signal]) : stop.signal
   // Each step listens to it.
   setMaxListeners(0, stopped)
-  // Random numbers of its own for each step: one that is changed does not change those behind it.
-  const run = ([at, step]: [number, Step]) =>
+  // Random numbers by title: a step that is added or moved does not change those of the others.
+  const run = (step: Step) =>
     untilDecided(
-      () => runStep(exercise, step, { ...options, signal: stopped }, new Random(seed + at)),
+      () => runStep(exercise, step, { ...options, signal: stopped }, new Random(seed, step.title)),
       stopped,
     )
   const begun = beginAlongside(chosen, options, run)
   try {
     // A step that decides nothing does not keep the ones behind it from finding a mistake.
-    for (const [at, step] of chosen) {
+    for (const step of chosen) {
       const startMs = performance.now()
-      const outcome = await (begun.get(step) ?? run([at, step]))
+      const outcome = await (begun.get(step) ?? run(step))
       if (signal?.aborted) break
       const ms = Math.round(performance.now() - startMs)
       const result: StepResult = { title: step.title, passed: outcome === 'passed', ms }
@@ -114,14 +114,14 @@ export async function runCheck(exercise: Exercise, options: CheckOptions): Promi
  * check did not start serves all steps, so there they run one after the other.
  */
 function beginAlongside(
-  steps: readonly [number, Step][],
+  steps: readonly Step[],
   { target }: CheckOptions,
-  run: (step: [number, Step]) => Promise<Outcome>,
+  run: (step: Step) => Promise<Outcome>,
 ): Map<Step, Promise<Outcome>> {
   const begun = new Map<Step, Promise<Outcome>>()
   if (!('command' in target)) return begun
-  for (const [at, step] of steps) {
-    if (step.alongside) begun.set(step, run([at, step]))
+  for (const step of steps) {
+    if (step.alongside) begun.set(step, run(step))
   }
   // How they end is looked at when it is their turn.
   for (const outcome of begun.values()) outcome.catch(() => {})

@@ -159,8 +159,8 @@ describe.concurrent.each(REPEAT > 0 ? [] : exercises)('$exercise.id', one => {
     async (name, context) => {
       const file = feedbackFile(one, name)
       const renewed = process.env.UPDATE_FEEDBACK === '1'
-      // The steps before it are run as well when the feedback is written, and with WHOLE=1.
-      const whole = renewed || process.env.WHOLE === '1'
+      // The steps before it are run as well when the feedback is written, unless WHOLE=0, and with WHOLE=1.
+      const whole = process.env.WHOLE === undefined ? renewed : process.env.WHOLE === '1'
       const only = whole ? undefined : failingStep(one, name)
       const result = await judge(context, one, `wrong/${name}.ts`, { only })
       expect(result.passed).toBe(false)

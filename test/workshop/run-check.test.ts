@@ -15,14 +15,17 @@ const ONE = exercise({
   steps: [],
 })
 
-async function check(...runs: Step['run'][]) {
+function check(...runs: Step['run'][]) {
+  const titles = ['is in time', 'is right']
+  return checkSteps(runs.map((run, at) => ({ title: titles[at]!, run })))
+}
+
+async function checkSteps(steps: readonly Step[]) {
   const server = createServer(socket => socket.on('error', () => {}).resume())
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   onTestFinished(() => void server.close())
   const { port } = server.address() as AddressInfo
-  const titles = ['is in time', 'is right']
-  const steps = runs.map((run, at) => ({ title: titles[at]!, run }))
   return runCheck({ ...ONE, steps }, { target: { port }, seed: 1 })
 }
 
@@ -38,6 +41,24 @@ test('a step that decides nothing is run again, with the same random numbers', a
     runs: 2,
   })
   expect(seen[0]).toBe(seen[1])
+})
+
+test('a step has random numbers of its own, whichever steps stand before it', async () => {
+  const drawn = async (...titles: string[]) => {
+    const seen: Record<string, number[]> = {}
+    const steps = titles.map(title => ({
+      title,
+      async run(at: Examiner) {
+        seen[title] = Array.from({ length: 8 }, () => at.random.below(1000))
+      },
+    }))
+    await checkSteps(steps)
+    return seen
+  }
+  const { last } = await drawn('first', 'last')
+  expect(await drawn('last')).toEqual({ last })
+  const { first } = await drawn('first')
+  expect(first).not.toEqual(last)
 })
 
 test('a step that fails is not run again, whether or not it was undecided before', async () => {
