@@ -32,14 +32,35 @@ export type Observations = ReadonlyMap<string, Observation>
 export const observationOf = (experiment: string): string =>
   experiment.replace(/\.[^./]+$/, '.seen.json')
 
-/** What was seen of these experiments when they were last recorded. */
+/** What was seen of these experiments when they were last recorded, as far as it can be read. */
 export function readObservations(experiments: readonly ListedExperiment[]): Observations {
   const observations = new Map<string, Observation>()
   for (const { name, file } of experiments) {
-    const path = observationOf(file)
-    if (existsSync(path)) observations.set(name, JSON.parse(readFileSync(path, 'utf8')))
+    const observation = readObservation(observationOf(file))
+    if (observation !== undefined) observations.set(name, observation)
   }
   return observations
+}
+
+/** A file that is missing, damaged, or of another form is as good as none: record it anew. */
+function readObservation(path: string): Observation | undefined {
+  if (!existsSync(path)) return undefined
+  try {
+    const found: unknown = JSON.parse(readFileSync(path, 'utf8'))
+    return isObservation(found) ? found : undefined
+  } catch {
+    return undefined
+  }
+}
+
+function isObservation(found: unknown): found is Observation {
+  const { kernel, node, date, processors, ms, settings, notCopied, ...rest } = Object(found)
+  return (
+    [kernel, node, date].every(text => typeof text === 'string') &&
+    [processors, ms].every(number => typeof number === 'number') &&
+    [settings, notCopied].every(Array.isArray) &&
+    'seen' in rest
+  )
 }
 
 /** What a recorded observation says about a claim; undefined where it is none that can be judged. */

@@ -1,19 +1,14 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { execa } from 'execa'
 import { describe, expect, test } from 'vitest'
 import { entriesOf, loadChapters, ROOT } from '../../lib/catalogue/index.ts'
 import { missing } from '../../lib/kernel/requirements.ts'
-import { claimTable, renderDocument } from '../../lib/textbook/document.ts'
+import { renderDocument } from '../../lib/textbook/document.ts'
 import { byId, claimIds, claimsOf, loadExperiments } from '../../lib/textbook/load.ts'
-import {
-  type Observation,
-  observationOf,
-  readObservations,
-  recordable,
-} from '../../lib/textbook/observations.ts'
-import { type ClaimResult, judgeOne } from '../../lib/textbook/results.ts'
+import { readObservations } from '../../lib/textbook/observations.ts'
+import { judgeOne } from '../../lib/textbook/results.ts'
 import { KIT } from '../support/kit-folder.ts'
 import { withSlow } from '../support/slow.ts'
 import { canBeUnprivileged, UNPRIVILEGED } from '../support/unprivileged.ts'
@@ -180,77 +175,6 @@ describe('docs/textbook-vs-kernel.md', () => {
       expect(row).toContain(`| ${claim.verdict} (${claim.appliesTo}) |`)
     }
   })
-
-  test('shows a claim that was never recorded, or cannot be judged by what was, as not yet recorded', () => {
-    const [never, stale, ...rest] = claims.map(({ claim }) => claim.id)
-    const [first, second] = [never, stale].map(id => claims.find(({ claim }) => claim.id === id)!)
-    const some = new Map(observations)
-    some.delete(first!.from.name)
-    some.set(second!.from.name, { ...anyObservation(), seen: null })
-    const document = renderDocument(all, some)
-    const table = claimTable(all, some, '01')
-    for (const id of [never, stale]) {
-      expect(document).toMatch(
-        new RegExp(`^\\| \\[${id}\\]\\(#\\S+\\).* \\| not yet recorded \\|$`, 'm'),
-      )
-      expect(document).toMatch(new RegExp(`^### ${id}★? not yet recorded$`, 'm'))
-      expect(document).toContain(`\`npm run textbook -- ${id} --record\``)
-      expect(table).toMatch(new RegExp(`^\\| \\[${id}\\].* \\| not yet recorded \\|`, 'm'))
-    }
-    expect(document.match(/^### .* not yet recorded$/gm)!.length).toBeLessThan(rest.length)
-    // With no observation at all, there is still a document.
-    expect(renderDocument(all, new Map())).not.toContain('Seen on')
-  })
-
-  test('says where a claim was seen on another machine than the others', () => {
-    const { name, experiment } = all.find(({ experiment: { claims } }) => claims.length === 1)!
-    const some = new Map(observations)
-    const other = {
-      kernel: 'Linux 9.9.9',
-      node: 'v99.0.0',
-      date: '2030-01-02',
-      settings: ['a = 1'],
-    }
-    some.set(name, { ...some.get(name)!, ...other })
-    const document = renderDocument(all, some)
-    const [, section = ''] = document.split(`### ${experiment.claims[0]!.id}`)
-    expect(section.replaceAll(/\s+/g, ' ')).toContain(
-      `Seen on Linux 9.9.9, Node v99.0.0, ${some.get(name)!.processors} processors, 2030-01-02 (\`a = 1\`): \``,
-    )
-    expect(document.match(/Linux 9\.9\.9/g)).toHaveLength(1)
-  })
-})
-
-const anyObservation = (): Observation => [...observations.values()][0]!
-
-test('recordable leaves out an experiment of which a claim was not judged as expected, and says why', () => {
-  const [a, b, c] = all
-  const result = (from: typeof a, more: object) => {
-    return { claim: from!.experiment.claims[0]!, from, ...more } as ClaimResult
-  }
-  const seen = { seen: 1, ms: 2, agrees: true, steps: [], verdict: 'holds', observed: '' }
-  const results = [
-    ...[result(a, seen), result(a, { skipped: 'needs tcpdump' })],
-    ...[result(b, seen), result(c, { ...seen, agrees: false, verdict: 'unclear' })],
-  ]
-  expect(recordable(results)).toEqual([
-    { from: a, why: `${a!.experiment.claims[0]!.id} needs tcpdump` },
-    { from: b, seen: 1, ms: 2 },
-    {
-      from: c,
-      why: `${c!.experiment.claims[0]!.id} came out as unclear, not as ${c!.experiment.claims[0]!.verdict}`,
-    },
-  ])
-})
-
-test('beside the experiments is no observation of one that is gone', () => {
-  const files = chapters.flatMap(({ folder }) =>
-    readdirSync(join(ROOT, 'chapters', folder, 'experiments')).map(
-      file => `chapters/${folder}/experiments/${file}`,
-    ),
-  )
-  const known = all.map(({ name }) => observationOf(name))
-  expect(known).toEqual(expect.arrayContaining(files.filter(file => file.endsWith('.seen.json'))))
 })
 
 test('claimIds names the claims of an experiment', () => {
