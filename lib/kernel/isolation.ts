@@ -35,16 +35,28 @@ export function isolationRefusal(): Refusal | undefined {
   return 'refused' in known ? known.refused : undefined
 }
 
+/**
+ * Ways of an ordinary user into a user namespace, the better one first. Who keeps their own number there
+ * may also capture: tcpdump that runs as root wants to become another user, and there is none.
+ */
+const USER_WAYS = [
+  ['--user', '--map-current-user', '--keep-caps'],
+  ['--user', '--map-root-user'],
+] as const
+
 function tryIsolation(): Isolation | { refused: Refusal } {
   const isRoot = process.getuid?.() === 0
   const by = isRoot ? 'root' : 'user namespace'
-  const user = isRoot ? [] : ['--user', '--map-root-user']
-  const args = [...user, ...PRIVATE]
-  // The very things that experiments do in there: a network that is up, a table of namespaces.
-  const check = 'ip link set lo up && mount -t tmpfs none /run'
-  const tried = `unshare ${[...user, '--net'].join(' ')}`
-  const refused = attempt(tried, ['unshare', ...args, 'sh', '-c', check])
-  return refused ? { refused } : { by, command: 'unshare', args }
+  let refused: Refusal | undefined
+  for (const user of isRoot ? [[]] : USER_WAYS) {
+    const args = [...user, ...PRIVATE]
+    // The very things that experiments do in there: a network that is up, a table of namespaces.
+    const check = 'ip link set lo up && mount -t tmpfs none /run'
+    const tried = `unshare ${[...user, '--net'].join(' ')}`
+    refused = attempt(tried, ['unshare', ...args, 'sh', '-c', check])
+    if (refused === undefined) return { by, command: 'unshare', args }
+  }
+  return { refused: refused! }
 }
 
 /** Settings that forbid user namespaces, with the value at which they do. */

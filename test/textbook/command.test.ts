@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process'
 import {
   cpSync,
   existsSync,
@@ -17,6 +18,14 @@ import { missing } from '../../lib/kernel/requirements.ts'
 import { onPath } from '../../lib/kernel/tools.ts'
 import { canLoseCapabilities, IN_CONTAINER, withCapabilities } from '../support/capabilities.ts'
 import { canBeUnprivileged, UNPRIVILEGED } from '../support/unprivileged.ts'
+
+/** Whether an ordinary user may have a user namespace here, and keep their own number in it. */
+const keepsOwnNumber =
+  canBeUnprivileged &&
+  spawnSync(UNPRIVILEGED[0]!, [
+    ...UNPRIVILEGED.slice(1),
+    ...['unshare', '--user', '--map-current-user', '--keep-caps', '--net', 'true'],
+  ]).status === 0
 
 /** A kit of its own: the same programs, other experiments. */
 let kit = ''
@@ -227,6 +236,15 @@ describe('npm run textbook', () => {
       for (const needs of [...tools, 'needs root (sudo npm run textbook)'])
         expect(reasons).toContainEqual(expect.stringContaining(needs))
       expect(stdout).toMatch(/^1\.1★ .* holds$/m)
+      expect(exitCode).toBe(0)
+    },
+  )
+
+  test.skipIf(!keepsOwnNumber || missing('tcpdump') !== undefined)(
+    'captures as an ordinary user, in a private network (needs root to do without it, tcpdump, user namespaces)',
+    async () => {
+      const { stdout, exitCode } = await textbook(['1.3'], { before: UNPRIVILEGED })
+      expect(stdout).toMatch(/^1\.3★ holds/m)
       expect(exitCode).toBe(0)
     },
   )
