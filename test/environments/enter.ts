@@ -35,7 +35,6 @@ mount -t tmpfs -o mode=755 none /srv
 KIT=/srv/$folder
 mkdir "$KIT" /srv/home /srv/bin
 cp -R "$copy/." "$KIT"
-mount --bind "$packages" "$KIT/node_modules"
 ln -s "$(command -v node)" /srv/bin/node
 chmod 777 /srv/home
 echo "$parameters" | while read -r name value; do
@@ -44,30 +43,35 @@ done
 eval "$setup"
 case $options in *read-only*)
   mount --bind "$KIT" "$KIT"
-  mount --bind "$packages" "$KIT/node_modules"
   mount -o remount,bind,ro "$KIT"
 esac
+# Only now, and read-only: they are the packages of this checkout itself, and no setup may change those.
+mount --bind "$packages" "$KIT/node_modules"
+mount -o remount,bind,ro "$KIT/node_modules"
 case $options in *no-user-namespaces*) echo 0 >/proc/sys/user/max_user_namespaces ;; esac
 cd "$KIT"
 case $options in
 *no-user-namespaces*) exec setpriv --ambient-caps=-all --inh-caps=-all -- "$@" ;;
 *nobody*)
-  exec setpriv --reuid=65534 --regid=65534 --clear-groups --inh-caps=-all -- "$@"
+  exec setpriv --reuid=65534 --regid=65534 --clear-groups --inh-caps=-all -- "$@" ;;
+*without-kill*)
+  exec setpriv --bounding-set=-kill --inh-caps=-all -- "$@"
 esac
 exec "$@"
 `
 
 const PRIVATE = ['--mount', '--pid', '--fork', '--kill-child', '--mount-proc']
 
-/** Runs a command of Node in an environment, from the folder of the kit. */
-export async function runIn(environment: Environment, copy: string, args: readonly string[]) {
-  const { network, asNobody, withoutTools, withoutUserNamespaces, isReadOnly } = environment
+/** Runs a command in an environment, from the folder of the kit. */
+export async function runIn(environment: Environment, copy: string, command: readonly string[]) {
+  const { network, asNobody, withoutKill, withoutTools, withoutUserNamespaces } = environment
   const { env = {}, folder = 'kit', setup = '' } = environment
   const parameters = Object.entries(network ?? {}).map(
     ([name, value]) => `${name.replaceAll('.', '/')} ${value}`,
   )
   const options = [
-    isReadOnly && 'read-only',
+    environment.isReadOnly && 'read-only',
+    withoutKill && 'without-kill',
     asNobody && 'nobody',
     withoutUserNamespaces && 'no-user-namespaces',
   ]
@@ -81,7 +85,7 @@ export async function runIn(environment: Environment, copy: string, args: readon
     [network ? 'ip link set lo up' : '', withoutTools ? HIDE : '', setup].join('\n'),
     ...[parameters.join('\n'), options.filter(Boolean).join(' ')],
     ...['/usr/bin/env', ...variables({ HOME: '/srv/home', ...env }, withoutTools ?? false)],
-    ...[process.execPath, ...args],
+    ...command,
   ]
   return execa('unshare', words, { env: READER, extendEnv: false, reject: false, stdin: 'ignore' })
 }

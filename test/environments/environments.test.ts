@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { ROOT } from '../../lib/catalogue/index.ts'
 import { missing } from '../../lib/kernel/requirements.ts'
+import { onPath } from '../../lib/kernel/tools.ts'
 import { isStep } from '../../lib/trace/explain-states.ts'
 import type { Recording, StateEvent } from '../../lib/trace/recording.ts'
 import { withSlow } from '../support/slow.ts'
@@ -15,33 +16,46 @@ beforeAll(() => {
 }, 60_000)
 afterAll(() => copy.remove(), 60_000)
 
-const hasAll = (['strace', 'tcpdump', 'tracefs', 'nft'] as const).every(
-  tool => missing(tool) === undefined,
-)
+const hasAll =
+  onPath('git') &&
+  (['strace', 'tcpdump', 'tracefs', 'nft'] as const).every(tool => missing(tool) === undefined)
 
 const LANES = 'js,syscalls,states,packets,tcp'
 
-/** Runs one of the kit's commands. Whatever it does, it shows no stack trace. */
+/** Runs one of the kit's commands. */
 async function kit(environment: Environment, command: string, ...args: string[]) {
   const words = ['--import', 'tsx', `lib/cli/${command}.ts`, ...args]
-  const ran = await runIn(environment, copy.path, words)
+  return runs(environment, process.execPath, ...words)
+}
+
+/** Runs a command. Whatever it does, it shows no stack trace. */
+async function runs(environment: Environment, ...command: string[]) {
+  const ran = await runIn(environment, copy.path, command)
   expect(`${ran.stdout}${ran.stderr}`).not.toMatch(/^\s+at .*[:(]/m)
   return ran
 }
 
 describe.skipIf(!canEnter || !hasAll)(
-  'The kit (needs root, strace, tcpdump, nft, tracefs, setpriv)',
+  'The kit (needs root, git, strace, tcpdump, nft, tracefs, setpriv)',
   { timeout: 300_000 },
   () => {
     describe.concurrent.each(ENVIRONMENTS)('with $name', environment => {
       test.runIf(withSlow).concurrent('runs an example', async () => {
         const { stdout, stderr, exitCode } = await kit(environment, 'start', '02/echo')
-        expect([stderr, exitCode]).toEqual(['', 0])
-        const columns = Number(environment.env?.COLUMNS ?? 100)
-        for (const line of stdout.split('\n')) expect(line.length).toBeLessThanOrEqual(columns)
-        expect(stdout).toMatch(/^02\/echo {2}Every byte comes back/)
-        expect(stdout).toMatch(/listening 127\.0\.0\.1:\d+/)
-        expect(stdout).toContain('hello')
+        expectTimeline(stdout, stderr, exitCode, environment)
+      })
+
+      test.runIf(withSlow && environment.withNpm).concurrent('runs it by npm', async () => {
+        const { stdout, stderr, exitCode } = await runs(
+          environment,
+          ...['npm', '-s', 'start', '02/echo'],
+        )
+        expectTimeline(stdout, stderr, exitCode, environment)
+      })
+
+      test.runIf(withSlow && environment.git).concurrent('is as Git finds it', async () => {
+        const { stdout } = await runs(environment, process.execPath, '-e', GIT_STATUS)
+        expect(stdout).toMatch(environment.git!)
       })
 
       test
@@ -95,7 +109,7 @@ describe.skipIf(!canEnter || !hasAll)(
       })
 
       test.runIf(withSlow).concurrent('copies a codec, or says in a line why not', async () => {
-        const target = environment.env?.TMPDIR ?? '/tmp/kit-copied'
+        const target = environment.env?.TMPDIR ?? '/srv/home/copied'
         const ran = await kit(environment, 'codec', 'copy', 'lines', target)
         if (environment.env?.TMPDIR === undefined)
           expect([ran.stderr, ran.exitCode]).toEqual(['', 0])
@@ -107,6 +121,26 @@ describe.skipIf(!canEnter || !hasAll)(
     })
   },
 )
+
+/** Prints what Git says, or the system where there is no Git. */
+const GIT_STATUS = `
+const { error, stderr } = require('node:child_process').spawnSync('git', ['status'], { encoding: 'utf8' })
+console.log(error?.message ?? stderr)`
+
+function expectTimeline(
+  stdout: string,
+  stderr: string,
+  exitCode: number | undefined,
+  environment: Environment,
+): void {
+  expect([stderr, exitCode]).toEqual(['', 0])
+  const columns = Number(environment.env?.COLUMNS ?? 100)
+  for (const line of stdout.split('\n')) expect(line.length).toBeLessThanOrEqual(columns)
+  expect(stdout).toMatch(/^02\/echo {2}Every byte comes back/)
+  // Narrow terminals break the line there.
+  expect(stdout).toMatch(/listening\s+127\.0\.0\.1:\d+/)
+  expect(stdout).toContain('hello')
+}
 
 /** Each socket goes from one state to the next, as RFC 9293 draws them; a sample may miss some. */
 function expectLegal(steps: readonly StateEvent[], isComplete: boolean): void {

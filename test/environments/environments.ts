@@ -8,6 +8,8 @@ export interface Environment {
   network?: Readonly<Record<string, string>>
   /** Run by the user `nobody`, instead of root. */
   asNobody?: true
+  /** Root without the right to send signals to other users' processes. */
+  withoutKill?: true
   /** In a user namespace that makes no other one, and in which the only user is `nobody`. */
   withoutUserNamespaces?: true
   /** Only Node is on the PATH, and the administrator's folders are empty. */
@@ -20,6 +22,10 @@ export interface Environment {
   isReadOnly?: true
   /** The levels of `npm run trace` that are not complete there, with the reason that is true there. */
   incomplete?: Partial<Record<'syscall' | 'state' | 'packet' | 'tcp', RegExp>>
+  /** What `git status` says there, with its own words. */
+  git?: RegExp
+  /** Whether an example is also run by `npm` itself there. */
+  withNpm?: true
   /** Whether quick runs of the tests go there as well. */
   isQuick?: true
   /** Claims that are put to the test there. */
@@ -69,7 +75,13 @@ export const ENVIRONMENTS: readonly Environment[] = [
     },
     claims: ['1.20', '2.9'],
   },
-  { name: 'an ordinary user', asNobody: true, incomplete: NO_ROOT, claims: ['1.20', '6.2'] },
+  {
+    name: 'an ordinary user',
+    asNobody: true,
+    withNpm: true,
+    incomplete: NO_ROOT,
+    claims: ['1.20', '6.2'],
+  },
   {
     name: 'an ordinary user, user namespaces forbidden',
     isQuick: true,
@@ -77,6 +89,16 @@ export const ENVIRONMENTS: readonly Environment[] = [
     withoutUserNamespaces: true,
     incomplete: NO_ROOT,
     claims: ['1.20', '2.12'],
+  },
+  {
+    name: 'root of a container without CAP_KILL',
+    isQuick: true,
+    withoutKill: true,
+    incomplete: {
+      packet:
+        /^needs CAP_KILL, which root does not have here \(in a container: --privileged, or --cap-add KILL\)$/,
+    },
+    claims: ['1.20', '2.9'],
   },
   {
     name: '/proc without the tables of sockets (subset=pid)',
@@ -107,16 +129,37 @@ export const ENVIRONMENTS: readonly Environment[] = [
   kernel({ 'ipv4.tcp_fastopen': '3' }, ['1.12', '1.14']),
   kernel({ 'ipv4.tcp_timestamps': '0' }, ['1.12', '2.1']),
   kernel({ 'core.somaxconn': '128' }, ['1.20', '1.22']),
-  { name: 'a path with spaces and Chinese characters', folder: 'my 套接字 教程' },
+  { name: 'a path with spaces and Chinese characters', folder: 'my 套接字 教程', withNpm: true },
   {
-    name: 'a checkout of another user',
-    setup: 'chown -R 12345:12345 "$KIT"; chmod -R go-w "$KIT"',
+    name: 'a checkout of another user, which Git refuses to touch',
+    setup: 'git init -q "$KIT"; chown -R 12345:12345 "$KIT"; chmod -R go-w "$KIT"',
     asNobody: true,
+    git: /^fatal: detected dubious ownership in repository/,
+    withNpm: true,
     incomplete: NO_ROOT,
   },
-  { name: 'a read-only checkout', isReadOnly: true },
-  { name: 'NODE_ENV=production', env: { NODE_ENV: 'production' } },
-  { name: 'no HOME', env: { HOME: undefined } },
+  {
+    name: 'no Git, and every other tool',
+    setup: [
+      'mkdir /srv/tools',
+      'for folder in /usr/local/bin /usr/bin /bin; do',
+      '  ln -s "$folder"/* /srv/tools 2>/dev/null || true',
+      'done',
+      'rm /srv/tools/git',
+    ].join('\n'),
+    env: { PATH: '/srv/tools' },
+    git: /^spawnSync git ENOENT$/,
+    withNpm: true,
+  },
+  {
+    name: 'a ZIP export: no .git, no file that may be executed',
+    setup: 'find "$KIT" -type f -exec chmod a-x {} +',
+    git: /^fatal: not a git repository/,
+    withNpm: true,
+  },
+  { name: 'a read-only checkout', isReadOnly: true, withNpm: true },
+  { name: 'NODE_ENV=production', env: { NODE_ENV: 'production' }, withNpm: true },
+  { name: 'no HOME', env: { HOME: undefined }, withNpm: true },
   { name: 'TERM=dumb', env: { TERM: 'dumb' } },
   { name: '40 columns', env: { COLUMNS: '40' } },
   {
@@ -125,5 +168,5 @@ export const ENVIRONMENTS: readonly Environment[] = [
       'mkdir /srv/full; mount -t tmpfs -o size=64k none /srv/full; cat /dev/zero >/srv/full/all 2>/dev/null || true',
     env: { TMPDIR: '/srv/full', WORKSHOP_FOLDER: '/srv/full/workspace' },
   },
-  { name: 'umask 077', setup: 'umask 077' },
+  { name: 'umask 077', setup: 'umask 077', withNpm: true },
 ]
