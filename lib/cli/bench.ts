@@ -64,7 +64,7 @@ function readArguments(args: readonly string[]): Arguments {
     })
     return { names: positionals, ...values }
   } catch (error) {
-    throw new UsageError(`bench: ${problem(error)}`)
+    throw new UsageError(`bench: ${problem(error)} (npm run bench -- --help)`)
   }
 }
 
@@ -74,7 +74,9 @@ function itemsOf(names: readonly string[]): readonly Item[] {
     word => !items.some(({ name, group }) => name === word || group === word),
   )
   if (unknown !== undefined) {
-    throw new UsageError(`bench: no group or table '${unknown}'; there is ${groups.join(', ')}`)
+    throw new UsageError(
+      `bench: no group or table '${unknown}'; there is ${groups.join(', ')} (npm run bench -- --list)`,
+    )
   }
   return items.filter(
     ({ name, group }) => names.length === 0 || names.includes(name) || names.includes(group),

@@ -2,6 +2,7 @@
 import { randomInt } from 'node:crypto'
 import { wrapAnsi } from 'fast-wrap-ansi'
 import { didYouMean, nearest } from '../program/nearest.ts'
+import { complain } from '../program/one-line.ts'
 import { type ListedExercise, loadExercises } from '../workshop/load.ts'
 import { renderOutcome, renderStep, resultAsJson, wrapped } from '../workshop/render.ts'
 import { type CheckOptions, exitCodeOf, runCheck } from '../workshop/run-check.ts'
@@ -38,7 +39,7 @@ async function main(args: string[]): Promise<number> {
   const exercises = await loadExercises()
   const wrong = typeof wish === 'string' ? wish : problemOf(wish, exercises)
   if (typeof wish === 'string' || wrong !== undefined) {
-    console.error(`${wrong} (see npm run check -- --help)`)
+    complain(`${wrong} (see npm run check -- --help)`)
     return 2
   }
   if (wish.list) {

@@ -15,6 +15,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { createFilesMatcher, findTsconfig, type getTsconfig, parseTsconfig } from 'get-tsconfig'
 import { makeFolder } from '../program/make-folder.ts'
+import { explainCode } from '../program/system-error.ts'
 import { type Codec, framingFolder, type Source } from './codec-catalogue.ts'
 
 /** How an import of a neighbouring file ends. */
@@ -100,7 +101,7 @@ function temporaryFolder(): string {
   try {
     return mkdtempSync(join(tmpdir(), 'codec-'))
   } catch (error) {
-    throw new CopyRefusal(`cannot make a folder in ${tmpdir()}: ${codeOf(error)}`, 1)
+    throw new CopyRefusal(`cannot make a folder in ${tmpdir()}: ${explainCode(error)}`, 1)
   }
 }
 
@@ -136,12 +137,9 @@ function makeTarget({ target, shown }: CopyOptions): string | undefined {
     return makeFolder(target)
   } catch (error) {
     if (error instanceof CopyRefusal) throw error
-    throw new CopyRefusal(`cannot make the folder ${shown}: ${codeOf(error)}`, 1)
+    throw new CopyRefusal(`cannot make the folder ${shown}: ${explainCode(error)}`, 1)
   }
 }
-
-const codeOf = (error: unknown): string =>
-  (error as NodeJS.ErrnoException).code ?? (error as Error).message
 
 /** Line endings are no difference: git may have changed them, and so may an editor. */
 const sameText = (one: string, other: string): boolean =>
@@ -158,7 +156,7 @@ function writeAll(files: ReadonlyMap<string, string>, target: string, shown: str
     }
     for (const file of files.keys()) renameSync(staged.shift()!, join(target, file))
   } catch (error) {
-    throw new CopyRefusal(`cannot write to ${shown}: ${codeOf(error)}`, 1)
+    throw new CopyRefusal(`cannot write to ${shown}: ${explainCode(error)}`, 1)
   } finally {
     for (const place of staged) rmSync(place, { force: true })
   }
@@ -178,7 +176,7 @@ function compare(files: ReadonlyMap<string, string>, { target, shown }: CopyOpti
       ;(isSame ? same : different).push(file)
     } catch (error) {
       if (error instanceof CopyRefusal) throw error
-      throw new CopyRefusal(`cannot read ${join(shown, file)}: ${codeOf(error)}`, 1)
+      throw new CopyRefusal(`cannot read ${join(shown, file)}: ${explainCode(error)}`, 1)
     }
   }
   return { same, different }

@@ -2,6 +2,7 @@
 
 import { resolve } from 'node:path'
 import { nearest } from '../program/nearest.ts'
+import { complain } from '../program/one-line.ts'
 import { parseWords, problem, UsageError } from './arguments.ts'
 import { type Codec, codecs, sourcesOf } from './codec-catalogue.ts'
 import { type Copied, CopyRefusal, copySources, type Ending, endingFor } from './codec-copy.ts'
@@ -64,7 +65,7 @@ function copy(name: string, folder: string, force: boolean, js: boolean, ending?
     return 0
   } catch (error) {
     if (!(error instanceof CopyRefusal)) throw error
-    console.error(`codec: ${error.message}`)
+    complain(`codec: ${error.message}`)
     return error.exitCode
   }
 }
@@ -87,7 +88,7 @@ function readArguments(args: readonly string[]): Arguments | 'help' {
     if (values.help) return 'help'
     return { words: positionals, force: values.force, js: values.js, imports: values.imports }
   } catch (error) {
-    return misuse(problem(error))
+    return misuse(`${problem(error)} (npm run codec -- --help)`)
   }
 }
 
@@ -110,9 +111,11 @@ function main(args: string[]): number {
     list()
     return 0
   }
-  if (command !== 'copy') misuse(`no command '${command}', there is list and copy`)
+  if (command !== 'copy')
+    misuse(`no command '${command}', there is list and copy (npm run codec -- --help)`)
   if (name === undefined) misuse('copy which codec? (npm run codec -- list)')
-  if (folder === undefined) {
+  // An empty word is no folder: a variable of the reader's may be empty.
+  if (!folder) {
     misuse(`copy ${name} where? npm run codec -- copy ${name} ../my-app/src`)
   }
   if (rest.length > 0) misuse(`copy takes one codec and one folder, not also '${rest.join(' ')}'`)

@@ -4,6 +4,7 @@
  */
 import { findEntry, loadChapters } from '../catalogue/index.ts'
 import { pictureOf, RECORDED, record, recordingPath, writeIfNew } from '../docs/recordings.ts'
+import { complain } from '../program/one-line.ts'
 import { shortcomings } from '../trace/lanes.ts'
 import { helpOrWords } from './arguments.ts'
 import { runCommand } from './run-command.ts'
@@ -25,7 +26,7 @@ async function main(args: string[]): Promise<number> {
   for (const name of names.length > 0 ? names : RECORDED) {
     const found = findEntry(chapters, name)
     if ('unknown' in found || !RECORDED.includes(found.entry.id)) {
-      console.error(`no recording of ${JSON.stringify(name)}; there are ${RECORDED.join(', ')}`)
+      complain(`no recording of ${JSON.stringify(name)}; there are ${RECORDED.join(', ')}`)
       return 2
     }
     const path = recordingPath(found.entry)
@@ -33,7 +34,11 @@ async function main(args: string[]): Promise<number> {
     const missing = shortcomings(recording.meta.lanes, recording.meta.whySampled)
     if (missing.length > 0) {
       // A recording that shows less than the one it replaces would be a loss.
-      console.error(`${found.entry.id} is not recorded: ${missing.join('; ')}`)
+      // They name the command that asked for the lanes: here it is this one.
+      const why = missing
+        .join('; ')
+        .replaceAll(`npm run trace -- ${found.entry.id}`, 'npm run record')
+      console.error(`${found.entry.id} is not recorded: ${why}`)
       return 1
     }
     writeIfNew(`${path}.json`, `${JSON.stringify(recording, null, 2)}\n`)

@@ -1,4 +1,5 @@
 import { CatalogueError } from '../catalogue/index.ts'
+import { oneLine } from '../program/one-line.ts'
 import { explainCode, isFileError } from '../program/system-error.ts'
 import { WorkspaceError } from '../workshop/workspace.ts'
 import { UsageError } from './arguments.ts'
@@ -18,7 +19,7 @@ export async function runCommand(
   } catch (error) {
     const line = lineFor(error)
     if (line === undefined) throw error
-    console.error(line)
+    console.error(error instanceof UsageError ? oneLine(line) : line)
     process.exitCode = error instanceof UsageError ? 2 : 1
   }
 }

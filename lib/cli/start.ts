@@ -2,6 +2,7 @@
 
 import { type CatalogueChapter, entriesOf, findEntry, loadChapters } from '../catalogue/index.ts'
 import { didYouMean } from '../program/nearest.ts'
+import { complain } from '../program/one-line.ts'
 import { parseWords, problem } from './arguments.ts'
 import { INTERRUPTED } from './follow-run.ts'
 import { renderList } from './list.ts'
@@ -26,7 +27,7 @@ await runCommand(main)
 async function main(args: string[]): Promise<number> {
   const parsed = readArguments(args)
   if ('error' in parsed) {
-    console.error(`${parsed.error} (see npm start -- --help)`)
+    complain(`${parsed.error} (see npm start -- --help)`)
     return 2
   }
   if (parsed.help) {
@@ -43,7 +44,7 @@ async function main(args: string[]): Promise<number> {
     const found = findEntry(chapters, parsed.name)
     if ('entry' in found) return showExample(found.entry)
     const name = JSON.stringify(found.unknown)
-    console.error(`no example ${name}${didYouMean(found.nearest, 'npm start -- --list')}`)
+    complain(`no example ${name}${didYouMean(found.nearest, 'npm start -- --list')}`)
     return 2
   }
   if (process.stdin.isTTY && process.stdout.isTTY) return pickAndShow(chapters)

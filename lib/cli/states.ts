@@ -13,10 +13,11 @@ import {
   type Witnesses,
   witnessesText,
 } from '../docs/state-machine.ts'
+import { withCommand } from '../kernel/privileges.ts'
+import { missing } from '../kernel/requirements.ts'
 import { startTracefs } from '../kernel/tracefs.ts'
 import { type ListedExperiment, loadExperiments } from '../textbook/load.ts'
 import { runExperiment } from '../textbook/run-experiment.ts'
-import type { LaneStatus } from '../trace/recording.ts'
 import { traceExample } from '../trace/trace-example.ts'
 import { onlyHelp } from './arguments.ts'
 import { runCommand } from './run-command.ts'
@@ -35,6 +36,11 @@ await runCommand(main)
 async function main(args: string[]): Promise<number> {
   const over = onlyHelp('npm run states', args, USAGE)
   if (over !== undefined) return over
+  const lacks = missing('tracefs')
+  if (lacks !== undefined) {
+    console.error(`the kernel's states cannot be traced: ${withCommand(lacks, 'npm run states')}`)
+    return 1
+  }
   const seen: Record<string, string[]> = {}
   const note = (name: string, witness: string) => {
     const witnesses = seen[name] ?? []
@@ -86,19 +92,18 @@ async function stepsOfExample(
   entry: CatalogueEntry,
 ): Promise<{ names: string[] } | { trouble: string }> {
   const names = new Set<string>()
-  let status: LaneStatus | undefined
+  let reason: string | undefined
   const { trouble } = await traceExample(entry, {
     lanes: ['state'],
     onEvent: event => {
       if (event.lane === 'state') names.add(nameOf(event))
     },
-    onLane: (lane, is) => {
-      if (lane === 'state') status = is
+    onLane: (lane, status, why) => {
+      if (lane === 'state' && status !== 'live') reason = why ?? status
     },
   })
   if (trouble !== undefined) return { trouble }
-  if (status !== 'live')
-    return { trouble: 'the states of the kernel cannot be traced: sudo, Linux' }
+  if (reason !== undefined) return { trouble: `the kernel's states cannot be traced: ${reason}` }
   return { names: [...names] }
 }
 

@@ -1,6 +1,7 @@
 /** `npm run textbook`: puts the textbook's claims to the test on this kernel. */
 
 import { release } from 'node:os'
+import { complain } from '../program/one-line.ts'
 import { writeDocument } from '../textbook/document.ts'
 import { claimsOf, type ListedExperiment, loadExperiments } from '../textbook/load.ts'
 import { keepObservation, readObservations, recordable } from '../textbook/observations.ts'
@@ -179,7 +180,7 @@ function noSuch(name: string, ids: readonly string[]): string {
 }
 
 function refuse(why: string): number {
-  console.error(`${why} (see npm run textbook -- --help)`)
+  complain(`${why} (see npm run textbook -- --help)`)
   return 2
 }
 

@@ -4,6 +4,8 @@ import { accessSync, constants, statSync, writeFileSync } from 'node:fs'
 import { dirname, extname, resolve } from 'node:path'
 import { type CatalogueEntry, findEntry, loadChapters } from '../catalogue/index.ts'
 import { didYouMean } from '../program/nearest.ts'
+import { complain } from '../program/one-line.ts'
+import { explainCode } from '../program/system-error.ts'
 import { LANE_NAMES, parseLanes, shortcomings } from '../trace/lanes.ts'
 import type { End, Lane, LaneStatus, Recording, TraceEvent } from '../trace/recording.ts'
 import { renderLadder } from '../trace/render-ladder.ts'
@@ -61,19 +63,19 @@ async function main(args: string[]): Promise<number> {
     return 0
   }
   if ('error' in wish) {
-    console.error(`${wish.error} (see npm run trace -- --help)`)
+    complain(`${wish.error} (see npm run trace -- --help)`)
     return 2
   }
   const chapters = await loadChapters()
   const found = findEntry(chapters, wish.name)
   if ('unknown' in found) {
     const name = JSON.stringify(found.unknown)
-    console.error(`no example ${name}${didYouMean(found.nearest, 'npm start -- --list')}`)
+    complain(`no example ${name}${didYouMean(found.nearest, 'npm start -- --list')}`)
     return 2
   }
   const trouble = wish.out === undefined ? undefined : cannotWrite(wish.out)
   if (trouble !== undefined) {
-    console.error(trouble)
+    complain(trouble)
     return 2
   }
   if (wish.format === 'text' && wish.out === undefined) return showTrace(found.entry, wish)
@@ -131,7 +133,7 @@ function cannotWrite(file: string): string | undefined {
     accessSync(known === undefined ? dirname(place) : place, constants.W_OK)
     return undefined
   } catch (error) {
-    return `--out: cannot write ${file}: ${(error as NodeJS.ErrnoException).code}`
+    return `--out: cannot write ${file}: ${explainCode(error)}`
   }
 }
 

@@ -4,6 +4,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { ROOT } from '../catalogue/index.ts'
 import { didYouMean, nearest } from '../program/nearest.ts'
+import { complain } from '../program/one-line.ts'
 import { type ListedExercise, loadExercises } from '../workshop/load.ts'
 import { renderOutcome, renderStep, resultAsJson, wrapped } from '../workshop/render.ts'
 import { type CheckOptions, type CheckResult, exitCodeOf, runCheck } from '../workshop/run-check.ts'
@@ -61,7 +62,7 @@ async function main(args: string[]): Promise<number> {
     return 0
   }
   if (typeof wish === 'string') {
-    console.error(`${wish} (see npm run workshop -- --help)`)
+    complain(`${wish} (see npm run workshop -- --help)`)
     return 2
   }
   const named = exercises.find(({ exercise }) => exercise.id === wish.id)

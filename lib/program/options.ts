@@ -2,6 +2,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { takenByNpm, withoutTerminator } from './npm-flags.ts'
+import { complain } from './one-line.ts'
 
 /** A flag: its default says its type. */
 export interface Flag {
@@ -71,7 +72,7 @@ export function readOptions<const F extends Record<string, Flag>>(usage: Usage<F
     console.log(result.help)
     process.exit(0)
   }
-  console.error(result.error)
+  complain(result.error)
   process.exit(2)
 }
 

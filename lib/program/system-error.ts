@@ -9,6 +9,8 @@ const MEANING: Record<string, string> = {
   ENOTDIR: 'a part of that path is a file, not a folder',
   EISDIR: 'that is a folder, expected a file',
   EEXIST: 'that is there already',
+  ENAMETOOLONG: 'that name is too long for the file system',
+  ELOOP: 'its symbolic links lead round in a circle',
   EMFILE: 'too many open files: see ulimit -n',
   EIO: 'the device reports an error',
 }

@@ -72,6 +72,36 @@ test.for([
   },
 )
 
+test.for([
+  ['trace', 'no example "xx'],
+  ['textbook', 'no claim "xx'],
+  ['check', 'no exercise "xx'],
+  ['codec', "codec: no command 'xx"],
+  ['02:client', 'unexpected argument "xx'],
+] as const)(
+  '%s quotes of a very long word, with line ends in it, only the start: one line, exit code 2',
+  async ([script, start], { kit }) => {
+    const exit = await run(kit, script, `xx\n${'y'.repeat(100_000)}`)
+    expectOneLine(exit, 2, `${start}\\n`)
+    expect(exit.stderr.length).toBeLessThan(700)
+    expect(exit.stderr).toMatch(/ characters … .*(--help|--list)/)
+  },
+)
+
+test.skipIf(!onLinux || !canBeUnprivileged)(
+  'states says what the kernel refused, and the command that it takes (needs Linux, root)',
+  async ({ kit }) => {
+    const [unshare = '', ...flags] = UNPRIVILEGED
+    const exit = await kit.program(unshare, [...flags, ...commandOf('states')]).ended
+    expectOneLine(
+      exit,
+      1,
+      "the kernel's states cannot be traced: needs root (sudo npm run states); ",
+    )
+    expect(exit.stderr).toMatch(/; \S+ .*: .*(denied|not permitted)/)
+  },
+)
+
 describe.concurrent('a file that cannot be written', () => {
   /** A folder with a file and a folder. */
   function place(kit: Kit): string {
@@ -95,6 +125,14 @@ describe.concurrent('a file that cannot be written', () => {
     const target = join(place(kit), 'file.txt')
     const exit = await run(kit, 'codec', 'copy', 'lines', target)
     expectOneLine(exit, 2, 'file.txt')
+    const below = await run(kit, 'codec', 'copy', 'lines', join(target, 'x'))
+    expectOneLine(below, 1, 'x: ENOTDIR (a part of that path is a file, not a folder)')
+  })
+
+  test('codec copy into a folder without a name: one line, and nothing is copied', async ({
+    kit,
+  }) => {
+    expectOneLine(await run(kit, 'codec', 'copy', 'lines', ''), 2, 'codec: copy lines where?')
   })
 
   test.skipIf(!onLinux || !canBeUnprivileged)(
