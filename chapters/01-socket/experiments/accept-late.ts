@@ -78,7 +78,7 @@ export default experiment<Seen>({
       says: 'write returns when the kernel has taken the bytes, not when they have arrived.',
       verdict: 'holds',
       truth:
-        'The success of a write says that the bytes lie in the send buffer. Whether the other program will ever read them, only that program can tell.',
+        'The success of a write says that the bytes lie in the send buffer. Only an answer from the other program proves that it has read them.',
       source: 'send(2), RFC 9293 section 3.9.1',
       example: '02/buffers',
       judge: ({ writtenMs, readMs, before }) => ({

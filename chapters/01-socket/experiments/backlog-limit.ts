@@ -53,7 +53,7 @@ export default experiment<Seen>({
       verdict: 'outdated',
       appliesTo: 'Linux since 5.4',
       truth:
-        'The kernel silently cuts every wish down to net.core.somaxconn: 128 until Linux 5.4, 4096 since. Node asks for 511 unless you say otherwise.',
+        'The kernel silently limits every value to net.core.somaxconn: 128 until Linux 5.4, 4096 since. Node asks for 511 by default.',
       source: 'listen(2)',
       judge: ({ wishes, somaxconn, somaxconnOfNewNetwork = somaxconn, kernel }) => {
         const isSet = somaxconnOfNewNetwork !== somaxconn

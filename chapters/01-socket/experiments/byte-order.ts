@@ -27,7 +27,7 @@ export default experiment<Seen>({
       says: 'Networks are big-endian: convert numbers, and never rely on the order of your CPU.',
       verdict: 'holds',
       truth:
-        'The most significant byte comes first on the wire, on every machine. Node leaves no choice to luck: writeUInt16BE and writeUInt16LE say which one you mean.',
+        'The most significant byte comes first on the wire, on every machine. In Node, the names of the calls say which order is meant: writeUInt16BE and writeUInt16LE.',
       source: 'RFC 791 appendix B, byteorder(3)',
       example: '01/addresses',
       judge: ({ cpu, big, little, wire, misread }) => {

@@ -47,7 +47,7 @@ export default experiment<Seen>({
       says: 'Closing the listening socket leaves the established connections alone.',
       verdict: 'holds',
       truth:
-        'No segment is sent. Clients that are connected go on, new ones are refused: that is how a server stops without hurting anybody.',
+        'No segment is sent. Connected clients go on and new ones are refused: that is how a server stops without breaking a connection.',
       source: 'close(2), RFC 9293 section 3.10.4',
       example: '01/close-listener',
       judge: ({ listening, established, echoed, newClient }) => ({

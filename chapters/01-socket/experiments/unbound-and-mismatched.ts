@@ -48,7 +48,7 @@ export default experiment<Seen>({
       star: false,
       says: 'A socket that listens without having been bound gets a port of the kernel’s choice.',
       verdict: 'holds',
-      truth: 'And it listens on all addresses. In Node, listen(0) asks for the same.',
+      truth: 'It listens on all addresses. In Node, listen(0) asks for the same.',
       source: 'listen(2); ip(7), ip_local_port_range',
       judge: ({ before, unbound }) => ({
         verdict: before === 0 && unbound.port > 0 ? 'holds' : 'wrong',

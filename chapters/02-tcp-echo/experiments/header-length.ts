@@ -26,7 +26,7 @@ export default experiment<Seen>({
       says: 'A TCP header is 20 bytes long.',
       verdict: 'depends',
       truth:
-        'That is the least. Options make it longer, up to 60 bytes: a SYN announces what its end can do, and most segments carry time stamps.',
+        'That is the least. Options make it longer, up to 60 bytes: a SYN announces what its end can do, and most segments carry timestamps.',
       source: 'RFC 9293 section 3.1, RFC 7323 section 3',
       judge: ({ syn, data, rst }) => ({
         verdict: syn > 20 || data > 20 ? 'depends' : 'holds',

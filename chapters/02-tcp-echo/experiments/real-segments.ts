@@ -64,7 +64,7 @@ export default experiment<Seen>({
       verdict: 'wrong',
       appliesTo: 'RFC 9293 section 3.7.1',
       truth:
-        'It counts payload, not the header: what the MTU leaves after 20 bytes of IP and 20 of TCP. Options, such as the time stamps, are taken from the payload.',
+        'It counts payload, not the header: what the MTU leaves after 20 bytes of IP and 20 of TCP. Options, such as timestamps, are taken from the payload.',
       source: 'RFC 9293 section 3.7.1, RFC 6691',
       judge: ({ mss, longest, segment, mtu }) => {
         const observed = `MTU ${mtu}, MSS ${mss}; the longest segment is ${segment} bytes long, ${longest} of them payload`

@@ -66,7 +66,7 @@ export default experiment<Seen>({
     {
       id: '2.3',
       star: true,
-      says: 'The acknowledgment number is the sequence number of the segment plus 1.',
+      says: 'The acknowledgement number is the sequence number of the segment plus 1.',
       verdict: 'wrong',
       appliesTo: 'RFC 9293 section 3.4',
       truth:
@@ -95,7 +95,7 @@ export default experiment<Seen>({
     {
       id: '2.4',
       star: true,
-      says: 'The server’s SYN has number 300, then it sends 2000 bytes and 50: up to 2300, up to 2350, and the last acknowledgment is 2351.',
+      says: 'The server’s SYN has number 300, then it sends 2000 bytes and 50: up to 2300, up to 2350, and the last acknowledgement is 2351.',
       verdict: 'wrong',
       appliesTo: 'RFC 9293 section 3.4',
       truth:

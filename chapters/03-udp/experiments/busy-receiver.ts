@@ -29,7 +29,7 @@ export default experiment<Seen>({
       says: 'UDP is unreliable: what is lost stays lost, and the sender gets no error.',
       verdict: 'holds',
       truth:
-        'Every send succeeds. What does not fit into the receive buffer is thrown away, without a word to either program; only counters of the kernel know.',
+        'Every send succeeds. What does not fit into the receive buffer is thrown away, and neither program gets an error; only the kernel’s counters show it.',
       source: 'RFC 8085 section 3.3; udp(7)',
       example: '03/loss',
       judge: ({ sent, errors, received, drops, rcvbufErrors, charged }) => {

@@ -29,7 +29,7 @@ export default experiment<Seen>({
       says: 'UDP can talk one to one, one to many and many to one.',
       verdict: 'holds',
       truth:
-        'One socket hears everybody. A broadcast reaches every socket of the network that has the port, and needs permission; a multicast reaches those that have joined the group.',
+        'One socket receives from any sender. A broadcast reaches every socket of the network that has the port, and needs permission; a multicast reaches those that have joined the group.',
       source: 'udp(7); ip(7), IP_ADD_MEMBERSHIP; socket(7), SO_BROADCAST',
       example: '03/one-to-many',
       judge: ({ peers, withoutLeave, broadcast, multicast, outsiders }) => {

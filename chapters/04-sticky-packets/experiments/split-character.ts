@@ -24,7 +24,7 @@ export default experiment<Seen>({
       says: 'A chunk may end in the middle of a character.',
       verdict: 'holds',
       truth:
-        'Then chunk.toString() makes replacement characters of the pieces, and the text is lost. socket.setEncoding, a StringDecoder, or framing before decoding keep it whole.',
+        'Then chunk.toString() turns the pieces into replacement characters, and the text is lost. socket.setEncoding, a StringDecoder, or framing before decoding keep it whole.',
       source: 'RFC 3629 section 3; Node documentation of string_decoder',
       example: '04/split-utf8',
       judge: ({ word, events, perChunk, withDecoder }) => {

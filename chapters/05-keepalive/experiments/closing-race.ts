@@ -81,7 +81,7 @@ export default experiment<Seen>({
       says: 'A client may send a request at the moment at which the server closes the idle connection, and lose it.',
       verdict: 'holds',
       truth:
-        'Neither of them has done anything wrong. The server’s RST is all the client gets; a client must be ready to ask again what may be asked twice.',
+        'Neither of them has done anything wrong. The client gets nothing but a RST, so it must be ready to repeat requests that may be repeated.',
       source: 'RFC 9112 section 9.5',
       example: '05/closing-race',
       judge: ({ race, hinted, lateMs }) => {

@@ -48,7 +48,8 @@ export default experiment<Seen>({
       star: true,
       says: 'HTTP/1.1 keeps the connection, unless one end says Connection: close.',
       verdict: 'holds',
-      truth: 'Nothing has to be asked for. Node says it all the same, and for how long.',
+      truth:
+        'It is the default, so no field has to ask for it. Node sends Connection: keep-alive all the same, and the time in Keep-Alive.',
       source: 'RFC 9112 sections 9.3 and 9.6',
       example: '05/http-keepalive',
       judge: ({ plain, close }) => ({

@@ -35,7 +35,7 @@ export default experiment<Seen>({
       says: 'HTTP keep-alive is the application using a connection again; TCP keepalive is the kernel probing an idle one.',
       verdict: 'holds',
       truth:
-        'Each works without the other. What makes it confusing: Node’s Agent that keeps connections also switches on TCP keepalive for those that wait.',
+        'Each works without the other. They are easily confused because Node’s Agent also switches on TCP keepalive for the connections that it keeps.',
       source: 'RFC 9112 section 9.3, RFC 9293 section 3.8.4',
       example: '05/http-keepalive',
       judge: ({ http, tcpOnly, agent }) => {

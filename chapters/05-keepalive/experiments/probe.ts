@@ -54,7 +54,7 @@ export default experiment<Seen>({
       says: 'Every request of the client starts the keepalive timer anew.',
       verdict: 'depends',
       truth:
-        'TCP knows no requests. Any segment that arrives does it: one byte, or a bare acknowledgment.',
+        'TCP knows no requests. Any segment that arrives does it: one byte, or a bare acknowledgement.',
       source: 'RFC 9293 section 3.8.4',
       judge: ({ idle, busy, pauseMs }) => {
         const observed = `${SECONDS} s idle: ${idle} probes; with one byte every 0.25 s, no request, and never a pause of more than ${pauseMs.toFixed(0)} ms: ${busy} probes`

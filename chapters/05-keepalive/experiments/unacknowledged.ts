@@ -38,7 +38,7 @@ export default experiment<Seen>({
       says: 'With bytes on their way that are not acknowledged, not keepalive decides when a connection is dead, but the number of retransmissions.',
       verdict: 'holds',
       truth:
-        'While bytes wait for their acknowledgment, Linux sends no probes: the number of retransmissions decides. By default that takes a quarter of an hour, whatever keepalive says. The option TCP_USER_TIMEOUT sets one limit for both; Node has no call for it.',
+        'While bytes wait for their acknowledgement, Linux sends no probes: the number of retransmissions decides. By default that takes a quarter of an hour, whatever keepalive says. The option TCP_USER_TIMEOUT sets one limit for both; Node has no call for it.',
       source: 'tcp(7), tcp_retries2 and TCP_USER_TIMEOUT; RFC 9293 section 3.8.3',
       judge: ({ probes, retransmissions, code, afterS, timers, keepaliveS, usualRetries }) => {
         const observed = `${retransmissions} retransmissions, ${probes} probes, ${code} after ${afterS.toFixed(1)} s (keepalive: ${keepaliveS} s); timer: ${timers.join(', ')}; with the default of ${usualRetries} retries: ${(patience(usualRetries) / 60).toFixed(1)} min`

@@ -26,7 +26,7 @@ export default experiment<Seen>({
       says: 'CLOSE-WAIT lasts until the application closes.',
       verdict: 'holds',
       truth:
-        'Without keepalive there is no clock: the kernel waits for the program. A program that forgets keeps a socket and a descriptor for each client that has gone, until it has no more.',
+        'Without keepalive there is no clock: the kernel waits for the program. A program that never closes keeps a socket and a descriptor for each client that has gone, until it has no descriptor left.',
       source: 'RFC 9293 section 3.3.2',
       example: '06/close-wait',
       judge: ({ clients, closeWait, owned, timers, after }) => {

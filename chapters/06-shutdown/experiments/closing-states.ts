@@ -46,7 +46,7 @@ export default experiment<Seen>({
     {
       id: '6.1',
       star: true,
-      says: 'Who closes first goes through FIN-WAIT-1, FIN-WAIT-2 and TIME-WAIT, the other through CLOSE-WAIT and LAST-ACK.',
+      says: 'The end that closes first goes through FIN-WAIT-1, FIN-WAIT-2 and TIME-WAIT, the other through CLOSE-WAIT and LAST-ACK.',
       verdict: 'holds',
       truth:
         'Each state waits for one thing: an ACK, the other FIN, a timer, or the program. Mostly that comes so soon that no tool shows the state.',

@@ -102,7 +102,7 @@ export default experiment<Seen>({
       says: 'close returns at once; the socket is only marked as closed.',
       verdict: 'holds',
       truth:
-        'For the program it is over, for the kernel not: it goes on sending, repeating and waiting, for a socket that no process has any more.',
+        'The program is done with it, but the kernel goes on sending, repeating and waiting for a socket that no process owns any more.',
       source: 'close(2), RFC 9293 section 3.10.4',
       judge: ({ closeEventMs, lastAckMs, atClose }) => ({
         verdict: atClose === 'LAST-ACK' ? 'holds' : 'wrong',

@@ -44,7 +44,7 @@ export default experiment<Seen>({
     {
       id: '6.10',
       star: true,
-      says: 'shutdown does not care how many hold the socket.',
+      says: 'shutdown acts at once, however many processes share the socket.',
       verdict: 'holds',
       truth: 'It acts on the connection, not on a descriptor: the FIN goes out at once.',
       source: 'shutdown(2)',
