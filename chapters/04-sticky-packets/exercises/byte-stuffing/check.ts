@@ -1,28 +1,17 @@
 import { exercise } from '../../../../lib/workshop/exercise.ts'
 import {
   crowdStep,
-  exactDialogue,
   patienceStep,
   slowReaderStep,
+  unreadAnswers,
 } from '../../../../lib/workshop/many-clients.ts'
 import { keepsNothing } from '../../../../lib/workshop/memory.ts'
 import { survives } from '../../../../lib/workshop/survives.ts'
 import type { Talk } from '../../../../lib/workshop/talk.ts'
+import { DIALOGUE, END, ESC, frame, LIMIT, LONG_DIALOGUE, payloadsIn } from './frames.ts'
 
-const END = 0xc0
-const ESC = 0xdb
-/** One chunk holds more frames than a stack holds calls. */
-const MANY = 20_000
-const LIMIT = 1024
-
-/** A SLIP frame, with END behind it only. */
-function frame(payload: string | Uint8Array): Buffer {
-  const wire = Array.from(Buffer.from(payload)).flatMap(byte => {
-    if (byte === END) return [ESC, 0xdc]
-    return byte === ESC ? [ESC, 0xdd] : [byte]
-  })
-  return Buffer.from([...wire, END])
-}
+/** One chunk holds more frames than a stack holds calls, and than 16 bits count. */
+const MANY = 140_000
 
 /** Waits for the answers to frames with these payloads. */
 const answers = (talk: Talk, payloads: readonly (string | Uint8Array)[], mistake?: string) =>
@@ -30,19 +19,6 @@ const answers = (talk: Talk, payloads: readonly (string | Uint8Array)[], mistake
     mistake,
     endByte: END,
   })
-
-/** A payload with escapes in it, and a number to know it by. */
-const payloadOf = (n: number) => Buffer.concat([Buffer.from([ESC, END]), Buffer.from(`${n}:c`)])
-const DIALOGUE = exactDialogue(
-  n => frame(payloadOf(n)),
-  n => frame(payloadOf(n).reverse()),
-)
-/** The same with payloads as long as they may be. */
-const longPayload = (n: number) => Buffer.from(`${n}`.padEnd(LIMIT, '-=+'))
-const LONG_DIALOGUE = exactDialogue(
-  n => frame(longPayload(n)),
-  n => frame(longPayload(n).reverse()),
-)
 
 /** Payloads that need escapes, and what is often wrong with them. */
 const ESCAPES: readonly [payload: Uint8Array, mistake: string][] = [
@@ -69,12 +45,12 @@ db dc, and db as db dd; each other byte stands for itself. The server answers ea
 END has come, with a frame that has the same payload in reverse order, escaped anew; it sends one END behind it, and
 none before. Two ENDs in a row have an empty frame between them, which gets no answer; so a client may send END before
 a frame too. A frame is damaged when ESC (db) stands before another byte than dc and dd, also before the END of the
-frame. A damaged frame, and one with more than 1024 bytes of payload (escapes taken out), gets no answer and is not
+frame: that END ends it too, so 61 db c0 62 c0 has the answer 62 c0 alone. A damaged frame, and one with more than 1024 bytes of payload (escapes taken out), gets no answer and is not
 kept; the next END ends it, as it ends any frame, and the connection goes on. After the client's FIN the server sends
 the remaining answers, however slowly the client reads, and ends the connection; a frame without END gets no answer.
 A client may be silent for as long as it likes, also in the middle of a frame, and may send any number of frames. The server
-serves at least 200 clients at once; none of them waits because another one is silent, stops in the middle of a frame, or
-does not read its answers.`,
+serves hundreds of clients at once; none of them waits because another one is silent, stops in the middle of a frame, or
+does not read its answers. Meanwhile it may stop reading from such a client, or keep its answers in memory.`,
   section: 'chapters/04-sticky-packets/README.md#a-mark-and-an-escape-for-the-mark',
   hints: [
     'Go through the bytes one by one, and keep three things for each client from one chunk to the next: the payload so far, whether the last byte was ESC, and whether this frame is lost.',
@@ -311,6 +287,13 @@ does not read its answers.`,
             '1024 bytes are allowed after unescaping; 1025 are not',
           )
         }
+        const much = [LIMIT + 2, 1280, 2048, 2 ** 16 + 3, 2 ** 16 + LIMIT, 2 ** 17 + 5, 70_000]
+        for (const length of [...much, at.random.between(1026, 60_000)]) {
+          const wraps = 'a frame that is too long may have any length, more than 16 bits count too'
+          const over = Buffer.alloc(length, at.random.of(['x', Buffer.of(END), Buffer.of(0, ESC)]))
+          talk.send(Buffer.concat([frame(over), frame(`${length}`)]))
+          await answers(talk, [`${length}`], wraps)
+        }
         // What is too long may be damaged as well, or end behind ESC.
         const damaged = Buffer.concat([Buffer.alloc(LIMIT + 5, 'x'), Buffer.from([ESC, 0x78, ESC])])
         talk.send(Buffer.concat([damaged, Buffer.of(END), frame('in step')]))
@@ -320,10 +303,29 @@ does not read its answers.`,
         await answers(talk, ['still here'], 'END ends every frame, even one that is too long')
       },
     },
+    {
+      title: 'finds whole frames among random bytes, and answers nothing else',
+      async run(at) {
+        const talk = await at.connect()
+        for (let n = 0; n < 60; n++) {
+          const bytes = Buffer.from(
+            Array.from({ length: at.random.between(1, 40) }, () =>
+              at.random.of([END, ESC, ESC, 0xdc, 0xdd, 0x61, at.random.below(256)]),
+            ),
+          )
+          talk.send(Buffer.concat([bytes, Buffer.of(END), frame('in step')]))
+          await answers(
+            talk,
+            [...payloadsIn(bytes), 'in step'],
+            'END ends a frame in every state, ESC escapes one byte, and a damage lasts up to END',
+          )
+        }
+      },
+    },
     crowdStep(DIALOGUE),
     slowReaderStep(LONG_DIALOGUE, LIMIT + 1),
     {
-      title: `answers ${MANY} frames of one byte that come at once`,
+      title: 'answers a great many frames of one byte that come at once',
       async run(at) {
         const talk = await at.connect()
         const bytes = Buffer.alloc(MANY * 2, frame('a'))
@@ -331,13 +333,13 @@ does not read its answers.`,
         await talk.expect(bytes, {
           bulk: true,
           mistake:
-            'the function that reads a frame calls itself for the next one, and the stack has an end: use a loop',
+            'a client may send any number of frames: set no limit on their number, and read them in a loop, because nested calls overflow the stack',
         })
         const other = await at.connect()
         other.send(frame('still there?'))
         await answers(other, ['still there?'])
       },
     },
-    patienceStep(DIALOGUE),
+    patienceStep(DIALOGUE, unreadAnswers(LONG_DIALOGUE, LIMIT + 1)),
   ],
 })
