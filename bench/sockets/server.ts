@@ -34,12 +34,12 @@ const raw: Serve = async () =>
 
 const pipe: Serve = async () => server(socket => socket.pipe(socket))
 
-/** The echo server that the documents show: one frame in, one frame out. */
+/** The fast echo server that the documents show: all frames in that have come, all of them out. */
 async function framedEcho<Frame>(codec: FrameCodec<Frame>): Promise<Server> {
   const { framed } = await import('../../lib/framing/stream.ts')
   const echo = async (socket: Socket): Promise<void> => {
     const peer = framed(socket, codec)
-    for await (const frame of peer.frames) await peer.send(frame)
+    for await (const frames of peer.frames.batches()) await peer.sendAll(frames)
     await peer.end()
   }
   return server(socket => {

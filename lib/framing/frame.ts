@@ -154,6 +154,7 @@ export function checkOnTooLarge(value: OnTooLarge): void {
 interface BufferKind {
   new (): Uint8Array & { toString(encoding: 'utf8', from: number, to: number): string }
   allocUnsafe(bytes: number): Uint8Array
+  allocUnsafeSlow(bytes: number): Uint8Array
   from(memory: ArrayBufferLike, offset: number, bytes: number): Uint8Array
 }
 export const NodeBuffer = (globalThis as unknown as { Buffer?: BufferKind }).Buffer
@@ -214,6 +215,13 @@ const pin = (globalThis as unknown as { process?: NodeProcess }).process?.getBui
   'node:worker_threads',
 )?.markAsUntransferable
 
+/** Returns memory in which frames of several owners lie: no worker can be given it. */
+export function sharedMemory(bytes: number): ArrayBufferLike {
+  const memory = NodeBuffer!.allocUnsafeSlow(bytes).buffer
+  pin?.(memory)
+  return memory
+}
+
 /** Wire frames up to the second size are cut from slabs of the first one. */
 const SLAB_BYTES = 32 * 1024
 const LARGEST_IN_SLAB_BYTES = 4 * 1024
@@ -230,9 +238,8 @@ export function wireRoom(like: Uint8Array, bytes: number): Uint8Array {
   if (bytes > LARGEST_IN_SLAB_BYTES || !isBuffer(like)) return roomLike(like, bytes)
   // Where slabs cannot be protected: one that was transferred to a worker has no bytes any more.
   if (slabUsed + bytes > slab.byteLength) {
-    slab = NodeBuffer!.allocUnsafe(SLAB_BYTES).buffer
+    slab = sharedMemory(SLAB_BYTES)
     slabUsed = 0
-    pin?.(slab)
   }
   const room = bufferOver(slab, slabUsed, bytes)
   slabUsed += (bytes + 7) & ~7

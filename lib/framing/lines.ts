@@ -154,7 +154,7 @@ export function lines(options: LinesOptions = {}): LinesCodec {
       if (lineEnd === '\n' && line.endsWith('\r')) {
         throw new RangeError('line ends with CR: a reader would drop it')
       }
-      const half = line.search(/\p{Surrogate}/u)
+      const half = isWellFormed(line) ? -1 : line.search(/\p{Surrogate}/u)
       if (half !== -1) throw new RangeError(`line holds half a character at character ${half}`)
       const wire = encoder.encode(line + lineEnd)
       const size = wire.length - lineEnd.length
@@ -163,6 +163,11 @@ export function lines(options: LinesOptions = {}): LinesCodec {
     },
     decoder: () => new LinesDecoder({ maxLineBytes, lineEnd, lastLine, fatal, onTooLarge }),
   }
+}
+
+/** Tells whether a string has whole characters only; `false` where the runtime cannot tell fast. */
+function isWellFormed(line: string): boolean {
+  return (line as { isWellFormed?(): boolean }).isWellFormed?.() ?? false
 }
 
 class LinesDecoder extends ChunkReader implements LineDecoder {

@@ -3,14 +3,8 @@
  *
  * This is the only file here that knows Node. The codecs themselves run anywhere.
  */
-import {
-  type Duplex,
-  finished,
-  type Readable,
-  Transform,
-  type TransformCallback,
-} from 'node:stream'
-import type { FrameDecoder } from './frame.ts'
+import { type Duplex, type Readable, Transform, type TransformCallback } from 'node:stream'
+import { bufferOver, type FrameDecoder, sharedMemory } from './frame.ts'
 
 /** The receiving half of a codec. */
 export interface Receiver<Frame> {
@@ -20,6 +14,8 @@ export interface Receiver<Frame> {
 /** The sending half of a codec. */
 export interface Sender<Frame> {
   encode(frame: Frame): Uint8Array
+  /** `sendAll()` writes frames next to each other with it; a codec of byte frames has it. */
+  encodeInto?(frame: Frame, target: Uint8Array, offset: number): number
 }
 
 export interface ReadOptions<Frame> {
@@ -47,6 +43,16 @@ export interface FrameIterator<Frame> {
   return(): Promise<IteratorResult<Frame, undefined>>
   /** @throws {Error} `ERR_INVALID_STATE` when a loop over these frames was begun before. */
   [Symbol.asyncIterator](): FrameIterator<Frame>
+  /**
+   * Returns the same frames in arrays: all that have arrived, one at least. A loop over them waits
+   * once for each chunk of bytes instead of once for each frame. It is the one loop.
+   *
+   * The bytes behind the frames of a batch have been decoded as far as they go. Where another
+   * protocol may follow, take the frames one by one.
+   *
+   * @throws {Error} `ERR_INVALID_STATE` when a loop over these frames was begun before.
+   */
+  batches(): AsyncIterableIterator<Frame[], undefined>
 }
 
 /**
@@ -114,13 +120,16 @@ interface Leftover {
 }
 const leftovers = new WeakMap<Readable, Leftover>()
 
-/** A call of `next()` that waits for bytes. */
+/** A call of `next()` that waits for bytes: for one frame, or for all that come. */
 interface Waiting<Frame> {
-  resolve(result: IteratorResult<Frame, undefined>): void
+  all: boolean
+  resolve(result: IteratorResult<Frame | Frame[], undefined>): void
   reject(error: unknown): void
+  next: Waiting<Frame> | null
 }
 
 const DONE = { done: true, value: undefined } as const
+const ignore = (): void => {}
 
 class FrameReader<Frame> implements FrameIterator<Frame> {
   readonly #stream: Readable
@@ -132,13 +141,14 @@ class FrameReader<Frame> implements FrameIterator<Frame> {
   #done = false
   /** Whether the stream is over, and with which error. */
   #ended = false
-  #failure: Error | null = null
+  #failure: unknown = null
   #aborted = false
   #decoderEnded = false
   /** Whether bytes came since `onWait()` was called. */
   #news = true
-  #stopListening = (): void => {}
-  #waiting: Waiting<Frame>[] = []
+  #stopListening = ignore
+  #first: Waiting<Frame> | null = null
+  #last: Waiting<Frame> | null = null
 
   constructor(stream: Readable, codec: Receiver<Frame>, options: ReadOptions<Frame>) {
     this.#stream = stream
@@ -148,6 +158,22 @@ class FrameReader<Frame> implements FrameIterator<Frame> {
   }
 
   [Symbol.asyncIterator](): FrameIterator<Frame> {
+    this.#beginLoop()
+    return this
+  }
+
+  batches(): AsyncIterableIterator<Frame[], undefined> {
+    this.#beginLoop()
+    return {
+      next: () => this.#next(true) as Promise<IteratorResult<Frame[], undefined>>,
+      return: () => this.return() as Promise<IteratorResult<Frame[], undefined>>,
+      [Symbol.asyncIterator]() {
+        return this
+      },
+    }
+  }
+
+  #beginLoop(): void {
     if (this.#looped) {
       throw coded(
         'ERR_INVALID_STATE',
@@ -155,17 +181,20 @@ class FrameReader<Frame> implements FrameIterator<Frame> {
       )
     }
     this.#looped = true
-    return this
   }
 
   next(): Promise<IteratorResult<Frame, undefined>> {
+    return this.#next(false) as Promise<IteratorResult<Frame, undefined>>
+  }
+
+  #next(all: boolean): Promise<IteratorResult<Frame | Frame[], undefined>> {
     if (this.#done) return Promise.resolve(DONE)
-    if (this.#waiting.length === 0) {
+    if (this.#first === null) {
       try {
         // Whoever was given the bytes reads them now, not this loop.
         if (this.#aborted) throw this.#options.signal!.reason
-        const frame = this.#step()
-        if (frame !== null) return Promise.resolve({ done: false, value: frame })
+        const value = this.#step(all)
+        if (value !== null) return Promise.resolve({ done: false, value })
       } catch (error) {
         this.#finish()
         return Promise.reject(error)
@@ -173,7 +202,10 @@ class FrameReader<Frame> implements FrameIterator<Frame> {
       if (this.#done) return Promise.resolve(DONE)
     }
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ resolve, reject })
+      const waiting = { all, resolve, reject, next: null }
+      if (this.#last === null) this.#first = waiting
+      else this.#last.next = waiting
+      this.#last = waiting
     })
   }
 
@@ -185,31 +217,40 @@ class FrameReader<Frame> implements FrameIterator<Frame> {
     return Promise.resolve(DONE)
   }
 
-  /** Returns the next frame; `null` = it has to wait, or there is none. */
-  #step(): Frame | null {
+  /** Returns the next frame, or all that are here; `null` = it has to wait, or there is none. */
+  #step(all: boolean): Frame | Frame[] | null {
     this.#start()
-    const stream = this.#stream
-    const decoder = this.#decoder!
     for (;;) {
-      const frame = decoder.read()
-      if (frame !== null) return frame
-      const chunk = stream.destroyed ? null : stream.read()
-      if (chunk !== null) {
-        decoder.push(chunk)
-        this.#news = true
-      } else if (this.#failure !== null) throw this.#failure
-      else if (!this.#ended) {
+      const value = all ? this.#readAll() : this.#decoder!.read()
+      if (value !== null) return value
+      if (this.#failure !== null) throw this.#failure
+      if (!this.#ended) {
         if (this.#news) this.#options.onWait?.()
         this.#news = false
+        if (this.#stream.isPaused()) this.#stream.resume()
         return null
-      } else if (this.#decoderEnded) {
+      }
+      if (this.#decoderEnded) {
         this.#finish()
         return null
-      } else {
-        this.#decoderEnded = true
-        decoder.end()
       }
+      this.#decoderEnded = true
+      this.#decoder!.end()
     }
+  }
+
+  /** Returns all frames that are here; an error behind them comes with the next call. */
+  #readAll(): Frame[] | null {
+    const decoder = this.#decoder!
+    let frame = decoder.read()
+    if (frame === null) return null
+    const frames: Frame[] = []
+    try {
+      for (; frame !== null; frame = decoder.read()) frames.push(frame)
+    } catch (error) {
+      this.#failure = error
+    }
+    return frames
   }
 
   /** Listens to the stream, at the first call only. */
@@ -220,27 +261,48 @@ class FrameReader<Frame> implements FrameIterator<Frame> {
     this.#decoder ??= this.#decoderOfStream()
     this.#started = true
     const stream = this.#stream
-    const wake = () => this.#wake()
-    const abort = () => this.#abort()
-    stream.on('readable', wake)
-    signal?.addEventListener('abort', abort)
-    let forget = (): void => {}
-    this.#stopListening = () => {
-      this.#stopListening = () => {}
-      stream.off('readable', wake)
-      signal?.removeEventListener('abort', abort)
-      forget()
-    }
     // A socket that failed, or ended, before anything listened says so only here.
-    this.#failure = stream.errored ?? null
-    this.#ended = stream.readableEnded
-    if (this.#failure === null && !this.#ended && stream.destroyed) this.#failure = closed()
+    this.#look()
     if (this.#failure !== null || this.#ended) return
-    forget = finished(stream, { writable: false }, error => {
-      if (error) this.#failure ??= error
-      else this.#ended = true
-      this.#wake()
-    })
+    const here = stream.read()
+    if (here !== null) this.#decoder.push(here)
+    const take = (chunk: Uint8Array) => this.#take(chunk)
+    const look = (error?: unknown) => this.#look(error)
+    const abort = signal && (() => this.#abort())
+    stream.on('end', look).on('error', look).on('close', look).on('data', take)
+    signal?.addEventListener('abort', abort!)
+    this.#stopListening = () => {
+      this.#stopListening = ignore
+      stream.off('end', look).off('error', look).off('close', look).off('data', take)
+      signal?.removeEventListener('abort', abort!)
+      if (stream.destroyed || stream.readableEnded) return
+      // Nothing flows into the void, and the next reader need not call resume(): a stream without
+      // a listener for 'readable' goes back to the state that it had before its first reader.
+      stream.pause()
+      stream.on('readable', ignore).off('readable', ignore)
+    }
+  }
+
+  /** Gives bytes to the decoder. While no call waits for them, the stream is stopped. */
+  #take(chunk: Uint8Array): void {
+    try {
+      this.#decoder!.push(chunk)
+    } catch (error) {
+      this.#failure ??= error
+    }
+    this.#news = true
+    if (this.#first === null) this.#stream.pause()
+    else this.#wake()
+  }
+
+  /** Looks at what has become of the stream. */
+  #look(error?: unknown): void {
+    const stream = this.#stream
+    if (error instanceof Error) this.#failure ??= error
+    this.#failure ??= stream.errored ?? null
+    if (stream.readableEnded) this.#ended = true
+    else if (stream.destroyed) this.#failure ??= closed()
+    this.#wake()
   }
 
   /** Goes on where an earlier loop over the stream was left. */
@@ -262,10 +324,10 @@ class FrameReader<Frame> implements FrameIterator<Frame> {
 
   /** Answers as many waiting calls as there are frames. */
   #wake(): void {
-    while (this.#waiting.length > 0 && !this.#done) {
+    while (this.#first !== null && !this.#done) {
       try {
-        const frame = this.#step()
-        if (frame !== null) this.#waiting.shift()!.resolve({ done: false, value: frame })
+        const value = this.#step(this.#first.all)
+        if (value !== null) this.#shift()!.resolve({ done: false, value })
         else if (!this.#done) return
       } catch (error) {
         this.#fail(error)
@@ -273,23 +335,31 @@ class FrameReader<Frame> implements FrameIterator<Frame> {
     }
   }
 
+  /** Takes the call away that waits for the longest time. */
+  #shift(): Waiting<Frame> | null {
+    const first = this.#first
+    this.#first = first?.next ?? null
+    if (this.#first === null) this.#last = null
+    return first
+  }
+
   #abort(): void {
     this.#aborted = true
     this.#stopListening()
     this.#giveBack()
-    if (this.#waiting.length > 0) this.#fail(this.#options.signal!.reason)
+    if (this.#first !== null) this.#fail(this.#options.signal!.reason)
   }
 
   /** Rejects the first call that waits; the others are told that there is no more. */
   #fail(error: unknown): void {
-    this.#waiting.shift()?.reject(error)
+    this.#shift()?.reject(error)
     this.#finish()
   }
 
   #finish(): void {
     this.#done = true
     this.#stopListening()
-    for (const { resolve } of this.#waiting.splice(0)) resolve(DONE)
+    for (let each = this.#shift(); each !== null; each = this.#shift()) each.resolve(DONE)
   }
 
   /** Gives the bytes after the last frame back to the stream, or keeps them for the next loop. */
@@ -402,6 +472,12 @@ export interface Framed<In, Out = In> {
   readonly frames: FrameIterator<In>
   /** Writes one frame; resolves when it is written and the socket wants more. */
   send(frame: Out): Promise<void>
+  /**
+   * Writes frames next to each other, in one system call if it takes them; resolves as `send()`.
+   *
+   * @throws {RangeError} through the promise, when the codec refuses one: then none is sent.
+   */
+  sendAll(frames: Iterable<Out>): Promise<void>
   /** Sends FIN behind all that was sent; resolves when all of it was handed to the kernel. */
   end(): Promise<void>
 }
@@ -472,6 +548,7 @@ export function framed<In, Out = In>(
   return {
     frames: readFrames(socket, receive, options),
     send: frame => writer.send(frame),
+    sendAll: frames => writer.sendAll(frames),
     end: () => writer.end(),
   }
 }
@@ -481,45 +558,48 @@ const SENT = Promise.resolve()
 class FrameWriter<Frame> {
   readonly #socket: Duplex
   readonly #codec: Sender<Frame>
-  #failure: Error | null
-  #waiting: { resolve(): void; reject(error: Error): void }[] = []
+  #waiting: { resolve(): void; reject(error: unknown): void }[] | null = null
   #ending: Promise<void> | null = null
-  #failEnd: ((error: Error) => void) | null = null
   /** Whether frames wait to be written together with those that are sent before the next await. */
   #corked = false
 
   constructor(socket: Duplex, codec: Sender<Frame>) {
     this.#socket = socket
     this.#codec = codec
-    this.#failure = socket.errored ?? null
-    const fail = (error: Error) => this.#fail(error)
-    const resume = () => this.#resume()
-    socket.on('error', fail)
-    socket.on('close', () => fail(this.#failure ?? closed()))
-    socket.on('drain', resume)
-    socket.on('finish', resume) // there is no 'drain' after end()
+    // The error shows in send() and end(): they look at the socket.
+    socket.on('error', ignore)
   }
 
   send(frame: Frame): Promise<void> {
-    const socket = this.#socket
     let wire: Uint8Array
     try {
       wire = this.#codec.encode(frame)
     } catch (error) {
       return Promise.reject(error)
     }
-    // Without allowHalfOpen Node itself ends the socket when the peer does.
-    if (socket.writableEnded) return quiet(Promise.reject(afterEnd()))
-    if (this.#failure !== null || socket.destroyed) {
-      return quiet(Promise.reject(this.#failure ?? closed()))
-    }
+    const refusal = this.#refusal()
+    if (refusal !== null) return quiet(Promise.reject(refusal))
     if (!this.#corked) this.#cork()
-    if (socket.write(wire)) return SENT
-    return quiet(
-      new Promise((resolve, reject) => {
-        this.#waiting.push({ resolve, reject })
-      }),
-    )
+    return this.#socket.write(wire) ? SENT : this.#drained()
+  }
+
+  sendAll(frames: Iterable<Frame>): Promise<void> {
+    let wires: Uint8Array[]
+    try {
+      wires = encodeAll(this.#codec, frames)
+    } catch (error) {
+      return Promise.reject(error)
+    }
+    if (wires.length === 0) return SENT
+    const refusal = this.#refusal()
+    if (refusal !== null) return quiet(Promise.reject(refusal))
+    const socket = this.#socket
+    if (wires.length === 1) return socket.write(wires[0]) ? SENT : this.#drained()
+    socket.cork()
+    for (const wire of wires) socket.write(wire)
+    const { writableNeedDrain } = socket
+    socket.uncork()
+    return writableNeedDrain ? this.#drained() : SENT
   }
 
   end(): Promise<void> {
@@ -527,17 +607,23 @@ class FrameWriter<Frame> {
     this.#ending ??= quiet(
       new Promise((resolve, reject) => {
         if (socket.writableFinished) resolve()
-        else if (this.#failure !== null || socket.destroyed) reject(this.#failure ?? closed())
+        else if (socket.errored || socket.destroyed) reject(socket.errored ?? closed())
         else {
           // Node does not always call back when the socket is destroyed before its end.
-          this.#failEnd = reject
-          socket.end((error?: Error | null) => {
-            if (!error) resolve()
-          })
+          watch(socket, resolve, reject, 'finish')
+          socket.end()
         }
       }),
     )
     return this.#ending
+  }
+
+  /** Returns why nothing can be sent; `null` = it can. */
+  #refusal(): Error | null {
+    const socket = this.#socket
+    // Without allowHalfOpen Node itself ends the socket when the peer does.
+    if (socket.writableEnded) return afterEnd()
+    return socket.destroyed ? (socket.errored ?? closed()) : null
   }
 
   /**
@@ -550,23 +636,103 @@ class FrameWriter<Frame> {
   #cork(): void {
     this.#corked = true
     this.#socket.cork()
-    SENT.then(this.#uncork)
+    SENT.then(() => {
+      this.#corked = false
+      this.#socket.uncork()
+    })
   }
 
-  readonly #uncork = (): void => {
-    this.#corked = false
-    this.#socket.uncork()
+  /** Waits until the socket wants more; there is no 'drain' after its end. */
+  #drained(): Promise<void> {
+    const waiting = this.#waiting ?? []
+    if (this.#waiting === null) {
+      this.#waiting = waiting
+      const settle = (): void => {
+        this.#waiting = null
+      }
+      watch(
+        this.#socket,
+        () => {
+          settle()
+          for (const { resolve } of waiting) resolve()
+        },
+        error => {
+          settle()
+          for (const { reject } of waiting) reject(error)
+        },
+        'drain',
+        'finish',
+      )
+    }
+    return quiet(new Promise((resolve, reject) => waiting.push({ resolve, reject })))
   }
+}
 
-  #fail(error: Error): void {
-    this.#failure ??= error
-    for (const { reject } of this.#waiting.splice(0)) reject(this.#failure)
-    this.#failEnd?.(this.#failure)
+/** Calls one of the two when the first of the events comes, or the socket dies before. */
+function watch(
+  socket: Duplex,
+  succeed: () => void,
+  fail: (error: unknown) => void,
+  ...events: string[]
+): void {
+  const stop = (): void => {
+    for (const event of events) socket.off(event, done)
+    socket.off('error', died).off('close', died)
   }
+  const done = (): void => {
+    stop()
+    succeed()
+  }
+  const died = (error?: unknown): void => {
+    stop()
+    fail(error instanceof Error ? error : (socket.errored ?? closed()))
+  }
+  for (const event of events) socket.on(event, done)
+  socket.on('error', died).on('close', died)
+}
 
-  #resume(): void {
-    for (const { resolve } of this.#waiting.splice(0)) resolve()
+/** Room for what a format adds to a frame, besides a 64th of its size; a guess that may be wrong. */
+const ADDED_BYTES = 16
+
+/** Frames that are sent together are written into slabs, all that fit into a quarter of one. */
+const SLAB_BYTES = 128 * 1024
+let slab: ArrayBufferLike = new ArrayBuffer(0)
+let slabUsed = 0
+
+/** Returns room at the end of the slab; who uses less of it says so in `slabUsed`. */
+function roomInSlab(bytes: number): Uint8Array {
+  if (slabUsed + bytes > slab.byteLength) {
+    slab = sharedMemory(SLAB_BYTES)
+    slabUsed = 0
   }
+  return bufferOver(slab, slabUsed, bytes)
+}
+
+/** Returns the frames as they go on the wire: in one piece if the codec writes into one. */
+function encodeAll<Frame>(codec: Sender<Frame>, frames: Iterable<Frame>): Uint8Array[] {
+  const all = Array.isArray(frames) ? (frames as readonly Frame[]) : [...frames]
+  if (all.length < 2 || codec.encodeInto === undefined) return all.map(one => codec.encode(one))
+  let size = 0
+  for (const frame of all as readonly Uint8Array[]) size += frame.length + ADDED_BYTES
+  size += size >>> 6
+  const isSmall = size <= SLAB_BYTES / 4
+  const room = isSmall ? roomInSlab(size) : Buffer.allocUnsafeSlow(size)
+  const wires: Uint8Array[] = []
+  let start = 0
+  let end = 0
+  for (const frame of all) {
+    const next = codec.encodeInto(frame, room, end)
+    if (next !== -1) {
+      end = next
+      continue
+    }
+    if (end > start) wires.push(room.subarray(start, end))
+    wires.push(codec.encode(frame))
+    start = end
+  }
+  if (end > start) wires.push(room.subarray(start, end))
+  if (isSmall) slabUsed += (end + 7) & ~7
+  return wires
 }
 
 /** A lost connection is no unhandled rejection: the loop over the frames ends with it, too. */

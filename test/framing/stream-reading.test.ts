@@ -158,6 +158,73 @@ test('next() answers calls in their order, also those that wait', async () => {
   expect(results.map(({ value }) => value)).toEqual(['a', 'b', 'c', undefined])
 })
 
+describe('batches()', () => {
+  test('gives all frames that have come, and none twice', async () => {
+    const stream = new PassThrough()
+    const batches = readFrames(stream, lines()).batches()
+    stream.write('a\nb\nc')
+    expect((await batches.next()).value).toEqual(['a', 'b'])
+    const waiting = batches.next()
+    stream.write('\nd\n')
+    expect((await waiting).value).toEqual(['c', 'd'])
+    stream.end()
+    expect(await batches.next()).toEqual({ done: true, value: undefined })
+  })
+
+  test('gives the good frames before the error behind them', async () => {
+    const batches = readFrames(Readable.from([bytes('1:a,1:b,x')]), netstring()).batches()
+    expect((await batches.next()).value).toEqual([bytes('a'), bytes('b')])
+    await expect(batches.next()).rejects.toMatchObject({ code: 'ERR_FRAME_MALFORMED' })
+    expect(await batches.next()).toEqual({ done: true, value: undefined })
+  })
+
+  test('leaves what comes after a break to the next reader', async () => {
+    const [client, peer] = await socketPair()
+    client.write('1:a,1:b,')
+    for await (const frames of readFrames(peer, netstring()).batches()) {
+      if (frames.at(-1)?.toString() === 'b') break
+    }
+    client.end('PLAIN TEXT')
+    expect(await text(peer)).toBe('PLAIN TEXT')
+  })
+
+  test('is the one loop over the frames', () => {
+    const frames = readFrames(new PassThrough(), lines())
+    frames.batches()
+    expect(() => frames.batches()).toThrow(expect.objectContaining({ code: 'ERR_INVALID_STATE' }))
+    expect(() => frames[Symbol.asyncIterator]()).toThrow('a second loop over these frames')
+  })
+})
+
+test('whoever listens for data after a break gets it, without a call of resume()', async () => {
+  for (const turns of [0, 1]) {
+    const [client, peer] = await socketPair()
+    client.write('one\n')
+    for await (const _ of readFrames(peer, lines())) break
+    for (let turn = 0; turn < turns; turn++) await new Promise(resume => setImmediate(resume))
+    const read: string[] = []
+    const ended = once(peer, 'end')
+    peer.on('data', chunk => read.push(String(chunk)))
+    client.end('two')
+    await ended
+    expect(read.join('')).toBe('two')
+  }
+})
+
+test('a socket is stopped while no call waits for its bytes, and read on by the next one', async () => {
+  const [client, peer] = await socketPair()
+  client.write('one\n')
+  const frames = readFrames(peer, lines({ maxLineBytes: 2 ** 24 }))
+  expect((await frames.next()).value).toBe('one')
+  const stopped = once(peer, 'pause')
+  const large = Buffer.alloc(2 ** 23, 'x')
+  client.end(bytes(large, '\n'))
+  await stopped
+  expect(client.writableLength).toBeGreaterThan(2 ** 20)
+  expect((await frames.next()).value).toHaveLength(2 ** 23)
+  expect((await frames.next()).done).toBe(true)
+})
+
 describe('readFrames with a signal', () => {
   test('rejects the call that waits with the reason, and leaves the stream to others', async () => {
     const [client, peer] = await socketPair()

@@ -328,6 +328,79 @@ test.each(['destroy', 'destroySoon'] as const)(
   },
 )
 
+test('framed writes the frames of sendAll() at once, and of each codec the same as send()', async () => {
+  const some: [FrameCodec<unknown>, unknown[]][] = [
+    ...byteCodecs.map(([, codec, frames]): [FrameCodec<unknown>, unknown[]] => [codec, frames]),
+    // What is escaped takes more room than was guessed, and frames take more than a slab has.
+    [byteStuffing(), Array.from({ length: 5 }, () => Buffer.alloc(3000, 0xc0))],
+    [lengthPrefix(), Array.from({ length: 200 }, (_, i) => Buffer.alloc(i * 50, i))],
+    [lines(), ['one', '', 'two']],
+    [netstring(), []],
+    [netstring(), [bytes('alone')]],
+  ]
+  for (const [codec, frames] of some) {
+    const handedOver: Buffer[][] = []
+    const duplex = new Duplex({
+      read() {},
+      write: (chunk: Buffer, _, done) => done(void handedOver.push([chunk])),
+      writev: (chunks, done) => done(void handedOver.push(chunks.map(({ chunk }) => chunk))),
+      writableHighWaterMark: 2 ** 24,
+    })
+    open.push(duplex)
+    const wanted = frames.map(frame => codec.encode(frame))
+    await framed(duplex, codec).sendAll(new Set(frames))
+    const sent = handedOver.flat()
+    expect(Buffer.concat(sent).equals(Buffer.concat(wanted))).toBe(true)
+    expect(handedOver.length).toBeLessThanOrEqual(1)
+    await framed(duplex, codec).sendAll(frames)
+    expect(Buffer.concat(sent).equals(Buffer.concat(wanted))).toBe(true)
+  }
+})
+
+test('framed sends nothing of a sendAll() of which the codec refuses a frame', async () => {
+  const { duplex, handedOver } = notingDuplex()
+  const peer = framed(duplex, netstring({ maxFrameBytes: 3 }))
+  await expect(peer.sendAll([bytes('one'), bytes('four')])).rejects.toThrow(RangeError)
+  await peer.sendAll([bytes('two')])
+  expect(handedOver).toEqual([['3:two,']])
+})
+
+test('framed keeps send() and sendAll() in order, and waits for drain behind both', async () => {
+  const { duplex, release } = slowDuplex()
+  const peer = framed(duplex, lines())
+  const sending = [peer.send('too much for the buffer'), peer.sendAll(['a', 'b']), peer.send('c')]
+  expect(await Promise.all(sending.map(state))).toEqual(Array(3).fill('pending'))
+  for (let writes = 0; writes < 4; writes++) release()
+  await Promise.all(sending)
+  const dying = peer.sendAll(['too much for', 'the buffer'])
+  duplex.destroy(new Error('cable cut'))
+  await expect(dying).rejects.toThrow('cable cut')
+  await expect(peer.sendAll(['x'])).rejects.toThrow('cable cut')
+  expect(duplex.eventNames().sort()).toEqual(['error'])
+})
+
+test('framed echoes batches over a real socket, in order, and ends with the peer', async () => {
+  const [client, peer] = await socketPair()
+  const there = framed(peer, lengthPrefix())
+  const sizes: number[] = []
+  const echo = (async () => {
+    for await (const frames of there.frames.batches()) {
+      sizes.push(frames.length)
+      await there.sendAll(frames)
+    }
+    await there.end()
+  })()
+  const here = framed(client, lengthPrefix())
+  const sent = Array.from({ length: 3000 }, (_, i) => bytes(`frame ${i}`))
+  const received = collect(here.frames)
+  await here.sendAll(sent)
+  await here.end()
+  expect(await received).toEqual(sent)
+  await echo
+  expect(sizes.reduce((sum, size) => sum + size, 0)).toBe(3000)
+  expect(Math.max(...sizes)).toBeGreaterThan(1)
+})
+
 test('framed waits for drain before send() resolves', async () => {
   const { duplex, release } = slowDuplex()
   const peer = framed(duplex, lines())
