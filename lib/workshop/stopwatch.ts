@@ -44,8 +44,8 @@ class Lateness {
 
   /** By how much what we see now may be late. */
   nowMs(): number {
-    const nowMs = performance.now()
-    return nowMs - this.#tickMs + this.mostMs(nowMs - 5 * TICK_MS)
+    // What we see now may have waited through the last late tick, however long ago that was.
+    return performance.now() - this.#tickMs + this.mostMs(this.#tickMs - 5 * TICK_MS)
   }
 
   /** By how much we were late at most since then. */
@@ -89,6 +89,7 @@ export class Delays {
   #members: number[]
   #samples = 0
   #timer: NodeJS.Timeout | undefined
+  #closed = false
 
   /** @param pid Leads the processes that are examined; absent if the check did not start them. */
   constructor(pid: number | undefined) {
@@ -99,6 +100,7 @@ export class Delays {
   }
 
   close(): void {
+    this.#closed = true
     lateness.end()
     clearInterval(this.#timer)
   }
@@ -144,6 +146,8 @@ export class Delays {
 
   #sampleEvery(ms: number): void {
     clearInterval(this.#timer)
+    // A step that is cut off runs on for a moment, and may start a stopwatch: nothing ends that timer.
+    if (this.#closed) return
     this.#timer = setInterval(() => {
       if (this.#samples++ % SAMPLES_PER_SEARCH === 0) this.#search()
       this.#sample()

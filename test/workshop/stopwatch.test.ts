@@ -45,6 +45,25 @@ test('a stopwatch that starts late says that it may have begun before', async ()
   expect(leastMs).toBe(0)
 })
 
+test('a stopwatch that starts late twice over says so', async () => {
+  const late = delays()
+  block(300)
+  // One tick, which is late, and then again no time for the next.
+  await delay(0)
+  block(100)
+  const { ms, mostMs } = late.start().read()
+  expect(mostMs - ms).toBeGreaterThan(350)
+})
+
+test('a stopwatch that starts after the run is over keeps no process alive', () => {
+  const over = new Delays(undefined)
+  over.close()
+  const timers = () => process.getActiveResourcesInfo().filter(name => name === 'Timeout').length
+  const before = timers()
+  expect(over.start().read().ms).toBeGreaterThanOrEqual(0)
+  expect(timers()).toBe(before)
+})
+
 test('a stopwatch judges what no delay explains', async () => {
   const watch = delays().start()
   await delay(50)
