@@ -2,6 +2,8 @@ import { createServer } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 
 const LF = 0x0a
+/** setTimeout() counts to 2^31 - 1, and makes 1 ms of what is longer. */
+const LONGEST_MS = 2 ** 31 - 1
 
 // Our side stays open at the client's FIN: that is when we begin to have something to say.
 const server = createServer({ allowHalfOpen: true }, async socket => {
@@ -26,7 +28,8 @@ const server = createServer({ allowHalfOpen: true }, async socket => {
       for (const byte of upload) sum = (sum + byte) % 65536
     }
     if (lineDone) {
-      await delay(Number(/^work (\d+)$/.exec(line)?.[1] ?? 0))
+      const ms = Number(/^work (\d+)$/.exec(line)?.[1] ?? 0)
+      for (let left = ms; left > 0; left -= LONGEST_MS) await delay(Math.min(left, LONGEST_MS))
       socket.write(`got ${bytes} ${sum}\n`)
     }
     // Nobody else does it now: without this, the socket would stay in CLOSE-WAIT.
