@@ -1,18 +1,33 @@
-import { once } from 'node:events'
-import { connect } from 'node:net'
 import { type Examiner, exercise } from '../../../../lib/workshop/exercise.ts'
 import { exactDialogue, patienceStep } from '../../../../lib/workshop/many-clients.ts'
-import type { Stopwatch } from '../../../../lib/workshop/stopwatch.ts'
+import { survives } from '../../../../lib/workshop/survives.ts'
 import type { Talk } from '../../../../lib/workshop/talk.ts'
+import {
+  AGAIN_MS,
+  begins,
+  company,
+  DEADLINE_MS,
+  exchange,
+  exits,
+  fin,
+  finished,
+  takesConnection,
+  terminate,
+  WORK_MS,
+} from './judge.ts'
 
-/** What the protocol promises, in milliseconds. */
-const DEADLINE_MS = 3000
-/** After the deadline: for what a program does when it ends. */
-const GRACE_MS = 1200
-/** A second signal comes so long after the first: a deadline that starts anew is late by that. */
-const AGAIN_MS = 2000
-/** Work that is begun at the signal, and is done long before the deadline. */
-const WORK_MS = 1000
+/** A client that does not close sends something so often. */
+const CHATTER_MS = 300
+/** So many requests come at once: a function that calls itself for each of them gets too deep. */
+const AT_ONCE = 1100
+/** So many clients work at the same time, and for so long. */
+const WORKERS = 100
+const LONG_WORK_MS = 2500
+/** Work that takes longer than this check: in µs, ns or a number of 32 or 64 bits it would be short. */
+const ENDLESS = [
+  ...['2147484', '4294968', '2147483648', '4294967296', '4294967297', '9223372036855'],
+  ...['18446744073710', '999999999999999'],
+]
 
 /** Work that takes a moment, so that requests differ. */
 const DIALOGUE = exactDialogue(
@@ -20,8 +35,6 @@ const DIALOGUE = exactDialogue(
   n => Buffer.from(`done ${n % 10}\n`),
 )
 
-const SIGTERM_ENDS =
-  'without a listener the signal ends the process, in the middle of whatever it does'
 const IDLE =
   'server.close() waits for all connections: those that have nothing to do are yours to end'
 
@@ -30,13 +43,14 @@ export default exercise({
   title: 'A server that ends without losing anything',
   kind: 'server',
   protocol: `The server listens on TCP port PORT of 127.0.0.1, for any number of clients at once. A client sends lines "work MS" and
-LF, where MS is a whole number. The server works for MS milliseconds (it just waits), and then answers "done MS" and LF. The
-requests of one connection are worked on one after the other, in their order; different connections do not wait for each
+LF, where MS is a whole number of 1 to 15 digits, without leading zeros; no other lines come. The server works for MS milliseconds (it just waits), and then answers "done MS" and LF. The
+requests of one connection are worked on one after the other, in their order, however many come at once; different connections do not wait for each
 other, whatever MS is. A client may be silent for as long as it likes. When a client sends its FIN, it still gets the answers to all its requests, and then the server's FIN.
 SIGTERM starts the shutdown. The server stops listening first: from then on nobody can connect. A connection on which no
 request is being worked on gets a FIN at once, even when half a line has come. On any other connection the work that was
 begun is finished and answered, and then it gets a FIN. No request is begun any more, whether it came before the signal or
-after it; the connection is not reset because of it.
+after it; the connection is not reset because of it. Work of a client that has sent its FIN is finished and answered as well.
+A connection that its client has reset is closed; its work may be dropped or finished.
 When all connections are closed, by both sides, the process ends at once, with exit code 0. What is still open ${DEADLINE_MS} ms
 after the signal is cut, whatever it does, and the process ends with exit code 1. A second SIGTERM changes nothing:
 the deadline stays where it was.`,
@@ -71,12 +85,8 @@ the deadline stays where it was.`,
       },
     },
     {
-      title: 'ends at once, with exit code 0, when no client is connected',
-      async run(at) {
-        await exchange(at)
-        const signalled = terminate(at)
-        await exits(at, signalled, 0)
-      },
+      title: 'ends at once, with exit code 0, when its clients have gone, however they went',
+      run: endsWithoutClients,
     },
     {
       title: 'ends idle connections, and then itself',
@@ -98,7 +108,7 @@ the deadline stays where it was.`,
       title: 'accepts no further connections',
       async run(at) {
         const { busy, idle } = await company(at)
-        await begins(at, busy, `work ${WORK_MS}\n`)
+        const begun = await begins(at, busy, `work ${WORK_MS}\n`)
         const signalled = terminate(at)
         await fin(at, idle, IDLE)
         idle.finish()
@@ -110,42 +120,34 @@ the deadline stays where it was.`,
             mistake: 'server.close() comes first, and not when everything else is done',
           })
         }
-        await finished(at, busy)
+        await finished(at, busy, begun)
         busy.finish()
         await exits(at, signalled, 0)
       },
     },
     {
       title: 'finishes the work that it has begun, and begins no more',
-      async run(at) {
-        const { busy, idle } = await company(at)
-        await begins(at, busy, `work ${WORK_MS}\nwork 1\n`)
-        const signalled = terminate(at)
-        await fin(at, idle, IDLE)
-        idle.finish()
-        busy.send('work 60000\n')
-        await finished(at, busy)
-        await fin(at, busy, 'after the signal a connection goes on to its next request')
-        busy.finish()
-        await exits(at, signalled, 0)
-      },
+      run: finishesItsWork,
     },
     {
       title: 'ignores a second signal',
       async run(at) {
         const { busy, idle } = await company(at)
-        await begins(at, busy, `work ${WORK_MS}\n`)
+        const begun = await begins(at, busy, `work ${WORK_MS}\n`)
         const signalled = terminate(at)
         await fin(at, idle, IDLE)
         idle.finish()
         terminate(at)
-        await finished(at, busy, 'process.once(): the second signal finds no listener, and kills')
+        await finished(at, busy, begun, {
+          mistake: 'process.once(): the second signal finds no listener, and kills',
+        })
         busy.finish()
         await exits(at, signalled, 0)
       },
     },
     {
       title: 'keeps the deadline when work takes too long',
+      alongside: true,
       async run(at) {
         const { busy, idle } = await company(at)
         await begins(at, busy, 'work 60000\n')
@@ -156,150 +158,126 @@ the deadline stays where it was.`,
       },
     },
     {
-      title: 'keeps the deadline when a client does not close, even after a second signal',
+      title:
+        'keeps the deadline when a client goes on and does not close, even after a second signal',
+      alongside: true,
+      run: keepsTheDeadline,
+    },
+    {
+      title: 'answers many requests that come at once',
+      alongside: true,
       async run(at) {
-        const stubborn = await at.connect()
-        stubborn.send('work 0\n')
-        await stubborn.expect('done 0\n')
-        await exchange(at)
-        const signalled = terminate(at)
-        // It has its FIN, and does not answer it.
-        await fin(at, stubborn, IDLE)
-        await at.subject.until(() => !at.subject.running, AGAIN_MS)
-        const again = terminate(at)
-        await exits(at, signalled, 1, again)
+        const talk = await at.connect()
+        talk.send('work 0\n'.repeat(AT_ONCE))
+        talk.finish()
+        await talk.expect('done 0\n'.repeat(AT_ONCE), {
+          bulk: true,
+          mistake: 'any number of requests may wait: take them one by one, in a loop',
+        })
+        await talk.expectEnd()
       },
+    },
+    {
+      title: 'makes no client wait for the work of another',
+      alongside: true,
+      run: worksSideBySide,
     },
     patienceStep(DIALOGUE, longWork),
   ],
 })
 
-/** Sends SIGTERM. The time that is returned runs from there. */
-function terminate(at: Examiner): Stopwatch {
-  if (!at.subject.isOurs) {
-    at.fail({
-      what: 'this check has not started the program, and so it cannot send it a signal; give --command instead of --port',
-    })
+/** Clients come and go in every way before the signal: none of them is there any more. */
+async function endsWithoutClients(at: Examiner): Promise<void> {
+  for (const sent of ['', 'wor', 'work 0\n', 'work 0\nwor', 'work 20\n', 'work 0\nwork 20\n']) {
+    for (const leave of ['reset', 'close', 'finish'] as const) {
+      const talk = await at.connect()
+      if (sent !== '') talk.send(sent)
+      // It knows of this client before that is gone.
+      await survives(at, () => exchange(at))
+      talk[leave]()
+      if (leave === 'finish') talk.close()
+    }
   }
-  const signalled = at.stopwatch()
-  at.subject.signal('SIGTERM')
-  return signalled
-}
-
-/** Two connections that the server knows of. */
-async function company(at: Examiner): Promise<{ busy: Talk; idle: Talk }> {
-  const [busy, idle] = [await at.connect(), await at.connect()]
-  for (const talk of [busy, idle]) {
-    talk.send('work 0\n')
-    await talk.expect('done 0\n')
-  }
-  return { busy, idle }
-}
-
-/** Gives work to the server, and returns when it works on it. */
-async function begins(at: Examiner, talk: Talk, work: string): Promise<void> {
-  // In one piece with a request that is answered: the work has come by then, and is its next one.
-  talk.send(`work 0\n${work}`)
-  await talk.expect('done 0\n')
-  // And while it serves somebody else it has the time for that.
-  await exchange(at)
-}
-
-/** A whole exchange on a connection of its own. */
-async function exchange(at: Examiner): Promise<void> {
-  const talk = await at.connect()
-  talk.send('work 0\n')
-  talk.finish()
-  await talk.expect('done 0\n')
-  await talk.expectEnd()
-}
-
-/** Waits for the server's FIN. */
-async function fin(at: Examiner, talk: Talk, mistake: string): Promise<void> {
-  await unlessEnded(at, () => talk.expectEnd({ mistake }))
-}
-
-/** Waits for the answer to the work that was begun. */
-async function finished(at: Examiner, talk: Talk, mistake?: string): Promise<void> {
-  await unlessEnded(at, () => talk.expect(`done ${WORK_MS}\n`), mistake)
-}
-
-/** Tells a program that has ended too early from one that does something else wrong. */
-async function unlessEnded(
-  at: Examiner,
-  run: () => Promise<void>,
-  mistake?: string,
-): Promise<void> {
-  const { subject } = at
-  try {
-    await run()
-  } catch (error) {
-    if (!(await subject.until(() => !subject.running, 500))) throw error
-    at.fail({
-      what: `${subject.fate()}, with work that it had begun`,
-      mistake:
-        mistake ??
-        (subject.exitCode === null
-          ? SIGTERM_ENDS
-          : 'process.exit() ends the process in the middle of whatever it does'),
-    })
-  }
-}
-
-/** Waits until the program has ended: at once, or at the deadline. */
-async function exits(
-  at: Examiner,
-  signalled: Stopwatch,
-  code: 0 | 1,
-  again?: Stopwatch,
-): Promise<void> {
-  const { subject } = at
-  const ended = (ms: number) => subject.until(() => !subject.running, ms)
-  const limitMs = DEADLINE_MS + GRACE_MS
-  const limit = `${limitMs / 1000} s after the`
-  const anew = {
-    what: `${limit} first signal the program still ran: it ended ${DEADLINE_MS / 1000} s after the second one`,
-    mistake: 'the second signal starts the deadline anew: only the first one counts',
-  }
-  if (!(await signalled.happens(limitMs, ended))) {
-    if (await again?.happens(limitMs, ended)) at.fail(anew)
-    const mistake =
-      code === 0
-        ? 'something keeps the process alive: a connection that nobody ends, or a timer'
-        : `nothing cuts what is still open ${DEADLINE_MS} ms after the signal: end() and close() wait for the other side, destroy() does not`
-    at.fail({ what: `${limit} signal the program still runs`, mistake })
-  }
-  if (code === 1) {
-    signalled.atLeast(DEADLINE_MS, DEADLINE_MS / 2, {
-      what: `the program ended before the deadline of ${DEADLINE_MS} ms: ${subject.fate()}`,
-      mistake: 'a connection counts as closed only when both sides have closed it',
-    })
-    // One that was late, on a machine that explains it, has not shown that it keeps the deadline.
-    const late = { what: `the program ended later than ${limitMs / 1000} s after the signal` }
-    signalled.atMost(limitMs, again ? anew : late)
-  } else {
-    signalled.atMost(DEADLINE_MS - GRACE_MS / 2, {
-      what: 'there was nothing left to do, and the program ended only at the deadline',
-      mistake: 'the timer of the deadline keeps the process alive: unref() it, or clear it',
-    })
-  }
-  if (subject.exitCode === code) return
-  at.fail({
-    what: `the exit code should be ${code}: ${subject.fate()}`,
-    mistake: code === 0 ? SIGTERM_ENDS : 'what was cut at the deadline is not done: that is no 0',
+  // Begun work is over by then, whether it was dropped or not.
+  await at.pause(100)
+  await survives(at, () => exchange(at))
+  await exits(at, terminate(at), 0, {
+    late: 'a client that has reset its connection still counts: the event `close` always comes, `end` does not',
   })
 }
 
-async function takesConnection(port: number): Promise<boolean> {
-  const socket = connect(port, '127.0.0.1')
-  try {
-    await once(socket, 'connect')
-    return true
-  } catch {
-    return false
-  } finally {
-    socket.destroy()
+/** One client goes on after the signal, one has sent its FIN before it, and one has no work. */
+async function finishesItsWork(at: Examiner): Promise<void> {
+  const { busy, idle } = await company(at)
+  const ended = await at.connect()
+  const longer = 1.5 * WORK_MS
+  const begunToo = await begins(at, ended, `work ${longer}\n`)
+  ended.finish()
+  const begun = await begins(at, busy, `work ${WORK_MS}\nwork 1\n`)
+  const signalled = terminate(at)
+  await fin(at, idle, IDLE)
+  if (busy.unread > 0) {
+    if (begun.read().leastMs < WORK_MS) at.inconclusive('a FIN took as long as work does')
+    at.fail({
+      what: 'an idle connection got its FIN only after the work of another one was done',
+      mistake: IDLE,
+    })
   }
+  idle.finish()
+  busy.send('work 60000\n')
+  await finished(at, busy, begun)
+  await fin(at, busy, 'after the signal a connection goes on to its next request')
+  busy.finish()
+  // All others are gone, and this one has only its answer to come.
+  const mistake = 'a client that has sent its FIN still waits for its answer: count it until then'
+  await finished(at, ended, begunToo, { ms: longer, mistake })
+  await fin(at, ended, 'the FIN comes behind the last answer')
+  await exits(at, signalled, 0)
+}
+
+/** It has its FIN, sends more requests, and does not close. */
+async function keepsTheDeadline(at: Examiner): Promise<void> {
+  const stubborn = await at.connect()
+  stubborn.send('work 0\n')
+  await stubborn.expect('done 0\n')
+  await exchange(at)
+  const signalled = terminate(at)
+  await fin(at, stubborn, IDLE)
+  const chatter = setInterval(() => stubborn.isGone || stubborn.send('work 0\n'), CHATTER_MS)
+  try {
+    await at.subject.until(() => !at.subject.running, AGAIN_MS)
+    const again = terminate(at)
+    await exits(at, signalled, 1, { again })
+  } finally {
+    clearInterval(chatter)
+  }
+}
+
+async function worksSideBySide(at: Examiner): Promise<void> {
+  const workers: Talk[] = []
+  for (let n = 0; n < WORKERS; n++) {
+    const talk = await at.connect()
+    talk.send('work 0\n')
+    await talk.expect('done 0\n')
+    workers.push(talk)
+  }
+  const watch = at.stopwatch()
+  for (const talk of workers) talk.send(`work ${LONG_WORK_MS}\n`)
+  const mistake =
+    'the work of one client occupies a thread, and there are too few threads for the others'
+  const other = await at.connect()
+  other.send('work 0\n')
+  await other.expect('done 0\n', { mistake })
+  if (workers.some(talk => talk.unread > 0)) {
+    if (watch.read().leastMs < LONG_WORK_MS) {
+      at.inconclusive('an exchange took as long as the work of another client')
+    }
+    at.fail({
+      what: `a client whose work takes no time had its answer after another one that works for ${LONG_WORK_MS} ms`,
+      mistake,
+    })
+  }
+  for (const talk of workers) await talk.expect(`done ${LONG_WORK_MS}\n`, { mistake })
 }
 
 /** Begins work that takes long. */
@@ -313,8 +291,27 @@ async function longWork(at: Examiner): Promise<() => Promise<void>> {
       what: `the answer to \`work ${ms}\` came too early`,
       mistake: 'MS may be any number, and the work has to last all of it',
     })
-  })(12_500)
+  })(15_800)
+  const endless = await Promise.all(
+    ENDLESS.map(async ms => {
+      const talk = await at.connect()
+      talk.send(`work ${ms}\n`)
+      return { ms, talk }
+    }),
+  )
   // What fails while nobody waits for it is told at the end.
   working.catch(() => {})
-  return () => working
+  return async () => {
+    for (const { ms, talk } of endless) {
+      if (talk.unread === 0 && !talk.hasEnded) continue
+      at.fail({
+        what: `work of ${ms} ms was over within seconds`,
+        sent: talk.sent,
+        received: talk.peek(),
+        mistake:
+          'work has a limit, or the number is too large for what counts it: setTimeout() takes at most 2147483647 ms, and makes 1 ms of what is more',
+      })
+    }
+    await working
+  }
 }
