@@ -33,6 +33,14 @@ const BUFFERS = {
   tcp_notsent_lowat: [2 ** 32 - 1],
 }
 
+/** More connections in TIME-WAIT, and more that wait to be accepted, than any experiment has. */
+const TIME_WAITS = 1000
+const QUEUE = 512
+
+/** The file of a kernel parameter. Not every kernel has every parameter. */
+const fileOf = (name: string): string => `/proc/sys/${name.replaceAll('.', '/')}`
+const exists = (name: string): boolean => existsSync(fileOf(name))
+
 /** Limits of the time after which TCP sends a segment again, as the kernel has them. */
 const TIMERS = { tcp_rto_min_us: 200_000, tcp_rto_max_ms: 120_000 }
 
@@ -67,7 +75,7 @@ export class Lab {
    * @throws {Error} when asked to set one on the host.
    */
   sysctl(name: string, value?: number | string): string {
-    const file = `/proc/sys/${name.replaceAll('.', '/')}`
+    const file = fileOf(name)
     if (value !== undefined) {
       this.#mustBePrivate(`set ${name}`)
       writeFileSync(file, String(value))
@@ -85,8 +93,29 @@ export class Lab {
     for (const [name, stock] of Object.entries(BUFFERS)) {
       const own = this.sysctl(`net.ipv4.${name}`)
       const sizes = own.split(' ').map((bytes, at) => Math.max(Number(bytes), stock[at] ?? 0))
-      this.#need(name, own, sizes.join(' '), stock.join(' '))
+      this.#need(`net.ipv4.${name}`, own, sizes.join(' '), stock.join(' '))
     }
+    // A connection that begins with a SYN cookie may have no window scale, and so no large buffers.
+    this.needRequests()
+  }
+
+  /**
+   * Has the kernel keep a request for each SYN: where it answers every SYN with a cookie
+   * (`tcp_syncookies` 2), there is none.
+   */
+  needRequests(): void {
+    const cookies = 'net.ipv4.tcp_syncookies'
+    if (exists(cookies) && this.sysctl(cookies) === '2') this.#need(cookies, '2', '1')
+  }
+
+  /** Makes room for connections in TIME-WAIT, for an experiment that looks at them. */
+  needTimeWait(): void {
+    this.#needAtLeast('net.ipv4.tcp_max_tw_buckets', TIME_WAITS)
+  }
+
+  /** Makes room for connections that wait to be accepted, for an experiment with many at once. */
+  needQueue(): void {
+    this.#needAtLeast('net.core.somaxconn', QUEUE)
   }
 
   /**
@@ -97,15 +126,21 @@ export class Lab {
    */
   needTimers(): void {
     for (const [name, stock] of Object.entries(TIMERS)) {
-      if (!existsSync(`/proc/sys/net/ipv4/${name}`)) continue
-      this.#need(name, this.sysctl(`net.ipv4.${name}`), String(stock))
+      const parameter = `net.ipv4.${name}`
+      if (exists(parameter)) this.#need(parameter, this.sysctl(parameter), String(stock))
     }
+  }
+
+  #needAtLeast(name: string, least: number): void {
+    if (!exists(name)) return
+    const own = this.sysctl(name)
+    this.#need(name, own, String(Math.max(Number(own), least)))
   }
 
   #need(name: string, own: string, value: string, words = value): void {
     if (own === value) return
     if (!this.isPrivate) throw new Inconclusive(`${name} is ${own} here, and it takes ${words}`)
-    this.sysctl(`net.ipv4.${name}`, value)
+    this.sysctl(name, value)
   }
 
   /**

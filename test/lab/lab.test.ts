@@ -111,18 +111,23 @@ test('Lab.start runs a function in a process of its own, and tells how it crashe
 })
 
 test.skipIf(lacks('namespace'))(
-  'Lab.needBuffers and needTimers set what is too small, and are inconclusive on a host (needs namespaces)',
+  'Lab.needBuffers and its like set what is too small, and are inconclusive on a host (needs namespaces)',
   async () => {
     const { hasTimer, refusals, ...values } = await seen('parameters')
     expect(refusals).toEqual([
-      'tcp_wmem is 4096 5000 9000000 here, and it takes 4096 16384 4194304',
-      hasTimer ? 'tcp_rto_min_us is 9000000 here, and it takes 200000' : 'nothing',
+      'net.ipv4.tcp_wmem is 4096 5000 9000000 here, and it takes 4096 16384 4194304',
+      hasTimer ? 'net.ipv4.tcp_rto_min_us is 9000000 here, and it takes 200000' : 'nothing',
+      'net.ipv4.tcp_max_tw_buckets is 3 here, and it takes 1000',
+      'net.core.somaxconn is 2 here, and it takes 512',
     ])
     expect(values).toEqual({
       wmem: '4096 16384 9000000', // as large as it was, where that is enough
       unsent: '4294967295',
       timer: '200000',
-      afterwards: ['nothing', 'nothing'],
+      cookies: '1',
+      timeWaits: '1000',
+      queue: '512',
+      afterwards: ['nothing', 'nothing', 'nothing', 'nothing'],
     })
   },
 )

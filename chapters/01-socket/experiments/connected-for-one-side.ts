@@ -62,7 +62,11 @@ export default experiment<Seen>({
   async run(lab, observe) {
     const net = await lab.routed()
     await net.slow('16kbit', 10_000, 120)
-    await net.set('b', { 'net.ipv4.tcp_abort_on_overflow': 0, 'net.ipv4.tcp_syncookies': 1 })
+    await net.set('b', {
+      'net.ipv4.tcp_abort_on_overflow': 0,
+      'net.ipv4.tcp_syncookies': 1,
+      'net.core.somaxconn': 4096,
+    })
     const peer = lab.start(server, { host: net.b, backlog: BACKLOG }, net.in.b)
     await peer.message('listening')
     await peer.pause()

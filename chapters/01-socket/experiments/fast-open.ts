@@ -33,6 +33,8 @@ const CLIENT_ONLY = 0x1 | 0x4
 /** So may the server (2) take it, without a cookie (0x200), on every socket that listens (0x400). */
 const BOTH = CLIENT_ONLY | 0x2 | 0x200 | 0x400
 const [QUESTION, ANSWER] = ['hello', 'answer']
+/** With explicit congestion notification, a SYN has two flags more. */
+const SYNS = 'tcp[tcpflags] & (tcp-syn | tcp-ack) == tcp-syn'
 
 /** Sends the question in the SYN, waits for an answer, and prints that. Node has no call for it. */
 const CLIENT = `
@@ -161,7 +163,8 @@ export default experiment<Seen>({
   ],
 
   async run(lab, observe) {
-    const capture = lab.canCapture ? await lab.capture('tcp[tcpflags] == tcp-syn') : undefined
+    lab.needRequests()
+    const capture = lab.canCapture ? await lab.capture(SYNS) : undefined
     const off = await withoutFastOpen(lab, observe)
     const on = await withFastOpen(lab, observe)
     const syns = await capture?.stop()

@@ -70,7 +70,7 @@ async function inject(lab: Lab, observe: Observe): Promise<NonNullable<Seen['inj
   if (client.connecting) await once(client, 'connect')
   const from = client.localPort!
   const next = await lab.until('the SYN is captured', () => {
-    const syn = capture.packets.find(({ flags }) => flags === 'S')
+    const syn = capture.packets.find(({ flags }) => flags.includes('S') && !flags.includes('.'))
     return syn?.seq !== undefined && (syn.seq + 1) >>> 0
   })
   const ofServer = () => capture.packets.filter(({ source }) => source.endsWith(`:${port}`))

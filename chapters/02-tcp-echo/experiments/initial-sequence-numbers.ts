@@ -63,7 +63,9 @@ export default experiment<Seen>({
     }).listen(0, '127.0.0.1')
     await once(server, 'listening')
     const { port } = server.address() as AddressInfo
-    const capture = await lab.capture(`tcp dst port ${port} and tcp[tcpflags] == tcp-syn`)
+    const capture = await lab.capture(
+      `tcp dst port ${port} and tcp[tcpflags] & (tcp-syn | tcp-ack) == tcp-syn`,
+    )
     const meet = async (localPort?: number): Promise<number> => {
       const accepting = once(server, 'connection')
       const client = connect({ port, host: '127.0.0.1', ...(localPort ? { localPort } : {}) })

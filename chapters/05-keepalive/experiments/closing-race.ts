@@ -104,6 +104,7 @@ export default experiment<Seen>({
   ],
 
   async run(lab, observe) {
+    lab.needQueue()
     const peer = lab.start(server, { idleMs: IDLE_MS, hintMs: HINT_MS })
     const [unhinted, hints] = (await peer.message('listening')).value as [number, number]
     const meet = async (...plans: Plan[]): Promise<Counts> => {

@@ -64,6 +64,7 @@ export default experiment<Seen>({
   ],
 
   async run(lab, observe) {
+    lab.needTimeWait()
     const server = createServer({ allowHalfOpen: true }).listen(0, '127.0.0.1')
     await once(server, 'listening')
     const { port } = server.address() as AddressInfo

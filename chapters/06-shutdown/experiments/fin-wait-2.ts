@@ -44,6 +44,8 @@ export default experiment<Seen>({
   ],
 
   async run(lab, observe) {
+    // FIN-WAIT-2 lasts for some retransmission timeouts at least.
+    lab.needTimers()
     lab.sysctl('net.ipv4.tcp_fin_timeout', TIMEOUT_S)
     const server = createServer({ allowHalfOpen: true }).listen(0, '127.0.0.1')
     await once(server, 'listening')

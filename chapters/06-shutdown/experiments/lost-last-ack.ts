@@ -114,6 +114,8 @@ export default experiment<Seen>({
 
   async run(lab, observe) {
     lab.needTimers()
+    lab.needTimeWait()
+    lab.sysctl('net.ipv4.tcp_orphan_retries', 0) // which stands for 8
     const one = await halfClosed(lab)
     const startMs = monotonicMs()
     const closed = once(one.accepted, 'close').then(() => ({

@@ -63,6 +63,7 @@ export default experiment<Seen>({
   ],
 
   async run(lab, observe) {
+    lab.needTimeWait()
     lab.sysctl('net.ipv4.ip_local_port_range', `${FIRST} ${FIRST + PORTS - 1}`)
     lab.sysctl('net.ipv4.tcp_tw_reuse', 2)
     lab.sysctl('net.ipv4.tcp_timestamps', 1)

@@ -68,6 +68,7 @@ export default experiment<Seen>({
   ],
 
   async run(lab, observe) {
+    lab.needTimeWait()
     const listen = async (port: number): Promise<Server> => {
       const server = createServer().listen(port, '127.0.0.1')
       await once(server, 'listening')

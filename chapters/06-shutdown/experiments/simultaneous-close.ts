@@ -57,6 +57,7 @@ export default experiment<Seen>({
   ],
 
   async run(lab, observe) {
+    lab.needTimeWait()
     const line = await lab.routed()
     const peer = lab.start(server, { host: line.b }, line.in.b)
     const port = (await peer.message('listening')).value as number

@@ -112,6 +112,7 @@ export default experiment<Seen>({
   ],
 
   async run(lab, observe) {
+    lab.needTimeWait()
     lab.sysctl('net.ipv4.tcp_timestamps', 1)
     const late = [await lateSegment(lab, observe, 0), await lateSegment(lab, observe, 1)]
     return { late, again: await newConnection(lab, observe) }

@@ -35,6 +35,7 @@ export default experiment<Seen>({
   ],
 
   async run(lab, observe) {
+    lab.needTimeWait()
     const server = createServer((_, response) => {
       response.setHeader('Connection', 'close').end('hello\n')
     }).listen(0, '127.0.0.1')

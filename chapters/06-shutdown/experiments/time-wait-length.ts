@@ -97,6 +97,7 @@ export default experiment<Seen>({
   ],
 
   async run(lab, observe) {
+    lab.needTimeWait()
     // The host's own setting is not for us to change.
     const finTimeoutS = Number(
       lab.sysctl('net.ipv4.tcp_fin_timeout', lab.isPrivate ? TIMEOUT_S : undefined),

@@ -22,11 +22,15 @@ export default experiment<Record<string, unknown>>({
     lab.sysctl('net.ipv4.tcp_wmem', '4096 5000 9000000')
     lab.sysctl('net.ipv4.tcp_notsent_lowat', 16_384)
     if (hasTimer) lab.sysctl(timer, 9_000_000)
+    lab.sysctl('net.ipv4.tcp_syncookies', 2)
+    lab.sysctl('net.ipv4.tcp_max_tw_buckets', 3)
+    lab.sysctl('net.core.somaxconn', 2)
     // In the same network, but as if it were the host's.
     const host = new Lab(false)
-    const refusals = [refusal(() => host.needBuffers()), refusal(() => host.needTimers())]
-    lab.needBuffers()
-    lab.needTimers()
+    const needs = ['needBuffers', 'needTimers', 'needTimeWait', 'needQueue'] as const
+    const ask = () => needs.map(need => refusal(() => host[need]()))
+    const refusals = ask()
+    for (const need of needs) lab[need]()
     return {
       refusals,
       hasTimer,
@@ -34,7 +38,10 @@ export default experiment<Record<string, unknown>>({
       unsent: lab.sysctl('net.ipv4.tcp_notsent_lowat'),
       timer: hasTimer ? lab.sysctl(timer) : '200000',
       // Nothing is left to refuse.
-      afterwards: [refusal(() => host.needBuffers()), refusal(() => host.needTimers())],
+      cookies: lab.sysctl('net.ipv4.tcp_syncookies'),
+      timeWaits: lab.sysctl('net.ipv4.tcp_max_tw_buckets'),
+      queue: lab.sysctl('net.core.somaxconn'),
+      afterwards: ask(),
     }
   },
 })
