@@ -4,7 +4,7 @@ import { Failed } from './failed.ts'
 import { hasRead } from './held-back.ts'
 import { SILENCE_MS, type SilentClient, staySilent } from './silence.ts'
 import { survives } from './survives.ts'
-import type { Expected, Talk } from './talk.ts'
+import { type Expected, type Talk, WAKING_MS } from './talk.ts'
 
 /** Requests and answers of a protocol, for the steps that several exercises share. */
 export interface Dialogue {
@@ -159,6 +159,7 @@ async function fallAsleep(at: Examiner, dialogue: Dialogue, answerBytes: number)
       for (let n = 0; n < sent; n++) {
         await dialogue.answered(at, talk, 0, perBlock, {
           bulk: true,
+          patienceMs: WAKING_MS,
           mistake:
             'answers are lost when a client does not read: send() may take only a part, and a FIN does not cancel what is still to be sent',
         })

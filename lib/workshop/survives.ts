@@ -32,17 +32,24 @@ export async function survives(
 const QUEUE = 4
 
 /**
- * Clients connect and reset while the program stands still. When it goes on, it accepts connections
- * that are gone already. Where the check cannot stop the program, they are only quick.
+ * Does something while the program stands still, so that it finds all of that at once when it goes on.
+ * Where the check cannot stop the program, that is only quick.
  */
-export async function goneBeforeAccept({ subject, connect }: Examiner): Promise<void> {
-  const gone: Talk[] = []
+export async function whileStopped<T>({ subject }: Examiner, run: () => Promise<T>): Promise<T> {
   subject.signal('SIGSTOP')
   try {
-    for (let n = 0; n < QUEUE; n++) gone.push(await connect())
-    for (const talk of gone) talk.reset()
-    await Promise.all(gone.map(talk => talk.until(() => talk.isGone, PATIENCE_MS)))
+    return await run()
   } finally {
     subject.signal('SIGCONT')
   }
+}
+
+/** Clients connect and reset before the program accepts them. */
+export async function goneBeforeAccept(at: Examiner): Promise<void> {
+  await whileStopped(at, async () => {
+    const gone: Talk[] = []
+    for (let n = 0; n < QUEUE; n++) gone.push(await at.connect())
+    for (const talk of gone) talk.reset()
+    await Promise.all(gone.map(talk => talk.until(() => talk.isGone, PATIENCE_MS)))
+  })
 }

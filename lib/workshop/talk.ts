@@ -6,6 +6,12 @@ import type { Subject } from './subject.ts'
 /** How long a program may say nothing before we stop waiting for it, in milliseconds. */
 export const PATIENCE_MS = 4000
 
+/**
+ * The same for a client that has read nothing for long: where the kernel loses the news that there is
+ * room again, as it does on a busy machine, the next probe of the window comes so much later.
+ */
+export const WAKING_MS = 15_000
+
 export interface TalkOptions {
   /** Do not read what comes until `read()`. */
   reading?: boolean
