@@ -1,27 +1,25 @@
+import { fromShortPort, ownAddress } from '../../../../lib/workshop/addresses.ts'
+import { COMMANDS } from '../../../../lib/workshop/commands.ts'
 import { comeAndGo, gather } from '../../../../lib/workshop/crowd.ts'
 import { type Examiner, exercise } from '../../../../lib/workshop/exercise.ts'
 import { firstDifference } from '../../../../lib/workshop/failed.ts'
 import { hasRead } from '../../../../lib/workshop/held-back.ts'
 import { staySilent } from '../../../../lib/workshop/silence.ts'
-import { survives } from '../../../../lib/workshop/survives.ts'
-import type { Talk } from '../../../../lib/workshop/talk.ts'
+import { goneBeforeAccept, survives } from '../../../../lib/workshop/survives.ts'
+import { type Talk, WAKING_MS } from '../../../../lib/workshop/talk.ts'
 
-// Linux has all of 127.0.0.0/8, other systems have 127.0.0.1 alone.
-const OTHER = process.platform === 'linux' ? '127.0.0.2' : '127.0.0.1'
 // A port that bind() has chosen is ours alone. One that connect() chooses may belong to connections
 // in TIME_WAIT too, and then nobody can bind to it again: EADDRINUSE.
 const CHOSEN_BY_BIND = { localAddress: '127.0.0.1' }
 
 /** Their answers fill all buffers on the way to a client that does not read. */
 const QUESTIONS = 300_000
-/**
- * What is a newline to others: to readline() of Node, to splitlines() of Python, to an editor. And
- * bytes that are no text.
- */
-const NO_NEWLINES = Buffer.concat([
-  Buffer.from(Array.from({ length: 256 }, (_, byte) => byte).filter(byte => byte !== 0x0a)),
-  Buffer.from('\r\r\u0085\u2028\u2029\v\f\x1c\x1d\x1e\0?'),
-])
+/** More bytes without a newline than a program keeps that reads lines. */
+const LONG_BYTES = 3_000_000
+/** The byte that begins a command of telnet, and one that begins a command of a terminal. */
+const [IAC, ESCAPE] = [0xff, 0x1b] as const
+/** All bytes that are no question. */
+const OTHERS = Array.from({ length: 256 }, (_, byte) => byte).filter(byte => byte !== 0x0a)
 
 export default exercise({
   id: 'five-tuple',
@@ -35,9 +33,10 @@ client sends is a question; all other bytes mean nothing. The server answers eac
 which is: the word tcp, the client's IPv4 address, the word port, the client's port, the word to, the server's
 address, the word port, the server's port, with one space between them and one newline (0x0a) at the end. Ports
 are decimal. When the client has sent its FIN, the server sends the answers that are still to be sent, and ends the
-connection too. Clients that reset their connection do the others no harm. A client may be silent for as long as it
-likes, between any two bytes, and may read its answers as late as it likes; the others do not wait for it. The check has
-200 clients at once, is silent for 12 seconds, and asks 300,000 times before it reads the first answer.`,
+connection too. Clients that reset their connection do the others no harm, nor the client that comes next. A client may be
+silent for as long as it likes, between any two bytes, and may read its answers as late as it likes, also when it has
+sent its FIN; the others do not wait for it. There may be any number of clients, of questions before the first answer is
+read, and of bytes between two of them.`,
   section: 'chapters/01-socket/README.md#five-values-name-a-connection',
   hints: [
     'A connected socket knows its local end and its remote end. Seen from the server, which of them is the client’s?',
@@ -80,12 +79,28 @@ likes, between any two bytes, and may read its answers as late as it likes; the 
         talk.send('\n'.repeat(1000))
         for (let n = 0; n < 1000; n++) await answers(at, talk, mistake)
         const other =
-          'it answers bytes that are not newlines, or does not survive bytes that are not text'
-        for (let n = 0; n < 3; n++) {
-          talk.send(NO_NEWLINES)
-          talk.send('\n')
+          'each 0x0a is a question, whatever stands before it; no other byte means anything'
+        for (const byte of OTHERS) {
+          talk.send(Buffer.from([byte, 0x0a]))
           await answers(at, talk, other)
         }
+        for (const byte of OTHERS) {
+          talk.send(Buffer.from([byte, IAC, byte, 0x0a, ESCAPE, byte, byte, 0x0a]))
+          for (let n = 0; n < 2; n++) await answers(at, talk, other)
+        }
+        for (const word of COMMANDS) {
+          talk.send(Buffer.concat([word, Buffer.from('\u2028\u0085\v\f\x1c\x1d\x1e\n')]))
+          const times = 1 + word.filter(byte => byte === 0x0a).length
+          for (let n = 0; n < times; n++) await answers(at, talk, other)
+        }
+        talk.socket.write(
+          Buffer.alloc(
+            LONG_BYTES,
+            at.random.bytes(65_537).map(byte => byte | 0x10),
+          ),
+        )
+        talk.send('\n')
+        await answers(at, talk, 'there may be any number of bytes between two questions')
         talk.send('no question')
         talk.finish()
         await talk.expectEnd({ bulk: true, tooMuch: 'it answers bytes that are no newlines' })
@@ -96,7 +111,7 @@ likes, between any two bytes, and may read its answers as late as it likes; the 
       run: keepsAnswers,
     },
     {
-      title: 'distinguishes two hundred connections, and answers each of them at any time',
+      title: 'distinguishes many connections, and answers each of them at any time',
       async run(at) {
         const ask = async (talk: Talk, mistake?: string) => {
           talk.send('\n')
@@ -114,11 +129,17 @@ likes, between any two bytes, and may read its answers as late as it likes; the 
     {
       title: 'distinguishes two clients that have the same port at different addresses',
       async run(at) {
+        // Other systems than Linux have one address only: the port is another one there.
+        const again = (localPort: number) => {
+          const localAddress = ownAddress(at.random, 3)
+          return at.connect(localAddress === '127.0.0.1' ? {} : { localAddress, localPort })
+        }
         const one = await at.connect(CHOSEN_BY_BIND)
-        const { localPort = 0 } = one.socket
-        const from = OTHER === '127.0.0.1' ? {} : { localAddress: OTHER, localPort }
-        const other = await at.connect(from)
-        for (const talk of [other, one, other]) {
+        const other = await again(one.socket.localPort!)
+        const short = await fromShortPort(at.random, localPort =>
+          at.connect({ localAddress: ownAddress(at.random, 1), localPort }),
+        )
+        for (const talk of [other, one, short, await again(short.socket.localPort!), other]) {
           talk.send('\n')
           await answers(at, talk)
         }
@@ -129,7 +150,8 @@ likes, between any two bytes, and may read its answers as late as it likes; the 
       run: comesBack,
     },
     {
-      title: 'keeps silent clients connected for 12 seconds, and answers the others meanwhile',
+      title:
+        'keeps silent clients connected, also those that read nothing, and answers the others meanwhile',
       alongside: true,
       run: keepsTheSilent,
     },
@@ -176,23 +198,27 @@ function mistakeOf(received: string, client: string, server: string, port: numbe
 }
 
 async function comesBack(at: Examiner): Promise<void> {
+  const ask = async (talk: Talk, mistake?: string) => {
+    talk.send('\n')
+    await answers(at, talk, mistake)
+  }
   const first = await at.connect(CHOSEN_BY_BIND)
-  first.send('\n')
-  await answers(at, first)
+  await ask(first)
   const { localPort = 0 } = first.socket
-  first.reset()
+  // Answers wait for this one, with whatever the server keeps for it.
+  const sleeper = await at.connect({ reading: false })
+  sleeper.send('\n'.repeat(QUESTIONS))
+  await hasRead(sleeper, 500)
+  for (const talk of [first, sleeper]) talk.reset()
   await first.expectGone()
   await survives(at, async () => {
-    const again = await at.connect({ localPort })
-    again.send('\n')
-    await answers(at, again)
-    // One after the other: the last of them comes when the reset has been looked at.
-    const asked = async () => {
-      const talk = await at.connect()
-      talk.send('\n')
-      await answers(at, talk, 'clients that have gone still count, so their places are never freed')
-    }
-    for (let n = 0; n < 3; n++) await asked()
+    await ask(await at.connect({ localPort }))
+    // One after the other: the last of them comes when the resets have been looked at.
+    const mistake = 'clients that have gone still count, so their places are never freed'
+    for (let n = 0; n < 4; n++) await ask(await at.connect(), mistake)
+    await goneBeforeAccept(at)
+    const asked = async () => ask(await at.connect(), mistake)
+    await asked()
     await comeAndGo(at, gone => gone.send('\n\nand'), asked)
   })
 }
@@ -201,11 +227,10 @@ const fiveValues = (at: Examiner, { socket: { localAddress, localPort } }: Talk)
   `tcp ${localAddress} port ${localPort} to 127.0.0.1 port ${at.subject.port}\n`
 
 async function keepsAnswers(at: Examiner): Promise<void> {
-  const sleeper = await at.connect({ reading: false })
-  sleeper.send('\n'.repeat(QUESTIONS))
-  await hasRead(sleeper, 500)
+  const [open, ended] = await Promise.all([asleep(at), asleep(at)])
   const other = await at.connect()
-  for (const talk of [other, await at.connect(), other]) {
+  ended.finish()
+  for (const talk of [other, await at.connect(), other, await at.connect()]) {
     talk.send('\n')
     await answers(
       at,
@@ -213,12 +238,29 @@ async function keepsAnswers(at: Examiner): Promise<void> {
       'it blocks in write() or send() on a client that does not read, so every other client waits too',
     )
   }
-  sleeper.read()
-  sleeper.finish()
+  open.finish()
+  for (const talk of [open, ended]) await wakes(at, talk)
+}
+
+/** A client that asks, and reads no answer. */
+async function asleep(at: Examiner): Promise<Talk> {
+  const talk = await at.connect({ reading: false })
+  talk.send('\n'.repeat(QUESTIONS))
+  await hasRead(talk, 500)
+  return talk
+}
+
+/** It has sent its FIN, and now reads all answers. */
+async function wakes(at: Examiner, talk: Talk): Promise<void> {
+  talk.read()
   const mistake =
     'what send() did not take must be sent later; at the client’s FIN, send the remaining answers first'
-  await sleeper.expect(fiveValues(at, sleeper).repeat(QUESTIONS), { bulk: true, mistake })
-  await sleeper.expectEnd({ bulk: true })
+  await talk.expect(fiveValues(at, talk).repeat(QUESTIONS), {
+    bulk: true,
+    mistake,
+    patienceMs: WAKING_MS,
+  })
+  await talk.expectEnd({ bulk: true })
 }
 
 async function keepsTheSilent(at: Examiner): Promise<void> {
@@ -227,10 +269,11 @@ async function keepsTheSilent(at: Examiner): Promise<void> {
     await answers(at, talk)
   }
   const [dumb, asked, within] = [await at.connect(), await at.connect(), await at.connect()]
-  const [active, late] = [await at.connect(), await at.connect({ reading: false })]
+  const active = await at.connect()
   await ask(asked)
   within.send('is this')
-  late.send('\n'.repeat(QUESTIONS))
+  const [late, ended] = await Promise.all([asleep(at), asleep(at)])
+  ended.finish()
   await ask(await at.connect())
   const clients = [
     { where: 'before its first byte', talk: dumb, goOn: () => ask(dumb) },
@@ -240,10 +283,11 @@ async function keepsTheSilent(at: Examiner): Promise<void> {
       where: 'and read no answers',
       talk: late,
       async goOn() {
-        late.read()
-        await late.expect(fiveValues(at, late).repeat(QUESTIONS), { bulk: true })
+        late.finish()
+        await wakes(at, late)
       },
     },
+    { where: 'and read no answers, behind its FIN', talk: ended, goOn: () => wakes(at, ended) },
   ]
   await staySilent(at, clients, async () => {
     for (let n = 0; n < 40; n++) await ask(active)
