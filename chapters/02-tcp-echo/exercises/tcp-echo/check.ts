@@ -1,14 +1,18 @@
+import { COMMANDS } from '../../../../lib/workshop/commands.ts'
 import { comeAndGo, gather } from '../../../../lib/workshop/crowd.ts'
 import { type Examiner, exercise } from '../../../../lib/workshop/exercise.ts'
 import { hasRead } from '../../../../lib/workshop/held-back.ts'
 import { staySilent } from '../../../../lib/workshop/silence.ts'
-import { survives } from '../../../../lib/workshop/survives.ts'
-import type { Expected, Talk } from '../../../../lib/workshop/talk.ts'
+import { goneBeforeAccept, survives } from '../../../../lib/workshop/survives.ts'
+import { type Expected, type Talk, WAKING_MS } from '../../../../lib/workshop/talk.ts'
 
-/** More than the receive window of a client that reads nothing: a part waits with the server. */
-const MUCH_BYTES = 4 * 2 ** 20
-/** Words at which other servers end a conversation, and bytes at which terminals do. */
-const WORDS = ['quit', 'exit\r\n', 'BYE', 'close', '.\r\n', '\n', '\0', '\x03', '\x04', '\x1a']
+/** More than the kernels hold for a client that reads nothing: a part waits with the server. */
+const MUCH_BYTES = 12 * 2 ** 20
+/** More than all buffers on the way to it hold: the kernel waits for this client as well. */
+const TOO_MUCH_BYTES = 24 * 2 ** 20
+/** So many blocks are a stream without an end, for a program that counts its bytes. */
+const STREAM_BLOCKS = 640
+const BLOCK_BYTES = 65_537
 /** So many exchanges of one client follow one another in each round of the long silence. */
 const EXCHANGES = 40
 
@@ -20,10 +24,10 @@ export default exercise({
   kind: 'server',
   protocol: `The server listens on TCP port PORT of 127.0.0.1, for any number of clients at once. It sends every byte back
 to the client that sent it, in the same order. A client may be silent for as long as it likes: it stays connected, and
-no other client waits for it. When a client sends its FIN, the server sends back what is still to be sent, and then ends
+no other client waits for it. The same is true while it leaves the echo unread. When a client sends its FIN, the server sends back what is still to be sent, and then ends
 the connection too. Clients that reset their connection, or vanish, do the others no harm. All bytes are the same to
-the server: none is a command, and there may be any number of them. The check has 200 clients at once, sends 32 MiB and
-some hundreds of small pieces over one connection, and is silent for 12 seconds.`,
+the server: none is a command, and there may be any number of them, in any number of pieces. There may be any number of
+clients, at once and one after the other.`,
   section: 'chapters/02-tcp-echo/README.md#why-one-clients-reset-must-not-end-the-server',
   hints: [
     'A socket is a stream: what event says that bytes have come, and which method sends some?',
@@ -60,7 +64,7 @@ some hundreds of small pieces over one connection, and is silent for 12 seconds.
       title: 'sends every byte back, and treats none as a command',
       async run(at) {
         const talk = await at.connect()
-        for (const word of [...WORDS, Buffer.from([0xff, 0xf4, 0xff, 0xfd, 0x06])]) {
+        for (const word of COMMANDS) {
           talk.send(word)
           await talk.expect(word, {
             mistake: 'no byte is a command, and none ends the conversation',
@@ -74,12 +78,12 @@ some hundreds of small pieces over one connection, and is silent for 12 seconds.
       },
     },
     {
-      title: 'sends back a stream of 32 MiB',
+      title: 'sends back a stream of any length',
       async run(at) {
         const talk = await at.connect()
-        const block = at.random.bytes(65_537)
-        for (let n = 0; n < 512; n++) talk.socket.write(block)
-        await talk.expect(Buffer.alloc(512 * block.length, block), {
+        const block = at.random.bytes(BLOCK_BYTES)
+        for (let n = 0; n < STREAM_BLOCKS; n++) talk.socket.write(block)
+        await talk.expect(Buffer.alloc(STREAM_BLOCKS * block.length, block), {
           bulk: true,
           mistake: 'a stream may have any length, and what send() did not take must be sent later',
         })
@@ -118,32 +122,11 @@ some hundreds of small pieces over one connection, and is silent for 12 seconds.
       },
     },
     {
-      title: 'loses nothing that a slow client has yet to read',
-      async run(at) {
-        const talk = await at.connect({ reading: false })
-        const bytes = Buffer.concat(Array.from({ length: 64 }, () => at.random.bytes(4096)))
-        for (let n = 0; n < 32; n++) talk.send(bytes)
-        talk.finish()
-        // A server that reads on has it all now; one that holds the client back has a part.
-        await hasRead(talk, 1000)
-        // It answers another client: so it has had its turn to see the FIN.
-        const other = await at.connect()
-        other.send('ping')
-        await other.expect('ping', {
-          mistake:
-            'it waits in write() or send() for the client that does not read: so do all others',
-        })
-        talk.read()
-        await talk.expect(Buffer.alloc(32 * bytes.length, bytes), {
-          bulk: true,
-          mistake:
-            'destroy() throws away what Node still has to send, where end() sends it first; or the result of send() is ignored: it may take only a part',
-        })
-        await talk.expectEnd()
-      },
+      title: 'loses nothing that a slow client has yet to read, and serves others meanwhile',
+      run: losesNothing,
     },
     {
-      title: 'serves two hundred clients at once',
+      title: 'serves many clients at once',
       run: servesCrowd,
     },
     {
@@ -151,12 +134,54 @@ some hundreds of small pieces over one connection, and is silent for 12 seconds.
       run: survivesThem,
     },
     {
-      title: 'keeps silent clients connected for 12 seconds, and serves the others meanwhile',
+      title:
+        'keeps silent clients connected, also those that read nothing, and serves the others meanwhile',
       alongside: true,
       run: keepsTheSilent,
     },
   ],
 })
+
+async function losesNothing(at: Examiner): Promise<void> {
+  const other = await at.connect()
+  const bytes = Buffer.alloc(MUCH_BYTES, at.random.bytes(BLOCK_BYTES))
+  const [open, ended] = await Promise.all([asleep(at, bytes), asleep(at, bytes)])
+  ended.finish()
+  await hasRead(ended, 500)
+  // They answer other clients: so they have had their turn to see the FIN.
+  const mistake =
+    'it waits in write() or send() for the client that does not read: so do all others'
+  for (const talk of [other, await at.connect()]) {
+    const much = at.random.bytes(at.random.between(30_000, 90_000))
+    talk.send(much)
+    await talk.expect(much, { mistake })
+    await echoes(talk, { mistake })
+  }
+  open.finish()
+  for (const talk of [ended, open]) {
+    await wakes(
+      talk,
+      bytes,
+      'destroy() throws away what Node still has to send, where end() sends it first; or the result of send() is ignored: it may take only a part',
+    )
+  }
+}
+
+/** A client that sends this, as far as it is taken, and reads nothing of what comes back. */
+async function asleep(at: Examiner, bytes: Buffer): Promise<Talk> {
+  const talk = await at.connect({ reading: false })
+  talk.socket.write(bytes)
+  // A server that reads on has it all now; one that holds the client back has a part.
+  await hasRead(talk, 500)
+  return talk
+}
+
+/** It has sent its FIN, and now reads what it has sent. */
+async function wakes(talk: Talk, bytes: Buffer, mistake: string): Promise<void> {
+  talk.read()
+  await talk.expect(bytes, { bulk: true, mistake, patienceMs: WAKING_MS })
+  await talk.expectEnd({ bulk: true, mistake: 'nobody calls end() when the last byte has left' })
+}
 
 async function survivesThem(at: Examiner): Promise<void> {
   await survives(at, async () => {
@@ -166,17 +191,12 @@ async function survivesThem(at: Examiner): Promise<void> {
       if (n % 2) talk.reset()
       else talk.close()
     }
+    await goneBeforeAccept(at)
     const talk = await at.connect()
     await echoes(talk, {})
     // Of these, much is still to be sent when they go.
-    const much = Buffer.alloc(MUCH_BYTES, at.random.bytes(65_537))
-    const sleepers: Talk[] = []
-    for (let n = 0; n < 3; n++) {
-      const sleeper = await at.connect({ reading: false })
-      sleeper.socket.write(much)
-      await hasRead(sleeper, 300)
-      sleepers.push(sleeper)
-    }
+    const much = Buffer.alloc(MUCH_BYTES, at.random.bytes(BLOCK_BYTES))
+    const sleepers = await Promise.all([1, 2, 3].map(() => asleep(at, much)))
     for (const sleeper of sleepers) sleeper.reset()
     await echoes(talk, {})
     const mistake = 'what was kept for a client that has gone was sent to the next one'
@@ -210,10 +230,11 @@ async function servesCrowd(at: Examiner): Promise<void> {
 async function keepsTheSilent(at: Examiner): Promise<void> {
   const [dumb, spoken, active] = [await at.connect(), await at.connect(), await at.connect()]
   await echoes(spoken, {})
-  const sleeper = await at.connect({ reading: false })
-  const bytes = Buffer.alloc(MUCH_BYTES, at.random.bytes(65_537))
-  sleeper.socket.write(bytes)
+  const bytes = Buffer.alloc(TOO_MUCH_BYTES, at.random.bytes(BLOCK_BYTES))
+  const [sleeper, ended] = await Promise.all([asleep(at, bytes), asleep(at, bytes)])
+  ended.finish()
   await echoes(await at.connect(), {})
+  const mistake = 'keep what a client has yet to read, however long it takes'
   const clients = [
     { where: 'before its first byte', talk: dumb, goOn: () => echoes(dumb, {}) },
     { where: 'behind a word', talk: spoken, goOn: () => echoes(spoken, {}) },
@@ -221,12 +242,14 @@ async function keepsTheSilent(at: Examiner): Promise<void> {
       where: 'and read nothing of what came back',
       talk: sleeper,
       async goOn() {
-        sleeper.read()
-        await sleeper.expect(bytes, {
-          bulk: true,
-          mistake: 'keep what a client has yet to read, however long it takes',
-        })
+        sleeper.finish()
+        await wakes(sleeper, bytes, mistake)
       },
+    },
+    {
+      where: 'and read nothing of what came back, behind its FIN',
+      talk: ended,
+      goOn: () => wakes(ended, bytes, mistake),
     },
   ]
   await staySilent(at, clients, async () => {
