@@ -1,13 +1,17 @@
+import { COMMANDS } from '../../../../lib/workshop/commands.ts'
 import { type Examiner, exercise } from '../../../../lib/workshop/exercise.ts'
 import { Failed } from '../../../../lib/workshop/failed.ts'
 import { heldInMemory, staysHeldBack } from '../../../../lib/workshop/held-back.ts'
-import { survives } from '../../../../lib/workshop/survives.ts'
-import type { Talk } from '../../../../lib/workshop/talk.ts'
+import { staySilent } from '../../../../lib/workshop/silence.ts'
+import { goneBeforeAccept, survives } from '../../../../lib/workshop/survives.ts'
+import { type Talk, WAKING_MS } from '../../../../lib/workshop/talk.ts'
 
 // No multiple of a page or of a buffer: what is lost is seen at once.
 const BLOCK_BYTES = 65_537
 /** More than fits into the buffers of both kernels, as Linux has them by default. */
 const MUCH = 256
+/** More than these buffers and the memory of the server may hold together. */
+const MORE = 800
 /** More than fits into buffers that were made large: only memory of the program holds it. */
 const TOO_MUCH = 1536
 /** So much of a client that does not read a server may keep in its memory. */
@@ -15,9 +19,15 @@ const MAX_HELD_BYTES = 16 * 2 ** 20
 /** So long nothing must move until we ask whether it has stopped. */
 const QUIET_MS = 1000
 
+/** More clients that sleep at once than a pool of buffers, or a sum of memory, has room for. */
+const SLEEPERS = 20
+/** So often a client falls asleep before it reads to the end. */
+const NAPS = 3
+
 /** So often it may go on by itself: TCP fills the last of a window in a few steps, each later. */
 const MOVES = 5
 
+const LEFT_OVER = 'what was kept for a client that has reset was sent to the next one'
 const NEVER_RESUMES = 'pause() is called, and resume() is not called again in the drain event'
 
 export default exercise({
@@ -26,11 +36,10 @@ export default exercise({
   kind: 'server',
   protocol: `The server listens on TCP port PORT of 127.0.0.1, for any number of clients at once. It sends every byte back
 to the client that sent it, in the same order. While a client does not read, the server soon stops reading from it:
-a client that goes on sending and reads nothing finds that its bytes are no longer taken, long before it has sent
-96 MiB. The buffers of the kernels hold some of that, the memory of the server nearly nothing: 16 MiB are too much. The
-server keeps the connection open for as long as that takes, and serves the other clients meanwhile. When the client reads, everything comes
-back. When a client sends its FIN, the server sends back what is still to be sent, and then ends the connection
-too. Clients that reset their connection do the others no harm.`,
+a client that goes on sending and reads nothing finds that its bytes are no longer taken. The buffers of the kernels hold some of that, the memory of the server nearly nothing: 16 MiB are too much. The
+server keeps the connection open for as long as that takes, and serves the other clients meanwhile, however many of them sleep.
+When the client reads, everything comes back, and it may fall asleep again. When a client sends its FIN, the server sends back what is still to be sent, and then ends the connection
+too. Clients that reset their connection do the others no harm, nor the client that comes next.`,
   section: 'chapters/02-tcp-echo/README.md#what-write-tells-you',
   hints: [
     'write() takes whatever you give it. What does it return, and what does that mean?',
@@ -43,36 +52,15 @@ too. Clients that reset their connection do the others no harm.`,
       async run(at) {
         const talk = await at.connect()
         const bytes = at.random.bytes(300)
-        for (const part of [bytes.subarray(0, 100), bytes.subarray(100)]) {
+        for (const part of [bytes.subarray(0, 100), bytes.subarray(100), ...COMMANDS]) {
           talk.send(part)
           await talk.expect(part, { mistake: 'whatever comes goes back, as it comes' })
         }
       },
     },
     {
-      title: 'serves the other clients while one does not read',
-      async run(at) {
-        const [before, sleeper] = [await at.connect(), await at.connect({ reading: false })]
-        await untilHeldBack(at, sleeper, before, at.random.bytes(BLOCK_BYTES), MUCH)
-        const after = await at.connect()
-        for (const talk of [before, after]) await isServed(at, talk)
-      },
-    },
-    {
-      title: 'sends everything back to a client that reads late',
-      async run(at) {
-        const [talk, other] = [await at.connect({ reading: false }), await at.connect()]
-        const block = at.random.bytes(BLOCK_BYTES)
-        const sent = await untilHeldBack(at, talk, other, block, MUCH)
-        staysOpen(at, talk)
-        talk.finish()
-        talk.read()
-        await comesBack(at, talk, block, sent)
-        await talk.expectEnd({
-          bulk: true,
-          mistake: 'nobody calls end() when the client has ended',
-        })
-      },
+      title: 'serves the other clients while many do not read',
+      run: servesBesideSleepers,
     },
     {
       title: 'stops taking bytes from a client that does not read',
@@ -97,30 +85,113 @@ too. Clients that reset their connection do the others no harm.`,
           })
         }
         at.fail({
-          what: `the server has taken ${(TOO_MUCH * 65_536) / 2 ** 20} MiB from a client that reads nothing`,
+          what: `the server has taken ${(TOO_MUCH * BLOCK_BYTES) >> 20} MiB from a client that reads nothing`,
           mistake:
             'write() returned false, and it read on: from there on all bytes pile up in its memory',
         })
       },
     },
     {
+      title: 'sends everything back to a client that reads late, and falls asleep again',
+      async run(at) {
+        const { talk, block, sent } = await fallAsleep(at)
+        let came = 0
+        let all = sent
+        for (let naps = 1; naps < NAPS; naps++) {
+          // Half of it: the server has room again, and the client sends more.
+          const half = Math.floor((all - came) / 2)
+          talk.read()
+          await comesBack(at, talk, block, half)
+          talk.sleep()
+          came += half
+          const other = await at.connect()
+          all += await untilHeldBack(at, talk, other, block, MORE)
+          staysOpen(at, talk)
+          keepsLittle(at, talk)
+        }
+        talk.finish()
+        talk.read()
+        await comesBack(at, talk, block, all - came)
+        await talk.expectEnd({
+          bulk: true,
+          mistake: 'nobody calls end() when the client has ended',
+        })
+      },
+    },
+    {
       title: 'survives clients that fall asleep and reset',
       async run(at) {
-        const block = at.random.bytes(BLOCK_BYTES)
-        const other = await at.connect()
-        const sleepers: Talk[] = []
-        // One of them until it is held back; the others have told only a part.
-        for (const times of [MUCH, 16, 16]) {
-          const sleeper = await at.connect({ reading: false })
-          await untilHeldBack(at, sleeper, other, block, times)
-          sleepers.push(sleeper)
-        }
-        for (const talk of sleepers) talk.reset()
+        const [kept, ...leavers] = await Promise.all([1, 2, 3].map(() => fallAsleep(at)))
+        // These have sent only a part.
+        for (const times of [16, 16]) leavers.push(await fallAsleep(at, times))
+        for (const { talk } of leavers) talk.reset()
+        await goneBeforeAccept(at)
         await servesOn(at)
+        // One that slept beside them is not forgotten.
+        await wakes(at, kept!)
       },
+    },
+    {
+      title: 'keeps clients connected that do not read for long, and serves the others meanwhile',
+      alongside: true,
+      run: keepsSleepers,
     },
   ],
 })
+
+/** A client that sends the same block again and again, and reads nothing. */
+interface Sleeper {
+  talk: Talk
+  block: Buffer
+  /** How many blocks are on their way. */
+  sent: number
+}
+
+async function fallAsleep(at: Examiner, times = MUCH): Promise<Sleeper> {
+  const [talk, other] = [await at.connect({ reading: false }), await at.connect()]
+  const block = at.random.bytes(BLOCK_BYTES)
+  const sent = await untilHeldBack(at, talk, other, block, times)
+  staysOpen(at, talk)
+  return { talk, block, sent }
+}
+
+/** It sends its FIN, if it has not, and reads everything. */
+async function wakes(at: Examiner, { talk, block, sent }: Sleeper): Promise<void> {
+  staysOpen(at, talk)
+  talk.finish()
+  talk.read()
+  await comesBack(at, talk, block, sent)
+  await talk.expectEnd({ bulk: true, mistake: 'nobody calls end() when the client has ended' })
+}
+
+async function servesBesideSleepers(at: Examiner): Promise<void> {
+  const before = await at.connect()
+  const sleepers = await Promise.all(Array.from({ length: SLEEPERS }, () => fallAsleep(at)))
+  const after = await at.connect()
+  for (const talk of [before, after]) {
+    await isServed(at, talk, at.random.bytes(at.random.between(50_000, 100_000)))
+  }
+  for (const { talk } of sleepers) {
+    staysOpen(at, talk)
+    keepsLittle(at, talk)
+  }
+  // Its end is heard by a server that does not read: the answers still come.
+  for (const { talk } of sleepers.slice(0, 3)) talk.finish()
+  for (const talk of [before, after]) await isServed(at, talk)
+  for (const sleeper of sleepers) await wakes(at, sleeper)
+}
+
+async function keepsSleepers(at: Examiner): Promise<void> {
+  const [dumb, active] = [await at.connect(), await at.connect()]
+  const [open, ended] = (await Promise.all([1, 2].map(() => fallAsleep(at)))) as [Sleeper, Sleeper]
+  ended.talk.finish()
+  const clients = [
+    { where: 'before its first byte', talk: dumb, goOn: () => isServed(at, dumb) },
+    { where: 'and read nothing', talk: open.talk, goOn: () => wakes(at, open) },
+    { where: 'and read nothing, behind its FIN', talk: ended.talk, goOn: () => wakes(at, ended) },
+  ]
+  await staySilent(at, clients, () => isServed(at, active))
+}
 
 /** Sends blocks until no more are taken, so many at most. Returns how many are on their way. */
 async function untilHeldBack(
@@ -143,10 +214,14 @@ async function untilHeldBack(
   return taken
 }
 
-async function isServed(at: Examiner, other: Talk): Promise<void> {
-  other.send('a word')
+async function isServed(
+  at: Examiner,
+  other: Talk,
+  bytes: Uint8Array = Buffer.from('a word'),
+): Promise<void> {
+  other.send(bytes)
   try {
-    await other.expect('a word')
+    await other.expect(bytes)
   } catch (error) {
     if (!(error instanceof Failed)) throw error
     const { subject } = at
@@ -165,7 +240,8 @@ function keepsLittle(at: Examiner, sleeper: Talk): void {
   if ((heldInMemory(sleeper) ?? 0) <= MAX_HELD_BYTES) return
   at.fail({
     what: 'the server stopped at last, but it keeps more than 16 MiB for a client that reads nothing',
-    mistake: 'a queue of its own is large; pause as soon as write() returns false',
+    mistake:
+      'a queue of its own is large, or it waits only once: pause whenever write() returns false',
   })
 }
 
@@ -183,6 +259,7 @@ async function comesBack(at: Examiner, talk: Talk, block: Buffer, times: number)
     await talk.expect(Buffer.alloc(times * block.length, block), {
       bulk: true,
       silence: NEVER_RESUMES,
+      patienceMs: WAKING_MS,
     })
   } catch (error) {
     if (!(error instanceof Failed) || error.failure.mistake === NEVER_RESUMES) throw error
@@ -200,10 +277,12 @@ async function comesBack(at: Examiner, talk: Talk, block: Buffer, times: number)
 /** One after the other: the last of them comes when the resets have been looked at. */
 async function servesOn(at: Examiner): Promise<void> {
   const run = async () => {
-    for (let n = 0; n < 4; n++) {
+    for (let n = 0; n < 10; n++) {
       const talk = await at.connect()
       talk.send('still there?')
       await talk.expect('still there?')
+      talk.finish()
+      await talk.expectEnd({ tooMuch: LEFT_OVER })
     }
   }
   await survives(
