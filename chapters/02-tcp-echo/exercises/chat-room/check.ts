@@ -1,14 +1,14 @@
+import { COMMANDS } from '../../../../lib/workshop/commands.ts'
 import { comeAndGo, gather } from '../../../../lib/workshop/crowd.ts'
 import { type Examiner, exercise } from '../../../../lib/workshop/exercise.ts'
-import { firstDifference } from '../../../../lib/workshop/failed.ts'
 import { staySilent } from '../../../../lib/workshop/silence.ts'
-import { survives } from '../../../../lib/workshop/survives.ts'
+import { goneBeforeAccept, survives } from '../../../../lib/workshop/survives.ts'
 import type { Talk } from '../../../../lib/workshop/talk.ts'
+import { hears, join, MAX_LINE_BYTES } from './members.ts'
+import { dropsSleepers, neverMixes } from './slow-members.ts'
 
-const MAX_LINE_BYTES = 8192
-/** All rounds are 20 MiB: the buffers of the kernels, and 1 MiB of the server, hold far less. */
-const ROUND_BYTES = 524_288
-const ROUNDS = 40
+/** So many short lines come at once: together they are fewer bytes than may wait for a member. */
+const LINES = 20_000
 
 /** Bytes in lines that some programs strip, or treat as the end of a line. */
 const ODD_LINES = [
@@ -20,7 +20,8 @@ const ODD_LINES = [
   '\u2028LS\u2029PS\u0085NEL\u2028\n',
   '\vVT\fFF\x1c\x1d\x1e\x1f\n',
   '\x1b[31mred\x07\x08\x7f\n',
-  'e\u0301 \u00e9 \u212b\n',
+  'e\u0301 \u00e9 \u212b \u1112\u1161\u11ab \ufb01 \u0130 \uff21\n',
+  '\u200b\u00a0\u3000\u00ad\n',
   '\n',
   ' \n',
   'quit\n',
@@ -29,13 +30,10 @@ const ODD_LINES = [
   'a "b" \\n <c> & %20 {0}\n',
 ]
 
-/** How long nothing comes until it seems that nothing will, in milliseconds, and how often. */
-const STALL_MS = 50
-const STALLS = 20
-
-/** How much each of two members says at the same time while a third sleeps. */
-const MIXED_BYTES = 6 * 2 ** 20
-const MIXED_LINE_BYTES = 4000
+/** They are UTF-8, and have one newline each, at the end. */
+const commandLines = COMMANDS.map(bytes => Buffer.from(bytes).toString())
+  .filter(text => !text.includes('\ufffd'))
+  .map(text => `${text.replaceAll('\n', '')}\n`)
 
 export default exercise({
   id: 'chat-room',
@@ -52,7 +50,8 @@ connection has left as well. A member who does not read must not hold up the oth
 sending, keeps a little for that member beside what the kernel takes (1 MiB is plenty), and then drops it: it has done
 so before 20 MiB wait. To drop is to close the connection, in whichever way. Only 0x0a ends a line, no other byte or
 character means anything, and there is no command. A member may be silent for as long as it likes, also in the middle of
-a line. The check has 200 members at once, and is silent for 12 seconds.`,
+a line, and there may be any number of members and of lines. The lines that come before one that is too long are lines like
+any other.`,
   section: 'chapters/02-tcp-echo/README.md#one-to-many-a-chat',
   hints: [
     'Keep the members in a Set. For each of them keep what has come behind the last newline: the beginning of a line.',
@@ -105,7 +104,7 @@ a line. The check has 200 members at once, and is silent for 12 seconds.`,
             )
           }
         }
-        for (const odd of ODD_LINES) {
+        for (const odd of [...ODD_LINES, ...commandLines]) {
           cat.send(odd)
           for (const other of [ann, ben]) {
             await hears(
@@ -158,7 +157,7 @@ a line. The check has 200 members at once, and is silent for 12 seconds.`,
       run: goesOn,
     },
     {
-      title: 'has room for two hundred members at once',
+      title: 'has room for many members at once',
       run: hasRoom,
     },
     {
@@ -166,84 +165,92 @@ a line. The check has 200 members at once, and is silent for 12 seconds.`,
       run: neverMixes,
     },
     {
-      title: 'drops a member whose line runs past 8192 bytes',
-      async run(at) {
-        const [ann, ben] = [await join(at), await join(at)]
-        const longest = `${at.random.word(MAX_LINE_BYTES)}\n`
-        ann.send(longest)
-        await hears(at, ben, longest, 'a line of 8192 bytes is not too long')
-        ann.send('x'.repeat(MAX_LINE_BYTES + 1))
-        await ann.expectGone({
-          bulk: true,
-          mistake: 'a line is kept until its newline comes, without a limit: so is your memory',
-        })
-        const cat = await join(at)
-        cat.send('where is Ann?\n')
-        await hears(at, ben, 'where is Ann?\n', 'nobody gets a line that is too long')
-        // This one has its newline, and comes all at once.
-        const dan = await join(at)
-        dan.send(`${'y'.repeat(MAX_LINE_BYTES + 1)}\n`)
-        await dan.expectGone({
-          bulk: true,
-          mistake: 'the limit is looked at only where no newline has come',
-        })
-        cat.send('and Dan?\n')
-        await hears(at, ben, 'and Dan?\n', 'nobody gets a line that is too long')
-        // Two bytes each: so many bytes are half as many characters.
-        const widest = `${'é'.repeat(MAX_LINE_BYTES / 2)}\n`
-        cat.send(widest)
-        await hears(at, ben, widest, 'a line of 8192 bytes is not too long')
-        const eve = await join(at)
-        eve.send(`é${widest}`)
-        await eve.expectGone({
-          bulk: true,
-          mistake: 'characters are counted, and the limit is in bytes: this line has 8194',
-        })
-        cat.send('and Eve?\n')
-        await hears(at, ben, 'and Eve?\n', 'nobody gets a line that is too long')
-      },
+      title: 'drops a member whose line runs past 8192 bytes, and only that line',
+      run: dropsTheLong,
     },
     {
-      title: 'drops a member who does not read, without holding up the others',
-      run: dropsTheSleeper,
+      title: 'passes on any number of lines that come at once',
+      run: passesMany,
     },
     {
-      title: 'keeps silent members for 12 seconds, and lets the others talk meanwhile',
+      title: 'drops members who do not read, without holding up the others',
+      run: dropsSleepers,
+    },
+    {
+      title: 'keeps silent members, and lets the others talk meanwhile',
       alongside: true,
       run: keepsTheSilent,
     },
   ],
 })
 
-/** A member is one who has been welcomed: from then on, all lines come. */
-async function join(at: Examiner): Promise<Talk> {
-  const member = await at.connect()
-  await member.expect('welcome\n', { mistake: 'a client is told `welcome` as soon as it connects' })
-  return member
+async function dropsTheLong(at: Examiner): Promise<void> {
+  const [ann, ben, cat] = [await join(at), await join(at), await join(at)]
+  const longest = `${at.random.word(MAX_LINE_BYTES)}\n`
+  const allowed = 'a line of 8192 bytes is not too long, whatever comes with it'
+  // Several of them at once, and behind them the beginning of one more.
+  ann.send(longest.repeat(3) + longest.slice(0, -1))
+  for (let n = 0; n < 3; n++) await hears(at, ben, longest, allowed)
+  ann.send('\n')
+  await hears(at, ben, longest, allowed)
+  // Two bytes each: so many bytes are half as many characters.
+  const widest = `${'é'.repeat(MAX_LINE_BYTES / 2)}\n`
+  ann.send(widest)
+  await hears(at, ben, widest, allowed)
+  for (let n = 0; n < 4; n++) await hears(at, cat, longest)
+  await hears(at, cat, widest)
+  const counted = 'characters are counted, and the limit is in bytes: this line has 8194'
+  const unended = 'a line is kept until its newline comes, without a limit: so is your memory'
+  const ended = 'the limit is looked at only where no newline has come'
+  const tooLong = [
+    { line: 'x'.repeat(MAX_LINE_BYTES + 1), mistake: unended },
+    { line: `${'y'.repeat(MAX_LINE_BYTES + 1)}\n`, mistake: ended },
+    { line: `${at.random.word(at.random.between(8200, 12_000))}\n`, mistake: ended },
+    { line: `${at.random.word(1000).repeat(300)}\nbehind it\n`, mistake: ended },
+    { line: `é${widest}`, mistake: counted },
+  ]
+  for (const { line, mistake } of tooLong) {
+    const dan = await join(at)
+    // With it, and in the same piece, come lines that are not too long.
+    const before = at.random.of(['', `${at.random.word(20)}\n`, '\n'])
+    const known = 'nobody had a line yet'
+    dan.send(`${known}\n${before}${line}`)
+    for (const other of [ben, cat]) {
+      for (const text of [`${known}\n`, before]) {
+        const lost = 'the lines before one that is too long are lines like any other'
+        if (text !== '') await hears(at, other, text, lost)
+      }
+    }
+    await dan.expectGone({ bulk: true, mistake })
+    ann.send('where is Dan?\n')
+    for (const other of [ben, cat]) {
+      await hears(
+        at,
+        other,
+        'where is Dan?\n',
+        'nobody gets a line that is too long, nor what is behind it',
+      )
+    }
+  }
 }
 
-/** The next line that a member gets must be this one. */
-async function hears(at: Examiner, member: Talk, line: string | Buffer, mistake?: string) {
-  const expected = Buffer.from(line)
-  const received = await member.take(
-    bytes => (bytes.includes(0x0a) ? bytes.indexOf(0x0a) + 1 : undefined),
-    `the line ${JSON.stringify(expected.toString().slice(0, 40))}`,
-    { mistake },
-  )
-  if (received.equals(expected)) return
-  at.fail({
-    what: 'the line that came is not the one that was expected',
-    expected,
-    received,
-    offset: firstDifference(expected, received),
-    ...(mistake !== undefined && { mistake }),
-  })
+async function passesMany(at: Examiner): Promise<void> {
+  const [ann, ben, cat] = [await join(at), await join(at), await join(at)]
+  for (const letters of [1, at.random.between(2, 40)]) {
+    const lines = Array.from({ length: LINES }, (_, n) => `${at.random.word(letters)}${n % 10}\n`)
+    const all = Buffer.from(lines.join(''))
+    ann.socket.write(all)
+    const mistake =
+      'a member who reads all the time is dropped, or misses lines: it is bytes that wait, not lines'
+    for (const other of [ben, cat]) await other.expect(all, { bulk: true, mistake })
+  }
 }
 
 async function goesOn(at: Examiner): Promise<void> {
   const [ben, cat] = [await join(at), await join(at)]
   const others = [await join(at), await join(at), await join(at)]
   for (const talk of others) talk.reset()
+  await goneBeforeAccept(at)
   await survives(at, async () => {
     // Each answer comes after the one before: the last of them after the resets.
     for (let n = 0; n < 4; n++) {
@@ -254,6 +261,22 @@ async function goesOn(at: Examiner): Promise<void> {
     }
     await join(at)
     const mistake = 'half a line of a member who has left was put before the line of the next one'
+    const parted = async (gone: Talk) => {
+      gone.send('half a li')
+      // Two lines of others say that the server has had its turn here, too.
+      for (const [speaker, other] of [[ben, cat] as const, [cat, ben] as const]) {
+        speaker.send('go on\n')
+        await hears(at, other, 'go on\n', mistake)
+      }
+    }
+    for (let n = 0; n < 5; n++) {
+      const gone = await join(at)
+      await parted(gone)
+      gone.reset()
+      const next = await join(at)
+      next.send('ne\n')
+      for (const other of [ben, cat]) await hears(at, other, 'ne\n', mistake)
+    }
     await comeAndGo(
       at,
       gone => gone.send('half a li'),
@@ -282,53 +305,6 @@ async function hasRoom(at: Examiner): Promise<void> {
     for (const member of members) {
       if (member !== speaker) await hears(at, member, 'hello, all\n', 'it has forgotten a member')
     }
-  }
-}
-
-/**
- * Two members talk until a third, who does not read, fills all buffers. When it wakes up, those who
- * wrote to it side by side, in threads or tasks, each go on with the rest of a line.
- */
-async function neverMixes(at: Examiner): Promise<void> {
-  const [ann, ben, cat, sleeper] = [await join(at), await join(at), await join(at), await join(at)]
-  sleeper.sleep()
-  const lines = MIXED_BYTES / MIXED_LINE_BYTES
-  for (let n = 0; n < lines; n++) {
-    for (const [talk, letter] of [[ann, 'a'] as const, [ben, 'b'] as const]) {
-      talk.socket.write(`${`${letter} ${n} `.padEnd(MIXED_LINE_BYTES - 1, letter)}\n`)
-    }
-  }
-  // When Cat hears nothing more, they wait for the sleeper: in vain, or a moment before it is dropped.
-  const all = 2 * lines * MIXED_LINE_BYTES
-  for (let stalls = 0; stalls < STALLS && cat.unread < all; ) {
-    const before = cat.unread
-    await cat.until(() => cat.unread >= all || cat.hasEnded, STALL_MS)
-    if (cat.unread !== before) continue
-    stalls++
-    sleeper.read()
-    await at.pause(STALL_MS)
-    if (stalls < STALLS - 1) sleeper.sleep()
-  }
-  sleeper.read()
-  await sleeper.until(() => sleeper.hasEnded || sleeper.unread >= all, 4 * STALL_MS)
-  for (const member of [cat, sleeper]) keepsLinesWhole(at, member)
-}
-
-/** What has come so far is lines as they were said, in the order of each speaker. */
-function keepsLinesWhole(at: Examiner, member: Talk): void {
-  const heard = { a: 0, b: 0 }
-  for (const line of member.peek().toString('latin1').split('\n').slice(0, -1)) {
-    const letter = line.startsWith('a') ? 'a' : 'b'
-    const expected = `${letter} ${heard[letter]++} `.padEnd(MIXED_LINE_BYTES - 1, letter)
-    if (line === expected) continue
-    at.fail({
-      what: 'the lines of two members who spoke at the same time did not come whole and in order',
-      expected: Buffer.from(`${expected}\n`),
-      received: Buffer.from(`${line}\n`, 'latin1'),
-      offset: firstDifference(Buffer.from(expected), Buffer.from(line)),
-      mistake:
-        'two threads or tasks write to one member at once, so a line that the kernel takes only in part is interrupted by another',
-    })
   }
 }
 
@@ -366,40 +342,4 @@ async function keepsTheSilent(at: Examiner): Promise<void> {
     }
   })
   await join(at)
-}
-
-async function dropsTheSleeper(at: Examiner): Promise<void> {
-  const [ann, ben, sleeper] = [await join(at), await join(at), await join(at)]
-  sleeper.sleep()
-  const line = `${at.random.word(MAX_LINE_BYTES - 1)}\n`
-  const round = Buffer.from(line.repeat(ROUND_BYTES / line.length))
-  for (let n = 0; n < ROUNDS; n++) {
-    ann.socket.write(round)
-    // Ann waits for Ben: nobody is told more than a member who reads can take.
-    await ben.expect(round, {
-      bulk: true,
-      mistake: 'it waits for the member who does not read, and all others wait with it',
-    })
-  }
-  sleeper.read()
-  // What the kernels had taken comes, and behind it the end: or everything, from the server's memory.
-  const all = ROUNDS * ROUND_BYTES
-  const heardAll = await sleeper
-    .take(bytes => (bytes.length >= all ? all : undefined), 'everything')
-    .then(
-      () => true,
-      () => false,
-    )
-  if (heardAll) {
-    at.fail({
-      what: `a member who slept was told all ${all / 2 ** 20} MiB when it woke up`,
-      mistake:
-        'what waits for a member who does not read is kept in memory without a limit: see writableLength',
-    })
-  }
-  await sleeper.expectGone({
-    bulk: true,
-    patienceMs: 1,
-    mistake: 'lines for a member who does not read were thrown away; the member is to be dropped',
-  })
 }
