@@ -29,13 +29,15 @@ export function copyOfKit(): { path: string; remove(): void } {
  */
 const BUILD = `
 set -e
-copy=$1 packages=$2 folder=$3 setup=$4 parameters=$5 options=$6
-shift 6
+copy=$1 packages=$2 folder=$3 setup=$4 parameters=$5 options=$6 node=$7
+shift 7
 mount -t tmpfs -o mode=755 none /srv
 KIT=/srv/$folder
 mkdir "$KIT" /srv/home /srv/bin
 cp -R "$copy/." "$KIT"
-ln -s "$(command -v node)" /srv/bin/node
+# Under a path of its own: it may be in a folder that only root may enter.
+touch /srv/bin/node
+mount --bind "$node" /srv/bin/node
 chmod 777 /srv/home
 echo "$parameters" | while read -r name value; do
   [ -z "$name" ] || echo "$value" >"/proc/sys/net/$name"
@@ -83,7 +85,7 @@ export async function runIn(environment: Environment, copy: string, command: rea
     ...(network ? ['--net'] : []),
     ...['sh', '-c', BUILD, 'sh', copy, join(ROOT, 'node_modules'), folder],
     [network ? 'ip link set lo up' : '', withoutTools ? HIDE : '', setup].join('\n'),
-    ...[parameters.join('\n'), options.filter(Boolean).join(' ')],
+    ...[parameters.join('\n'), options.filter(Boolean).join(' '), process.execPath],
     ...['/usr/bin/env', ...variables({ HOME: '/srv/home', ...env }, withoutTools ?? false)],
     ...command,
   ]
@@ -93,8 +95,11 @@ export async function runIn(environment: Environment, copy: string, command: rea
 /** The administrator's folders are looked into whatever the PATH says. */
 const HIDE = 'for folder in /usr/sbin /sbin; do mount -t tmpfs none "$folder"; done'
 
+/** The Node that runs the tests, in an environment. */
+export const NODE = '/srv/bin/node'
+
 const READER = {
-  PATH: process.env.PATH ?? '',
+  PATH: `/srv/bin:${process.env.PATH ?? ''}`,
   LANG: 'C.UTF-8',
   TERM: 'xterm-256color',
 }

@@ -7,7 +7,7 @@ import { onPath } from '../../lib/kernel/tools.ts'
 import { isStep } from '../../lib/trace/explain-states.ts'
 import type { Recording, StateEvent } from '../../lib/trace/recording.ts'
 import { withSlow } from '../support/slow.ts'
-import { canEnter, copyOfKit, runIn } from './enter.ts'
+import { canEnter, copyOfKit, NODE, runIn } from './enter.ts'
 import { ENVIRONMENTS, type Environment } from './environments.ts'
 
 let copy = { path: '', remove: () => {} }
@@ -25,7 +25,7 @@ const LANES = 'js,syscalls,states,packets,tcp'
 /** Runs one of the kit's commands. */
 async function kit(environment: Environment, command: string, ...args: string[]) {
   const words = ['--import', 'tsx', `lib/cli/${command}.ts`, ...args]
-  return runs(environment, process.execPath, ...words)
+  return runs(environment, NODE, ...words)
 }
 
 /** Runs a command. Whatever it does, it shows no stack trace. */
@@ -54,7 +54,7 @@ describe.skipIf(!canEnter || !hasAll)(
       })
 
       test.runIf(withSlow && environment.git).concurrent('is as Git finds it', async () => {
-        const { stdout } = await runs(environment, process.execPath, '-e', GIT_STATUS)
+        const { stdout } = await runs(environment, NODE, '-e', GIT_STATUS)
         expect(stdout).toMatch(environment.git!)
       })
 

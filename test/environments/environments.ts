@@ -147,7 +147,7 @@ export const ENVIRONMENTS: readonly Environment[] = [
       'done',
       'rm /srv/tools/git',
     ].join('\n'),
-    env: { PATH: '/srv/tools' },
+    env: { PATH: '/srv/bin:/srv/tools' },
     git: /^spawnSync git ENOENT$/,
     withNpm: true,
   },
