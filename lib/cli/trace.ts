@@ -130,7 +130,8 @@ function cannotWrite(file: string): string | undefined {
   try {
     const known = statSync(place, { throwIfNoEntry: false })
     if (known?.isDirectory()) return `--out: ${file} is a folder; name a file in it`
-    accessSync(known === undefined ? dirname(place) : place, constants.W_OK)
+    // With the dot, a file is no folder: Node 26 says of a place in a file only that nothing is there.
+    accessSync(known === undefined ? `${dirname(place)}/.` : place, constants.W_OK)
     return undefined
   } catch (error) {
     return `--out: cannot write ${file}: ${explainCode(error)}`
