@@ -8,7 +8,7 @@ export function exitCannotListen(error: SocketError, where: string, command: str
   const cure: Record<string, string> = {
     EADDRINUSE: where.includes('/')
       ? `something is at that path already; choose another: ${command} -- --path TEXT`
-      : `a program is listening there already; any free port: ${command} -- --port 0`,
+      : `that port is taken; any free port: ${command} -- --port 0`,
     EADDRNOTAVAIL: 'no network interface of this machine has that address; try 127.0.0.1',
     // For a path in a folder that does not exist, Node says EACCES as well.
     EACCES: where.includes('/')
@@ -25,7 +25,7 @@ export function exitCannotConnect(error: SocketError, where: string, serverComma
   const cure: Record<string, string> = {
     ECONNREFUSED: `is the server running? ${serverCommand}`,
     ENOENT: `is the server running? ${serverCommand}`,
-    ETIMEDOUT: 'nothing answered: host down, or a firewall drops the packets',
+    ETIMEDOUT: 'nothing answered; the host may be down, or a firewall may drop the packets',
     ENOTFOUND: 'no such host name; try 127.0.0.1',
     EADDRNOTAVAIL: 'no local address or port to connect from is free',
   }
@@ -44,7 +44,8 @@ export function exitLost(error: SocketError, where: string): never {
     })
   }
   const cure: Record<string, string> = {
-    ECONNRESET: 'the peer reset the connection; it crashed, or closed without reading everything',
+    ECONNRESET:
+      'the peer reset the connection; perhaps it crashed, or closed without reading everything',
     EPIPE: 'the peer has closed the connection; nothing more can be sent',
     ETIMEDOUT: 'the peer stopped answering',
   }

@@ -57,7 +57,7 @@ describe.concurrent.each(spread(entries, 10))('$id server', entry => {
       stderr: unix
         ? `cannot listen on ${first.where}: EADDRINUSE (something is at that path already; ` +
           `choose another: ${command} -- --path TEXT)\n`
-        : `cannot listen on ${first.where}: EADDRINUSE (a program is listening there already; ` +
+        : `cannot listen on ${first.where}: EADDRINUSE (that port is taken; ` +
           `any free port: ${command} -- --port 0)\n`,
     })
     if (udp) await first.stop()

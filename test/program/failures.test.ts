@@ -26,7 +26,7 @@ const WHERE = '127.0.0.1:7020'
 const SERVER = 'npm run 02:server'
 
 test.each([
-  ['EADDRINUSE', ` (a program is listening there already; any free port: ${SERVER} -- --port 0)`],
+  ['EADDRINUSE', ` (that port is taken; any free port: ${SERVER} -- --port 0)`],
   ['EADDRNOTAVAIL', ' (no network interface of this machine has that address; try 127.0.0.1)'],
   ['EACCES', ' (not allowed here; a port below 1024 may need root)'],
   ['ENOENT', ' (there is no such folder)'],
@@ -50,7 +50,7 @@ test('exitCannotListen speaks of a path where a path was to be listened on', () 
 test.each([
   ['ECONNREFUSED', ` (is the server running? ${SERVER})`],
   ['ENOENT', ` (is the server running? ${SERVER})`],
-  ['ETIMEDOUT', ' (nothing answered: host down, or a firewall drops the packets)'],
+  ['ETIMEDOUT', ' (nothing answered; the host may be down, or a firewall may drop the packets)'],
   ['ENOTFOUND', ' (no such host name; try 127.0.0.1)'],
   ['EADDRNOTAVAIL', ' (no local address or port to connect from is free)'],
   ['EHOSTUNREACH', ''],
@@ -63,7 +63,7 @@ test.each([
 test.each([
   [
     'ECONNRESET',
-    ' (the peer reset the connection; it crashed, or closed without reading everything)',
+    ' (the peer reset the connection; perhaps it crashed, or closed without reading everything)',
   ],
   ['EPIPE', ' (the peer has closed the connection; nothing more can be sent)'],
   ['ETIMEDOUT', ' (the peer stopped answering)'],
