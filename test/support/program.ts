@@ -23,6 +23,8 @@ function spawn(file: string, args: readonly string[], { input, env }: ProgramOpt
   return execa(file, args, {
     cwd: KIT,
     reject: false,
+    // A signal is all that a program gets: one that is slow to end, on a busy machine, is not killed.
+    forceKillAfterDelay: false,
     buffer: false,
     encoding: 'buffer',
     stdin: input === undefined ? 'ignore' : 'pipe',
