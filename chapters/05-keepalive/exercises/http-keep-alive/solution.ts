@@ -1,4 +1,5 @@
 import { once } from 'node:events'
+import { METHODS } from 'node:http'
 import { createServer } from 'node:net'
 import { FrameError } from '../../../../lib/framing/frame.ts'
 import { type Http1Request, http1Request, http1Response } from '../../../../lib/framing/http1.ts'
@@ -6,7 +7,17 @@ import { readFrames } from '../../../../lib/framing/stream.ts'
 
 const MAX_HEAD_BYTES = 65_536
 
-const requests = http1Request({ maxHeaderBytes: MAX_HEAD_BYTES, maxHeaderFields: MAX_HEAD_BYTES })
+/** What is registered with IANA, and Node does not know. */
+const MORE_METHODS = [
+  ...['BASELINE-CONTROL', 'CHECKIN', 'LABEL', 'MKREDIRECTREF', 'MKWORKSPACE', 'ORDERPATCH'],
+  ...['UNCHECKOUT', 'UPDATE', 'UPDATEREDIRECTREF', 'VERSION-CONTROL'],
+]
+
+const requests = http1Request({
+  maxHeaderBytes: MAX_HEAD_BYTES,
+  maxHeaderFields: MAX_HEAD_BYTES,
+  methods: [...METHODS, ...MORE_METHODS],
+})
 const responses = http1Response()
 
 /** Whether the connection goes on: RFC 9112 section 9.3. */
