@@ -26,7 +26,7 @@ function look(): void {
   if (socket.bytesRead !== bytes) heardMs = nowMs
   bytes = socket.bytesRead
   if (nowMs - heardMs >= LIMIT_MS) leave('peer is gone', 3)
-  // For one who does not read, pings would pile up.
+  // For a peer that does not read, pings would pile up.
   if (socket.writableLength === 0) socket.write(`ping ${++pings}\n`)
 }
 look()
@@ -35,7 +35,7 @@ look()
 setInterval(() => setImmediate(look), INTERVAL_MS)
 
 try {
-  for await (const line of readFrames(socket, lines())) {
+  for await (const line of readFrames(socket, lines({ onTooLarge: 'skip' }))) {
     const [, number] = /^ping (\d{1,18})$/.exec(line) ?? []
     if (number !== undefined) socket.write(`pong ${number}\n`)
   }

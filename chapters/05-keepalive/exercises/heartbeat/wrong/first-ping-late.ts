@@ -29,7 +29,7 @@ function look(): void {
 setInterval(() => setImmediate(look), INTERVAL_MS)
 
 for await (const line of readFrames(socket, lines())) {
-  const [, number] = /^ping (\d+)$/.exec(line) ?? []
+  const [, number] = /^ping ([0-9]{1,18})$/.exec(line) ?? []
   if (number !== undefined) socket.write(`pong ${number}\n`)
 }
 leave('peer has closed', 0)

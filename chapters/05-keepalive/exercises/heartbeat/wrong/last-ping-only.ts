@@ -1,5 +1,4 @@
 import { connect } from 'node:net'
-import { createInterface } from 'node:readline'
 
 const socket = connect(Number(process.env.PORT), '127.0.0.1')
 socket.on('error', () => leave('connection is lost', 4))
@@ -21,7 +20,7 @@ function look(): void {
   socket.write(`ping ${++pings}\n`)
 }
 
-createInterface(socket).on('line', line => {
+eachLine(line => {
   const [, verb, number] = /^(ping|pong) (\d+)$/.exec(line) ?? []
   if (verb === 'ping') socket.write(`pong ${number}\n`)
   if (verb === 'pong') answered = Number(number)
@@ -30,4 +29,13 @@ createInterface(socket).on('line', line => {
 function leave(line: string, code: number): void {
   console.log(line)
   process.exit(code)
+}
+
+function eachLine(take: (line: string) => void): void {
+  let text = ''
+  socket.setEncoding('latin1').on('data', (chunk: string) => {
+    const lines = (text + chunk).split('\n')
+    text = lines.pop() ?? ''
+    for (const line of lines) take(line)
+  })
 }

@@ -1,5 +1,4 @@
 import { connect } from 'node:net'
-import { createInterface } from 'node:readline'
 
 const socket = connect(Number(process.env.PORT), '127.0.0.1')
 socket.on('error', () => leave('connection is lost', 4))
@@ -11,12 +10,21 @@ const ping = () => socket.write(`ping ${++pings}\n`)
 socket.on('connect', ping)
 setInterval(ping, 250)
 
-createInterface(socket).on('line', line => {
-  const [, number] = /^ping (\d+)$/.exec(line) ?? []
+eachLine(line => {
+  const [, number] = /^ping ([0-9]{1,18})$/.exec(line) ?? []
   if (number !== undefined) socket.write(`pong ${number}\n`)
 })
 
 function leave(line: string, code: number): void {
   console.log(line)
   process.exit(code)
+}
+
+function eachLine(take: (line: string) => void): void {
+  let text = ''
+  socket.setEncoding('latin1').on('data', (chunk: string) => {
+    const lines = (text + chunk).split('\n')
+    text = lines.pop() ?? ''
+    for (const line of lines) take(line)
+  })
 }

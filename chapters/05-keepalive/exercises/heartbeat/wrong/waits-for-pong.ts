@@ -1,5 +1,4 @@
 import { connect } from 'node:net'
-import { createInterface } from 'node:readline'
 
 const socket = connect(Number(process.env.PORT), '127.0.0.1')
 socket.on('error', () => leave('connection is lost', 4))
@@ -14,7 +13,7 @@ function ping(): void {
 }
 socket.on('connect', ping)
 
-createInterface(socket).on('line', line => {
+eachLine(line => {
   if (line.startsWith('ping')) socket.write(`${line.replace('ping', 'pong')}\n`)
   if (!line.startsWith('pong')) return
   clearTimeout(late)
@@ -24,4 +23,13 @@ createInterface(socket).on('line', line => {
 function leave(line: string, code: number): void {
   console.log(line)
   process.exit(code)
+}
+
+function eachLine(take: (line: string) => void): void {
+  let text = ''
+  socket.setEncoding('latin1').on('data', (chunk: string) => {
+    const lines = (text + chunk).split('\n')
+    text = lines.pop() ?? ''
+    for (const line of lines) take(line)
+  })
 }

@@ -1,0 +1,43 @@
+import { connect } from 'node:net'
+
+const socket = connect(Number(process.env.PORT), '127.0.0.1')
+socket.on('error', () => leave('connection is lost', 4))
+socket.on('end', () => leave('peer has closed', 0))
+
+let pings = 0
+let heard = false
+socket.on('data', () => {
+  heard = true
+})
+
+socket.on('connect', () => {
+  const ping = () => socket.write(`ping ${++pings}\n`)
+  ping()
+  setInterval(ping, 250)
+  // Was there anything since the last look? That looks back for up to twice the time.
+  setInterval(() => setImmediate(look), 1500)
+})
+
+function look(): void {
+  if (!heard) leave('peer is gone', 3)
+  heard = false
+}
+
+eachLine(line => {
+  const [, number] = /^ping ([0-9]{1,18})$/.exec(line) ?? []
+  if (number !== undefined) socket.write(`pong ${number}\n`)
+})
+
+function leave(line: string, code: number): never {
+  console.log(line)
+  process.exit(code)
+}
+
+function eachLine(take: (line: string) => void): void {
+  let text = ''
+  socket.setEncoding('latin1').on('data', (chunk: string) => {
+    const lines = (text + chunk).split('\n')
+    text = lines.pop() ?? ''
+    for (const line of lines) take(line)
+  })
+}
