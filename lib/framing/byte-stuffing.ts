@@ -10,17 +10,17 @@
  * other values (RFC 1662 section 4.2).
  */
 import {
+  allocForWire,
+  allocLike,
+  BlockList,
   ChunkReader,
   checkBytes,
   checkOnTooLarge,
   DEFAULT_MAX_FRAME_BYTES,
   type OnTooLarge,
-  Pieces,
-  roomLike,
   type SkippingByteCodec,
   type SkippingByteDecoder,
   wholeNumber,
-  wireRoom,
 } from './frame.ts'
 
 /** RFC 1055, "Protocol": 300, 333, 334 and 335 in octal. */
@@ -94,7 +94,7 @@ export function byteStuffing(options: ByteStuffingOptions = {}): SkippingByteCod
   return {
     encode(frame) {
       const wireBytes = stuffedBytes(frame, maxFrameBytes)
-      const target = wireRoom(frame, wireBytes)
+      const target = allocForWire(frame, wireBytes)
       stuff(frame, target, 0, wireBytes)
       return target
     },
@@ -141,7 +141,7 @@ class ByteStuffingDecoder extends ChunkReader implements SkippingByteDecoder {
   skippedFrames = 0
   readonly #maxFrameBytes: number
   /** The payload of this frame that came in earlier chunks, without escapes. */
-  readonly #pieces = new Pieces()
+  readonly #pieces = new BlockList()
   /** Whether the last byte was an ESC. */
   #escaped = false
   /** The next ESC in `chunk`; -1 = not searched yet, its length = none. */
@@ -249,7 +249,7 @@ class ByteStuffingDecoder extends ChunkReader implements SkippingByteDecoder {
     const { chunk } = this
     // One room for all frames of a chunk: what is left of the chunk is enough for what is left.
     if (this.#room.length - this.#used < end - at) {
-      this.#room = roomLike(chunk, chunk.length - at)
+      this.#room = allocLike(chunk, chunk.length - at)
       this.#used = 0
     }
     const room = this.#room
@@ -319,7 +319,7 @@ class ByteStuffingDecoder extends ChunkReader implements SkippingByteDecoder {
 
   #join(): void {
     const size = this.#pieces.length
-    const frame = roomLike(this.chunk, size)
+    const frame = allocLike(this.chunk, size)
     this.#pieces.copyTo(frame, size)
     this.bytes = frame
     this.start = 0
@@ -336,7 +336,7 @@ class ByteStuffingDecoder extends ChunkReader implements SkippingByteDecoder {
     this.#pieces.clear()
     if (!this.#skips) {
       const message = `frame of more than ${this.#maxFrameBytes} bytes`
-      throw this.lost('ERR_FRAME_TOO_LARGE', message, this.offset - this.at + place)
+      throw this.fail('ERR_FRAME_TOO_LARGE', message, this.offset - this.at + place)
     }
     this.skippedFrames++
     this.#escaped = false
@@ -348,10 +348,10 @@ class ByteStuffingDecoder extends ChunkReader implements SkippingByteDecoder {
     this.#pieces.clear()
     const found = `0x${byte.toString(16).padStart(2, '0')}`
     const message = `${found} behind ESC: expected 0xdc or 0xdd`
-    return this.lost('ERR_FRAME_MALFORMED', message, this.offset - this.at + place)
+    return this.fail('ERR_FRAME_MALFORMED', message, this.offset - this.at + place)
   }
 
-  protected override unfinished(): string | null {
+  protected override describePartialFrame(): string | null {
     if (this.#skipping) return `inside a frame of more than ${this.#maxFrameBytes} bytes`
     if (this.#pieces.length === 0 && !this.#escaped) return null
     return `after ${this.#pieces.length} bytes of a frame without its END`

@@ -10,17 +10,17 @@
  * are still there.
  */
 import {
+  allocForWire,
+  allocLike,
+  BlockList,
   ChunkReader,
   checkBytes,
   checkOnTooLarge,
   DEFAULT_MAX_FRAME_BYTES,
   type OnTooLarge,
-  Pieces,
-  roomLike,
   type SkippingByteCodec,
   type SkippingByteDecoder,
   wholeNumber,
-  wireRoom,
 } from './frame.ts'
 
 export interface DelimiterOptions {
@@ -110,7 +110,7 @@ export function delimiter(options: DelimiterOptions): SkippingByteCodec {
   return {
     encode(frame) {
       check(frame)
-      const target = wireRoom(frame, frame.length + mark.length)
+      const target = allocForWire(frame, frame.length + mark.length)
       write(frame, target, 0)
       return target
     },
@@ -281,7 +281,7 @@ class DelimiterDecoder extends ChunkReader implements SkippingByteDecoder {
   readonly #firstByte: number
   readonly #maxFrameBytes: number
   /** The bytes of this frame that came in earlier chunks, with the mark as far as it has come. */
-  readonly #pieces = new Pieces()
+  readonly #pieces = new BlockList()
   readonly #skips: boolean
   /** Whether the bytes up to the next mark are dropped. */
   #skipping = false
@@ -367,7 +367,7 @@ class DelimiterDecoder extends ChunkReader implements SkippingByteDecoder {
 
   /** Makes one frame of the pieces and of `chunk` from `at` on. */
   #join(chunk: Uint8Array, at: number, size: number): void {
-    const frame = roomLike(chunk, size)
+    const frame = allocLike(chunk, size)
     const before = Math.min(size, this.#pieces.length)
     this.#pieces.copyTo(frame, before)
     this.copy(at, at + size - before, frame, before)
@@ -383,13 +383,13 @@ class DelimiterDecoder extends ChunkReader implements SkippingByteDecoder {
     const offset = this.offset - this.#pieces.length + limit
     this.#pieces.clear()
     if (!this.#skips) {
-      throw this.lost('ERR_FRAME_TOO_LARGE', `frame of more than ${limit} bytes`, offset)
+      throw this.fail('ERR_FRAME_TOO_LARGE', `frame of more than ${limit} bytes`, offset)
     }
     this.skippedFrames++
     this.#skipping = true
   }
 
-  protected override unfinished(): string | null {
+  protected override describePartialFrame(): string | null {
     if (this.#skipping) return `inside a frame of more than ${this.#maxFrameBytes} bytes`
     if (this.#pieces.length === 0) return null
     return `after ${this.#pieces.length} bytes of a frame and its delimiter`

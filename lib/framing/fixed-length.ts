@@ -11,12 +11,12 @@
  * take the padding off.
  */
 import {
+  allocForWire,
   type ByteFrameCodec,
   type ByteFrameDecoder,
   ChunkReader,
   checkBytes,
   wholeNumber,
-  wireRoom,
 } from './frame.ts'
 
 export interface FixedLengthOptions {
@@ -72,7 +72,7 @@ export function fixedLength(options: FixedLengthOptions): ByteFrameCodec {
   return {
     encode(frame) {
       check(frame)
-      const target = wireRoom(frame, frameBytes)
+      const target = allocForWire(frame, frameBytes)
       target.set(frame)
       return target
     },
@@ -105,7 +105,7 @@ class FixedLengthDecoder extends ChunkReader implements ByteFrameDecoder {
     return this.next() ? this.view() : null
   }
 
-  protected override unfinished(): string | null {
+  protected override describePartialFrame(): string | null {
     if (this.heldBytes === 0) return null
     return `after ${this.heldBytes} of the ${this.#frameBytes} bytes of a frame`
   }

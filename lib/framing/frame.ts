@@ -197,7 +197,7 @@ export function bufferOver(memory: ArrayBufferLike, offset: number, bytes: numbe
  *
  * The room may hold old data: fill it before anyone sees it.
  */
-export function roomLike(like: Uint8Array, bytes: number): Uint8Array {
+export function allocLike(like: Uint8Array, bytes: number): Uint8Array {
   return isBuffer(like) ? NodeBuffer!.allocUnsafe(bytes) : new Uint8Array(bytes)
 }
 
@@ -231,11 +231,11 @@ let slabUsed = 0
 /**
  * Returns room for a frame on its way to the wire, as a `Buffer` when `like` is one.
  *
- * The same as `roomLike()`, but small `Buffer`s share slabs of 32 KiB instead of Node's of 8 KiB:
+ * The same as `allocLike()`, but small `Buffer`s share slabs of 32 KiB instead of Node's of 8 KiB:
  * that takes two thirds of the time for 1 KiB (measured). A frame that is kept keeps its slab.
  */
-export function wireRoom(like: Uint8Array, bytes: number): Uint8Array {
-  if (bytes > LARGEST_IN_SLAB_BYTES || !isBuffer(like)) return roomLike(like, bytes)
+export function allocForWire(like: Uint8Array, bytes: number): Uint8Array {
+  if (bytes > LARGEST_IN_SLAB_BYTES || !isBuffer(like)) return allocLike(like, bytes)
   // Where slabs cannot be protected: one that was transferred to a worker has no bytes any more.
   if (slabUsed + bytes > slab.byteLength) {
     slab = sharedMemory(SLAB_BYTES)
@@ -257,7 +257,7 @@ const LARGEST_SPARE_BYTES = 16 * 1024
 const NOTHING = new Uint8Array(0)
 const NO_MEMORY = NOTHING.buffer
 
-/** Blocks of `Pieces` double from the first size to the largest one, or have room for a piece. */
+/** Blocks of `BlockList` double from the first size to the largest one, or have room for a piece. */
 const FIRST_BLOCK_BYTES = 512
 const LARGEST_BLOCK_BYTES = 1024 * 1024
 
@@ -266,7 +266,7 @@ const LARGEST_BLOCK_BYTES = 1024 * 1024
  *
  * Each byte is copied once on the way in, and once more when the whole is known.
  */
-export class Pieces {
+export class BlockList {
   /** How many bytes there are. */
   length = 0
   /** The blocks, all full except the last one. */
@@ -311,7 +311,7 @@ export class Pieces {
     if (extra === 0 && this.#blocks.length === 1 && this.#used === whole.length) {
       this.#blocks.length = 0
     } else {
-      whole = roomLike(whole, this.length + extra)
+      whole = allocLike(whole, this.length + extra)
       this.copyTo(whole, this.length)
     }
     this.clear()
@@ -329,7 +329,7 @@ export class Pieces {
 
   #addBlock(like: Uint8Array, least: number): void {
     const size = Math.max(least, FIRST_BLOCK_BYTES * 2 ** this.#blocks.length)
-    this.#block = roomLike(like, Math.min(LARGEST_BLOCK_BYTES, size))
+    this.#block = allocLike(like, Math.min(LARGEST_BLOCK_BYTES, size))
     this.#blocks.push(this.#block)
     this.#used = 0
   }
@@ -348,7 +348,7 @@ function copy(source: Uint8Array, from: number, to: number, target: Uint8Array, 
  * Measured: subarray() takes twice as long as a view that is made from this, as the getters of an
  * array take half of the time.
  */
-class Place {
+class BackingMemory {
   memory: ArrayBufferLike = NO_MEMORY
   offset = 0
   isBuffer = false
@@ -371,9 +371,9 @@ class Place {
 }
 
 /** A chunk that was pushed before the ones in front of it were read. */
-interface Waiting {
+interface QueuedChunk {
   chunk: Uint8Array
-  next: Waiting | null
+  next: QueuedChunk | null
 }
 
 /**
@@ -397,8 +397,8 @@ export abstract class ChunkReader {
   protected held: Uint8Array = NOTHING
   protected heldBytes = 0
 
-  readonly #chunkPlace = new Place()
-  readonly #roomPlace = new Place()
+  readonly #chunkMemory = new BackingMemory()
+  readonly #heldMemory = new BackingMemory()
   #bytes: Uint8Array = NOTHING
   /**
    * A frame that spans chunks and is not put together yet: `#headBytes` of it in `#head`, the rest
@@ -410,15 +410,15 @@ export abstract class ChunkReader {
   /** Room that nobody looks at any more, for the next frame that spans chunks. */
   #spare: Uint8Array = NOTHING
   #spareIsBuffer = false
-  #first: Waiting | null = null
-  #last: Waiting | null = null
+  #first: QueuedChunk | null = null
+  #last: QueuedChunk | null = null
   #ended = false
   #failure: FrameError | null = null
   /** Where `chunk` begins in the stream. */
   #chunkOffset = 0
 
   /** Says what is missing if the stream ends here; `null` between frames. */
-  protected abstract unfinished(): string | null
+  protected abstract describePartialFrame(): string | null
 
   /** The memory of the current frame. One that spans chunks is put together on the first look. */
   get bytes(): Uint8Array {
@@ -473,12 +473,12 @@ export abstract class ChunkReader {
       return true
     }
     this.chunk = this.bytes = this.#head = NOTHING
-    this.#chunkPlace.forget()
-    this.#roomPlace.forget()
+    this.#chunkMemory.forget()
+    this.#heldMemory.forget()
     if (!this.#ended) return false
-    const missing = this.unfinished()
+    const missing = this.describePartialFrame()
     if (missing === null) return false
-    throw this.lost('ERR_FRAME_TRUNCATED', `the stream ended ${missing}`)
+    throw this.fail('ERR_FRAME_TRUNCATED', `the stream ended ${missing}`)
   }
 
   /** Where in the stream the next unread byte is. */
@@ -488,13 +488,13 @@ export abstract class ChunkReader {
 
   rest(): Uint8Array {
     this.check()
-    const inside = this.unfinished()
+    const inside = this.describePartialFrame()
     if (inside !== null) throw new RangeError(`rest() ${inside}: read until a frame is complete`)
     return this.takeRest()
   }
 
   /** Returns all unread bytes, behind those that `kept` holds of them. */
-  protected takeRest(kept: Pieces | null = null): Uint8Array {
+  protected takeRest(kept: BlockList | null = null): Uint8Array {
     const parts: Uint8Array[] = []
     let size = 0
     while (this.ready()) {
@@ -504,7 +504,7 @@ export abstract class ChunkReader {
     }
     let end = kept?.length ?? 0
     if (end === 0 && parts.length === 1) return parts[0]!
-    const rest = end > 0 ? kept!.join(size) : roomLike(parts[0] ?? NOTHING, size)
+    const rest = end > 0 ? kept!.join(size) : allocLike(parts[0] ?? NOTHING, size)
     for (const part of parts) {
       rest.set(part, end)
       end += part.length
@@ -552,8 +552,8 @@ export abstract class ChunkReader {
   /** Makes `held` large enough for `wanted` of the `size` bytes of a frame. */
   #makeRoom(size: number, wanted: number): void {
     if (this.heldBytes === 0 && size <= this.#spare.length) {
-      this.#chunkPlace.find(this.chunk)
-      if (this.#spareIsBuffer === this.#chunkPlace.isBuffer) {
+      this.#chunkMemory.find(this.chunk)
+      if (this.#spareIsBuffer === this.#chunkMemory.isBuffer) {
         this.held = this.#spare
         return
       }
@@ -584,7 +584,7 @@ export abstract class ChunkReader {
     const size = this.endOffset
     if (have === size) return this.#head
     if (size > this.#head.length) {
-      const room = roomLike(this.#head, size)
+      const room = allocLike(this.#head, size)
       room.set(this.#head.subarray(0, have))
       this.#head = room
       this.#keepSpare(room)
@@ -603,12 +603,12 @@ export abstract class ChunkReader {
 
   /** Returns the current frame as a view, a `Buffer` when its memory came as one. */
   protected view(): Uint8Array {
-    const place = this.bytes === this.chunk ? this.#chunkPlace : this.#roomPlace
-    place.find(this.bytes)
-    const from = place.offset + this.start
+    const backing = this.bytes === this.chunk ? this.#chunkMemory : this.#heldMemory
+    backing.find(this.bytes)
+    const from = backing.offset + this.start
     const size = this.endOffset - this.start
-    if (place.isBuffer) return bufferOver(place.memory, from, size)
-    return new Uint8Array(place.memory, from, size)
+    if (backing.isBuffer) return bufferOver(backing.memory, from, size)
+    return new Uint8Array(backing.memory, from, size)
   }
 
   /** Copies `chunk` from `from` to `to` into `target` at `at`. */
@@ -619,15 +619,15 @@ export abstract class ChunkReader {
     if (size < 32) {
       for (let i = 0; i < size; i++) target[at + i] = chunk[from + i]!
     } else {
-      const place = this.#chunkPlace
-      place.find(chunk)
-      target.set(new Uint8Array(place.memory, place.offset + from, size), at)
+      const backing = this.#chunkMemory
+      backing.find(chunk)
+      target.set(new Uint8Array(backing.memory, backing.offset + from, size), at)
     }
   }
 
   /** Gives `held` room for `room` bytes. */
   protected grow(room: number): void {
-    const larger = roomLike(this.chunk, room)
+    const larger = allocLike(this.chunk, room)
     larger.set(this.held.subarray(0, this.heldBytes))
     this.held = larger
   }
@@ -656,7 +656,7 @@ export abstract class ChunkReader {
   }
 
   /** Ends the stream with an error, to be thrown now and by every later call. */
-  protected lost(
+  protected fail(
     code: FrameErrorCode,
     message: string,
     offset = this.offset,
@@ -666,8 +666,8 @@ export abstract class ChunkReader {
     this.#first = this.#last = null
     this.chunk = this.bytes = this.held = this.#head = this.#spare = NOTHING
     this.at = this.limit = this.start = this.endOffset = this.heldBytes = 0
-    this.#chunkPlace.forget()
-    this.#roomPlace.forget()
+    this.#chunkMemory.forget()
+    this.#heldMemory.forget()
     return this.#failure
   }
 }

@@ -18,6 +18,8 @@
  * bytes: that is how requests are smuggled (sections 11.1 and 11.2).
  */
 import {
+  allocLike,
+  BlockList,
   BufferView,
   ChunkReader,
   checkBytes,
@@ -25,8 +27,6 @@ import {
   type FrameDecoder,
   FrameError,
   type FrameErrorCode,
-  Pieces,
-  roomLike,
   wholeNumber,
 } from './frame.ts'
 
@@ -617,7 +617,7 @@ abstract class MessageDecoder<Frame> extends ChunkReader implements Http1Decoder
   /** Start and end of each run of data in `chunk` that is not copied yet. */
   readonly #runs: number[] = []
   /** What came in earlier chunks of a body without a length, or of the bytes for `rest()`. */
-  readonly #pieces = new Pieces()
+  readonly #pieces = new BlockList()
   #ended = false
   #found = false
   /** Whether the message in progress is given in parts, and whether its head was given. */
@@ -744,7 +744,7 @@ abstract class MessageDecoder<Frame> extends ChunkReader implements Http1Decoder
     return this.#found
   }
 
-  protected override unfinished(): string | null {
+  protected override describePartialFrame(): string | null {
     if (this.phase >= CLOSED || this.phase === BODY_TO_END) return null
     if (this.phase === START) return this.#open ? 'inside the first line of a head' : null
     if (this.phase === FIELDS) return `after ${this.#fieldCount()} fields of a head`
@@ -769,7 +769,7 @@ abstract class MessageDecoder<Frame> extends ChunkReader implements Http1Decoder
   #ownHead(): void {
     if (this.#headCopied) return
     const { headBytes, headStart, headEnd } = this
-    this.headBytes = roomLike(headBytes, headEnd - headStart)
+    this.headBytes = allocLike(headBytes, headEnd - headStart)
     this.headBytes.set(headBytes.subarray(headStart, headEnd))
     this.fieldsStart -= headStart
     this.headEnd -= headStart
@@ -876,7 +876,7 @@ abstract class MessageDecoder<Frame> extends ChunkReader implements Http1Decoder
   }
 
   protected malformed(mistake: string, status?: number, offset = this.lineOffset): FrameError {
-    return this.lost('ERR_FRAME_MALFORMED', `${this.#place()}: ${mistake}`, offset, status)
+    return this.fail('ERR_FRAME_MALFORMED', `${this.#place()}: ${mistake}`, offset, status)
   }
 
   /** Where in the stream the section in progress begins. */
@@ -910,7 +910,7 @@ abstract class MessageDecoder<Frame> extends ChunkReader implements Http1Decoder
       if (stop < limit) return false
       const size = this.#limits.maxHeaderBytes
       const message = `${this.#place()}: section above ${size} bytes`
-      throw this.lost('ERR_FRAME_TOO_LARGE', message, this.#sectionOffset + size)
+      throw this.fail('ERR_FRAME_TOO_LARGE', message, this.#sectionOffset + size)
     }
     const offset = this.#sectionOffset + at - this.section
     if (bytes[at] === CR && bytes[at + 1] === LF) return true
@@ -943,7 +943,7 @@ abstract class MessageDecoder<Frame> extends ChunkReader implements Http1Decoder
     const { chunk, at, linesEnd } = this
     const size = linesEnd + end - at
     if (size > this.lines.length) {
-      const larger = roomLike(this.lines, 2 * size)
+      const larger = allocLike(this.lines, 2 * size)
       larger.set(this.lines.subarray(0, linesEnd))
       this.lines = larger
     }
@@ -1087,7 +1087,7 @@ abstract class MessageDecoder<Frame> extends ChunkReader implements Http1Decoder
   #copySection(end: number): void {
     const have = end - this.section
     this.#copiedOffset = this.#sectionOffset
-    const copy = roomLike(this.chunk, Math.max(256, 2 * have))
+    const copy = allocLike(this.chunk, Math.max(256, 2 * have))
     copy.set(this.lines.subarray(this.section, end))
     this.#scanned -= this.section
     this.line -= this.section
@@ -1116,7 +1116,7 @@ abstract class MessageDecoder<Frame> extends ChunkReader implements Http1Decoder
     const most = this.#limits.maxHeaderFields
     if (this.#fieldCount() === most) {
       const message = `${this.#place()}: more than ${most} field lines`
-      throw this.lost('ERR_FRAME_TOO_LARGE', message, this.lineOffset)
+      throw this.fail('ERR_FRAME_TOO_LARGE', message, this.lineOffset)
     }
     const own = this.#marks.subarray(this.#marksStart)
     const room = Math.min(MOST_MARKS, 4 * this.#marks.length)
@@ -1301,7 +1301,7 @@ abstract class MessageDecoder<Frame> extends ChunkReader implements Http1Decoder
     const bytes = Number.isSafeInteger(size) ? size : 'more than 2^53 - 1'
     const toEnd = this.phase === BODY_TO_END
     const offset = toEnd ? this.offset - this.#pieces.length + limit : this.lineOffset
-    throw this.lost('ERR_FRAME_TOO_LARGE', `body of ${bytes} bytes, limit ${limit}`, offset, 413)
+    throw this.fail('ERR_FRAME_TOO_LARGE', `body of ${bytes} bytes, limit ${limit}`, offset, 413)
   }
 
   /** Returns whether the head is complete and no byte of the body has come. */
@@ -1344,7 +1344,7 @@ abstract class MessageDecoder<Frame> extends ChunkReader implements Http1Decoder
       const limit = this.#limits.maxBodyBytes
       if (size > limit) {
         const offset = this.offset - this.#pieces.length + limit
-        throw this.lost('ERR_FRAME_TOO_LARGE', `more than ${limit} bytes wait for rest()`, offset)
+        throw this.fail('ERR_FRAME_TOO_LARGE', `more than ${limit} bytes wait for rest()`, offset)
       }
       this.#keepChunk()
     }
@@ -1390,7 +1390,7 @@ abstract class MessageDecoder<Frame> extends ChunkReader implements Http1Decoder
   #tooManyExtensions(): FrameError {
     const limit = this.#limits.maxHeaderBytes
     const message = `chunk extensions above ${limit} bytes`
-    return this.lost('ERR_FRAME_TOO_LARGE', message, this.lineOffset, 413)
+    return this.fail('ERR_FRAME_TOO_LARGE', message, this.lineOffset, 413)
   }
 
   #takeChunkData(): boolean {
@@ -1433,7 +1433,7 @@ abstract class MessageDecoder<Frame> extends ChunkReader implements Http1Decoder
     if (at === 0 && runs.length === 0) return
     let size = 0
     for (let i = 0; i < runs.length; i += 2) size += runs[i + 1]! - runs[i]!
-    const body = at > 0 ? this.#pieces.join(size) : roomLike(this.chunk, size)
+    const body = at > 0 ? this.#pieces.join(size) : allocLike(this.chunk, size)
     for (let i = 0; i < runs.length; i += 2) {
       this.copy(runs[i]!, runs[i + 1]!, body, at)
       at += runs[i + 1]! - runs[i]!
@@ -1443,7 +1443,7 @@ abstract class MessageDecoder<Frame> extends ChunkReader implements Http1Decoder
     this.endOffset = at
   }
 
-  protected override lost(
+  protected override fail(
     code: FrameErrorCode,
     message: string,
     offset = this.offset,
@@ -1454,7 +1454,7 @@ abstract class MessageDecoder<Frame> extends ChunkReader implements Http1Decoder
     this.#pieces.clear()
     this.lines = NOTHING
     this.#closeChunk()
-    return super.lost(code, message, offset, answer)
+    return super.fail(code, message, offset, answer)
   }
 }
 
@@ -1881,7 +1881,7 @@ function encodeMessage(startLine: string, message: Http1MessageInit, rule: BodyR
     if (body.length > 0) head += `${body.length.toString(16)}\r\n`
     tail = `${body.length > 0 ? '\r\n' : ''}0\r\n${trailers}\r\n`
   }
-  const wire = roomLike(body, head.length + body.length + tail.length)
+  const wire = allocLike(body, head.length + body.length + tail.length)
   for (let i = 0; i < head.length; i++) wire[i] = head.charCodeAt(i)
   wire.set(body, head.length)
   const tailStart = head.length + body.length

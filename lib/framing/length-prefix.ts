@@ -11,13 +11,13 @@
  * protocols have 4.
  */
 import {
+  allocForWire,
   type ByteFrameCodec,
   type ByteFrameDecoder,
   ChunkReader,
   checkBytes,
   DEFAULT_MAX_FRAME_BYTES,
   wholeNumber,
-  wireRoom,
 } from './frame.ts'
 
 export interface LengthPrefixOptions {
@@ -127,7 +127,7 @@ export function lengthPrefix(options: LengthPrefixOptions = {}): ByteFrameCodec 
   return {
     encode(frame) {
       check(frame)
-      const target = wireRoom(frame, prefixBytes + frame.length)
+      const target = allocForWire(frame, prefixBytes + frame.length)
       write(frame, target, 0)
       return target
     },
@@ -198,7 +198,7 @@ function withHeader(layout: Layout, little: boolean, maxFrameBytes: number): Byt
 
   return {
     encode(frame) {
-      const target = wireRoom(frame, check(frame))
+      const target = allocForWire(frame, check(frame))
       write(frame, target, 0)
       return target
     },
@@ -265,17 +265,17 @@ class HeaderDecoder extends ChunkReader implements ByteFrameDecoder {
     const least = Math.max(headerBytes, strip)
     if (size < least) {
       const message = `a count of ${count} bytes in a header of ${least}`
-      throw this.lost('ERR_FRAME_MALFORMED', message, offset)
+      throw this.fail('ERR_FRAME_MALFORMED', message, offset)
     }
     if (size - strip > this.#maxFrameBytes) {
       const shown = Number.isSafeInteger(size) ? size - strip : 'more than 2^53 - 1'
       const message = `frame of ${shown} bytes, limit ${this.#maxFrameBytes}`
-      throw this.lost('ERR_FRAME_TOO_LARGE', message, offset)
+      throw this.fail('ERR_FRAME_TOO_LARGE', message, offset)
     }
     this.#wireBytes = size
   }
 
-  protected override unfinished(): string | null {
+  protected override describePartialFrame(): string | null {
     if (this.#wireBytes > 0)
       return `after ${this.heldBytes} of the ${this.#wireBytes} bytes of a frame`
     if (this.heldBytes === 0) return null
@@ -344,7 +344,7 @@ class LengthPrefixDecoder extends ChunkReader implements ByteFrameDecoder {
     if (this.#length > this.#largest) {
       const size = Number.isSafeInteger(this.#length) ? this.#length : 'more than 2^53 - 1'
       const message = `frame of ${size} bytes, limit ${this.#largest}`
-      throw this.lost('ERR_FRAME_TOO_LARGE', message, this.offset - this.#prefixBytes)
+      throw this.fail('ERR_FRAME_TOO_LARGE', message, this.offset - this.#prefixBytes)
     }
     if (!this.fill(this.#length, reuse)) return false
     this.#counted = 0
@@ -372,7 +372,7 @@ class LengthPrefixDecoder extends ChunkReader implements ByteFrameDecoder {
     this.at = at + end - first
   }
 
-  protected override unfinished(): string | null {
+  protected override describePartialFrame(): string | null {
     if (this.#counted === 0) return null
     return this.#counted < this.#prefixBytes
       ? `after ${this.#counted} of the ${this.#prefixBytes} bytes of a length prefix`

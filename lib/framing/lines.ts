@@ -11,6 +11,8 @@
  * SMTP and HTTP headers demand CR LF (RFC 959 section 3.1.1.1); most readers take LF too.
  */
 import {
+  allocLike,
+  BlockList,
   ChunkReader,
   checkOnTooLarge,
   DEFAULT_MAX_FRAME_BYTES,
@@ -18,8 +20,6 @@ import {
   type FrameDecoder,
   NodeBuffer,
   type OnTooLarge,
-  Pieces,
-  roomLike,
   wholeNumber,
 } from './frame.ts'
 
@@ -192,7 +192,7 @@ class LinesDecoder extends ChunkReader implements LineDecoder {
   /** Which of the two ways to read came first. */
   #way: 'text' | 'bytes' | null = null
   /** For `next()`: what came of this line in earlier chunks, and the last byte of it. */
-  readonly #pieces = new Pieces()
+  readonly #pieces = new BlockList()
   #lastByte = 0
 
   constructor(options: Required<LinesOptions>) {
@@ -291,7 +291,7 @@ class LinesDecoder extends ChunkReader implements LineDecoder {
   /** Makes one line of the pieces and of `chunk` from `at` on. */
   #join(at: number, size: number): void {
     const { chunk } = this
-    const line = roomLike(chunk, size)
+    const line = allocLike(chunk, size)
     const before = Math.min(size, this.#pieces.length)
     this.#pieces.copyTo(line, before)
     this.copy(at, at + size - before, line, before)
@@ -474,7 +474,7 @@ class LinesDecoder extends ChunkReader implements LineDecoder {
     const offset = this.offset - this.#begun() + limit
     this.#forget()
     if (!this.#skips) {
-      throw this.lost('ERR_FRAME_TOO_LARGE', `line of more than ${limit} bytes`, offset)
+      throw this.fail('ERR_FRAME_TOO_LARGE', `line of more than ${limit} bytes`, offset)
     }
     this.skippedFrames++
     this.#skipping = true
@@ -482,10 +482,10 @@ class LinesDecoder extends ChunkReader implements LineDecoder {
 
   #malformed(offset: number): Error {
     this.#forget()
-    return this.lost('ERR_FRAME_MALFORMED', 'line with bytes that are no UTF-8', offset)
+    return this.fail('ERR_FRAME_MALFORMED', 'line with bytes that are no UTF-8', offset)
   }
 
-  protected override unfinished(): string | null {
+  protected override describePartialFrame(): string | null {
     if (this.#mayLackEnd && this.#ended) return null
     if (this.#skipping) return `inside a line of more than ${this.#maxLineBytes} bytes`
     const begun = this.#begun()

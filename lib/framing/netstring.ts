@@ -10,13 +10,13 @@
  * "Netstrings" (1997); used by QMTP and QMQP.
  */
 import {
+  allocForWire,
   type ByteFrameCodec,
   type ByteFrameDecoder,
   ChunkReader,
   checkBytes,
   DEFAULT_MAX_FRAME_BYTES,
   wholeNumber,
-  wireRoom,
 } from './frame.ts'
 
 const COLON = 0x3a
@@ -89,7 +89,7 @@ export function netstring(options: NetstringOptions = {}): ByteFrameCodec {
   return {
     encode(frame) {
       check(frame)
-      const target = wireRoom(frame, digits(frame.length) + frame.length + 2)
+      const target = allocForWire(frame, digits(frame.length) + frame.length + 2)
       encodeInto(frame, target, 0)
       return target
     },
@@ -163,7 +163,7 @@ class NetstringDecoder extends ChunkReader implements ByteFrameDecoder {
     if (comma !== COMMA) {
       const found = hex(comma)
       const message = `${found} instead of a comma after ${this.#length} bytes`
-      throw this.lost('ERR_FRAME_MALFORMED', message, this.offset - 1)
+      throw this.fail('ERR_FRAME_MALFORMED', message, this.offset - 1)
     }
     this.#digits = 0
     this.#length = 0
@@ -180,20 +180,20 @@ class NetstringDecoder extends ChunkReader implements ByteFrameDecoder {
     const digit = byte - DIGIT_0
     if (digit < 0 || digit > 9) {
       const wanted = this.#digits === 0 ? 'a digit' : 'a digit or a colon'
-      throw this.lost('ERR_FRAME_MALFORMED', `${hex(byte)} instead of ${wanted}`, this.offset - 1)
+      throw this.fail('ERR_FRAME_MALFORMED', `${hex(byte)} instead of ${wanted}`, this.offset - 1)
     }
     if (this.#digits > 0 && this.#length === 0) {
-      throw this.lost('ERR_FRAME_MALFORMED', 'a count with a leading zero', this.offset - 1)
+      throw this.fail('ERR_FRAME_MALFORMED', 'a count with a leading zero', this.offset - 1)
     }
     this.#digits++
     this.#length = this.#length * 10 + digit
     if (this.#length > this.#maxFrameBytes) {
       const message = `frame of at least ${this.#length} bytes, limit ${this.#maxFrameBytes}`
-      throw this.lost('ERR_FRAME_TOO_LARGE', message, this.offset - 1)
+      throw this.fail('ERR_FRAME_TOO_LARGE', message, this.offset - 1)
     }
   }
 
-  protected override unfinished(): string | null {
+  protected override describePartialFrame(): string | null {
     if (this.#complete) {
       return `after ${this.heldBytes} of the ${this.#length} bytes of a frame and a comma`
     }

@@ -106,7 +106,7 @@ export interface FrameIterator<Frame> {
 export function readFrames<Frame>(
   stream: Readable,
   codec: Receiver<Frame>,
-  options: ReadOptions<Frame> = {},
+  options: ReadOptions<Frame> = NO_OPTIONS,
 ): FrameIterator<Frame> {
   return new FrameReader(stream, codec, options)
 }
@@ -129,6 +129,7 @@ interface Waiting<Frame> {
 }
 
 const DONE = { done: true, value: undefined } as const
+const NO_OPTIONS = {}
 const ignore = (): void => {}
 
 class FrameReader<Frame> implements FrameIterator<Frame> {
@@ -146,7 +147,9 @@ class FrameReader<Frame> implements FrameIterator<Frame> {
   #decoderEnded = false
   /** Whether bytes came since `onWait()` was called. */
   #news = true
-  #stopListening = ignore
+  /** What listens to the stream; `null` = nothing does. */
+  #listener: ((value?: unknown) => void) | null = null
+  #abortListener: (() => void) | null = null
   #first: Waiting<Frame> | null = null
   #last: Waiting<Frame> | null = null
 
@@ -164,13 +167,11 @@ class FrameReader<Frame> implements FrameIterator<Frame> {
 
   batches(): AsyncIterableIterator<Frame[], undefined> {
     this.#beginLoop()
-    return {
-      next: () => this.#next(true) as Promise<IteratorResult<Frame[], undefined>>,
-      return: () => this.return() as Promise<IteratorResult<Frame[], undefined>>,
-      [Symbol.asyncIterator]() {
-        return this
-      },
-    }
+    return new BatchReader(this)
+  }
+
+  nextBatch(): Promise<IteratorResult<Frame[], undefined>> {
+    return this.#next(true) as Promise<IteratorResult<Frame[], undefined>>
   }
 
   #beginLoop(): void {
@@ -266,21 +267,33 @@ class FrameReader<Frame> implements FrameIterator<Frame> {
     if (this.#failure !== null || this.#ended) return
     const here = stream.read()
     if (here !== null) this.#decoder.push(here)
-    const take = (chunk: Uint8Array) => this.#take(chunk)
-    const look = (error?: unknown) => this.#look(error)
-    const abort = signal && (() => this.#abort())
-    stream.on('end', look).on('error', look).on('close', look).on('data', take)
-    signal?.addEventListener('abort', abort!)
-    this.#stopListening = () => {
-      this.#stopListening = ignore
-      stream.off('end', look).off('error', look).off('close', look).off('data', take)
-      signal?.removeEventListener('abort', abort!)
-      if (stream.destroyed || stream.readableEnded) return
-      // Nothing flows into the void, and the next reader need not call resume(): a stream without
-      // a listener for 'readable' goes back to the state that it had before its first reader.
-      stream.pause()
-      stream.on('readable', ignore).off('readable', ignore)
+    // One listener for all events: a connection that waits has nothing else.
+    const listener = (value?: unknown): void => {
+      if (value === undefined || typeof value === 'boolean' || value instanceof Error) {
+        this.#look(value)
+      } else this.#take(value as Uint8Array)
     }
+    this.#listener = listener
+    stream.on('end', listener).on('error', listener).on('close', listener).on('data', listener)
+    if (signal === undefined) return
+    this.#abortListener = () => this.#abort()
+    signal.addEventListener('abort', this.#abortListener)
+  }
+
+  #stopListening(): void {
+    const stream = this.#stream
+    const listener = this.#listener
+    if (listener === null) return
+    this.#listener = null
+    for (const event of ['end', 'error', 'close', 'data']) stream.off(event, listener)
+    if (this.#abortListener !== null) {
+      this.#options.signal!.removeEventListener('abort', this.#abortListener)
+    }
+    if (stream.destroyed || stream.readableEnded) return
+    // Nothing flows into the void, and the next reader need not call resume(): a stream without a
+    // listener for 'readable' goes back to the state that it had before its first reader.
+    stream.pause()
+    stream.on('readable', ignore).off('readable', ignore)
   }
 
   /** Gives bytes to the decoder. While no call waits for them, the stream is stopped. */
@@ -377,6 +390,26 @@ class FrameReader<Frame> implements FrameIterator<Frame> {
     if (rest === undefined || stream.readableEnded || stream.destroyed) {
       leftovers.set(stream, { codec: this.#codec, decoder, rest })
     } else stream.unshift(rest)
+  }
+}
+
+class BatchReader<Frame> implements AsyncIterableIterator<Frame[], undefined> {
+  readonly #reader: FrameReader<Frame>
+
+  constructor(reader: FrameReader<Frame>) {
+    this.#reader = reader
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this
+  }
+
+  next(): Promise<IteratorResult<Frame[], undefined>> {
+    return this.#reader.nextBatch()
+  }
+
+  return(): Promise<IteratorResult<Frame[], undefined>> {
+    return this.#reader.return() as Promise<IteratorResult<Frame[], undefined>>
   }
 }
 
@@ -541,7 +574,7 @@ export interface CodecPair<In, Out> {
 export function framed<In, Out = In>(
   socket: Duplex,
   codec: (Receiver<In> & Sender<Out>) | CodecPair<In, Out>,
-  options: ReadOptions<In> = {},
+  options: ReadOptions<In> = NO_OPTIONS,
 ): Framed<In, Out> {
   const { receive, send } = 'receive' in codec ? codec : { receive: codec, send: codec }
   const writer = new FrameWriter(socket, send)

@@ -11,13 +11,13 @@
  * message.
  */
 import {
+  allocForWire,
   type ByteFrameCodec,
   type ByteFrameDecoder,
   ChunkReader,
   checkBytes,
   DEFAULT_MAX_FRAME_BYTES,
   wholeNumber,
-  wireRoom,
 } from './frame.ts'
 
 /** 64 bits of 7 each. Protocol Buffers, "Base 128 Varints": one to ten bytes. */
@@ -89,7 +89,7 @@ export function varintPrefix(options: VarintPrefixOptions = {}): ByteFrameCodec 
   return {
     encode(frame) {
       check(frame)
-      const target = wireRoom(frame, countBytes(frame.length) + frame.length)
+      const target = allocForWire(frame, countBytes(frame.length) + frame.length)
       encodeInto(frame, target, 0)
       return target
     },
@@ -158,19 +158,19 @@ class VarintPrefixDecoder extends ChunkReader implements ByteFrameDecoder {
     // The tenth byte holds bit 63 alone: anything above 1 would not fit in 64 bits.
     if (++this.#counted === MAX_COUNT_BYTES && byte > 1) {
       const fault = byte > 127 ? 'goes on after 10 bytes' : 'does not fit in 64 bits'
-      throw this.lost('ERR_FRAME_MALFORMED', `a varint ${fault}`, this.offset - 1)
+      throw this.fail('ERR_FRAME_MALFORMED', `a varint ${fault}`, this.offset - 1)
     }
     this.#length += (byte & 127) * 128 ** (this.#counted - 1)
     if (byte > 127) return
     if (this.#length > this.#maxFrameBytes) {
       const size = Number.isSafeInteger(this.#length) ? this.#length : 'more than 2^53 - 1'
       const message = `frame of ${size} bytes, limit ${this.#maxFrameBytes}`
-      throw this.lost('ERR_FRAME_TOO_LARGE', message, this.offset - this.#counted)
+      throw this.fail('ERR_FRAME_TOO_LARGE', message, this.offset - this.#counted)
     }
     this.#complete = true
   }
 
-  protected override unfinished(): string | null {
+  protected override describePartialFrame(): string | null {
     if (this.#complete) return `after ${this.heldBytes} of the ${this.#length} bytes of a frame`
     return this.#counted === 0 ? null : `after ${this.#counted} bytes of a length prefix`
   }
