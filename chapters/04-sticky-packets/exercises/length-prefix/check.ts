@@ -1,11 +1,13 @@
 import { lengthPrefix } from '../../../../lib/framing/index.ts'
 import { type Examiner, exercise } from '../../../../lib/workshop/exercise.ts'
 import { hasRead, heldInMemory, staysHeldBack } from '../../../../lib/workshop/held-back.ts'
+import { servesBesideEnded } from '../../../../lib/workshop/left-open.ts'
 import {
   crowdStep,
   exactDialogue,
   othersAreServed,
   patienceStep,
+  unreadAnswers,
 } from '../../../../lib/workshop/many-clients.ts'
 import { survives } from '../../../../lib/workshop/survives.ts'
 import type { Talk } from '../../../../lib/workshop/talk.ts'
@@ -15,8 +17,10 @@ const LIMIT = 65_536
 const MANY = 1600
 /** How much a server may keep in its memory for a client that does not read. */
 const MAX_HELD_BYTES = 4 * 2 ** 20
+/** More of them than sockets hold and a server may keep, as answers. */
+const SMALL_BYTES = 12 * 2 ** 20
 /** Frames without payload are small: one chunk holds more of them than a stack holds calls. */
-const EMPTY = 20_000
+const EMPTY = 140_000
 /** So long nothing must move until we ask whether it has stopped. */
 const QUIET_MS = 1000
 /** So often it may go on by itself: TCP fills the last of a window in a few steps, each later. */
@@ -33,6 +37,13 @@ const DIALOGUE = exactDialogue(
   n => Buffer.from(mirrored(payloadOf(n))),
 )
 
+/** The same with payloads as long as they may be. */
+const largePayload = (n: number) => Buffer.alloc(LIMIT, `${n} ab~`)
+const LARGE_DIALOGUE = exactDialogue(
+  n => Buffer.from(frame(largePayload(n))),
+  n => Buffer.from(mirrored(largePayload(n))),
+)
+
 const ONE_CHUNK = 'one data event is taken for one frame; a chunk may hold many of them'
 
 export default exercise({
@@ -44,13 +55,13 @@ four bytes that say how many bytes of payload follow (an unsigned number, the mo
 bytes themselves not counted), then the payload, 0 to 65536 bytes of any value. The server answers each frame, in
 order, with a frame that has the same bytes in reverse order; it does so as soon as the frame is complete, however its
 bytes arrive. A length above 65536 ends the connection at once, without waiting for any payload; the answers to the frames
-before it still reach the client. While a client does not read its answers, the server takes no more frames from it than
-the buffers of the sockets hold, and keeps at most 4 MiB for it in its own memory. After the client's FIN the server sends
+before it still reach the client; the end may be a FIN or a reset. While a client does not read its answers, the server takes no more frames from it than
+the buffers of the sockets hold, and keeps at most 4 MiB for it in its own memory, whatever the size of its frames. After the client's FIN the server sends
 the remaining answers, however slowly the client reads, and ends the connection; a frame that is not complete by then gets
 no answer.
 A client may be silent for as long as it likes, before a frame and in the middle of one, and may send any number of frames.
-The server serves at least 200 clients at once; none of them waits because another one is silent, stops in the middle of a
-frame, or does not read.`,
+The server serves hundreds of clients at once; none of them waits because another one is silent, stops in the middle of a
+frame, does not read, or does not close a connection that the server has ended.`,
   section: 'chapters/04-sticky-packets/README.md#a-length-before-each-message',
   hints: [
     'Keep the bytes of a client that are not used up yet. When some come, put them behind those, and ask: are there four? Then: is the whole frame there?',
@@ -183,7 +194,11 @@ frame, or does not read.`,
     {
       title: 'reads the length as an unsigned number',
       async run(at) {
-        for (const bytes of ['01000000', '7fffffff', 'ffffffff', '80000000']) {
+        const random = at.random.bytes(4)
+        // Any that is too large, whatever its last two bytes say.
+        random.writeUInt16BE(at.random.between(2, 0xffff))
+        const lengths = ['01000000', '05000003', '00020000', '7fffffff', 'ffffffff', '80000000']
+        for (const bytes of [...lengths, random.toString('hex')]) {
           const talk = await at.connect()
           talk.send(Buffer.from(bytes, 'hex'))
           await talk.expectGone({
@@ -208,25 +223,6 @@ frame, or does not read.`,
           mistake:
             'with allowHalfOpen you end each connection yourself, also when a frame is cut off',
         })
-      },
-    },
-    {
-      title: 'stops reading from a client that does not read, serves others, and loses no answer',
-      async run(at) {
-        const earlier = await at.connect()
-        const talk = await at.connect({ reading: false })
-        const payload = at.random.bytes(LIMIT)
-        const sent = await untilHeldBack(at, talk, frame(payload))
-        await othersAreServed(at, DIALOGUE, earlier)
-        talk.finish()
-        talk.read()
-        const answer = mirrored(payload)
-        await talk.expect(Buffer.alloc(sent * answer.length, answer), {
-          bulk: true,
-          mistake:
-            'hold back a client that does not read for a while, but lose none of its answers',
-        })
-        await talk.expectEnd()
       },
     },
     {
@@ -258,11 +254,12 @@ frame, or does not read.`,
           await talk.expect(Buffer.concat(payloads.map(mirrored)), { mistake, bulk })
           await talk.expectGone({ mistake: 'a length that is too large ends the connection' })
         }
+        await servesBesideEnded(at, DIALOGUE, Buffer.from('00010001', 'hex'))
       },
     },
     crowdStep(DIALOGUE),
     {
-      title: `answers ${EMPTY} empty frames that come at once`,
+      title: 'answers a great many empty frames that come at once',
       async run(at) {
         const talk = await at.connect()
         const bytes = Buffer.alloc(EMPTY * frame('').length)
@@ -270,16 +267,51 @@ frame, or does not read.`,
         await talk.expect(bytes, {
           bulk: true,
           mistake:
-            'the function that reads a frame calls itself for the next one, and the stack has an end: use a loop',
+            'a client may send any number of frames: set no limit on their number, and read them in a loop, because nested calls overflow the stack',
         })
         const other = await at.connect()
         other.send(frame('still there?'))
         await other.expect(mirrored('still there?'))
       },
     },
-    patienceStep(DIALOGUE),
+    {
+      title: 'stops reading from a client that does not read, serves others, and loses no answer',
+      alongside: true,
+      async run(at) {
+        const earlier = await at.connect()
+        const talk = await at.connect({ reading: false })
+        const payload = at.random.bytes(LIMIT)
+        const sent = await untilHeldBack(at, talk, frame(payload))
+        await holdsFewEmptyFrames(at)
+        await othersAreServed(at, DIALOGUE, earlier)
+        talk.finish()
+        talk.read()
+        const answer = mirrored(payload)
+        await talk.expect(Buffer.alloc(sent * answer.length, answer), {
+          bulk: true,
+          mistake:
+            'hold back a client that does not read for a while, but lose none of its answers',
+        })
+        await talk.expectEnd()
+      },
+    },
+    patienceStep(DIALOGUE, unreadAnswers(LARGE_DIALOGUE, 4 + LIMIT)),
   ],
 })
+
+/** What a frame costs besides its payload counts too. */
+async function holdsFewEmptyFrames(at: Examiner): Promise<void> {
+  const talk = await at.connect({ reading: false })
+  await talk.pour(Buffer.alloc(LIMIT), SMALL_BYTES / LIMIT, QUIET_MS)
+  await hasRead(talk, QUIET_MS)
+  const held = heldInMemory(talk) ?? 0
+  talk.reset()
+  if (held <= MAX_HELD_BYTES) return
+  at.fail({
+    what: 'it holds more than 4 MiB in memory for a client that sends empty frames and reads nothing',
+    mistake: 'the four bytes of a length count too: only payloads were counted',
+  })
+}
 
 /** Sends a frame until no more are taken, and stay so. Returns how many are sent, or on their way. */
 async function untilHeldBack(at: Examiner, talk: Talk, bytes: Uint8Array): Promise<number> {

@@ -1,16 +1,18 @@
-import { exercise } from '../../../../lib/workshop/exercise.ts'
+import { type Examiner, exercise } from '../../../../lib/workshop/exercise.ts'
+import { servesBesideEnded } from '../../../../lib/workshop/left-open.ts'
 import {
   crowdStep,
   exactDialogue,
   patienceStep,
   slowReaderStep,
+  unreadAnswers,
 } from '../../../../lib/workshop/many-clients.ts'
 import { survives } from '../../../../lib/workshop/survives.ts'
 import type { Talk } from '../../../../lib/workshop/talk.ts'
 
 const LIMIT = 1024
-/** One chunk holds more lines than a stack holds calls. */
-const MANY = 20_000
+/** One chunk holds more lines than a stack holds calls, and than 16 bits count. */
+const MANY = 140_000
 const LF = 0x0a
 
 const answer = (line: string) => {
@@ -39,8 +41,21 @@ const ODD = [
   ...[0x20, 0x22, 0x25, 0x27, 0x5c, 0x7f, 0x80, 0x85, 0xa0, 0xad, 0x300, 0x034f, 0x061c, 0x0130],
   ...[0x1680, 0x180e, 0x2000, 0x200a, 0x200b, 0x200d, 0x200e, 0x2028, 0x2029, 0x202e, 0x202f],
   ...[0x205f, 0x2060, 0x3000, 0xd7ff, 0xe000, 0xfe0f, 0xfeff, 0xfffd, 0xffff, 0x10000, 0x1f1e9],
+  // Where the number of bytes changes, or the first of them.
+  ...[0x7ff, 0x800, 0xfff, 0x1000, 0xd000, 0x3ffff, 0x40000, 0xfffff, 0x100000],
   ...[0xe0001, 0x10ffff],
 ]
+
+/** As many with two, three and four bytes. */
+function anyCharacter({ random }: Examiner): string {
+  const [least, most] = random.of([
+    [0x80, 0x7ff],
+    [0x800, 0xd7ff],
+    [0xe000, 0xffff],
+    [0x10000, 0x10ffff],
+  ])
+  return String.fromCodePoint(random.between(least!, most!))
+}
 
 const BYTES = 'bytes were counted, or turned round, where characters should be'
 
@@ -75,7 +90,7 @@ decimal, one space, the characters in reverse order, LF. A character is a Unicod
 1, "e" and U+0301 count 2, and U+FEFF counts 1 wherever it stands. An empty line is answered with "0", a space and LF.
 Clients send valid UTF-8 only, cut anywhere. A line has at most 1024 bytes, its end not counted; a longer one gets no
 answer, but ends the connection, also when its end has not come yet: 1026 bytes without LF are enough. The answers to the
-lines before it still reach the client; nothing behind it is answered. After the client's FIN the server sends the
+lines before it still reach the client; nothing behind it is answered. The end may be a FIN or a reset. After the client's FIN the server sends the
 remaining answers, however slowly the client reads, and ends the connection; what stands behind the last LF is not a line,
 and gets no answer.
 A client may be silent for as long as it likes, also in the middle of a line, and may send any number of lines. The server
@@ -179,13 +194,29 @@ does not read its answers.`,
         await answers(ann, ['pupils'], mistake)
         ben.send('ard\n')
         await answers(ben, ['reward'], mistake)
+        const whole = Buffer.from('語😀\n')
+        const shared = 'half a character of one client was put together with bytes of another one'
+        for (const cut of [1, 2, 4, 5, 6]) {
+          ann.send(Buffer.concat([Buffer.from('me\n'), whole.subarray(0, cut)]))
+          await answers(ann, ['me'], shared)
+          ben.send(Buffer.concat([Buffer.from('ab\n'), whole.subarray(0, 7 - cut)]))
+          await answers(ben, ['ab'], shared)
+          for (const [talk, from] of [
+            [ben, 7 - cut],
+            [ann, cut],
+          ] as const) {
+            talk.send(whole.subarray(from))
+            await answers(talk, ['語😀'], shared)
+          }
+        }
       },
     },
     {
       title: 'answers 2000 lines of any characters, cut at random',
       async run(at) {
         const talk = await at.connect()
-        const alphabet = [...'abc xyz\t\réżß語本😀🎈\u2028']
+        const common = [...'abc xyz\t\réżß語本😀🎈\u2028']
+        const alphabet = [...common, ...Array.from({ length: 40 }, () => anyCharacter(at))]
         const lines = Array.from({ length: 2000 }, () =>
           Array.from({ length: at.random.below(60) }, () => at.random.of(alphabet)).join(''),
         )
@@ -289,6 +320,7 @@ does not read its answers.`,
           await other.expectGone({ mistake: 'a line of more than 1024 bytes ends the connection' })
           if (other.unread > 0) at.fail({ what: 'it answered a line of more than 1024 bytes' })
         }
+        await servesBesideEnded(at, DIALOGUE, `${full}x\n`)
         const last = await at.connect()
         last.send(`live\n${full}x\non\n`)
         await answers(last, ['live'], mistake)
@@ -299,20 +331,20 @@ does not read its answers.`,
     crowdStep(DIALOGUE),
     slowReaderStep(LONG_DIALOGUE, LIMIT + 6),
     {
-      title: `answers ${MANY} empty lines that come at once`,
+      title: 'answers a great many empty lines that come at once',
       async run(at) {
         const talk = await at.connect()
         talk.send('\n'.repeat(MANY))
         await talk.expect(answer('').repeat(MANY), {
           bulk: true,
           mistake:
-            'the function that reads a line calls itself for the next one, and the stack has an end: use a loop',
+            'a client may send any number of lines: set no limit on their number, and read them in a loop, because nested calls overflow the stack',
         })
         const other = await at.connect()
         other.send('still there?\n')
         await answers(other, ['still there?'])
       },
     },
-    patienceStep(DIALOGUE),
+    patienceStep(DIALOGUE, unreadAnswers(LONG_DIALOGUE, LIMIT + 6)),
   ],
 })
