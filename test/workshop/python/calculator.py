@@ -50,6 +50,10 @@ async def serve(reader, writer):
                 writer.write(f"{text}\n".encode())
                 await writer.drain()
                 if text == "bye":
+                    # A connection that is closed with unread bytes is reset, and answers are lost.
+                    writer.write_eof()
+                    while await reader.read(65_536):
+                        pass
                     return
     except ConnectionError:
         pass  # a client that resets is no news

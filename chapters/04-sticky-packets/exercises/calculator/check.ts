@@ -1,111 +1,26 @@
-import { type Examiner, exercise } from '../../../../lib/workshop/exercise.ts'
-import {
-  crowdStep,
-  exactDialogue,
-  patienceStep,
-  slowReaderStep,
-} from '../../../../lib/workshop/many-clients.ts'
+import { exercise } from '../../../../lib/workshop/exercise.ts'
+import { hasRead } from '../../../../lib/workshop/held-back.ts'
+import { servesBesideEnded } from '../../../../lib/workshop/left-open.ts'
+import { crowdStep, patienceStep, slowReaderStep } from '../../../../lib/workshop/many-clients.ts'
 import { keepsNothing } from '../../../../lib/workshop/memory.ts'
 import { survives } from '../../../../lib/workshop/survives.ts'
-import type { Talk } from '../../../../lib/workshop/talk.ts'
+import {
+  answered,
+  ask,
+  BAD,
+  DIALOGUE,
+  LENIENT,
+  LF,
+  PLACES,
+  rightAnswer,
+  SHORT_DIALOGUE,
+} from './requests.ts'
+import { crowdWaits, longLineDuringWait, shortWaits, waitAndSleep } from './waits.ts'
 
-/** One chunk holds more lines than a stack holds calls. */
-const MANY = 20_000
-const LF = 0x0a
-
-/** Sends requests in one segment, and waits for the answers. */
-async function ask(
-  talk: Talk,
-  requests: readonly string[],
-  answers: readonly string[],
-  mistake?: string,
-): Promise<void> {
-  talk.send(requests.map(request => `${request}\n`).join(''))
-  await answered(talk, answers, mistake)
-}
-
-const answered = (talk: Talk, answers: readonly string[], mistake?: string) =>
-  talk.expect(answers.map(answer => `${answer}\n`).join(''), { mistake, endByte: LF })
-
-const DIALOGUE = exactDialogue(
-  n => Buffer.from(`mul -${n + 1} 1000003\n`),
-  n => Buffer.from(`ok -${(n + 1) * 1_000_003}\n`),
-)
-/** The shortest request with a long answer: much of what the server sends is kept in sockets. */
-const SHORT_DIALOGUE = exactDialogue(
-  () => Buffer.from('add\n'),
-  () => Buffer.from('error wrong number of words\n'),
-)
-
-/** The answer to a request of at most 100 bytes, where each byte is a character. */
-function rightAnswer(request: string): string {
-  const [command = '', ...words] = request.split(' ')
-  const wanted = { add: 2, sub: 2, mul: 2, div: 2, wait: 1, quit: 0 }
-  if (!Object.hasOwn(wanted, command)) return 'error unknown command'
-  if (words.length !== wanted[command as keyof typeof wanted]) return 'error wrong number of words'
-  if (command === 'quit') return 'bye'
-  const format = command === 'wait' ? /^[0-9]{1,4}$/ : /^-?[0-9]{1,9}$/
-  if (!words.every(word => format.test(word))) return 'error not a number'
-  const [a = 0n, b = 0n] = words.map(BigInt)
-  if (command === 'div' && b === 0n) return 'error division by zero'
-  const results = { add: a + b, sub: a - b, mul: a * b, div: b === 0n ? 0n : a / b, wait: a }
-  return `ok ${results[command as keyof typeof results]}`
-}
-
-/** Requests with a place for any byte. */
-const PLACES: readonly (readonly [before: string, after: string])[] = [
-  ['', 'add 1 2'],
-  ['a', 'dd 1 2'],
-  ['add', '1 2'],
-  ['add', ' 1 2'],
-  ['add ', '1 2'],
-  ['add 1', ' 2'],
-  ['add 1', '1 2'],
-  ['add 1', '2'],
-  ['add 1 ', '2'],
-  ['add 1 2', ''],
-  ['wait ', '1'],
-  ['wait 1', ''],
-  ['quit', ''],
-  ['', ''],
-]
-
-const WORDS = 'between two words there is exactly one space: more of them are an empty word'
-const LENIENT = 'parseInt() and Number() take more than the protocol allows: look at the text first'
-const CR = 'a CR before the LF is a byte of the last word: lines end with LF alone'
-
-/** Bad requests, their answers, and what is often wrong with them. */
-const BAD: readonly [request: string, error: string, mistake: string][] = [
-  ['pow 2 3', 'unknown command', 'a bad request gets an answer too'],
-  ['add 2', 'wrong number of words', 'nobody counts the words'],
-  ['', 'unknown command', 'an empty line is a request as well, and a bad one'],
-  ['ADD 1 2', 'unknown command', 'commands are in small letters'],
-  [
-    'constructor 1 2',
-    'unknown command',
-    'an object has more names than those you gave it: use a Map, or Object.hasOwn()',
-  ],
-  ['add 1 2 3', 'wrong number of words', 'what stands behind the second number is ignored'],
-  ['add  1 2', 'wrong number of words', WORDS],
-  ['add 1 2 ', 'wrong number of words', WORDS],
-  ['quit now', 'wrong number of words', '`quit` has one word'],
-  ['add 1 two', 'not a number', 'NaN is no result'],
-  ['add 1 2x', 'not a number', LENIENT],
-  ['add 1e3 2', 'not a number', LENIENT],
-  ['add 0x10 1', 'not a number', LENIENT],
-  ['add +1 1', 'not a number', LENIENT],
-  ['add 1.5 1', 'not a number', LENIENT],
-  ['add - 1', 'not a number', LENIENT],
-  ['add 1234567890 1', 'not a number', 'a number has nine digits at most'],
-  ['wait -1', 'not a number', 'nobody can wait for less than nothing'],
-  ['wait 10000', 'not a number', '`wait` takes four digits at most'],
-  ['div x 0', 'not a number', 'of two errors the first in the list is the answer'],
-  ['div 1 0', 'division by zero', 'Infinity is no result'],
-  ['div 0 -0', 'division by zero', '-0 is 0 as well'],
-  ['add 1 2\r', 'not a number', CR],
-  ['quit\r', 'unknown command', CR],
-]
-
+/** One chunk holds more lines than a stack holds calls, and than 16 bits count. */
+const MANY = 70_000
+/** What comes behind `quit`: more than a server reads at once. */
+const BEHIND_QUIT = 200_000
 export default exercise({
   id: 'calculator',
   title: 'A calculator',
@@ -114,7 +29,8 @@ export default exercise({
 ends with LF, an answer is a line of ASCII. Each request gets one answer, in the order of the requests, however many a client sends
 without waiting.
 
-A request consists of words, with exactly one space between two of them; the first is the command, in small letters. Any
+A request consists of words, with exactly one space between two of them; the first is the command, in small letters. A
+space at either end, and a second one in a row, make an empty word, which counts. Any
 byte but LF may come: only the space separates words, and only what this text allows belongs to a command or a number. A
 number is an optional "-" and one to nine decimal digits, nothing else; it may begin with zeros, and is decimal all the same.
 A CR is a byte like any other: "quit" and CR is no command.
@@ -125,12 +41,12 @@ A CR is a byte like any other: "quit" and CR is no command.
   div A B    ok and the quotient, rounded toward zero: "ok -3" for div -7 2
   wait N     ok and N, after N milliseconds; N is a number of one to four digits without "-".
              A later request of this client is not begun before that; those of other clients do not wait.
-  quit       bye; then the server ends the connection, and answers nothing that stands behind.
+  quit       bye; then the server ends the connection with a FIN, and answers nothing that stands behind.
 
 Results, and the N that wait says, are decimal, without leading zeros, with "-" when they are below zero: 0 is "ok 0". A request that is none of these gets
 the first of the following answers that fits, and the connection goes on:
 
-  error too long               the line has more than 100 bytes without its LF (and may have millions)
+  error too long               the line has more than 100 bytes without its LF (and may have millions): when its LF has come
   error unknown command        the first word is none of the six; so it is in an empty line
   error wrong number of words  more or fewer than the command has
   error not a number           a word that should be a number is none
@@ -140,8 +56,10 @@ After the client's FIN the server answers the remaining requests, however slowly
 what stands behind the last LF is no request.
 
 A client may be silent for as long as it likes, also in the middle of a request, and may send any number of requests. The
-server serves at least 200 clients at once; none of them waits because another one is silent, stops in the middle of a
-request, or does not read its answers. Of a line that is too long the server keeps nothing.`,
+server serves hundreds of clients at once; none of them waits because another one waits, is silent, stops in the middle of
+a request, does not read its answers, or does not close a connection that the server has ended. Meanwhile the server may
+stop reading from such a client, or keep its requests and answers in memory. Of a line that is too long the server never
+keeps anything.`,
   section: 'chapters/04-sticky-packets/README.md#lines',
   hints: [
     'Three things, one after the other: bytes to lines, a line to an answer, answers in order. The second is a function that knows no socket.',
@@ -248,6 +166,14 @@ request, or does not read its answers. Of a line that is too long the server kee
           ['error too long', 'ok 3'],
           'a long line comes in many chunks: one answer for all of them, when its LF has come',
         )
+        const last = await at.connect()
+        last.send(`add 1 2\n${'x'.repeat(1000)}`)
+        last.finish()
+        await answered(last, ['ok 3'])
+        await last.expectEnd({
+          tooMuch: 'bytes behind the last LF are no request, however many they are',
+          mistake: 'with allowHalfOpen you end each connection yourself',
+        })
       },
     },
     {
@@ -305,6 +231,16 @@ request, or does not read its answers. Of a line that is too long the server kee
           tooMuch: 'more requests have come with `quit`: the loop over them must end there too',
           mistake: '`quit` asks for the end of the connection: end()',
         })
+        await servesBesideEnded(at, DIALOGUE, 'quit\n')
+        const reset =
+          'a connection that is closed with unread bytes is reset, and answers are lost: read on, up to the client’s FIN'
+        const late = await at.connect({ reading: false })
+        late.send(`${'mul 999999999 9\n'.repeat(1000)}quit\n${'x'.repeat(BEHIND_QUIT)}\n`)
+        await hasRead(late, 1000)
+        late.read()
+        const expected = `${'ok 8999999991\n'.repeat(1000)}bye\n`
+        await late.expect(expected, { bulk: true, mistake: reset })
+        await late.expectEnd({ mistake: reset })
       },
     },
     {
@@ -473,41 +409,35 @@ request, or does not read its answers. Of a line that is too long the server kee
           mistake:
             'requests are started as they arrive, and only their answers wait for each other',
         })
+        await shortWaits(at)
       },
     },
     crowdStep(DIALOGUE),
     slowReaderStep(SHORT_DIALOGUE, 28),
     {
-      title: `answers ${MANY} empty lines that come at once`,
+      title: 'answers a great many empty lines that come at once',
       async run(at) {
         const talk = await at.connect()
         talk.send('\n'.repeat(MANY))
         await talk.expect('error unknown command\n'.repeat(MANY), {
           bulk: true,
           mistake:
-            'the function that reads a line calls itself for the next one, and the stack has an end: use a loop',
+            'a client may send any number of requests: set no limit on their number, and read them in a loop, because nested calls overflow the stack',
         })
         const other = await at.connect()
         await ask(other, ['add 1 2'], ['ok 3'])
       },
     },
-    patienceStep(DIALOGUE, longWaits),
+    {
+      title: 'lets many clients wait at the same time',
+      alongside: true,
+      run: crowdWaits,
+    },
+    {
+      title: 'keeps nothing of a line that is too long while a request waits',
+      alongside: true,
+      run: longLineDuringWait,
+    },
+    patienceStep(DIALOGUE, waitAndSleep),
   ],
 })
-
-/** Begins to wait for as long as the protocol allows. */
-async function longWaits(at: Examiner): Promise<() => Promise<void>> {
-  const waiting = (async (ms: number) => {
-    const talk = await at.connect()
-    const watch = at.stopwatch()
-    talk.send(`wait ${ms}\nadd 1 1\n`)
-    await talk.expect(`ok ${ms}\nok 2\n`, { patienceMs: 2 * ms, endByte: LF })
-    watch.atLeast(ms, ms / 2, {
-      what: `the answer to \`wait ${ms}\` came too early`,
-      mistake: 'N may be anything up to 9999, and the wait has to last all of it',
-    })
-  })(9999)
-  // What fails while nobody waits for it is told at the end.
-  waiting.catch(() => {})
-  return () => waiting
-}

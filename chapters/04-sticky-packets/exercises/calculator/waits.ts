@@ -1,0 +1,84 @@
+/** What `wait` has to stand. */
+import { gather } from '../../../../lib/workshop/crowd.ts'
+import type { Examiner } from '../../../../lib/workshop/exercise.ts'
+import { unreadAnswers } from '../../../../lib/workshop/many-clients.ts'
+import { keepsNothing } from '../../../../lib/workshop/memory.ts'
+import { PATIENCE_MS } from '../../../../lib/workshop/talk.ts'
+import { answered, ask, LF, SHORT_DIALOGUE } from './requests.ts'
+
+/** How long a crowd waits, in milliseconds: twice that is too long for anybody. */
+const CROWD_WAITS_MS = 5000
+
+/** Waits that are short and many: together they show whether each of them is too short. */
+const SHORT_WAITS: readonly [ms: number, times: number][] = [
+  [17, 40],
+  [42, 20],
+  [93, 10],
+]
+
+/** Examines all of them at the same time. */
+export async function shortWaits(at: Examiner): Promise<void> {
+  await Promise.all(SHORT_WAITS.map(([ms, times]) => waitsInARow(at, ms, times)))
+}
+
+async function waitsInARow(at: Examiner, ms: number, times: number): Promise<void> {
+  const talk = await at.connect()
+  const watch = at.stopwatch()
+  talk.send(`wait ${ms}\n`.repeat(times))
+  await answered(talk, Array(times).fill(`ok ${ms}`))
+  // Timers count whole milliseconds: each of them may be short by a part of one, and one more.
+  watch.atLeast((ms - 2) * times, (ms * times) / 2, {
+    what: `${times} times \`wait ${ms}\` took less than ${ms * times} ms together`,
+    mistake: 'a wait lasts N milliseconds at least: no rounding down, to a tick or otherwise',
+  })
+}
+
+/** A crowd waits at the same time. */
+export async function crowdWaits(at: Examiner): Promise<void> {
+  const pool = 'one waits for another: a pool has room for some waits only'
+  const crowd = await gather(at, talk => ask(talk, ['add 2 3'], ['ok 5']))
+  const other = await at.connect()
+  // Those who had no request so far have not been served yet.
+  for (const [n, talk] of crowd.entries()) talk.send(`wait ${CROWD_WAITS_MS}\nadd ${n} 1\n`)
+  await ask(other, ['add 2 3'], ['ok 5'], pool)
+  const options = { mistake: pool, patienceMs: CROWD_WAITS_MS + PATIENCE_MS, endByte: LF }
+  for (const [n, talk] of crowd.entries()) {
+    await talk.expect(`ok ${CROWD_WAITS_MS}\nok ${n + 1}\n`, options)
+    // The first has waited for all of them.
+    options.patienceMs = PATIENCE_MS
+  }
+}
+
+/** A line that has no end begins while a request waits. */
+export async function longLineDuringWait(at: Examiner): Promise<void> {
+  const talk = await at.connect()
+  talk.send('wait 9999\n')
+  await keepsNothing(at, talk, 'x')
+  talk.send('\nadd 1 2\n')
+  await talk.expect('ok 9999\nerror too long\nok 3\n', { patienceMs: 20_000, endByte: LF })
+}
+
+/** Other things that take long: a wait, and answers that nobody reads. */
+export async function waitAndSleep(at: Examiner): Promise<() => Promise<void>> {
+  const ends = [await longWaits(at), await unreadAnswers(SHORT_DIALOGUE, 28)(at)]
+  return async () => {
+    for (const end of ends) await end()
+  }
+}
+
+/** Begins to wait for as long as the protocol allows. */
+async function longWaits(at: Examiner): Promise<() => Promise<void>> {
+  const waiting = (async (ms: number) => {
+    const talk = await at.connect()
+    const watch = at.stopwatch()
+    talk.send(`wait ${ms}\nadd 1 1\n`)
+    await talk.expect(`ok ${ms}\nok 2\n`, { patienceMs: 2 * ms, endByte: LF })
+    watch.atLeast(ms, ms / 2, {
+      what: `the answer to \`wait ${ms}\` came too early`,
+      mistake: 'N may be anything up to 9999, and the wait has to last all of it',
+    })
+  })(9999)
+  // What fails while nobody waits for it is told at the end.
+  waiting.catch(() => {})
+  return () => waiting
+}

@@ -1,0 +1,54 @@
+import { createServer } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
+
+const NUMBER = /^-?\d{1,9}$/
+const WORDS = new Map([
+  ['add', 2],
+  ['sub', 2],
+  ['mul', 2],
+  ['div', 2],
+  ['wait', 1],
+  ['quit', 0],
+])
+
+async function answer(request: string): Promise<string> {
+  if (request.length > 100) return 'error too long'
+  const [command = '', ...words] = request.split(' ')
+  if (!WORDS.has(command)) return 'error unknown command'
+  if (words.length !== WORDS.get(command)) return 'error wrong number of words'
+  const format = command === 'wait' ? /^\d{1,4}$/ : NUMBER
+  if (!words.every(word => format.test(word))) return 'error not a number'
+  if (command === 'quit') return 'bye'
+  if (command === 'wait') {
+    await sleep(Number(words[0]))
+    return `ok ${Number(words[0])}`
+  }
+  const [a, b] = [BigInt(words[0]!), BigInt(words[1]!)]
+  if (command === 'add') return `ok ${a + b}`
+  if (command === 'sub') return `ok ${a - b}`
+  if (command === 'mul') return `ok ${a * b}`
+  return b === 0n ? 'error division by zero' : `ok ${a / b}`
+}
+
+createServer({ allowHalfOpen: true }, socket => {
+  let waiting = ''
+  let over = false
+  let last = Promise.resolve()
+  socket.on('data', chunk => {
+    const lines = (waiting + chunk.toString('latin1')).split('\n')
+    waiting = lines.pop()!.slice(0, 101)
+    for (const line of lines) {
+      last = last.then(async () => {
+        if (over) return
+        const text = await answer(line)
+        if (text === 'bye') {
+          over = true
+          socket.pause()
+          socket.write('bye\n', () => socket.destroy())
+        } else socket.write(`${text}\n`)
+      })
+    }
+  })
+  socket.on('end', () => last.then(() => socket.end()))
+  socket.on('error', () => {})
+}).listen(Number(process.env.PORT), '127.0.0.1')
