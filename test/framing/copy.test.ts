@@ -316,7 +316,7 @@ describe('codec copy', () => {
 describe('codec', () => {
   const wrong: [string[], string][] = [
     [[], 'list or copy? (npm run codec -- --help)'],
-    [['paste'], "no command 'paste', there is list and copy"],
+    [['paste'], "no command 'paste', there is list and copy (npm run codec -- --help)"],
     [['list', 'all'], "list takes nothing more, not 'all'"],
     [['copy'], 'copy which codec? (npm run codec -- list)'],
     [['copy', 'lines'], 'copy lines where? npm run codec -- copy lines ../my-app/src'],
@@ -328,7 +328,7 @@ describe('codec', () => {
     [['copy', 'lines', 'package.json'], 'package.json is a file, expected a folder'],
     [['copy', 'lines', 'a', 'b'], "copy takes one codec and one folder, not also 'b'"],
     [['copy', 'lines', '.', '--imports', 'cjs'], "--imports is 'cjs', expected ts or js"],
-    [['copy', 'lines', '.', '--fast'], "Unknown option '--fast'"],
+    [['copy', 'lines', '.', '--fast'], "Unknown option '--fast' (npm run codec -- --help)"],
   ]
   test.concurrent.each(wrong)('%j is one line and exit code 2', async (words, message) => {
     expect(await codec(...words)).toEqual({ exitCode: 2, stdout: '', stderr: `codec: ${message}` })
