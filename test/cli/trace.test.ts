@@ -170,7 +170,10 @@ describe('npm run trace', () => {
     ],
     [['02', '--nothing'], "Unknown option '--nothing' (see npm run trace -- --help)"],
     [['02', '--out', folder], `--out: ${folder} is a folder; name a file in it`],
-    [['02', '--out', '/nowhere/x'], '--out: cannot write /nowhere/x: ENOENT'],
+    [
+      ['02', '--out', '/nowhere/x'],
+      '--out: cannot write /nowhere/x: ENOENT (there is no such file or folder)',
+    ],
   ])('refuses %j in one line, with exit code 2', async (args, message) => {
     const { stdout, stderr, exitCode } = await trace(args)
     expect([exitCode, stdout, stderr]).toEqual([2, '', message])
