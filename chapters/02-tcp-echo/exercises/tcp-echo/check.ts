@@ -219,7 +219,7 @@ async function survivesThem(at: Examiner): Promise<void> {
 async function servesCrowd(at: Examiner): Promise<void> {
   const talks = await gather(at, (talk, others) =>
     echoes(talk, {
-      mistake: `this client waits for one of ${others} others, which say nothing: a pool of threads or processes is full, or a read blocks`,
+      mistake: `${others} other clients are connected and silent: a limit on connections, a full pool of threads or processes, or a read that blocks`,
     }),
   )
   for (const talk of talks.toReversed()) {
