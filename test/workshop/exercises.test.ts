@@ -69,12 +69,13 @@ async function judge(
 }
 
 /**
- * Ports are other ones in each run; how much of a mass of bytes came, and whether a read or a write
- * hears of a reset, is chance.
+ * Ports are other ones in each run; how much of a mass of bytes came, or came too many, and whether a
+ * read or a write hears of a reset, is chance.
  */
 const normalised = (feedback: string) =>
   feedback
     .replaceAll(/\b\d+ of \d{5,} bytes\b/g, 'N of M bytes')
+    .replaceAll(/\bsent \d+ bytes more\b/g, 'sent N bytes more')
     .replaceAll(/\bport \d+/g, 'port N')
     .replaceAll(/\b(read|write) (ECONNRESET|EPIPE)\b/g, 'read ECONNRESET')
 
@@ -94,9 +95,10 @@ function numberPorts(failure: Failure): void {
     return Buffer.from(other, 'latin1')
   }
   const { expected, received } = failure
-  if (!expected || !received) return
-  failure.expected = numbered(expected)
+  if (!received) return
   failure.received = numbered(received)
+  if (!expected) return
+  failure.expected = numbered(expected)
   if (ports.length > 0) failure.offset = firstDifference(failure.expected, failure.received)
 }
 
@@ -179,6 +181,9 @@ describe.concurrent.each(REPEAT > 0 ? [] : exercises)('$exercise.id', one => {
       delete result.failure?.output
       if (result.failure) numberPorts(result.failure)
       const feedback = `${normalised(renderCheck(result, exercise))}\n`
+      // Where chance decides which of two true things is seen first, both are on file.
+      const other = readIfThere(file.replace(/txt$/, 'or.txt'))
+      if (feedback === other) return
       if (renewed) writeFileSync(file, feedback)
       expect(feedback).toBe(readFileSync(file, 'utf8'))
     },

@@ -1,6 +1,7 @@
 import type { Datagrams, DatagramsOptions } from '../../../../lib/workshop/datagrams.ts'
 import type { Examiner } from '../../../../lib/workshop/exercise.ts'
 import { count, firstDifference } from '../../../../lib/workshop/failed.ts'
+import { Random } from '../../../../lib/workshop/random.ts'
 
 /** So many numbers are named in a failure. */
 const NAMED = 12
@@ -9,6 +10,8 @@ const NAMED = 12
 export class Sender {
   readonly #at: Examiner
   readonly #datagrams: Datagrams
+  /** Of its own: however much other senders send meanwhile, this one sends the same. */
+  readonly #random: Random
   /** The first numbers that were sent: these are named. */
   readonly #first: number[] = []
   readonly #different = new Set<number>()
@@ -18,6 +21,7 @@ export class Sender {
   private constructor(at: Examiner, datagrams: Datagrams) {
     this.#at = at
     this.#datagrams = datagrams
+    this.#random = new Random(at.random.below(2 ** 31))
   }
 
   static async open(at: Examiner, from?: DatagramsOptions): Promise<Sender> {
@@ -29,7 +33,7 @@ export class Sender {
   }
 
   async number(...numbers: number[]): Promise<void> {
-    for (const number of numbers) await this.long(number, this.#at.random.below(40))
+    for (const number of numbers) await this.long(number, this.#random.below(40))
   }
 
   /** Sends numbered datagrams with nothing behind their numbers, all at once. */
@@ -41,7 +45,7 @@ export class Sender {
 
   /** Sends a numbered datagram with so many bytes behind its number, and returns it. */
   async long(number: number, payloadBytes: number): Promise<Buffer> {
-    const payload = this.#at.random.bytes(payloadBytes)
+    const payload = this.#random.bytes(payloadBytes)
     const datagram = Buffer.concat([Buffer.of(0x44), u32(number), payload])
     this.#note(number)
     await this.#datagrams.send(datagram)
@@ -63,7 +67,7 @@ export class Sender {
   async ask(
     mistake?: string,
     behind?: Uint8Array,
-    token: Uint8Array = this.#at.random.bytes(2),
+    token: Uint8Array = this.#random.bytes(2),
   ): Promise<void> {
     const question = Buffer.concat([Buffer.of(0x51), token])
     await this.#datagrams.send(question)

@@ -14,7 +14,11 @@ let stopping = false
 const server = createServer({ allowHalfOpen: true }, async socket => {
   const state = { working: false }
   open.set(socket, state)
-  socket.on('close', () => open.delete(socket))
+  const gone = new AbortController()
+  socket.on('close', () => {
+    open.delete(socket)
+    gone.abort()
+  })
   socket.on('error', () => {})
   try {
     for await (const line of readFrames(socket, lines())) {
@@ -22,9 +26,10 @@ const server = createServer({ allowHalfOpen: true }, async socket => {
       if (stopping) break
       state.working = true
       const ms = Number(line.split(' ')[1])
-      // The socket keeps the process alive, not the timer: with the client goes its work.
+      // The timer keeps the process alive: a socket whose FIN has been read does not. When the
+      // connection is reset, the work on it ends.
       for (let left = ms; left > 0; left -= LONGEST_MS) {
-        await delay(Math.min(left, LONGEST_MS), undefined, { ref: false })
+        await delay(Math.min(left, LONGEST_MS), undefined, { signal: gone.signal })
       }
       socket.write(`done ${ms}\n`)
       state.working = false

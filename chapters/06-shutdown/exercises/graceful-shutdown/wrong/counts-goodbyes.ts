@@ -16,7 +16,11 @@ const server = createServer({ allowHalfOpen: true }, async socket => {
     clients--
     if (stopping && clients === 0) socket.once('close', () => process.exit(0))
   })
-  socket.on('close', () => open.delete(socket))
+  const gone = new AbortController()
+  socket.on('close', () => {
+    open.delete(socket)
+    gone.abort()
+  })
   socket.on('error', () => {})
   try {
     for await (const line of readFrames(socket, lines())) {
@@ -24,7 +28,7 @@ const server = createServer({ allowHalfOpen: true }, async socket => {
       state.working = true
       const ms = Number(line.split(' ')[1])
       for (let left = ms; left > 0; left -= LONGEST_MS) {
-        await delay(Math.min(left, LONGEST_MS), undefined, { ref: false })
+        await delay(Math.min(left, LONGEST_MS), undefined, { signal: gone.signal })
       }
       socket.write(`done ${ms}\n`)
       state.working = false

@@ -11,16 +11,20 @@ let deadline: NodeJS.Timeout | undefined
 const server = createServer({ allowHalfOpen: true }, async socket => {
   const state = { working: false }
   open.set(socket, state)
-  socket.on('close', () => open.delete(socket))
+  const gone = new AbortController()
+  socket.on('close', () => {
+    open.delete(socket)
+    gone.abort()
+  })
   socket.on('error', () => {})
-  socket.on('readable', () => deadline?.refresh())
+  socket.on('data', () => deadline?.refresh())
   try {
     for await (const line of readFrames(socket, lines())) {
       if (stopping) break
       state.working = true
       const ms = Number(line.split(' ')[1])
       for (let left = ms; left > 0; left -= LONGEST_MS) {
-        await delay(Math.min(left, LONGEST_MS), undefined, { ref: false })
+        await delay(Math.min(left, LONGEST_MS), undefined, { signal: gone.signal })
       }
       socket.write(`done ${ms}\n`)
       state.working = false

@@ -12,8 +12,10 @@ const server = createServer({ allowHalfOpen: true }, async socket => {
   open.set(socket, state)
   // Nothing more comes from this one: does it still count?
   socket.on('end', () => open.delete(socket))
+  const gone = new AbortController()
   socket.on('close', () => {
     open.delete(socket)
+    gone.abort()
     if (stopping && open.size === 0) process.exit(0)
   })
   socket.on('error', () => {})
@@ -23,7 +25,7 @@ const server = createServer({ allowHalfOpen: true }, async socket => {
       state.working = true
       const ms = Number(line.split(' ')[1])
       for (let left = ms; left > 0; left -= LONGEST_MS) {
-        await delay(Math.min(left, LONGEST_MS), undefined, { ref: false })
+        await delay(Math.min(left, LONGEST_MS), undefined, { signal: gone.signal })
       }
       socket.write(`done ${ms}\n`)
       state.working = false

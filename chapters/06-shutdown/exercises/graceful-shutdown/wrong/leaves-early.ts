@@ -9,14 +9,18 @@ let stopping = false
 const server = createServer({ allowHalfOpen: true }, async socket => {
   const state = { working: false }
   open.set(socket, state)
-  socket.on('close', () => open.delete(socket))
+  const gone = new AbortController()
+  socket.on('close', () => {
+    open.delete(socket)
+    gone.abort()
+  })
   socket.on('error', () => {})
   try {
     for await (const line of readFrames(socket, lines())) {
       if (stopping) break
       state.working = true
       const ms = Number(line.split(' ')[1])
-      await delay(ms, undefined, { ref: false })
+      await delay(ms, undefined, { signal: gone.signal })
       socket.write(`done ${ms}\n`)
       state.working = false
       leave()

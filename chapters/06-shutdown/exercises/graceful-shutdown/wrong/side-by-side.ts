@@ -11,11 +11,15 @@ let stopping = false
 const server = createServer({ allowHalfOpen: true }, async socket => {
   const state = { working: 0 }
   open.set(socket, state)
-  socket.on('close', () => open.delete(socket))
+  const gone = new AbortController()
+  socket.on('close', () => {
+    open.delete(socket)
+    gone.abort()
+  })
   socket.on('error', () => {})
   const work = async (ms: number) => {
     state.working++
-    await delay(ms, undefined, { ref: false })
+    await delay(ms, undefined, { signal: gone.signal })
     socket.write(`done ${ms}\n`)
     state.working--
   }

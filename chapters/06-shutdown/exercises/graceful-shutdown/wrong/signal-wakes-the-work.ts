@@ -11,7 +11,11 @@ const wake = new AbortController()
 const server = createServer({ allowHalfOpen: true }, async socket => {
   const state = { working: false }
   open.set(socket, state)
-  socket.on('close', () => open.delete(socket))
+  const gone = new AbortController()
+  socket.on('close', () => {
+    open.delete(socket)
+    gone.abort()
+  })
   socket.on('error', () => {})
   try {
     for await (const line of readFrames(socket, lines())) {
@@ -19,7 +23,7 @@ const server = createServer({ allowHalfOpen: true }, async socket => {
       state.working = true
       const ms = Number(line.split(' ')[1])
       for (let left = ms; left > 0; left -= LONGEST_MS) {
-        const options = { ref: false, signal: wake.signal }
+        const options = { signal: AbortSignal.any([wake.signal, gone.signal]) }
         await delay(Math.min(left, LONGEST_MS), undefined, options).catch(() => {})
         if (stopping) break
       }

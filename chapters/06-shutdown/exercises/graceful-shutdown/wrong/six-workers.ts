@@ -22,7 +22,11 @@ async function withWorker(run: () => Promise<void>): Promise<void> {
 const server = createServer({ allowHalfOpen: true }, async socket => {
   const state = { working: false }
   open.set(socket, state)
-  socket.on('close', () => open.delete(socket))
+  const gone = new AbortController()
+  socket.on('close', () => {
+    open.delete(socket)
+    gone.abort()
+  })
   socket.on('error', () => {})
   try {
     for await (const line of readFrames(socket, lines())) {
@@ -31,7 +35,7 @@ const server = createServer({ allowHalfOpen: true }, async socket => {
       const ms = Number(line.split(' ')[1])
       await withWorker(async () => {
         for (let left = ms; left > 0; left -= LONGEST_MS) {
-          await delay(Math.min(left, LONGEST_MS), undefined, { ref: false })
+          await delay(Math.min(left, LONGEST_MS), undefined, { signal: gone.signal })
         }
       })
       socket.write(`done ${ms}\n`)

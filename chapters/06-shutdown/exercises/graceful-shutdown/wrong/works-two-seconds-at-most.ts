@@ -9,7 +9,11 @@ let stopping = false
 const server = createServer({ allowHalfOpen: true }, async socket => {
   const state = { working: false }
   open.set(socket, state)
-  socket.on('close', () => open.delete(socket))
+  const gone = new AbortController()
+  socket.on('close', () => {
+    open.delete(socket)
+    gone.abort()
+  })
   socket.on('error', () => {})
   try {
     for await (const line of readFrames(socket, lines())) {
@@ -17,7 +21,7 @@ const server = createServer({ allowHalfOpen: true }, async socket => {
       state.working = true
       const ms = Number(line.split(' ')[1])
       // Nobody works for longer than this.
-      await delay(Math.min(ms, 2000), undefined, { ref: false })
+      await delay(Math.min(ms, 2000), undefined, { signal: gone.signal })
       socket.write(`done ${ms}\n`)
       state.working = false
       if (stopping) break
