@@ -29,10 +29,14 @@ class Lateness {
   readonly #late: { atMs: number; ms: number }[] = []
   #users = 0
   #timer: NodeJS.Timeout | undefined
+  /** What was ready to be read at this time has been read. */
+  #polledMs = performance.now()
+  #polling = false
 
   begin(): void {
     if (this.#users++ > 0) return
     this.#tickMs = performance.now()
+    this.#polledMs = this.#tickMs
     this.#timer = setInterval(() => this.#tick(), TICK_MS).unref()
   }
 
@@ -45,7 +49,10 @@ class Lateness {
   /** By how much what we see now may be late. */
   nowMs(): number {
     // What we see now may have waited through the last late tick, however long ago that was.
-    return performance.now() - this.#tickMs + this.mostMs(this.#tickMs - 5 * TICK_MS)
+    const nowMs = performance.now()
+    const byTicks = nowMs - this.#tickMs + this.mostMs(this.#tickMs - 5 * TICK_MS)
+    // And timers may fire again and again before anything is read.
+    return Math.max(byTicks, nowMs - this.#polledMs)
   }
 
   /** By how much we were late at most since then. */
@@ -69,6 +76,13 @@ class Lateness {
     const ms = nowMs - this.#tickMs - TICK_MS
     if (ms > 1) this.#late.push({ atMs: nowMs, ms })
     this.#tickMs = nowMs
+    if (this.#polling) return
+    this.#polling = true
+    // After the timers, the event loop reads; then come the immediates.
+    setImmediate(() => {
+      this.#polling = false
+      this.#polledMs = nowMs
+    }).unref()
   }
 }
 

@@ -76,6 +76,10 @@ const normalised = (feedback: string) =>
   feedback
     .replaceAll(/\b\d+ of \d{5,} bytes\b/g, 'N of M bytes')
     .replaceAll(/\bsent \d+ bytes more\b/g, 'sent N bytes more')
+    .replaceAll(
+      /\d+ times `wait \d+` took less than \d+ ms/g,
+      'N times `wait M` took less than L ms',
+    )
     .replaceAll(/\bport \d+/g, 'port N')
     .replaceAll(/\b(read|write) (ECONNRESET|EPIPE)\b/g, 'read ECONNRESET')
 

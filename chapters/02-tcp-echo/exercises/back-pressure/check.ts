@@ -221,7 +221,7 @@ async function isServed(
 ): Promise<void> {
   other.send(bytes)
   try {
-    await other.expect(bytes)
+    await other.expect(bytes, { patienceMs: WAKING_MS })
   } catch (error) {
     if (!(error instanceof Failed)) throw error
     const { subject } = at

@@ -1,7 +1,7 @@
 import { gather } from '../../../../lib/workshop/crowd.ts'
 import type { Examiner } from '../../../../lib/workshop/exercise.ts'
 import { staySilent } from '../../../../lib/workshop/silence.ts'
-import type { Talk } from '../../../../lib/workshop/talk.ts'
+import { type Talk, WAKING_MS } from '../../../../lib/workshop/talk.ts'
 
 const APART =
   'it does not keep its clients apart: each has its own count, and none waits for another'
@@ -107,7 +107,8 @@ export async function servesCrowd(at: Examiner): Promise<void> {
   }
   for (const [n, talk] of [...talks.entries()].toReversed()) {
     talk.finish()
-    await talk.expect(answerTo(Buffer.from(`client ${n}`)), { mistake: silence })
+    const answer = answerTo(Buffer.from(`client ${n}`))
+    await talk.expect(answer, { mistake: silence, patienceMs: WAKING_MS })
   }
 }
 
