@@ -6,6 +6,8 @@ import { staySilent } from '../../../../lib/workshop/silence.ts'
 import { goneBeforeAccept, survives } from '../../../../lib/workshop/survives.ts'
 import { type Talk, WAKING_MS } from '../../../../lib/workshop/talk.ts'
 
+/** How long a slow server may take over what twenty clients have sent before it serves another. */
+const BUSY_MS = 40_000
 // No multiple of a page or of a buffer: what is lost is seen at once.
 const BLOCK_BYTES = 65_537
 /** More than fits into the buffers of both kernels, as Linux has them by default. */
@@ -221,7 +223,7 @@ async function isServed(
 ): Promise<void> {
   other.send(bytes)
   try {
-    await other.expect(bytes, { patienceMs: WAKING_MS })
+    await other.expect(bytes, { patienceMs: BUSY_MS })
   } catch (error) {
     if (!(error instanceof Failed)) throw error
     const { subject } = at
