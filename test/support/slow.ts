@@ -9,7 +9,12 @@ export const withSlow = process.env.SLOW === '1'
  * `few` of them, evenly spread from the first to the last.
  */
 export function spread<T>(cases: readonly T[], few: number): T[] {
-  if (withSlow || few >= cases.length) return [...cases]
+  return withSlow ? [...cases] : evenly(cases, few)
+}
+
+/** Takes `few` of the cases, evenly spread from the first to the last. */
+export function evenly<T>(cases: readonly T[], few: number): T[] {
+  if (few >= cases.length) return [...cases]
   const step = (cases.length - 1) / Math.max(1, few - 1)
   return Array.from({ length: few }, (_, n) => cases[Math.round(n * step)]!)
 }

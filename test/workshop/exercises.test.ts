@@ -14,7 +14,7 @@ import {
 } from '../../lib/workshop/load.ts'
 import { renderCheck } from '../../lib/workshop/render.ts'
 import { type CheckResult, runCheck } from '../../lib/workshop/run-check.ts'
-import { spread, withSlow } from '../support/slow.ts'
+import { evenly, withSlow } from '../support/slow.ts'
 
 const SEED = 1
 /** REPEAT=50: each check so many times, with other seeds; without it, once. */
@@ -22,6 +22,11 @@ const REPEAT = Number(process.env.REPEAT ?? 0)
 const seeds = Array.from({ length: REPEAT }, (_, n) => n + 1)
 /** How long one of these may take where many run side by side, in milliseconds. */
 const RUN_MS = 60_000
+/** UPDATE_FEEDBACK=1: writes what the wrong solutions are told. */
+const RENEWED = process.env.UPDATE_FEEDBACK === '1'
+/** EVERY=1: every wrong solution. WHOLE=1: also the steps before the one that each fails. */
+const EVERY = RENEWED || process.env.EVERY === '1'
+const WHOLE = process.env.WHOLE === undefined ? RENEWED : process.env.WHOLE === '1'
 const exercises = await loadExercises()
 
 /** The exercises' programs as JavaScript, as in the tests of the chapters. */
@@ -157,17 +162,14 @@ describe.concurrent.each(REPEAT > 0 ? [] : exercises)('$exercise.id', one => {
     for (const name of wrong) expect(titles, name).toContain(failingStep(one, name))
   })
 
-  // Three always, of those that fail soon; all with npm run test:slow.
+  // Three always, of those that fail soon; six with npm run test:slow; with EVERY=1 all.
   const waits = exercise.steps.filter(step => step.alongside).map(({ title }) => title)
   const soon = wrong.filter(name => !waits.includes(failingStep(one, name) ?? ''))
-  test.for(withSlow ? wrong : spread(soon, 3))(
+  test.for(EVERY ? wrong : withSlow ? evenly(wrong, 6) : evenly(soon, 3))(
     'gives the feedback on file to %s',
     async (name, context) => {
       const file = feedbackFile(one, name)
-      const renewed = process.env.UPDATE_FEEDBACK === '1'
-      // The steps before it are run as well when the feedback is written, unless WHOLE=0, and with WHOLE=1.
-      const whole = process.env.WHOLE === undefined ? renewed : process.env.WHOLE === '1'
-      const only = whole ? undefined : failingStep(one, name)
+      const only = WHOLE ? undefined : failingStep(one, name)
       const result = await judge(context, one, `wrong/${name}.ts`, { only })
       expect(result.passed).toBe(false)
       // A step before it that the machine was too busy to judge says nothing against the feedback.
@@ -188,7 +190,7 @@ describe.concurrent.each(REPEAT > 0 ? [] : exercises)('$exercise.id', one => {
       // Where chance decides which of two true things is seen first, both are on file.
       const other = readIfThere(file.replace(/txt$/, 'or.txt'))
       if (feedback === other) return
-      if (renewed) writeFileSync(file, feedback)
+      if (RENEWED) writeFileSync(file, feedback)
       expect(feedback).toBe(readFileSync(file, 'utf8'))
     },
   )
