@@ -104,11 +104,11 @@ function numberPorts(failure: Failure): void {
     return Buffer.from(other, 'latin1')
   }
   const { expected, received } = failure
+  if (expected) failure.expected = numbered(expected)
   if (!received) return
   failure.received = numbered(received)
-  if (!expected) return
-  failure.expected = numbered(expected)
-  if (ports.length > 0) failure.offset = firstDifference(failure.expected, failure.received)
+  if (failure.expected && ports.length > 0)
+    failure.offset = firstDifference(failure.expected, failure.received)
 }
 
 describe.concurrent.each(REPEAT > 0 ? [] : exercises)('$exercise.id', one => {
