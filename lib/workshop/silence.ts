@@ -40,17 +40,7 @@ export async function staySilent(
   const end = performance.now() + silenceMs
   const gone = () => clients.find(({ talk }) => talk.hasEnded)
   const disturbed = () => clients.find(({ talk }) => talk.unread > 0)
-  while (performance.now() < end) {
-    const failed = await failureOf(serve)
-    if (failed && !gone()) {
-      if (await subject.hasEnded()) throw failed
-      const { what, ...rest } = failed.failure
-      fail({ ...rest, what: `while other clients were silent, ${what}`, mistake: BLOCKED })
-    }
-    const ends = clients.map(({ talk }) => talk.until(() => talk.hasEnded, SERVE_MS))
-    await Promise.race([pause(SERVE_MS), ...ends])
-    // Of those that a timeout ends, the first is named, whichever was heard of first.
-    if (gone()) await pause(CLOSING_MS)
+  const mustBeAsTheyWere = async () => {
     const ended = gone()
     if (ended) {
       const crashed = await subject.hasEnded()
@@ -71,6 +61,22 @@ export async function staySilent(
       })
     }
   }
+  while (performance.now() < end) {
+    const failed = await failureOf(serve)
+    if (failed && !gone()) {
+      if (await subject.hasEnded()) throw failed
+      const { what, ...rest } = failed.failure
+      fail({ ...rest, what: `while other clients were silent, ${what}`, mistake: BLOCKED })
+    }
+    const ends = clients.map(({ talk }) => talk.until(() => talk.hasEnded, SERVE_MS))
+    await Promise.race([pause(SERVE_MS), ...ends])
+    // Of those that a timeout ends, the first is named, whichever was heard of first.
+    if (gone()) await pause(CLOSING_MS)
+    await mustBeAsTheyWere()
+  }
+  // What came at the last moment has been read after two turns of the event loop.
+  for (let turn = 0; turn < 2; turn++) await new Promise(done => setImmediate(done))
+  await mustBeAsTheyWere()
   for (const { where, goOn } of clients) {
     const failed = await failureOf(goOn)
     if (!failed) continue

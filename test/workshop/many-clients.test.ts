@@ -18,7 +18,7 @@ const DIALOGUE = exactDialogue(
   n => Buffer.from(`${n}\n`.repeat(TIMES)),
 )
 /** Long enough for what the servers below do after 300 ms. */
-const SILENCE_MS = 1500
+const SILENCE_MS = 3000
 const TIMEOUT_MS = 300
 
 /** A server of that protocol, in which one thing may be wrong. */
