@@ -16,7 +16,7 @@ export interface Machine {
   packages: Record<string, string>
 }
 
-export function versionOf(name: string): string {
+function versionOf(name: string): string {
   const manifest = new URL(`../node_modules/${name}/package.json`, import.meta.url)
   return (JSON.parse(readFileSync(manifest, 'utf8')) as { version: string }).version
 }

@@ -65,7 +65,7 @@ export class SolutionWatcher {
 const IMPORT = /\b(?:from|import|require)\s*\(?\s*['"](\.{1,2}\/[^'"\n]+)['"]/g
 
 /** A file, and the files that it imports by a relative path, directly and by way of others. */
-export function withImports(file: string): string[] {
+function withImports(file: string): string[] {
   const found = [file]
   // The list grows while it is walked.
   for (const next of found) {

@@ -30,7 +30,7 @@ export function attempt(
 }
 
 /** The first line of a text that is not empty. */
-export function firstLine(text: string | null): string | undefined {
+function firstLine(text: string | null): string | undefined {
   return text
     ?.split('\n')
     .map(line => line.trim())

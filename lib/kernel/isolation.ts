@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs'
 import { attempt, type Refusal } from './attempt.ts'
+import { readSysctl } from './sysctl.ts'
 
 /** The command that puts another one into namespaces of its own. */
 export interface Isolation {
@@ -70,8 +70,7 @@ const FORBIDDEN_BY = {
 export function namespaceSettings(): string[] {
   return Object.entries(FORBIDDEN_BY).flatMap(([name, value]) => {
     try {
-      const file = `/proc/sys/${name.replaceAll('.', '/')}`
-      return readFileSync(file, 'latin1').trim() === value ? [`${name} is ${value}`] : []
+      return readSysctl(name) === value ? [`${name} is ${value}`] : []
     } catch {
       return [] // not a setting of this kernel
     }

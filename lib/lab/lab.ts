@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process'
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { shortfall } from '../kernel/requirements.ts'
+import { readSysctl, sysctlFile } from '../kernel/sysctl.ts'
 import { startTcpdump, type TimedPacket } from '../kernel/tcpdump.ts'
 import { runC } from './c-program.ts'
 import { readCounters } from './counters.ts'
@@ -37,9 +38,8 @@ const BUFFERS = {
 const TIME_WAITS = 1000
 const QUEUE = 512
 
-/** The file of a kernel parameter. Not every kernel has every parameter. */
-const fileOf = (name: string): string => `/proc/sys/${name.replaceAll('.', '/')}`
-const exists = (name: string): boolean => existsSync(fileOf(name))
+/** Not every kernel has every parameter. */
+const exists = (name: string): boolean => existsSync(sysctlFile(name))
 
 /** Limits of the time after which TCP sends a segment again, as the kernel has them. */
 const TIMERS = { tcp_rto_min_us: 200_000, tcp_rto_max_ms: 120_000 }
@@ -75,12 +75,11 @@ export class Lab {
    * @throws {Error} when asked to set one on the host.
    */
   sysctl(name: string, value?: number | string): string {
-    const file = fileOf(name)
     if (value !== undefined) {
       this.#mustBePrivate(`set ${name}`)
-      writeFileSync(file, String(value))
+      writeFileSync(sysctlFile(name), String(value))
     }
-    return readFileSync(file, 'latin1').trim().replaceAll(/\s+/g, ' ')
+    return readSysctl(name)
   }
 
   /**

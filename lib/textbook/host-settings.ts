@@ -1,4 +1,5 @@
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { readdirSync, writeFileSync } from 'node:fs'
+import { readSysctl, sysctlFile } from '../kernel/sysctl.ts'
 
 /** Kernel parameters by name: `net.ipv4.tcp_sack`, in the words of the file. */
 export type Settings = Readonly<Record<string, string>>
@@ -11,24 +12,23 @@ export interface CopiedSettings {
   notCopied: string[]
 }
 
-const ROOT = '/proc/sys'
 /** Whatever is about sockets; not what makes a host a router, and nothing that is a secret. */
 const FOLDERS: readonly [folder: string, names: RegExp][] = [
-  ['net/core', /^(somaxconn|txrehash|(r|w)mem_\w+|optmem_max)$/],
-  ['net/ipv4', /^(tcp|udp|ip|icmp)_(?!forward|fastopen_key|available|\w*hash_entries)\w+$/],
-  ['net/ipv6', /^bindv6only$/],
-  ['net/ipv6/conf/all', /^disable_ipv6$/],
-  ['net/ipv6/conf/default', /^disable_ipv6$/],
-  ['net/ipv6/conf/lo', /^disable_ipv6$/],
+  ['net.core', /^(somaxconn|txrehash|(r|w)mem_\w+|optmem_max)$/],
+  ['net.ipv4', /^(tcp|udp|ip|icmp)_(?!forward|fastopen_key|available|\w*hash_entries)\w+$/],
+  ['net.ipv6', /^bindv6only$/],
+  ['net.ipv6.conf.all', /^disable_ipv6$/],
+  ['net.ipv6.conf.default', /^disable_ipv6$/],
+  ['net.ipv6.conf.lo', /^disable_ipv6$/],
 ]
 
 /** Reads the parameters of this network that sockets depend on; empty where there are none. */
 export function readSettings(): Settings {
   const settings: Record<string, string> = {}
   for (const [folder, wanted] of FOLDERS) {
-    for (const name of namesIn(`${ROOT}/${folder}`)) {
-      const value = wanted.test(name) ? readSetting(`${folder}/${name}`) : undefined
-      if (value !== undefined) settings[`${folder}/${name}`.replaceAll('/', '.')] = value
+    for (const name of namesIn(sysctlFile(folder))) {
+      const value = wanted.test(name) ? readSetting(`${folder}.${name}`) : undefined
+      if (value !== undefined) settings[`${folder}.${name}`] = value
     }
   }
   return settings
@@ -47,7 +47,7 @@ export function copySettings(host: Settings): CopiedSettings {
   )
   for (const name of differing) {
     try {
-      writeFileSync(fileOf(name), host[name]!)
+      writeFileSync(sysctlFile(name), host[name]!)
     } catch {
       // What it is in the end is looked up below.
     }
@@ -62,11 +62,9 @@ export function copySettings(host: Settings): CopiedSettings {
   }
 }
 
-const fileOf = (name: string): string => `${ROOT}/${name.replaceAll('.', '/')}`
-
-function readSetting(path: string): string | undefined {
+function readSetting(name: string): string | undefined {
   try {
-    return readFileSync(`${ROOT}/${path}`, 'latin1').trim().replaceAll(/\s+/g, ' ')
+    return readSysctl(name)
   } catch {
     return undefined // no such parameter in this network, or not for us to read
   }

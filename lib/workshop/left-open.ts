@@ -1,6 +1,5 @@
 import type { Examiner } from './exercise.ts'
-import { Failed } from './failed.ts'
-import type { Dialogue } from './many-clients.ts'
+import { type Dialogue, exchange, otherwise } from './many-clients.ts'
 
 /** So many that a server which waits a second for each of them keeps the others waiting for long. */
 const ENDED = 12
@@ -19,19 +18,15 @@ export async function servesBesideEnded(
 ): Promise<void> {
   const earlier = await at.connect()
   for (let n = 0; n < ENDED; n++) (await at.connect()).send(last)
-  try {
+  const serve = async () => {
     for (const [n, talk] of [earlier, await at.connect()].entries()) {
-      talk.send(dialogue.request(n))
-      await dialogue.answered(at, talk, n, 1, {})
+      await exchange(at, dialogue, talk, n)
     }
-  } catch (error) {
-    if (!(error instanceof Failed)) throw error
-    const state = (await at.subject.hasEnded()) ? at.subject.fate() : at.subject.condition()
-    at.fail({
-      what: `${ENDED} clients had not closed connections that the server has to end, and another client got no answer (${state})`,
-      sent: Buffer.from(last),
-      mistake:
-        'the server waits until a client closes its side, and serves no other client meanwhile',
-    })
   }
+  await otherwise(at, serve, state => ({
+    what: `${ENDED} clients had not closed connections that the server has to end, and another client got no answer (${state})`,
+    sent: Buffer.from(last),
+    mistake:
+      'the server waits until a client closes its side, and serves no other client meanwhile',
+  }))
 }

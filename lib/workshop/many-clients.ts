@@ -1,5 +1,5 @@
 import { CROWD, comeAndGo, gather } from './crowd.ts'
-import type { Examiner, Step } from './exercise.ts'
+import type { Examiner, Failure, Step } from './exercise.ts'
 import { Failed } from './failed.ts'
 import { hasRead } from './held-back.ts'
 import { SILENCE_MS, type SilentClient, staySilent } from './silence.ts'
@@ -57,7 +57,7 @@ export function patienceStep(dialogue: Dialogue, begin?: Begin, silenceMs = SILE
   }
 }
 
-async function exchange(
+export async function exchange(
   at: Examiner,
   dialogue: Dialogue,
   talk: Talk,
@@ -234,19 +234,32 @@ export async function othersAreServed(
   dialogue: Dialogue,
   earlier: Talk,
 ): Promise<void> {
-  try {
+  const serve = async () => {
     for (const other of [earlier, await at.connect()]) {
-      for (let n = 0; n < 3; n++) {
-        other.send(dialogue.request(n))
-        await dialogue.answered(at, other, n, 1, {})
-      }
+      for (let n = 0; n < 3; n++) await exchange(at, dialogue, other, n)
     }
+  }
+  await otherwise(at, serve, state => ({
+    what: `while one client did not read its answers, another one got none (${state})`,
+    mistake: WAITS,
+  }))
+}
+
+/**
+ * Does something that must succeed.
+ *
+ * @param failure What is wrong where it does not: from what has become of the program.
+ */
+export async function otherwise(
+  at: Examiner,
+  run: () => Promise<void>,
+  failure: (state: string) => Omit<Failure, 'step'>,
+): Promise<void> {
+  try {
+    await run()
   } catch (error) {
     if (!(error instanceof Failed)) throw error
-    const state = (await at.subject.hasEnded()) ? at.subject.fate() : at.subject.condition()
-    at.fail({
-      what: `while one client did not read its answers, another one got none (${state})`,
-      mistake: WAITS,
-    })
+    const { subject } = at
+    at.fail(failure((await subject.hasEnded()) ? subject.fate() : subject.condition()))
   }
 }

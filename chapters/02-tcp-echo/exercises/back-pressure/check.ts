@@ -206,7 +206,7 @@ async function untilHeldBack(
   let taken = 0
   while (taken < times && !sleeper.isGone) {
     taken += await sleeper.pour(block, times - taken, QUIET_MS)
-    // Has it stopped, or is it slow? When it has answered somebody else, it had the time.
+    // Has it stopped, or is it slow? When it has answered another client, it had the time.
     await isServed(at, other)
     if (taken === times) break
     // One block more than was taken is on its way.

@@ -80,7 +80,7 @@ export async function dropsSleepers(at: Examiner): Promise<void> {
     const lines = Array.from({ length: ROUND_BYTES / MAX_LINE_BYTES }, (_, nth) => line(nth))
     const round = Buffer.from(lines.join(''))
     ann.socket.write(round)
-    // Ann waits for the others: nobody is told more than a member who reads can take.
+    // Ann waits for the others: no member gets more than one who reads can take.
     for (const other of [ben, cat, dan]) {
       await other.expect(round, {
         bulk: true,

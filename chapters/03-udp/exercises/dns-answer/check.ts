@@ -5,7 +5,7 @@ import { LOOK_ALIKES, labelsOf, ROSE, ZONE } from './names.ts'
 import { notQuestions } from './not-questions.ts'
 
 const [MX, TXT, AAAA, SRV, OPT, ANY] = [15, 16, 28, 33, 41, 255]
-/** How long nobody asks: longer than usual timeouts. */
+/** How long no question comes: longer than usual timeouts. */
 const SILENCE_MS = 16_500
 const SENDERS = 300
 const QUESTIONS = 2000

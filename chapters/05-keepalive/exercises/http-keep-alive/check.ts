@@ -433,13 +433,9 @@ async function refusal(
     at.fail({ what: `the answer ${name} has another one`, received: Buffer.from(head), mistake })
   }
   // Without a length it has all that comes until the FIN.
-  const whole = (unread: Buffer) =>
-    length === undefined
-      ? talk.hasEnded
-        ? unread.length
-        : undefined
-      : unread.length >= length
-        ? length
-        : undefined
+  const whole = (unread: Buffer) => {
+    const isWhole = length === undefined ? talk.hasEnded : unread.length >= length
+    return isWhole ? (length ?? unread.length) : undefined
+  }
   await talk.take(whole, `the body of the answer ${name}`, { mistake })
 }

@@ -44,7 +44,7 @@ export async function begins(at: Examiner, talk: Talk, work: string): Promise<St
   // In one piece with a request that is answered: the work has come by then, and is its next one.
   talk.send(`work 0\n${work}`)
   await talk.expect('done 0\n')
-  // And while it serves somebody else it has the time for that.
+  // And while it serves another client it has the time for that.
   await exchange(at)
   return begun
 }
