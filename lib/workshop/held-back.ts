@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { readTcpTable, type TcpRow } from '../lab/tcp-table.ts'
+import { readEnds, type TcpRow } from '../lab/tcp-table.ts'
 import { PATIENCE_MS, type Talk } from './talk.ts'
 
 /** So often we look whether something has moved, in milliseconds. */
@@ -13,9 +13,10 @@ const LOOK_MS = 100
 export async function staysHeldBack(talk: Talk): Promise<boolean> {
   const end = performance.now() + PATIENCE_MS
   const waiting = talk.waiting
-  const queue = sendQueue(talk)
+  const queue = endsOf(talk).ours?.txQueue
   while (performance.now() < end) {
-    if (talk.isGone || talk.waiting !== waiting || sendQueue(talk) !== queue) return false
+    if (talk.isGone || talk.waiting !== waiting || endsOf(talk).ours?.txQueue !== queue)
+      return false
     await delay(LOOK_MS)
   }
   return true
@@ -27,13 +28,20 @@ export async function staysHeldBack(talk: Talk): Promise<boolean> {
  */
 export async function hasRead(talk: Talk, quietMs: number): Promise<void> {
   let before = Number.POSITIVE_INFINITY
+  let waiting = Number.POSITIVE_INFINITY
   let movedMs = performance.now()
   while (!talk.isGone) {
-    const left = talk.waiting + (sendQueue(talk) ?? 0) + (receiveQueue(talk) ?? 0)
-    if (left === 0) return
-    if (left !== before) movedMs = performance.now()
-    else if (performance.now() - movedMs > quietMs) return
-    before = left
+    // While our own memory empties, the kernel's tables, which are long to read, say nothing more.
+    if (talk.waiting > 0 && talk.waiting < waiting) movedMs = performance.now()
+    else {
+      const { ours, theirs } = endsOf(talk)
+      const left = talk.waiting + (ours?.txQueue ?? 0) + (theirs?.rxQueue ?? 0)
+      if (left === 0) return
+      if (left !== before) movedMs = performance.now()
+      else if (performance.now() - movedMs > quietMs) return
+      before = left
+    }
+    waiting = talk.waiting
     await delay(LOOK_MS)
   }
 }
@@ -44,22 +52,16 @@ export async function hasRead(talk: Talk, quietMs: number): Promise<void> {
  * the queues of both sides are not seen: elsewhere than on Linux, and where the server is not here.
  */
 export function heldInMemory(talk: Talk): number | undefined {
-  const { localPort, remotePort, bytesWritten, bytesRead } = talk.socket
-  const [ours, theirs] = [rowOf(localPort, remotePort), rowOf(remotePort, localPort)]
+  const { bytesWritten, bytesRead } = talk.socket
+  const { ours, theirs } = endsOf(talk)
   if (!ours || !theirs) return undefined
   const taken = bytesWritten - talk.waiting - ours.txQueue - theirs.rxQueue
   return taken - theirs.txQueue - ours.rxQueue - bytesRead
 }
 
-/** Bytes that our kernel holds since the other side does not take them. */
-const sendQueue = ({ socket: { localPort, remotePort } }: Talk): number | undefined =>
-  rowOf(localPort, remotePort)?.txQueue
-
-/** Bytes that wait in the kernel for the program to read them. */
-const receiveQueue = ({ socket: { localPort, remotePort } }: Talk): number | undefined =>
-  rowOf(remotePort, localPort)?.rxQueue
-
-function rowOf(local: number | undefined, remote: number | undefined): TcpRow | undefined {
-  if (process.platform !== 'linux') return undefined
-  return readTcpTable().find(row => row.localPort === local && row.remotePort === remote)
+/** What our kernel holds that the program has not taken, and what waits for it to be read. */
+function endsOf({ socket: { localPort, remotePort } }: Talk): { ours?: TcpRow; theirs?: TcpRow } {
+  if (process.platform !== 'linux' || localPort === undefined || remotePort === undefined) return {}
+  const [ours, theirs] = readEnds(localPort, remotePort)
+  return { ...(ours && { ours }), ...(theirs && { theirs }) }
 }

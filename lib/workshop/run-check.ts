@@ -162,6 +162,7 @@ async function runStep(
   const command = 'command' in target ? { command: target.command } : {}
   const subject = new Subject({ port, startMs, ...command })
   const opened: { close(): void }[] = []
+  const timers = new Set<NodeJS.Timeout>()
   const keep = <T extends { close(): void }>(one: T): T => {
     opened.push(one)
     return one
@@ -175,7 +176,7 @@ async function runStep(
       connect: async talkOptions => keep(await Talk.open(port, subject, talkOptions)),
       accept: async () => keep(await door!.accept(subject)),
       datagrams: async options => keep(await Datagrams.open(port, subject, options)),
-      pause: ms => new Promise(done => setTimeout(done, ms)),
+      pause: ms => new Promise(done => timers.add(setTimeout(done, ms))),
       fail(failure) {
         throw new Failed(failure)
       },
@@ -197,6 +198,8 @@ async function runStep(
     failed = error
   } finally {
     over.abort()
+    // A step that is cut off does not go on, and keeps no process alive.
+    for (const timer of timers) clearTimeout(timer)
     for (const one of opened) one.close()
     door?.close()
     await subject.end()

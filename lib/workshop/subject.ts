@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { connect } from 'node:net'
+import { cpus } from 'node:os'
 import { listensHere } from '../lab/tcp-table.ts'
 import { readUdpTable } from '../lab/udp-table.ts'
 import { Changed } from './changed.ts'
@@ -9,6 +10,7 @@ import { Failed } from './failed.ts'
 import { processesOf } from './process-group.ts'
 import { MARK, report, watchOver } from './reaper.ts'
 import { explainSilentStart } from './silent-start.ts'
+import { SocketNews } from './socket-news.ts'
 import { Delays, type Stopwatch } from './stopwatch.ts'
 
 /** What is examined: a program that we start, or one that runs already. */
@@ -31,6 +33,9 @@ const LEAST_BUSY_MS = 1000
 const COMPUTE_MS = 5000
 /** How long a program may take to end when its connection is gone, in milliseconds. */
 const END_MS = 1000
+/** How often to look whether a program listens, and how often to read the kernel's table for it, in milliseconds. */
+const LOOK_MS = 25
+const READ_MS = 250
 /** How much of a program's output is kept: the end. */
 const OUTPUT_CHARACTERS = 65_536
 /** How many lines of it are shown. */
@@ -71,6 +76,7 @@ export class Subject {
   /** Since when its computing is counted, and how much there was before. */
   #since: Stopwatch
   #before = 0
+  readonly #bornMs = performance.now()
   #exit: { code: number | null; signal: NodeJS.Signals | null } | undefined
   #stdout = ''
   #stderr = ''
@@ -192,6 +198,8 @@ export class Subject {
   async listening(kind: 'tcp' | 'udp'): Promise<void> {
     const transport = kind === 'tcp' ? 'TCP' : 'UDP'
     const since = this.delays.startRoughly()
+    const news = new SocketNews(READ_MS)
+    const takes = () => (kind === 'tcp' ? this.#takesConnections() : this.#takesDatagrams())
     while (!since.isOver(this.#startMs)) {
       if (!this.running) {
         // One that has come to its end in peace; others say why they have not.
@@ -201,7 +209,7 @@ export class Subject {
         throw new Failed({ what: this.fate(), ...(mistake !== undefined && { mistake }) })
       }
       this.mustNotCompute()
-      if (await (kind === 'tcp' ? this.#takesConnections() : this.#takesDatagrams())) {
+      if (await news.ask(takes)) {
         this.#since = this.delays.startRoughly()
         this.#before = this.#computedMs()
         return
@@ -217,7 +225,7 @@ export class Subject {
             found?.mistake ?? 'the server is not running, or listens on another port or address',
         })
       }
-      await this.until(() => !this.running, 25)
+      await this.until(() => !this.running, LOOK_MS)
     }
     const found = explainSilentStart({ transport, port: this.port, group: this.pid })
     const nothing =
@@ -237,6 +245,8 @@ export class Subject {
    * @throws {Failed} when it only computes.
    */
   mustNotCompute(): void {
+    // It cannot have computed for longer than all processors together: most need not be asked.
+    if (cpus().length * (performance.now() - this.#bornMs) < this.#computeMs) return
     if (this.#computedMs() < this.#computeMs || !this.computes()) return
     const seconds = this.#computeMs / 1000
     const what = `the program computes without a pause, and was ended after ${seconds} s`

@@ -6,6 +6,7 @@ import {
   describeRow,
   listensHere,
   parseTcpTable,
+  readEnds,
   readTcpTable,
   withoutRepeats,
 } from '../../lib/lab/tcp-table.ts'
@@ -170,6 +171,33 @@ test.skipIf(process.platform !== 'linux').each(['127.0.0.1', '0.0.0.0', '::', ':
     server.close()
     await vi.waitFor(() => expect(listensHere(port)).toBe(false), 60_000)
     socket.destroy()
+  },
+)
+
+test.skipIf(process.platform !== 'linux').each(['127.0.0.1', '::', '::ffff:127.0.0.1'])(
+  'readEnds sees what waits at both ends of a connection to a server on %s (needs Linux)',
+  async host => {
+    const accepted: Socket[] = []
+    const server = createServer({ pauseOnConnect: true }, socket => accepted.push(socket))
+    server.listen(0, host)
+    await once(server, 'listening')
+    const { port } = server.address() as AddressInfo
+    const [one, other] = [connect(port, '127.0.0.1'), connect(port, '127.0.0.1')]
+    await Promise.all([once(one, 'connect'), once(other, 'connect')])
+    one.write('five!')
+    await vi.waitFor(() => expect(accepted).toHaveLength(2), 60_000)
+    await vi.waitFor(() => {
+      const [here, there] = readEnds(one.localPort!, port)
+      expect(here).toMatchObject({ localPort: one.localPort, remotePort: port, txQueue: 0 })
+      expect(there).toMatchObject({ localPort: port, remotePort: one.localPort, rxQueue: 5 })
+    }, 60_000)
+    // The same two ports, seen from the other side.
+    const [there, here] = readEnds(port, one.localPort!)
+    expect([here?.rxQueue, there?.rxQueue]).toEqual([0, 5])
+    for (const socket of [one, other, ...accepted]) socket.destroy()
+    server.close()
+    await once(server, 'close')
+    expect(readEnds(1, port)).toEqual([undefined, undefined])
   },
 )
 
