@@ -97,6 +97,8 @@ export class Delays {
   readonly #bornMs = performance.now()
   /** What is known of each thread of the program, and since when it may not have run. */
   readonly #threads = new Map<string, { text: string; delayMs: number; sinceMs: number }>()
+  /** For how long one thread or another had to wait, as far as we have seen it. */
+  #waitedMs = 0
   #sampledMs = performance.now()
   #endedMs: number | undefined
   #stolenMs = stolenMs()
@@ -134,11 +136,8 @@ export class Delays {
 
   /** By how much the machine may have delayed the program so far, as we know at this moment. */
   get known(): number {
-    const program =
-      this.#threads.size > 0
-        ? [...this.#threads.values()].reduce((sum, { delayMs }) => sum + delayMs, 0)
-        : lateness.sumMs(this.#bornMs)
-    return program + this.#stolenMs
+    const waitedMs = this.#threads.size > 0 ? this.#waitedMs : lateness.sumMs(this.#bornMs)
+    return waitedMs + this.#stolenMs
   }
 
   /** The same with what we do not know of the last moments. */
@@ -150,7 +149,7 @@ export class Delays {
     if (ended) return this.known + Math.max(0, untilMs - this.#sampledMs)
     // One that waits for a processor now is counted only when it has got one.
     const waiting = [...this.#threads].filter(([thread]) => isRunnable(thread))
-    return waiting.reduce((sum, [, { sinceMs }]) => sum + untilMs - sinceMs, this.known)
+    return this.known + Math.max(0, ...waiting.map(([, { sinceMs }]) => untilMs - sinceMs))
   }
 
   /** From now on nothing delays the program. */
@@ -176,16 +175,38 @@ export class Delays {
   #sample(): boolean {
     this.#stolenMs = stolenMs()
     const times = threadTimes(this.#members)
+    const nowMs = performance.now()
+    const waits: Wait[] = []
     for (const { thread, text, delayMs } of times) {
       const before = this.#threads.get(thread)
       if (before?.text === text) continue
+      const ms = delayMs - (before?.delayMs ?? 0)
+      waits.push({ ms, withinMs: nowMs - (before?.sinceMs ?? this.#bornMs) })
       const sinceMs = before === undefined ? this.#bornMs : this.#sampledMs
       this.#threads.set(thread, { text, delayMs, sinceMs })
     }
     if (times.length === 0) return false
-    this.#sampledMs = performance.now()
+    this.#waitedMs += longestTogether(waits)
+    this.#sampledMs = nowMs
     return true
   }
+}
+
+/** So long a thread waited for a processor, at some time within so many of the last milliseconds. */
+export interface Wait {
+  ms: number
+  withinMs: number
+}
+
+/**
+ * For how long, at most, at least one of these threads waited, in milliseconds. Threads that wait at the
+ * same time delay their program once: the sum of their waits would be many times what it was late.
+ */
+export function longestTogether(waits: readonly Wait[]): number {
+  // All end now, so each shorter time lies within the longer ones.
+  return waits
+    .toSorted((a, b) => a.withinMs - b.withinMs)
+    .reduce((longest, { ms, withinMs }) => Math.min(longest + ms, withinMs), 0)
 }
 
 /** Measures a time, and what the machine may have added to it. */

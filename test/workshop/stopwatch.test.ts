@@ -5,7 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { expect, onTestFinished, test } from 'vitest'
 import { Failed, Inconclusive } from '../../lib/workshop/failed.ts'
 import { threadTimes } from '../../lib/workshop/run-delay.ts'
-import { Delays } from '../../lib/workshop/stopwatch.ts'
+import { Delays, longestTogether } from '../../lib/workshop/stopwatch.ts'
 
 function delays(pid?: number): Delays {
   const made = new Delays(pid)
@@ -64,6 +64,43 @@ test('a stopwatch that starts after the run is over keeps no process alive', () 
   expect(timers()).toBe(before)
 })
 
+test.each([
+  { waits: [], longest: 0, why: 'nothing waited' },
+  { waits: [[30, 500]], longest: 30, why: 'one thread' },
+  {
+    waits: [
+      [30, 500],
+      [40, 500],
+    ],
+    longest: 70,
+    why: 'one after the other, perhaps',
+  },
+  {
+    waits: Array(20).fill([40, 50]),
+    longest: 50,
+    why: 'side by side: no longer than the time itself',
+  },
+  {
+    waits: [[400, 1000], ...Array(20).fill([40, 50])],
+    longest: 450,
+    why: 'one of them began before',
+  },
+  {
+    waits: [
+      [30, 50],
+      [30, 50],
+      [30, 60],
+      [30, 1000],
+    ],
+    longest: 90,
+    why: 'each within its own time',
+  },
+])('threads wait together at most $longest ms: $why', ({ waits, longest }) => {
+  const threads = waits.map(([ms, withinMs]) => ({ ms, withinMs }))
+  expect(longestTogether(threads)).toBe(longest)
+  expect(longestTogether(threads.toReversed())).toBe(longest)
+})
+
 test('a stopwatch judges what no delay explains', async () => {
   const watch = delays().start()
   await delay(50)
@@ -98,11 +135,10 @@ test.skipIf(process.platform !== 'linux')(
     const others = Array.from({ length: 4 }, () => program('for (;;) ;'))
     const made = delays(pid)
     const watch = made.start()
-    const waited = () => threadTimes([pid]).reduce((sum, { delayMs }) => sum + delayMs, 0)
+    const waited = () => Math.max(...threadTimes([pid]).map(({ delayMs }) => delayMs))
     const before = waited()
     while (waited() - before < 300) await delay(20)
     const { ms, leastMs } = watch.read()
-    // Its threads wait side by side: together longer than the clock says.
     expect(leastMs).toBeLessThanOrEqual(Math.max(0, ms - 300))
     for (const other of others) other.child.kill('SIGKILL')
     child.kill('SIGKILL')
