@@ -10,7 +10,8 @@ import { Connections, type SocketEvent } from '../trace/sockets.ts'
  *
  * - times, ports, sequence numbers, descriptors: chosen by the kernel;
  * - the interleaving of ends, of sockets and of lanes: two processes run side by side, and each
- *   lane has a source of its own; within one of them order is kept;
+ *   lane has a source of its own; within one of them order is kept. What a program prints belongs
+ *   to the connection whose address it names;
  * - where a run of bytes was cut: read(2) returns what has arrived, so `data` events, reads, writes
  *   and segments in a row count as one, with the sum of their bytes;
  * - pure ACKs after the handshake, and FIN apart from the last data: the kernel delays an ACK to
@@ -38,7 +39,8 @@ export function shapeOf(
     if (!lanes.includes(event.lane)) continue
     const group = `${event.end} ${event.lane}`
     if (event.lane === 'js') {
-      add(group, String(event.socket), withoutNumbers(event.text, event.bytes))
+      const member = event.socket ?? ENDPOINT.exec(event.text)?.[0]
+      add(group, String(member), withoutNumbers(event.text, event.bytes))
     } else if (event.lane === 'syscall') {
       const what = callOf(event)
       const member = descriptors.of(event)
@@ -56,6 +58,9 @@ export function shapeOf(
     ]),
   )
 }
+
+/** Names the connection that a program prints a line about: `closed 127.0.0.1:40000 0 bytes written`. */
+const ENDPOINT = /(\d+(\.\d+){3}|\[[\da-f:]+\]):\d+/
 
 /** `data 6 bytes "hello"` without the bytes, whose sum is kept; ports and paths are left out. */
 function withoutNumbers(text: string, bytes: number | undefined): string {

@@ -47,6 +47,15 @@ describe('shapeOf ignores', () => {
     same(by(({ lane }) => lane))
   })
 
+  test('how what is printed about several connections interleaves', () => {
+    const said = (port: number) =>
+      ['accepted', 'closed'].map(what => event('server', 300, `${what} 127.0.0.1:${port}`))
+    const [first, second] = [said(40_000), said(40_001)]
+    const one = shape([...ECHO, ...first, ...second])
+    expect(shape([...ECHO, first[0]!, second[0]!, first[1]!, second[1]!])).toEqual(one)
+    expect(shape([...ECHO, ...first.toReversed(), ...second])).not.toEqual(one)
+  })
+
   test('where a stream was cut', () => {
     same(
       withInstead(

@@ -163,6 +163,8 @@ test.skipIf(!has('setsid') || !onLinux)(
     const script = `${forever} & setsid ${forever} & echo started; ${forever}; true`
     const run = kit.program('env', [
       ...['-C', KIT, process.execPath, ...CHECK, 'hello', '--command', `export ${word}; ${script}`],
+      // None of them listens: until all have started, the check must not give up.
+      ...['--start-timeout', '120'],
     ])
     await expect.poll(async () => (await marked(word)).length, { timeout: 30_000 }).toBe(3)
     run.kill('SIGKILL')
