@@ -10,7 +10,7 @@ export default {
       shows:
         'What setKeepAlive() really sets: under a second, nothing; and who hears of the probes.',
       transport: 'tcp',
-      port: 7050,
+      recorded: true,
       server: { file: 'tcp-keepalive/server.ts' },
       client: { file: 'tcp-keepalive/client.ts' },
     },
@@ -18,7 +18,6 @@ export default {
       name: 'heartbeat',
       shows: 'Pings of our own: a silent peer is noticed in 600 ms, a slow one is left in peace.',
       transport: 'tcp',
-      port: 7051,
       server: { file: 'heartbeat/server.ts' },
       client: { file: 'heartbeat/client.ts' },
     },
@@ -27,7 +26,6 @@ export default {
       shows:
         'setTimeout() only tells you: ask, end, cut; and a deadline against one byte a second.',
       transport: 'tcp',
-      port: 7052,
       server: { file: 'idle-timeout/server.ts' },
       client: { file: 'idle-timeout/client.ts' },
     },
@@ -36,7 +34,6 @@ export default {
       shows:
         'HTTP connections that stay open, by hand and by node:http: rules, cost, idle timeout.',
       transport: 'tcp',
-      port: 7053,
       server: { file: 'http-keepalive/server.ts' },
       client: { file: 'http-keepalive/client.ts' },
     },
@@ -45,7 +42,6 @@ export default {
       shows:
         'Requests without waiting: handled side by side, answered in order, the slow one first.',
       transport: 'tcp',
-      port: 7054,
       server: { file: 'pipelining/server.ts' },
       client: { file: 'pipelining/client.ts' },
     },
@@ -54,7 +50,6 @@ export default {
       shows:
         'A request on a connection that the server is just closing: ECONNRESET, 502, and cures.',
       transport: 'tcp',
-      port: 7055,
       server: { file: 'closing-race/server.ts' },
       client: { file: 'closing-race/client.ts' },
     },

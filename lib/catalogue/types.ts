@@ -16,14 +16,14 @@ export interface Example {
   transport: 'tcp' | 'udp' | 'unix'
   /** Over UDP in the first place, and over TCP as well. */
   alsoOverTcp?: true
-  /** Default port of the server: 7000 + chapter × 10 + n. `null` for Unix domain sockets. */
-  port: number | null
   server: Program
   client: Program
   /** What `npm start` runs in the client's place, where one client alone shows too little. */
   demo?: Program
   /** `linux`: reads kernel tables that only Linux has. */
   needs?: 'linux'
+  /** A run is kept in the chapter's `recordings`, as JSON and as a picture: `npm run record`. */
+  recorded?: true
 }
 
 /** A chapter's entry in the catalogue: data only, no code. */

@@ -3,30 +3,39 @@
  * examples, only those. `npm run docs:sync` draws their pictures.
  */
 import { findEntry, loadChapters } from '../catalogue/index.ts'
-import { pictureOf, RECORDED, record, recordingPath, writeIfNew } from '../docs/recordings.ts'
+import {
+  pictureOf,
+  record,
+  recordedEntries,
+  recordingPath,
+  writeIfNew,
+} from '../docs/recordings.ts'
 import { complain } from '../program/one-line.ts'
 import { shortcomings } from '../trace/lanes.ts'
 import { helpOrWords } from './arguments.ts'
 import { runCommand } from './run-command.ts'
 
-const USAGE = `Records examples at all levels, for the write-ups: a JSON file and a picture each.
+const usageOf = (
+  recorded: readonly string[],
+) => `Records examples at all levels, for the write-ups: a JSON file and a picture each.
 
-usage: sudo npm run record               all that are recorded: ${RECORDED.join(', ')}
+usage: sudo npm run record               all that are recorded: ${recorded.join(', ')}
        sudo npm run record -- 02/echo    only these`
 
 await runCommand(main)
 
 async function main(args: string[]): Promise<number> {
   const { help, words: names } = helpOrWords('npm run record', args)
+  const chapters = await loadChapters()
+  const recorded = recordedEntries(chapters).map(({ id }) => id)
   if (help) {
-    console.log(USAGE)
+    console.log(usageOf(recorded))
     return 0
   }
-  const chapters = await loadChapters()
-  for (const name of names.length > 0 ? names : RECORDED) {
+  for (const name of names.length > 0 ? names : recorded) {
     const found = findEntry(chapters, name)
-    if ('unknown' in found || !RECORDED.includes(found.entry.id)) {
-      complain(`no recording of ${JSON.stringify(name)}; there are ${RECORDED.join(', ')}`)
+    if ('unknown' in found || !recorded.includes(found.entry.id)) {
+      complain(`no recording of ${JSON.stringify(name)}; there are ${recorded.join(', ')}`)
       return 2
     }
     const path = recordingPath(found.entry)

@@ -8,26 +8,14 @@ import { renderSvg } from '../trace/render-svg.ts'
 import { traceExample } from '../trace/trace-example.ts'
 import { recordingOf, viewOf } from '../trace/view.ts'
 
-/** The examples whose run is kept beside the chapter, as JSON and as a picture. */
-export const RECORDED = [
-  '01/tcp',
-  '01/close-listener',
-  '02/echo',
-  '02/write-after-fin',
-  '03/echo',
-  '04/split-utf8',
-  '05/tcp-keepalive',
-  '06/half-close',
-  '06/four-or-three',
-]
-
 /** Where an example's recording is kept, relative to the root: `…/recordings/echo`, no ending. */
 export function recordingPath({ chapter, example }: CatalogueEntry): string {
   return `chapters/${chapter.folder}/recordings/${example.name}`
 }
 
+/** The examples whose run is kept beside the chapter, as JSON and as a picture. */
 export function recordedEntries(chapters: readonly CatalogueChapter[]): CatalogueEntry[] {
-  return entriesOf(chapters).filter(({ id }) => RECORDED.includes(id))
+  return entriesOf(chapters).filter(({ example }) => example.recorded)
 }
 
 /**

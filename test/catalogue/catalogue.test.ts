@@ -114,31 +114,48 @@ describe('catalogue check says what to add where', () => {
       ],
     ],
     [
-      'a port does not follow from chapter and place',
-      copy => copy.edit(CHAPTER, 'port: 7022', 'port: 7029'),
-      [
-        `${CHAPTER}: example "chat": port is 7029, make it 7022`,
-        ...['server', 'client', 'demo'].map(
-          role => `${ECHO}/chat/${role}.ts: has port(7022), make it port(7029) as in chapter.ts`,
-        ),
-      ],
+      'the programs of an example have a port far from the others',
+      copy => {
+        for (const role of ['server', 'client', 'demo']) {
+          copy.edit(`${ECHO}/chat/${role}.ts`, 'port(7022)', 'port(7999)')
+        }
+      },
+      [],
     ],
     [
       'two examples have one port',
-      copy => copy.edit(CHAPTER, 'port: 7021', 'port: 7020'),
-      [
-        `${CHAPTER}: example "echo-naive": port is 7020, make it 7021`,
-        ...['server', 'client'].map(
-          role =>
-            `${ECHO}/echo-naive/${role}.ts: has port(7021), make it port(7020) as in chapter.ts`,
-        ),
-        'port 7020 belongs to 02/echo and to 02/echo-naive: change one',
-      ],
+      copy => {
+        for (const role of ['server', 'client']) {
+          copy.edit(`${ECHO}/echo-naive/${role}.ts`, 'port(7021)', 'port(7020)')
+        }
+      },
+      ['port 7020 belongs to 02/echo and to 02/echo-naive: change one (7011 is free)'],
     ],
     [
-      'a program has another default port',
-      copy => copy.edit(`${ECHO}/echo/server.ts`, 'port(7020)', 'port(7099)'),
-      [`${ECHO}/echo/server.ts: has port(7099), make it port(7020) as in chapter.ts`],
+      'a client has another default port than its server',
+      copy => copy.edit(`${ECHO}/echo/client.ts`, 'port(7020)', 'port(7099)'),
+      [`${ECHO}/echo/client.ts: has port(7099), make it port(7020) as in ${ECHO}/echo/server.ts`],
+    ],
+    [
+      'a program has no port',
+      copy => copy.edit(`${ECHO}/echo/server.ts`, 'port: port(7020)', ''),
+      [`${ECHO}/echo/server.ts: has no --port flag: add one with port(…)`],
+    ],
+    [
+      'a port needs root',
+      copy => {
+        for (const role of ['server', 'client']) {
+          copy.edit(`${ECHO}/echo/${role}.ts`, 'port(7020)', 'port(7)')
+        }
+      },
+      ['server', 'client'].map(
+        role => `${ECHO}/echo/${role}.ts: has port(7), make it one from 1024 to 32767`,
+      ),
+    ],
+    [
+      'a program of a Unix example has a port',
+      copy => copy.edit('chapters/01-socket/unix/server.ts', 'path: unixPath', 'path: port(7011)'),
+      ['chapters/01-socket/unix/server.ts: has port(7011): a path takes its place'],
     ],
     [
       'a script is missing',

@@ -12,7 +12,6 @@ const example = (name: string, more: Partial<Example> = {}): Example => ({
   name,
   shows: 'Something.',
   transport: 'tcp',
-  port: 7000,
   server: { file: `${name}/server.ts` },
   client: { file: `${name}/client.ts` },
   ...more,

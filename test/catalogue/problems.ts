@@ -5,10 +5,12 @@ import {
   type CatalogueChapter,
   CatalogueError,
   type Example,
+  entriesOf,
   loadChapters,
   scriptsOf,
 } from '../../lib/catalogue/index.ts'
 import { findEmbeds, renderEmbed } from '../../lib/docs/embed.ts'
+import { defaultPortIn } from '../support/default-port.ts'
 
 /** Folders of a chapter that hold something else than an example. */
 const OTHER_FOLDERS = ['recordings', 'exercises', 'experiments']
@@ -19,7 +21,7 @@ export async function catalogueProblems(root: string): Promise<string[]> {
     const chapters = await loadChapters(pathToFileURL(`${root}/`))
     return [
       ...chapters.flatMap(chapter => chapterProblems(root, chapter)),
-      ...portProblems(chapters),
+      ...portProblems(root, chapters),
       ...scriptProblems(root, chapters),
     ]
   } catch (error) {
@@ -64,7 +66,7 @@ function chapterProblems(root: string, chapter: CatalogueChapter): string[] {
     if (names.indexOf(example.name) !== index) {
       problems.push(`${file}: two examples are named "${example.name}": rename one`)
     }
-    problems.push(...exampleProblems(root, chapter, example, index))
+    problems.push(...exampleProblems(root, chapter, example))
   }
   for (const entry of readdirSync(join(root, folder), { withFileTypes: true })) {
     if (!entry.isDirectory() || OTHER_FOLDERS.includes(entry.name)) continue
@@ -76,37 +78,22 @@ function chapterProblems(root: string, chapter: CatalogueChapter): string[] {
   return problems
 }
 
-function exampleProblems(
-  root: string,
-  { id, folder }: CatalogueChapter,
-  example: Example,
-  index: number,
-): string[] {
+function exampleProblems(root: string, { folder }: CatalogueChapter, example: Example): string[] {
   const where = `chapters/${folder}/chapter.ts: example "${example.name}"`
   const problems = sentenceProblems(where, example.shows)
   if (!/^[a-z][a-z0-9]*(-[a-z0-9]+)*$/.test(example.name)) {
     problems.push(`${where}: write the name in lower case, with hyphens`)
   }
-  const port = 7000 + 10 * Number(id) + index
-  const wanted = example.transport === 'unix' ? null : port
-  if (example.port !== wanted) {
-    problems.push(`${where}: port is ${example.port}, make it ${wanted}`)
-  }
-  for (const role of ['server', 'client', 'demo'] as const) {
-    const program = example[role]
-    if (!program) continue
-    const file = `chapters/${folder}/${program.file}`
-    if (!existsSync(join(root, file))) {
-      problems.push(`${where}: ${file} does not exist: add it, or correct "file"`)
-      continue
-    }
-    const inSource = /\bport\((\d+)/.exec(readFileSync(join(root, file), 'utf8'))?.[1]
-    if (Number(inSource ?? Number.NaN) !== example.port && !(example.port === null && !inSource)) {
-      const now = inSource ? `port(${inSource})` : 'no --port flag'
-      problems.push(`${file}: has ${now}, make it port(${example.port}) as in chapter.ts`)
-    }
+  for (const file of programsOf(folder, example)) {
+    if (existsSync(join(root, file))) continue
+    problems.push(`${where}: ${file} does not exist: add it, or correct "file"`)
   }
   return problems
+}
+
+/** The files of an example's programs, the server first. */
+function programsOf(folder: string, { server, client, demo }: Example): string[] {
+  return [server, client, ...(demo ? [demo] : [])].map(({ file }) => `chapters/${folder}/${file}`)
 }
 
 function sentenceProblems(where: string, sentence: string): string[] {
@@ -116,17 +103,52 @@ function sentenceProblems(where: string, sentence: string): string[] {
   return problems
 }
 
-function portProblems(chapters: readonly CatalogueChapter[]): string[] {
+/** Lower ports need root; the kernel gives higher ones to clients (`ip_local_port_range`). */
+const [LEAST, MOST] = [1024, 32_767]
+
+/** Default ports stand in the programs: one for each example, which no other example has. */
+function portProblems(root: string, chapters: readonly CatalogueChapter[]): string[] {
+  const problems: string[] = []
   const owners = new Map<number, string>()
-  return chapters.flatMap(({ id, examples }) =>
-    examples.flatMap(({ name, port }) => {
-      if (port === null) return []
-      const owner = owners.get(port)
-      if (owner) return [`port ${port} belongs to ${owner} and to ${id}/${name}: change one`]
-      owners.set(port, `${id}/${name}`)
-      return []
-    }),
+  const shared: [port: number, owner: string, other: string][] = []
+  for (const { id, chapter, example } of entriesOf(chapters)) {
+    const files = programsOf(chapter.folder, example).filter(file => existsSync(join(root, file)))
+    const ports = files.map(file => ({ file, port: defaultPortIn(join(root, file)) }))
+    problems.push(...programPortProblems(example, ports))
+    const port = ports[0]?.port
+    if (port === undefined) continue
+    const owner = owners.get(port)
+    if (owner === undefined) owners.set(port, id)
+    else shared.push([port, owner, id])
+  }
+  let free = 7010
+  while (owners.has(free)) free++
+  const toDo = `change one (${free} is free)`
+  const clashes = shared.map(
+    ([port, owner, other]) => `port ${port} belongs to ${owner} and to ${other}: ${toDo}`,
   )
+  return [...problems, ...clashes]
+}
+
+interface ProgramPort {
+  file: string
+  port: number | undefined
+}
+
+/** What is wrong with the ports of one example's programs, the server's first. */
+function programPortProblems({ transport }: Example, programs: readonly ProgramPort[]): string[] {
+  const wanted = programs[0]?.port
+  return programs.flatMap(({ file, port }, at) => {
+    if (transport === 'unix') {
+      return port === undefined ? [] : [`${file}: has port(${port}): a path takes its place`]
+    }
+    if (port === undefined) return [`${file}: has no --port flag: add one with port(…)`]
+    if (at > 0 && wanted !== undefined && port !== wanted) {
+      return [`${file}: has port(${port}), make it port(${wanted}) as in ${programs[0]?.file}`]
+    }
+    if (port >= LEAST && port <= MOST) return []
+    return [`${file}: has port(${port}), make it one from ${LEAST} to ${MOST}`]
+  })
 }
 
 function scriptProblems(root: string, chapters: readonly CatalogueChapter[]): string[] {

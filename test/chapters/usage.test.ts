@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { describe, expect } from 'vitest'
 import type { Role } from '../../lib/catalogue/index.ts'
 import { ROOT, scriptName } from '../../lib/catalogue/index.ts'
+import { defaultPortIn } from '../support/default-port.ts'
 import { entries, type Kit, test } from '../support/kit.ts'
 import { expectNoStack } from '../support/program.ts'
 import { spread } from '../support/slow.ts'
@@ -10,11 +11,10 @@ import { spread } from '../support/slow.ts'
 const programs = entries.flatMap(entry =>
   (['server', 'client', 'demo'] satisfies Role[])
     .filter(role => entry.example[role])
-    .map(role => ({
-      script: scriptName(entry, role),
-      port: entry.example.port,
-      file: join(ROOT, 'chapters', entry.chapter.folder, entry.example[role]!.file),
-    })),
+    .map(role => {
+      const file = join(ROOT, 'chapters', entry.chapter.folder, entry.example[role]!.file)
+      return { script: scriptName(entry, role), port: defaultPortIn(file), file }
+    }),
 )
 
 test('every program reads its command line with readOptions(), for its own script', () => {
@@ -35,17 +35,17 @@ async function complaint(kit: Kit, script: string, ...args: string[]): Promise<s
 }
 
 describe.concurrent.each(spread(programs, 6))('$script', ({ script, port }) => {
-  test('--help names the command and the default of the catalogue', async ({ kit }) => {
+  test('--help names the command, and the default port or path', async ({ kit }) => {
     const exit = await kit.script(script, ['--help']).ended
     expect(exit).toMatchObject({ code: 0, stderr: '' })
     expect(exit.stdout).toContain(`usage: npm run ${script} -- [flags]`)
-    if (port === null) expect(exit.stdout).toMatch(/--path TEXT .*\(default .*\.sock\)/)
+    if (port === undefined) expect(exit.stdout).toMatch(/--path TEXT .*\(default .*\.sock\)/)
     else expect(exit.stdout).toMatch(new RegExp(`--port N .*\\(default ${port}\\)`))
   })
 
   test('a wrong argument ends it with exit code 2 and one line that names it', async ({ kit }) => {
     const [wrong, line] =
-      port === null
+      port === undefined
         ? [['--colour', 'red'], /^unknown flag --colour: known are --path/]
         : [['--port', '70000'], /^--port needs a whole number from [01] to 65535, got "70000"$/]
     expect(await complaint(kit, script, ...wrong)).toMatch(line)

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { execa } from 'execa'
 import { afterAll, describe, expect, test } from 'vitest'
 import { entriesOf, loadChapters, ROOT, scriptsOf } from '../../lib/catalogue/index.ts'
+import { defaultPortIn } from '../support/default-port.ts'
 import { has } from '../support/kit.ts'
 import { KIT } from '../support/kit-folder.ts'
 import { commandsOf, documents } from './documents.ts'
@@ -61,9 +62,14 @@ function serverFor(script: string, ...flags: string[]): Promise<string> {
 const withoutNpm = (stderr: string) => stderr.replaceAll(/^npm (warn|notice).*\n?/gm, '')
 
 const entries = entriesOf(chapters)
-const serverScriptOfPort = (port: number): string => {
-  const entry = entries.find(({ example }) => example.port === port)
-  return `${entry?.chapter.id}:${entry?.example.name}:server`
+/** The script of the server whose default port this is. */
+function serverScriptOfPort(port: number): string {
+  const entry = entries.find(({ chapter, example }) => {
+    const file = join(ROOT, 'chapters', chapter.folder, example.server.file)
+    return defaultPortIn(file) === port
+  })
+  if (entry === undefined) throw new Error(`no server of an example has the port ${port}`)
+  return `${entry.chapter.id}:${entry.example.name}:server`
 }
 
 describe('commands in documents', () => {
@@ -103,7 +109,7 @@ describe('commands in documents', () => {
       continue
     }
 
-    const foreign = /^(dig|nc|curl) .*?\b(7\d{3})\b/.exec(command)
+    const foreign = /^(dig|nc|curl) .*?\b(\d{4,5})\b/.exec(command)
     if (foreign) {
       const [, tool = '', port = ''] = foreign
       // Waits for whatever the tool shows of the answer; the chapter's own tests look at the words.

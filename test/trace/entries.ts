@@ -13,7 +13,6 @@ export function entryOf(
     name: 'test',
     shows: 'A test.',
     transport: 'tcp',
-    port: 0,
     server: { file: relative(programs.folder, programs.write(server)) },
     client: { file: relative(programs.folder, programs.write(client)) },
     ...more,

@@ -80,7 +80,7 @@ describe.skipIf(!hasProc || lacks.strace || lacks.tcpdump || lacks.tracefs)('tra
   test('leaves no process, trace instance or file when it is killed at any moment (needs root, strace, tcpdump)', async () => {
     const files = [
       tracer(entryOf(programs, server, client)),
-      tracer(entryOf(programs, server, client, { transport: 'unix', port: null })),
+      tracer(entryOf(programs, server, client, { transport: 'unix' })),
     ]
     const attempts = MOMENTS.slice(0, withSlow ? 12 : 6).map(([what, has], at) => ({
       file: files[at % 3 === 2 ? 1 : 0]!,

@@ -76,7 +76,7 @@ createServer(peer => peer.end('hi')).listen(process.argv[3], () => console.log('
 import { connect } from 'node:net'
 console.log(process.argv[2], process.argv[3])
 connect(process.argv[3]).on('data', data => console.log(String(data)))`
-    const { events } = await runSeen(entryOf(server, client, { transport: 'unix', port: null }))
+    const { events } = await runSeen(entryOf(server, client, { transport: 'unix' }))
     const [flag = '', hi] = printed(events, 'client')
     expect(flag).toMatch(/^--path .+\/example\.sock$/)
     expect(hi).toBe('hi')

@@ -373,7 +373,7 @@ process.on('SIGTERM', () => server.close())`
     const client = `
 import { connect } from 'node:net'
 connect(process.argv[3]).resume()`
-    const entry = entryOf(programs, server, client, { transport: 'unix', port: null })
+    const entry = entryOf(programs, server, client, { transport: 'unix' })
     const { events, lanes } = await trace(entry)
     expect(lanes).toEqual({
       ...{ js: 'live', syscall: 'live' },
