@@ -78,30 +78,43 @@ export function listensHere(port: number): boolean {
 }
 
 /**
- * The sockets of our own network namespace at both ends of a connection, as far as they are there: each
- * end is a row of its own. It parses no other row, for programs that ask often.
+ * One look at the TCP sockets of our own network namespace, for programs that look often: a table is
+ * read when it is first needed, and of its rows only those are parsed that are asked for.
  *
- * @throws {Error} `ENOENT` where there is no `/proc/net/tcp`, as on any system but Linux.
  * @example
  * ```ts
- * import { readEnds } from './lib/lab/tcp-table.ts'
+ * import { TcpSnapshot } from './lib/lab/tcp-table.ts'
  *
- * const [here, there] = readEnds(40_000, 7020)
+ * const [here, there] = new TcpSnapshot().ends(40_000, 7020)
  * ```
  */
-export function readEnds(
-  localPort: number,
-  remotePort: number,
-): [here: TcpRow | undefined, there: TcpRow | undefined] {
-  const [a, b] = [localPort, remotePort].map(portInHex)
-  const both = new RegExp(`^ *\\d+: \\w+:(${a} \\w+:${b}|${b} \\w+:${a}) .*$`, 'gm')
-  const rowsIn = (file: string) =>
-    parseTcpTable((readFileSync(file, 'latin1').match(both) ?? []).join('\n'))
-  const rows = rowsIn('/proc/net/tcp')
-  // A server that listens on all IPv6 addresses has its end of an IPv4 connection in the other table.
-  if (rows.length < 2 && existsSync('/proc/net/tcp6')) rows.push(...rowsIn('/proc/net/tcp6'))
-  const from = (port: number) => rows.findLast(row => row.localPort === port)
-  return [from(localPort), from(remotePort)]
+export class TcpSnapshot {
+  readonly #tables = new Map<string, string>()
+
+  /**
+   * The sockets at both ends of a connection, as far as they are here: each end is a row of its own.
+   *
+   * @throws {Error} `ENOENT` where there is no `/proc/net/tcp`, as on any system but Linux.
+   */
+  ends(
+    localPort: number,
+    remotePort: number,
+  ): [here: TcpRow | undefined, there: TcpRow | undefined] {
+    const [a, b] = [localPort, remotePort].map(portInHex)
+    const both = new RegExp(`^ *\\d+: \\w+:(${a} \\w+:${b}|${b} \\w+:${a}) .*$`, 'gm')
+    const rowsIn = (file: string) => parseTcpTable((this.#read(file).match(both) ?? []).join('\n'))
+    const rows = rowsIn('/proc/net/tcp')
+    // A server that listens on all IPv6 addresses has its end of an IPv4 connection in the other table.
+    if (rows.length < 2 && existsSync('/proc/net/tcp6')) rows.push(...rowsIn('/proc/net/tcp6'))
+    const from = (port: number) => rows.findLast(row => row.localPort === port)
+    return [from(localPort), from(remotePort)]
+  }
+
+  #read(file: string): string {
+    const text = this.#tables.get(file) ?? readFileSync(file, 'latin1')
+    this.#tables.set(file, text)
+    return text
+  }
 }
 
 const portInHex = (port: number) => port.toString(16).toUpperCase().padStart(4, '0')

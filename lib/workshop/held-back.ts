@@ -1,9 +1,29 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { readEnds, type TcpRow } from '../lab/tcp-table.ts'
+import { type TcpRow, TcpSnapshot } from '../lab/tcp-table.ts'
 import { PATIENCE_MS, type Talk } from './talk.ts'
 
-/** So often we look whether something has moved, in milliseconds. */
+/** How often to look whether something has moved, in milliseconds. */
 const LOOK_MS = 100
+/** So many times as long as a look took, there is none after it. */
+const PAUSE = 10
+
+/** The next look at the kernel's tables, which take milliseconds to read: all who wait share it. */
+let nextLook: Promise<TcpSnapshot> | undefined
+let tookMs = 0
+
+function look(): Promise<TcpSnapshot> {
+  nextLook ??= delay(Math.max(LOOK_MS, PAUSE * tookMs)).then(() => {
+    nextLook = undefined
+    const snapshot = new TcpSnapshot()
+    // All who share it look in the same turn of the event loop.
+    const startMs = performance.now()
+    setImmediate(() => {
+      tookMs = performance.now() - startMs
+    })
+    return snapshot
+  })
+  return nextLook
+}
 
 /**
  * Tells a program that holds a client back from one that only makes a pause: whether nothing of what
@@ -13,11 +33,11 @@ const LOOK_MS = 100
 export async function staysHeldBack(talk: Talk): Promise<boolean> {
   const end = performance.now() + PATIENCE_MS
   const waiting = talk.waiting
-  const queue = endsOf(talk).ours?.txQueue
+  const queue = endsOf(talk, new TcpSnapshot()).ours?.txQueue
   while (performance.now() < end) {
-    if (talk.isGone || talk.waiting !== waiting || endsOf(talk).ours?.txQueue !== queue)
-      return false
-    await delay(LOOK_MS)
+    const snapshot = await look()
+    if (talk.isGone || talk.waiting !== waiting) return false
+    if (endsOf(talk, snapshot).ours?.txQueue !== queue) return false
   }
   return true
 }
@@ -30,11 +50,13 @@ export async function hasRead(talk: Talk, quietMs: number): Promise<void> {
   let before = Number.POSITIVE_INFINITY
   let waiting = Number.POSITIVE_INFINITY
   let movedMs = performance.now()
-  while (!talk.isGone) {
-    // While our own memory empties, the kernel's tables, which are long to read, say nothing more.
+  for (;;) {
+    const snapshot = await look()
+    if (talk.isGone) return
+    // While our own memory empties, the kernel's tables say nothing more.
     if (talk.waiting > 0 && talk.waiting < waiting) movedMs = performance.now()
     else {
-      const { ours, theirs } = endsOf(talk)
+      const { ours, theirs } = endsOf(talk, snapshot)
       const left = talk.waiting + (ours?.txQueue ?? 0) + (theirs?.rxQueue ?? 0)
       if (left === 0) return
       if (left !== before) movedMs = performance.now()
@@ -42,7 +64,6 @@ export async function hasRead(talk: Talk, quietMs: number): Promise<void> {
       before = left
     }
     waiting = talk.waiting
-    await delay(LOOK_MS)
   }
 }
 
@@ -53,15 +74,18 @@ export async function hasRead(talk: Talk, quietMs: number): Promise<void> {
  */
 export function heldInMemory(talk: Talk): number | undefined {
   const { bytesWritten, bytesRead } = talk.socket
-  const { ours, theirs } = endsOf(talk)
+  const { ours, theirs } = endsOf(talk, new TcpSnapshot())
   if (!ours || !theirs) return undefined
   const taken = bytesWritten - talk.waiting - ours.txQueue - theirs.rxQueue
   return taken - theirs.txQueue - ours.rxQueue - bytesRead
 }
 
 /** What our kernel holds that the program has not taken, and what waits for it to be read. */
-function endsOf({ socket: { localPort, remotePort } }: Talk): { ours?: TcpRow; theirs?: TcpRow } {
+function endsOf(
+  { socket: { localPort, remotePort } }: Talk,
+  snapshot: TcpSnapshot,
+): { ours?: TcpRow; theirs?: TcpRow } {
   if (process.platform !== 'linux' || localPort === undefined || remotePort === undefined) return {}
-  const [ours, theirs] = readEnds(localPort, remotePort)
+  const [ours, theirs] = snapshot.ends(localPort, remotePort)
   return { ...(ours && { ours }), ...(theirs && { theirs }) }
 }

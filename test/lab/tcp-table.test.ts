@@ -6,8 +6,8 @@ import {
   describeRow,
   listensHere,
   parseTcpTable,
-  readEnds,
   readTcpTable,
+  TcpSnapshot,
   withoutRepeats,
 } from '../../lib/lab/tcp-table.ts'
 
@@ -175,7 +175,7 @@ test.skipIf(process.platform !== 'linux').each(['127.0.0.1', '0.0.0.0', '::', ':
 )
 
 test.skipIf(process.platform !== 'linux').each(['127.0.0.1', '::', '::ffff:127.0.0.1'])(
-  'readEnds sees what waits at both ends of a connection to a server on %s (needs Linux)',
+  'TcpSnapshot sees what waits at both ends of a connection to a server on %s (needs Linux)',
   async host => {
     const accepted: Socket[] = []
     const server = createServer({ pauseOnConnect: true }, socket => accepted.push(socket))
@@ -187,17 +187,20 @@ test.skipIf(process.platform !== 'linux').each(['127.0.0.1', '::', '::ffff:127.0
     one.write('five!')
     await vi.waitFor(() => expect(accepted).toHaveLength(2), 60_000)
     await vi.waitFor(() => {
-      const [here, there] = readEnds(one.localPort!, port)
+      const [here, there] = new TcpSnapshot().ends(one.localPort!, port)
       expect(here).toMatchObject({ localPort: one.localPort, remotePort: port, txQueue: 0 })
       expect(there).toMatchObject({ localPort: port, remotePort: one.localPort, rxQueue: 5 })
     }, 60_000)
     // The same two ports, seen from the other side.
-    const [there, here] = readEnds(port, one.localPort!)
+    const [there, here] = new TcpSnapshot().ends(port, one.localPort!)
     expect([here?.rxQueue, there?.rxQueue]).toEqual([0, 5])
+    const [before, { localPort: left }] = [new TcpSnapshot(), one]
+    expect(before.ends(other.localPort!, port)[1]?.rxQueue).toBe(0)
     for (const socket of [one, other, ...accepted]) socket.destroy()
     server.close()
     await once(server, 'close')
-    expect(readEnds(1, port)).toEqual([undefined, undefined])
+    expect(before.ends(left!, port)[1]?.rxQueue).toBe(5)
+    expect(new TcpSnapshot().ends(1, port)).toEqual([undefined, undefined])
   },
 )
 
