@@ -2,6 +2,7 @@ import { execFileSync, spawnSync } from 'node:child_process'
 import { chmodSync, mkdirSync, readdirSync, readFileSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { missing } from '../../lib/kernel/requirements.ts'
+import { onPath } from '../../lib/kernel/tools.ts'
 import { INSTANCE_PREFIX, tracefsWays } from '../../lib/kernel/tracefs-instance.ts'
 
 const isRoot = process.platform === 'linux' && process.getuid?.() === 0
@@ -13,6 +14,7 @@ export const lacks = {
   python: !works('python3', '--version'),
   strace: missing('strace') !== undefined,
   tcpdump: missing('tcpdump') !== undefined,
+  tshark: !onPath('tshark'),
   tracefs: missing('tracefs') !== undefined,
   root: !isRoot,
 }
