@@ -10,8 +10,13 @@ export default {
       shows: 'An answer after the FIN: it arrives with allowHalfOpen, and is lost without.',
       transport: 'tcp',
       recorded: true,
-      server: { file: 'half-close/server.ts' },
-      client: { file: 'half-close/client.ts' },
+      server: {
+        file: 'half-close/server.ts',
+        greeting: 'one\n',
+        answer: 'got 1 lines',
+        answerComes: 'after the FIN',
+      },
+      client: { file: 'half-close/client.ts', mayWait: true },
     },
     {
       name: 'four-or-three',
@@ -35,21 +40,27 @@ export default {
       transport: 'tcp',
       needs: 'linux',
       server: { file: 'time-wait/server.ts' },
-      client: { file: 'time-wait/client.ts' },
+      client: { file: 'time-wait/client.ts', contentWith: ['ends at once'] },
     },
     {
       name: 'close-wait',
       shows: 'Twenty clients gone, twenty sockets left: the missing end(), and its cure.',
       transport: 'tcp',
       needs: 'linux',
-      server: { file: 'close-wait/server.ts' },
+      server: {
+        file: 'close-wait/server.ts',
+        greeting: 'hello\n',
+        answer: 'hello\n',
+        // Without the flag it keeps the socket of every client that has gone.
+        abuse: { args: ['--cured'] },
+      },
       client: { file: 'close-wait/client.ts' },
     },
     {
       name: 'shared-socket',
       shows: 'With a child that shares the socket, close sends nothing, and shutdown a FIN.',
       transport: 'tcp',
-      server: { file: 'shared-socket/server.ts' },
+      server: { file: 'shared-socket/server.ts', greeting: 'close', answer: 'the child speaks' },
       client: { file: 'shared-socket/client.ts' },
     },
     {
@@ -59,6 +70,9 @@ export default {
       server: {
         file: 'graceful-http/server.ts',
         args: ['--stop-after', '3', '--deadline-ms', '1000', '--leave-silent'],
+        greeting: 'GET /work/1 HTTP/1.1\r\nHost: x\r\n\r\n',
+        answer: 'done 1',
+        ends: 'as its args say',
       },
       client: { file: 'graceful-http/client.ts' },
     },
@@ -69,6 +83,9 @@ export default {
       server: {
         file: 'graceful-tcp/server.ts',
         args: ['--stop-after', '3', '--deadline-ms', '1000'],
+        greeting: 'work 1\n',
+        answer: 'done 1\n',
+        ends: 'as its args say',
       },
       client: { file: 'graceful-tcp/client.ts' },
     },

@@ -3,7 +3,14 @@ import { fileURLToPath } from 'node:url'
 import { nearest } from '../program/nearest.ts'
 import type { CatalogueChapter, CatalogueEntry, Chapter } from './types.ts'
 
-export type { CatalogueChapter, CatalogueEntry, Chapter, Example, Program } from './types.ts'
+export type {
+  CatalogueChapter,
+  CatalogueEntry,
+  Chapter,
+  Example,
+  Program,
+  WrongServer,
+} from './types.ts'
 
 /** The repository's root folder, with a slash at its end. */
 export const ROOT = fileURLToPath(new URL('../../', import.meta.url))

@@ -6,6 +6,56 @@ export interface Program {
   args?: readonly string[]
 }
 
+/** A server, with what tests that treat all servers alike have to know about it. */
+export interface ServerProgram extends Program {
+  /** What a client sends first, one byte for each character (latin1). Default: nothing. */
+  greeting?: string
+  /** What the server then sends, or a part of it. Default: that it takes a connection is enough. */
+  answer?: string
+  /** Default: at once, to the client that sent the greeting. */
+  answerComes?: 'after the FIN' | 'to other clients'
+  /** When the server ends by itself. Default: never, a signal ends it. */
+  ends?: 'as its args say' | 'with its first client' | 'in a crash'
+  /** Flags with which the server shows the same in less time. */
+  quickArgs?: readonly string[]
+  /** What the abuse test must allow for, because it is what the example shows. */
+  abuse?: AbuseAllowance
+}
+
+/** What a server cannot do under abuse, or does only with flags. */
+export interface AbuseAllowance {
+  /** Flags for the server, beside `quickArgs`. */
+  args?: readonly string[]
+  /** How many clients come at a time, where each takes the server long. Default: 1000. */
+  crowd?: number
+  /** How many connections the server keeps until the next one comes. Default: none. */
+  keeps?: number
+  /** What to ask again and again, where lines of text are no questions. */
+  question?: string
+}
+
+/** A client, with what tests that treat all clients alike have to know about it. */
+export interface ClientProgram extends Program {
+  /** Waits for as long as the server says nothing. Default: gives up within 10 seconds. */
+  mayWait?: true
+  /**
+   * Servers of something else that are as good as its own for what this client shows. Default: it
+   * notices each of them, and says so.
+   */
+  contentWith?: 'any server' | readonly WrongServer[]
+}
+
+/** What a server that knows nothing of an example does with a connection, or with a datagram. */
+export type WrongServer =
+  | 'ends at once'
+  | 'resets'
+  | 'sends garbage and ends'
+  | 'sends garbage and resets'
+  | 'says nothing'
+  | 'echoes it'
+  | 'answers with garbage'
+  | 'never answers'
+
 /** A server and a client that show one thing together. */
 export interface Example {
   /** Folder name and last part of the id: `echo` in `02/echo`. */
@@ -14,10 +64,10 @@ export interface Example {
   shows: string
   /** What the two programs talk over. */
   transport: 'tcp' | 'udp' | 'unix'
-  /** Over UDP in the first place, and over TCP as well. */
+  /** Over UDP in the first place, and over TCP as well: each message behind its length, 2 bytes. */
   alsoOverTcp?: true
-  server: Program
-  client: Program
+  server: ServerProgram
+  client: ClientProgram
   /** What `npm start` runs in the client's place, where one client alone shows too little. */
   demo?: Program
   /** `linux`: reads kernel tables that only Linux has. */

@@ -189,6 +189,16 @@ describe('catalogue check says what to add where', () => {
       [`${CHAPTER}: example "chat": 132 columns, 100 at most`],
     ],
     [
+      'a greeting has no answer',
+      copy => copy.edit(CHAPTER, "greeting: 'hello', answer: 'hello'", "greeting: 'hello'"),
+      [`${CHAPTER}: example "echo": its server has a greeting: say what its answer is`],
+    ],
+    [
+      'a greeting is not written as bytes',
+      copy => copy.edit(CHAPTER, "greeting: 'hello'", "greeting: 'żółw'"),
+      [`${CHAPTER}: example "echo": write greeting and answer as bytes, "\\xc5\\x82" for "ł"`],
+    ],
+    [
       'two examples have one name',
       copy => copy.edit(CHAPTER, "name: 'buffers'", "name: 'graceful'"),
       [

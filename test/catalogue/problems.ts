@@ -84,6 +84,13 @@ function exampleProblems(root: string, { folder }: CatalogueChapter, example: Ex
   if (!/^[a-z][a-z0-9]*(-[a-z0-9]+)*$/.test(example.name)) {
     problems.push(`${where}: write the name in lower case, with hyphens`)
   }
+  const { greeting = '', answer = '' } = example.server
+  if (greeting !== '' && answer === '') {
+    problems.push(`${where}: its server has a greeting: say what its answer is`)
+  }
+  if ([...greeting, ...answer].some(character => character > '\xff')) {
+    problems.push(`${where}: write greeting and answer as bytes, "\\xc5\\x82" for "ł"`)
+  }
   for (const file of programsOf(folder, example)) {
     if (existsSync(join(root, file))) continue
     problems.push(`${where}: ${file} does not exist: add it, or correct "file"`)

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { describe, expect } from 'vitest'
+import { greetOverUdp } from '../support/greet.ts'
 import { entries, has, type Kit, onLinux, test } from '../support/kit.ts'
 import { expectNoStack } from '../support/program.ts'
 
@@ -166,18 +167,6 @@ test.skipIf(!onLinux)(
   },
 )
 
-/** What a good client asks each server, and what it gets. */
-const serves: Record<string, [question: string | Buffer, answer: RegExp]> = {
-  '03/echo': ['hello', /^hello$/],
-  '03/boundaries': ['hello', /^message \d+: 5 bytes$/],
-  '03/loss': ['report', /^received \d+ dropped/],
-  '03/connected': ['hello', /^from the port you wrote to$/],
-  '03/size': ['hello', /^5 [0-9a-f]{64}$/],
-  '03/one-to-many': ['hello', /^the server by unicast$/],
-  // A query for the root, type A, with the id "hi": not our zone, so refused.
-  '03/dns': [Buffer.from('686900000001000000000000' + '0000010001', 'hex'), /^hi/],
-}
-
 /** Sends one datagram without a source port, which RFC 768 allows: with a raw socket, as root. */
 const WITHOUT_PORT = `
 import socket, struct, sys
@@ -199,8 +188,7 @@ describe.concurrent('abuse over UDP', () => {
       const server = await kit.server(id)
       const args = ['-c', WITHOUT_PORT, String(server.port)]
       expect(await kit.program('python3', args).ended).toMatchObject({ code: 0, stderr: '' })
-      const friend = await kit.datagrams()
-      await friend.insist(serves[id]![0], server.port, serves[id]![1])
+      await greetOverUdp(kit, server)
       expectNoStack((await server.stop()).stderr)
     },
   )
@@ -222,8 +210,7 @@ describe.concurrent('abuse over UDP', () => {
       const flood: Promise<void>[] = []
       for (let i = 0; i < 5000; i++) flood.push(peer.send(randomBytes(100), server.port))
       await Promise.all(flood)
-      const friend = await kit.datagrams()
-      await friend.insist(serves[id]![0], server.port, serves[id]![1])
+      await greetOverUdp(kit, server)
       expectNoStack((await server.stop()).stderr)
     },
   )

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { describe, expect } from 'vitest'
-import { has, onLinux, test } from '../support/kit.ts'
+import { bytesOf } from '../support/greet.ts'
+import { entryOf, has, onLinux, test } from '../support/kit.ts'
 import { memoryOf } from '../support/memory.ts'
 import { flood } from '../support/peer.ts'
 import { expectNoStack } from '../support/program.ts'
@@ -47,15 +48,6 @@ const refused: [id: string, what: string, bytes: Buffer, code: string][] = [
   ['04/byte-stuffing', 'an unknown escape', Buffer.of(0xdb, 0x00), 'ERR_FRAME_MALFORMED'],
 ]
 
-/** One request and its answer, as bytes. */
-const requests: Record<string, [request: Buffer, answer: Buffer]> = {
-  '04/fixed-length': [Buffer.from('good morning ann'), Buffer.from('GOOD MORNING ANN')],
-  '04/length-prefix': [Buffer.from('\0\0\0\x02hi'), Buffer.from('\0\0\0\x02HI')],
-  '04/delimiter': [Buffer.from('hi\r\n'), Buffer.from('HI\r\n')],
-  '04/lines': [Buffer.from('hi\r\n'), Buffer.from('HI\n')],
-  '04/byte-stuffing': [Buffer.from('hi\xc0', 'latin1'), Buffer.from('\xc0HI\xc0', 'latin1')],
-}
-
 /** A request of about 60 KiB; its answer is as long, but SLIP marks the beginning as well. */
 const body = Buffer.alloc(60_000, 'x')
 const large: Record<string, Buffer> = {
@@ -81,7 +73,8 @@ describe.concurrent('04 framing', () => {
     '%s ends a connection with %s, and serves on',
     async ([id, , bytes, code], { kit }) => {
       const server = await kit.server(id)
-      const [request, answer] = requests[id]!
+      const { greeting = '', answer: wanted = '' } = entryOf(id).example.server
+      const [request, answer] = [bytesOf(greeting), bytesOf(wanted)]
       const peer = await kit.connect(server)
       // What is good comes first, and is answered.
       await peer.write(request)

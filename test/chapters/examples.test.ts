@@ -3,15 +3,6 @@ import { scriptName } from '../../lib/catalogue/index.ts'
 import { entries, onLinux, type Server, test } from '../support/kit.ts'
 import { expectNoStack } from '../support/program.ts'
 
-/** Examples whose server ends by itself: it is what they show. */
-const endsItself = [
-  '01/close-listener',
-  '02/echo-naive',
-  '02/graceful',
-  '06/graceful-http',
-  '06/graceful-tcp',
-]
-
 const runnable = entries.filter(({ example }) => example.needs !== 'linux' || onLinux)
 
 describe.concurrent.each(runnable)('$id', ({ id, chapter, example }) => {
@@ -22,9 +13,10 @@ describe.concurrent.each(runnable)('$id', ({ id, chapter, example }) => {
     const exit = await client.ended
     expect(exit, scriptName({ id, chapter, example }, role)).toMatchObject({ code: 0, stderr: '' })
     expect(exit.stdout).not.toBe('')
-    if (id === '02/echo-naive') {
+    const { ends } = example.server
+    if (ends === 'in a crash') {
       expect((await server.ended).code).not.toBe(0)
-    } else if (endsItself.includes(id)) {
+    } else if (ends !== undefined) {
       expect(await server.ended).toMatchObject({ code: 0 })
     } else {
       expectNoStack((await server.stop()).stderr)

@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { describe, expect } from 'vitest'
 import { Random } from '../../lib/workshop/random.ts'
-import { entries, type Kit, type Server, test } from '../support/kit.ts'
+import { entries, entryOf, type Kit, type Server, survives, test } from '../support/kit.ts'
 import { expectNoStack } from '../support/program.ts'
 import { spread, withSlow } from '../support/slow.ts'
 
@@ -119,25 +119,14 @@ async function attackServer(kit: Kit, server: Server): Promise<void> {
   }
 }
 
-/** The naive server does not survive this, which is what it shows; the other ends with its first client. */
-const servers = entries.filter(({ id }) => !/^(02\/echo-naive|01\/close-listener)$/.test(id))
-/** The flags by which a server does what it does in less time. */
-const QUICK: Record<string, string[]> = {
-  '01/accept-queue': ['--busy-ms', '0'],
-  '01/backlog': ['--busy-ms', '1'],
-}
+const servers = entries.filter(survives).map(({ id }) => id)
 
 describe.concurrent('hostile bytes', () => {
-  test.for(
-    spread(
-      servers.map(({ id }) => id),
-      12,
-    ),
-  )(
+  test.for(spread(servers, 12))(
     'do not end the server of %s, which still ends when it is told to',
     { timeout: 120_000 },
     async (id, { kit }) => {
-      const server = await kit.server(id, ...(QUICK[id] ?? []))
+      const server = await kit.server(id, ...(entryOf(id).example.server.quickArgs ?? []))
       await attackServer(kit, server)
       if (server.entry.example.transport !== 'udp') (await kit.connect(server)).socket.destroy()
       expectNoStack((await server.stop()).stderr)

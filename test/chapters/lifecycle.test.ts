@@ -6,9 +6,6 @@ import { entries, test } from '../support/kit.ts'
 import { expectNoStack } from '../support/program.ts'
 import { spread } from '../support/slow.ts'
 
-/** Flags that keep a server from being deaf for seconds, where that is what it shows. */
-const quick: Record<string, string[]> = { '01/accept-queue': ['--busy-ms', '0'] }
-
 test('every server ends on SIGINT and SIGTERM, and reports what it cannot listen on in one way', () => {
   for (const { chapter, example } of entries) {
     const file = join(ROOT, 'chapters', chapter.folder, example.server.file)
@@ -23,7 +20,7 @@ describe.concurrent.each(spread(entries, 10))('$id server', entry => {
   const unix = example.transport === 'unix'
   const udp = example.transport === 'udp'
   const command = `npm run ${scriptName(entry, 'server')}`
-  const flags = quick[id] ?? []
+  const flags = example.server.quickArgs ?? []
 
   test('first says where it listens, and SIGINT ends it with exit code 0', async ({ kit }) => {
     const server = await kit.server(id, ...flags)

@@ -39,12 +39,12 @@ export class Datagrams {
     return this.received.map(({ data }) => data)
   }
 
-  /** Sends a question again and again until an answer fits: any of them may be lost. */
-  async insist(question: string | Uint8Array, port: number, wanted: RegExp): Promise<void> {
+  /** Sends a question again and again until an answer contains what is wanted: any may be lost. */
+  async insist(question: Buffer, port: number, wanted: Buffer): Promise<void> {
     const again = setInterval(() => this.socket.send(question, port, '127.0.0.1'), 200)
     this.socket.send(question, port, '127.0.0.1')
     try {
-      while (!this.received.some(({ data }) => wanted.test(data.toString('latin1')))) {
+      while (!this.received.some(({ data }) => data.includes(wanted))) {
         await new Promise<void>(resolve => this.#changed.push(resolve))
       }
     } finally {

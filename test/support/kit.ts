@@ -42,6 +42,10 @@ export function entryOf(id: string): CatalogueEntry {
   return entry
 }
 
+/** Whether the server goes on whatever its clients do. The others show what makes them end. */
+export const survives = ({ example: { server } }: CatalogueEntry): boolean =>
+  server.ends === undefined || server.ends === 'as its args say'
+
 /** Whether a tool is installed, for tests that need one. */
 export function has(tool: string): boolean {
   return (process.env.PATH ?? '').split(delimiter).some(folder => existsSync(join(folder, tool)))

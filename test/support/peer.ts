@@ -52,8 +52,8 @@ export class Peer {
     })
   }
 
-  /** Waits until as many bytes have come in all, or this text. */
-  async receive(wanted: number | string): Promise<Buffer> {
+  /** Waits until as many bytes have come in all, or this text, or these bytes. */
+  async receive(wanted: number | string | Buffer): Promise<Buffer> {
     const enough = () =>
       typeof wanted === 'number'
         ? this.socket.bytesRead >= wanted && this.received.length >= wanted
