@@ -12,7 +12,7 @@ import { basename, join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { loadChapters, ROOT } from '../../lib/catalogue/index.ts'
 import { renderEmbed } from '../../lib/docs/embed.ts'
-import { catalogueProblems, tableProblems } from './problems.ts'
+import { catalogueProblems, coverageProblems, tableProblems } from './problems.ts'
 
 test('catalogue, folders, programs and npm scripts fit together', async () => {
   expect(await catalogueProblems(ROOT)).toEqual([])
@@ -20,6 +20,10 @@ test('catalogue, folders, programs and npm scripts fit together', async () => {
 
 test('README tables list every chapter and every example', async () => {
   expect(await tableProblems(ROOT)).toEqual([])
+})
+
+test('every example has a passage in its README, and a test of its chapter', async () => {
+  expect(await coverageProblems(ROOT)).toEqual([])
 })
 
 /** A copy of the project to break: chapters, package.json, and READMEs with their tables. */
@@ -261,5 +265,59 @@ describe('README table check says what to add where', () => {
     const copy = await copyOfProject()
     breakIt(copy)
     expect(await tableProblems(copy.root)).toEqual(says)
+  })
+})
+
+describe('coverage check says what to add where', () => {
+  async function copyWithProse(): Promise<Copy> {
+    const copy = await copyOfProject()
+    for (const { folder } of await loadChapters()) {
+      const readme = `chapters/${folder}/README.md`
+      cpSync(join(ROOT, readme), copy.path(readme))
+    }
+    cpSync(join(ROOT, 'test/chapters'), copy.path('test/chapters'), { recursive: true })
+    return copy
+  }
+  const README = `${ECHO}/README.md`
+  const TESTS = 'test/chapters/02-bytes.test.ts'
+
+  const cases: [what: string, breakIt: (copy: Copy) => void, says: string[]][] = [
+    ['nothing is wrong', () => {}, []],
+    [
+      'an example is in neither, and one with a longer name is',
+      copy => copy.edit(CHAPTER, "name: 'echo-naive'", "name: 'echo-nai'"),
+      [
+        `${README} says nothing about 02/echo-nai: write a passage, for instance with <!-- timeline: 02/echo-nai -->`,
+        "no test/chapters/02-*.test.ts has '02/echo-nai': write a test",
+      ],
+    ],
+    [
+      'a README has an example in its table alone',
+      copy => {
+        const text = readFileSync(copy.path(README), 'utf8')
+        const row = '| `npm start 02/new` | Something new. | `02:new:server`, `02:new:client` |'
+        writeFileSync(copy.path(README), text.replace('| --- | --- | --- |', `$&\n${row}`))
+        copy.edit(CHAPTER, "name: 'in-flight'", "name: 'new'")
+        copy.edit(TESTS, "'02/in-flight'", "'02/new'")
+      },
+      [
+        `${README} says nothing about 02/new: write a passage, for instance with <!-- timeline: 02/new -->`,
+      ],
+    ],
+    [
+      'an example is in the tests of another chapter alone',
+      copy => {
+        copy.edit(CHAPTER, "name: 'in-flight'", "name: 'new'")
+        copy.edit(README, 'npm start 02/in-flight\n', 'npm start 02/new\n')
+        writeFileSync(copy.path('test/chapters/03-new.test.ts'), "'02/new'")
+      },
+      ["no test/chapters/02-*.test.ts has '02/new': write a test"],
+    ],
+  ]
+
+  test.each(cases)('when %s', async (_what, breakIt, says) => {
+    const copy = await copyWithProse()
+    breakIt(copy)
+    expect(await coverageProblems(copy.root)).toEqual(says)
   })
 })

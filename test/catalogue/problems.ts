@@ -54,6 +54,40 @@ export async function tableProblems(root: string): Promise<string[]> {
   return (await Promise.all(problems)).flat()
 }
 
+/** Which example has no passage in its chapter's README, or no test of its own. */
+export async function coverageProblems(root: string): Promise<string[]> {
+  const chapters = await loadChapters(pathToFileURL(`${root}/`))
+  const testFiles = readdirSync(join(root, 'test/chapters'))
+  return chapters.flatMap(chapter => {
+    const readme = `chapters/${chapter.folder}/README.md`
+    // The tables name every example: they are made from the catalogue.
+    const prose = readFileSync(join(root, readme), 'utf8').replaceAll(TABLE, '')
+    const files = testFiles.filter(name => name.startsWith(`${chapter.id}-`))
+    const tests = files.map(name => readFileSync(join(root, 'test/chapters', name), 'utf8'))
+    return chapter.examples.flatMap(({ name }) => {
+      const id = `${chapter.id}/${name}`
+      const problems: string[] = []
+      if (!mentionOf(chapter, name).test(prose)) {
+        const how = `for instance with <!-- timeline: ${id} -->`
+        problems.push(`${readme} says nothing about ${id}: write a passage, ${how}`)
+      }
+      if (!tests.some(text => text.includes(`'${id}'`))) {
+        problems.push(`no test/chapters/${chapter.id}-*.test.ts has '${id}': write a test`)
+      }
+      return problems
+    })
+  })
+}
+
+const TABLE = /<!-- table: [\s\S]*?<!-- end -->/g
+
+/** The ways in which a README can name an example: its id, a script, a file. */
+function mentionOf({ id, folder, examples }: CatalogueChapter, name: string): RegExp {
+  const ways = [`\\b${id}/${name}(?![\\w-])`, `\\b${id}:${name}:`, `\\b${folder}/${name}/`]
+  if (examples[0]?.name === name) ways.push(`\\b${id}:(server|client|demo)\\b`)
+  return new RegExp(ways.join('|'))
+}
+
 function chapterProblems(root: string, chapter: CatalogueChapter): string[] {
   const folder = `chapters/${chapter.folder}`
   const file = `${folder}/chapter.ts`
