@@ -4,7 +4,8 @@ import { NO_LISTENER } from './subject.ts'
 import { PATIENCE_MS, type Talk } from './talk.ts'
 
 /**
- * Examines a server whose clients have reset. One that has ended is told from one that does something
+ * Examines a server whose clients have reset: whatever comes after the first reset belongs into `run`,
+ * since the server may end at any time from then on. One that has ended is told from one that does something
  * else wrong; advice is given only where the reset is what has ended it.
  *
  * @throws {Failed} what `run` throws, where the program still runs.

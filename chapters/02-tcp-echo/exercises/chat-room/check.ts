@@ -250,8 +250,8 @@ async function goesOn(at: Examiner): Promise<void> {
   const [ben, cat] = [await join(at), await join(at)]
   const others = [await join(at), await join(at), await join(at)]
   for (const talk of others) talk.reset()
-  await goneBeforeAccept(at)
   await survives(at, async () => {
+    await goneBeforeAccept(at)
     // Each answer comes after the one before: the last of them after the resets.
     for (let n = 0; n < 4; n++) {
       ben.send('still here\n')

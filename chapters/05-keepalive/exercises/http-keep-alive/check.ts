@@ -263,14 +263,16 @@ middle of a request, or does not read its answers, or does not close after the l
         half.send('GET /half HTTP/1.1\r\nHo')
         await other()
         half.reset()
-        await survives(at, other)
-        for (let n = 0; n < 5; n++) {
-          const talk = await at.connect()
-          talk.send(request('GET', '/first').repeat(at.random.between(1, 50)))
-          if (n % 2) talk.reset()
-          else talk.close()
-        }
-        await survives(at, other)
+        await survives(at, async () => {
+          await other()
+          for (let n = 0; n < 5; n++) {
+            const talk = await at.connect()
+            talk.send(request('GET', '/first').repeat(at.random.between(1, 50)))
+            if (n % 2) talk.reset()
+            else talk.close()
+          }
+          await other()
+        })
         // They have their last answer and the FIN, and do not close.
         for (let n = 0; n < 5; n++) {
           const last = await at.connect()

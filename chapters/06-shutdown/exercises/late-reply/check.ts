@@ -213,25 +213,25 @@ as long as it says; no other client waits for that.`,
         half.send('work 0\nhalf of it')
         await exchange(at)
         half.reset()
-        await survives(at, () => exchange(at))
-        for (let n = 0; n < 3; n++) {
-          const talk = await at.connect()
-          talk.send('work 100\nall of it')
-          talk.finish()
-          // The server has had its turn: it works now.
+        await survives(at, async () => {
           await exchange(at)
-          talk.reset()
-        }
-        // That one works longer than those that are gone.
-        await survives(at, () => exchange(at, 300))
-        await survives(at, () => othersTakeTheirPlace(at))
-        await survives(at, () =>
-          comeAndGo(
+          for (let n = 0; n < 3; n++) {
+            const talk = await at.connect()
+            talk.send('work 100\nall of it')
+            talk.finish()
+            // The server has had its turn: it works now.
+            await exchange(at)
+            talk.reset()
+          }
+          // That one works longer than those that are gone.
+          await exchange(at, 300)
+          await othersTakeTheirPlace(at)
+          await comeAndGo(
             at,
             gone => gone.send('work 0\nhalf of'),
             () => exchange(at),
-          ),
-        )
+          )
+        })
       },
     },
     {
