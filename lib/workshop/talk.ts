@@ -1,4 +1,5 @@
 import { connect, type Socket } from 'node:net'
+import { TcpSnapshot } from '../lab/tcp-table.ts'
 import { Changed } from './changed.ts'
 import { bytesOf, count, Failed, firstDifference } from './failed.ts'
 import type { Subject } from './subject.ts'
@@ -48,6 +49,10 @@ export class Talk {
   #ended = false
   #closed = false
   #error: string | undefined
+  /** It has not read for a while: what ended the connection may have come behind bytes. */
+  #slept = false
+  /** Our port and the program's: a socket that was reset does not know them any more. */
+  #ports: [here?: number | undefined, there?: number | undefined] = []
   readonly #changed = new Changed()
 
   constructor(socket: Socket, subject: Subject) {
@@ -77,9 +82,10 @@ export class Talk {
     const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true, ...from })
     // Small pieces leave as they are written: that is how they are to arrive.
     socket.setNoDelay()
-    if (reading === false) socket.pause()
     const talk = new Talk(socket, subject)
+    if (reading === false) talk.sleep()
     await talk.#within(PATIENCE_MS, () => !socket.connecting || talk.#closed)
+    talk.#ports = [socket.localPort, socket.remotePort]
     if (talk.#error === 'ECONNREFUSED') {
       await subject.hasEnded() // its port goes a moment before it
       const what = `nobody listens on port ${port} any more`
@@ -142,6 +148,7 @@ export class Talk {
 
   /** Stops reading: what comes waits in the kernel's buffers. */
   sleep(): void {
+    this.#slept = true
     this.socket.pause()
   }
 
@@ -279,13 +286,25 @@ export class Talk {
       const seen = { expected: Buffer.alloc(0), received: more, offset: 0 }
       this.#fail(what, { ...rest, mistake }, seen)
     }
-    if (this.#ended) return
-    if (this.#closed) {
-      const how = `${await this.#how()}; it should have ended with a FIN`
-      this.#fail(how, this.#advised(options), {})
+    if (this.#ended && !this.#wasReset()) return
+    if (this.#closed || this.#ended) {
+      const how = this.#ended ? 'it reset the connection' : await this.#how()
+      this.#fail(`${how}; it should have ended with a FIN`, this.#advised(options), {})
     }
     const state = this.#subject.condition()
     this.#fail(`it did not end the connection (${state})`, this.#advised(options), {})
+  }
+
+  /**
+   * libuv reports a reset that it finds behind bytes as the end of the stream. Linux lists a socket that got
+   * a FIN for as long as we keep it open, and one that was reset no more.
+   */
+  #wasReset(): boolean {
+    const [localPort, remotePort] = this.#ports
+    if (!this.#slept || this.socket.writableEnded || process.platform !== 'linux') return false
+    if (localPort === undefined || remotePort === undefined) return false
+    const [here] = new TcpSnapshot().ends(localPort, remotePort)
+    return here === undefined || here.state === 'CLOSED'
   }
 
   /** Waits until the connection is gone, whichever way. */

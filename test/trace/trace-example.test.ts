@@ -121,6 +121,8 @@ describe.skipIf(lacksAny)('traceExample of 02/echo (needs root, strace, tcpdump)
           text.replace(/127\.0\.0\.1:\d+/, 'ADDRESS').replace(/^(\w+)\(\d+/, '$1('),
         )
         .filter(text => !text.includes('EAGAIN'))
+        // libuv saves this one when the hang-up comes along with the last bytes.
+        .filter(text => !text.startsWith('read(, "", '))
     expect(texts('client')).toEqual([
       expect.stringMatching(/^socket\(AF_INET, SOCK_STREAM\|SOCK_NONBLOCK, 0\) = \d+$/),
       'connect(, ADDRESS) = -1 EINPROGRESS',
@@ -128,7 +130,6 @@ describe.skipIf(lacksAny)('traceExample of 02/echo (needs root, strace, tcpdump)
       'write(, "hello\\n", 6) = 6',
       'shutdown(, SHUT_WR) = 0',
       'read(, "hello\\n", 65536) = 6',
-      'read(, "", 65536) = 0',
       'close() = 0',
     ])
     expect(

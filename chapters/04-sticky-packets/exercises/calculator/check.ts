@@ -240,7 +240,7 @@ keeps anything.`,
         late.read()
         const expected = `${'ok 8999999991\n'.repeat(1000)}bye\n`
         await late.expect(expected, { bulk: true, mistake: reset })
-        await late.expectEnd({ mistake: reset })
+        await late.expectEnd({ bulk: true, mistake: reset })
       },
     },
     {
