@@ -15,6 +15,8 @@ import {
 /** What a packet is, from the outside in: as far as it could be decoded. */
 export interface Packet {
   link?: Link
+  /** At which byte of the frame the header of IP begins. */
+  ipOffset?: number
   ip?: Ipv4 | Ipv6
   transport?: TcpSegment | UdpDatagram | Icmp
   /** Why there is not more, where there should be more. */
@@ -51,6 +53,7 @@ export function decodeFrame(
     const bytes = new PacketBytes(frame.bytes, Math.max(frame.bytes.length, frame.bytesOnWire))
     const { link, payload } = decodeLink(frame.linkType, bytes)
     packet.link = link
+    packet.ipOffset = payload.offset
     if (link.etherType === ETHER_TYPE.ipv4) fill(packet, decodeIpv4(payload))
     if (link.etherType === ETHER_TYPE.ipv6) fill(packet, decodeIpv6(payload))
   })

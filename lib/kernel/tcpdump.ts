@@ -1,17 +1,22 @@
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
+import type { Readable } from 'node:stream'
 import { endpoint } from '../program/endpoint.ts'
 import { realtimeToMonotonic } from '../trace/clock.ts'
-import { type CapturedPacket, parseHex, parsePacket } from '../trace/parse-tcpdump.ts'
+import { type CapturedPacket, capturedPacket } from './captured-packet.ts'
+import { decodeFrame } from './decode-frame.ts'
 import { RUN, shown, startGuard } from './guard.ts'
+import { type CapturedFrame, PcapError, PcapReader } from './pcap.ts'
 import { cannotEndCapture, missing } from './requirements.ts'
 
 /** A packet with the time of `process.hrtime`. */
-export type TimedPacket = Omit<CapturedPacket, 'realtimeNs'> & {
+export type TimedPacket = CapturedPacket & {
   tNs: number
-  /** With the option `bytes`: the first 100 or so, from the IP header on. */
-  bytes?: Buffer
+  /** What was captured of it, from the IP header on. */
+  bytes: Buffer
+  /** The same with the header of its link, and the time of day. */
+  frame: CapturedFrame
 }
 
 export interface CaptureOptions {
@@ -23,8 +28,8 @@ export interface CaptureOptions {
   onPacket: (packet: TimedPacket) => void
   /** An address behind the interface: a marker sent there is seen. Default `127.0.0.1`. */
   marker?: string
-  /** Also deliver the packets' first bytes. They are complete when `stop` has settled. */
-  bytes?: boolean
+  /** So many bytes of each packet are captured. Default 128: the headers, and little more. */
+  snapBytes?: number
 }
 
 export interface Capture {
@@ -32,10 +37,9 @@ export interface Capture {
   stop(): Promise<void>
 }
 
-/** Numbers as they are, a line at once, nanoseconds; of each packet the headers; a roomy buffer. */
+/** Packets as they are, each at once, with nanoseconds; a roomy buffer. */
 const ARGS = [
-  ...['-n', '-S', '-l', '-tt', '--immediate-mode', '--time-stamp-precision=nano'],
-  ...['-s', '128', '-B', '32768'],
+  ...['-n', '-w', '-', '-U', '--immediate-mode', '--time-stamp-precision=nano', '-B', '32768'],
 ]
 
 /**
@@ -49,7 +53,7 @@ const ARGS = [
  * @see tcpdump(8)
  */
 export async function startTcpdump(options: CaptureOptions): Promise<Capture> {
-  const { filter, onPacket, marker = '127.0.0.1', bytes = false } = options
+  const { filter, onPacket, marker = '127.0.0.1', snapBytes = 128 } = options
   const unendable = cannotEndCapture()
   if (unendable) throw new Error(unendable.needs)
   const socket = createSocket(marker.includes(':') ? 'udp6' : 'udp4')
@@ -59,8 +63,8 @@ export async function startTcpdump(options: CaptureOptions): Promise<Capture> {
   await once(socket, 'listening')
   const own = `udp and src port ${socket.address().port} and dst port ${socket.address().port}`
   const where = ['-i', options.interface]
-  const hex = bytes ? ['-x'] : []
-  const command = ['tcpdump', ...ARGS, ...hex, ...where, `(${filter}) or (${own})`]
+  const length = ['-s', String(snapBytes)]
+  const command = ['tcpdump', ...ARGS, ...length, ...where, `(${filter}) or (${own})`]
   const { child, end } = startGuard(RUN, command)
   let said = 'it said nothing'
   createInterface({ input: child.stderr }).on('line', line => {
@@ -68,28 +72,21 @@ export async function startTcpdump(options: CaptureOptions): Promise<Capture> {
   })
   // The shell stays: that its output ends says that tcpdump has ended.
   const closed = Promise.all([once(child.stdout, 'close'), once(child.stderr, 'close')])
-  const died = closed.then(() => reasonOf(said))
+  let isClosing = false
+  // Why it has ended is found out by trying again, which takes time: not where we have ended it.
+  const died = closed.then(() => (isClosing ? said : reasonOf(said)))
 
   const offset = realtimeToMonotonic()
   const mine = endpoint(marker, socket.address().port)
-  let latest: TimedPacket | undefined
   let awaited: { length: number; seen: () => void } | undefined
-  createInterface({ input: child.stdout }).on('line', line => {
-    if (line.startsWith('\t0x')) {
-      if (latest) latest.bytes = Buffer.concat([latest.bytes ?? Buffer.alloc(0), parseHex(line)])
+  const unreadable = readPackets(child.stdout, (frame, facts, bytes) => {
+    if (facts.protocol === 'udp' && facts.destination === mine) {
+      if (facts.len === awaited?.length) awaited.seen()
       return
     }
-    latest = undefined
-    const packet = parsePacket(line)
-    if (!packet) return
-    if (packet.protocol === 'udp' && packet.destination === mine) {
-      if (packet.len === awaited?.length) awaited.seen()
-      return
-    }
-    const { realtimeNs, ...rest } = packet
-    latest = { ...rest, tNs: Number(realtimeNs + offset) }
-    onPacket(latest)
+    onPacket({ ...facts, tNs: Number(frame.timeNs + offset), bytes, frame })
   })
+  const ended = Promise.race([died, unreadable])
 
   /** Sends markers of that many bytes until one is seen. */
   const mark = async (length: number): Promise<void> => {
@@ -99,9 +96,10 @@ export async function startTcpdump(options: CaptureOptions): Promise<Capture> {
       awaited = { length, seen: resolve }
       send()
     })
-    await shown('tcpdump', seen, died).finally(() => clearInterval(timer))
+    await shown('tcpdump', seen, ended).finally(() => clearInterval(timer))
   }
   const close = async () => {
+    isClosing = true
     socket.close()
     await end()
   }
@@ -118,6 +116,33 @@ export async function startTcpdump(options: CaptureOptions): Promise<Capture> {
       await mark(2).finally(close)
     },
   }
+}
+
+/**
+ * Reads what tcpdump writes, and hands on the segments and datagrams. Settles when that cannot be
+ * read, with the reason.
+ */
+function readPackets(
+  output: Readable,
+  onPacket: (frame: CapturedFrame, facts: CapturedPacket, bytes: Buffer) => void,
+): Promise<string> {
+  const reader = new PcapReader()
+  return new Promise(resolve => {
+    output.on('data', (chunk: Buffer) => {
+      reader.push(chunk)
+      try {
+        for (let frame = reader.read(); frame; frame = reader.read()) {
+          const packet = decodeFrame(frame)
+          const facts = capturedPacket(packet)
+          if (facts) onPacket(frame, facts, Buffer.from(frame.bytes.subarray(packet.ipOffset)))
+        }
+      } catch (error) {
+        if (!(error instanceof PcapError)) throw error
+        output.removeAllListeners('data').resume()
+        resolve(`tcpdump writes what cannot be read: ${error.message}`)
+      }
+    })
+  })
 }
 
 /** Why there is no capture: what any capture lacks here, or what tcpdump said to this one. */

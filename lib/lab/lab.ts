@@ -184,7 +184,7 @@ export class Lab {
   ): Promise<LabCapture> {
     const packets: TimedPacket[] = []
     const onPacket = (packet: TimedPacket) => packets.push(packet)
-    const capture = await startTcpdump({ ...on, filter, onPacket, bytes: true })
+    const capture = await startTcpdump({ ...on, filter, onPacket })
     return {
       packets,
       async stop() {

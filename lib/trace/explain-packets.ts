@@ -24,10 +24,6 @@ interface Direction {
   window: number | undefined
   /** Exponent of the window scale option in its SYN; undefined where it has none. */
   scale: number | undefined
-  /** Since its last segment, the other direction has sent one that asks for an answer. */
-  asked: boolean
-  /** When its last segment was seen. */
-  lastNs: number
   /** A probe of the other direction waits for an answer. */
   probed: 'keepalive' | 'window' | undefined
 }
@@ -39,13 +35,8 @@ const silent = (): Direction => ({
   ack: undefined,
   window: undefined,
   scale: undefined,
-  asked: false,
-  lastNs: 0,
   probed: undefined,
 })
-
-/** tcp(7), TCP_KEEPIDLE: whole seconds. */
-const SHORTEST_KEEPALIVE_NS = 0.9e9
 
 const bytes = (count: number): string => `${count} byte${count === 1 ? '' : 's'}`
 const other = (end: End): End => (end === 'server' ? 'client' : 'server')
@@ -76,17 +67,12 @@ export class PacketExplainer {
     const last = plus(seq, packet.len + (/[SF]/.test(flags) ? 1 : 0))
     if (flags.includes('S')) mine.isn = isn
     if (flags.includes('F')) mine.fin = plus(seq, packet.len)
-    // tcpdump leaves the number out where the segment takes none.
     if (packet.seq !== undefined && !flags.includes('R') && meaning.kind !== 'probe') {
       if (mine.next === undefined || distance(last, mine.next) > 0) mine.next = last
     }
     if (packet.ack !== undefined) mine.ack = packet.ack
     if (packet.window !== undefined) mine.window = packet.window
     mine.probed = undefined
-    mine.asked = false
-    mine.lastNs = packet.tNs
-    // An acknowledgement alone is never answered: what follows a keepalive's is the next probe.
-    if (meaning.kind !== 'ACK') theirs.asked = true
     if (meaning.kind === 'probe') theirs.probed = theirs.window === 0 ? 'window' : 'keepalive'
     return meaning
   }
@@ -117,8 +103,8 @@ class Segment {
     const { flags, len } = this.#packet
     if (flags.includes('R')) return { kind: 'RST', words: this.#reset(), notable: true }
     if (flags.includes('S')) return this.#syn()
-    if (len > 0 || flags.includes('F')) return this.#data()
     if (this.#isProbe()) return { kind: 'probe', words: this.#probe(), notable: false }
+    if (len > 0 || flags.includes('F')) return this.#data()
     const stops = this.#packet.window === 0 && this.#mine.window !== 0
     return { kind: 'ACK', words: `ACK: ${this.#pureAck()}`, notable: stops }
   }
@@ -179,19 +165,17 @@ class Segment {
   }
 
   /**
-   * Linux probes with a number that was acknowledged long ago, and without data. tcpdump does not
-   * show the number of such a segment; then it is one that repeats itself with no reason to.
+   * Both probes have a number that the peer has acknowledged already, so that it has to answer. A
+   * keepalive probe has the last one, and no byte or, from some systems, one that means nothing
+   * (RFC 9293 §3.8.4). A probe of a closed window comes while bytes may still be on their way.
    */
   #isProbe(): boolean {
-    const { seq, ack, window } = this.#packet
-    const { next, asked } = this.#mine
-    if (next === undefined) return false
-    if (seq === undefined) {
-      if (ack !== this.#mine.ack || window !== this.#mine.window) return false
-      if (this.#theirs.window === 0) return true
-      return !asked && this.#packet.tNs - this.#mine.lastNs >= SHORTEST_KEEPALIVE_NS
-    }
-    return distance(seq, next) < 0 && seq === plus(this.#theirs.ack ?? seq, -1)
+    const { flags, len, seq } = this.#packet
+    const { next } = this.#mine
+    const { ack, window } = this.#theirs
+    if (flags !== '.' || next === undefined || seq === undefined || ack === undefined) return false
+    if (window === 0 && len === 0) return distance(seq, ack) < 0
+    return len <= 1 && seq === plus(next, -1) && ack === next
   }
 
   #probe(): string {

@@ -150,9 +150,10 @@ export class Levels {
   }
 
   #packet(packet: TimedPacket): void {
-    const { source, destination, tNs } = packet
-    const text = packetText(packet)
-    const withEnd = (end: End) => ({ ...packet, lane: 'packet' as const, end, text })
+    const { bytes: _, frame: __, ...facts } = packet
+    const { source, destination, tNs } = facts
+    const text = packetText(facts)
+    const withEnd = (end: End) => ({ ...facts, lane: 'packet' as const, end, text })
     this.#push({ own: source, peers: destination, tNs, withEnd })
   }
 

@@ -1,9 +1,10 @@
 import { execFileSync } from 'node:child_process'
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
-import { existsSync } from 'node:fs'
+import { chmodSync, existsSync, writeFileSync } from 'node:fs'
 import { type AddressInfo, connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { temporaryFolder } from '../../lib/kernel/guard.ts'
 import { startTcpdump, type TimedPacket } from '../../lib/kernel/tcpdump.ts'
@@ -62,6 +63,50 @@ describe('startTcpdump', () => {
       expect(times.at(-1)).toBeLessThan(endNs + CLOCK_TOLERANCE_NS)
       sender.close()
       receiver.close()
+    },
+  )
+
+  test.skipIf(lacks.tcpdump)(
+    'delivers the numbers of every segment, its bytes and its frame (needs tcpdump, root)',
+    async () => {
+      const packets: TimedPacket[] = []
+      const server = createServer(peer => peer.resume().end()).listen(0, '127.0.0.1')
+      await once(server, 'listening')
+      const { port } = server.address() as AddressInfo
+      const onPacket = (packet: TimedPacket) => packets.push(packet)
+      const filter = `tcp port ${port}`
+      const capture = await startTcpdump({ interface: 'lo', filter, onPacket, snapBytes: 2000 })
+      const text = 'x'.repeat(1000)
+      const client = connect(port, '127.0.0.1').end(text)
+      await once(client.resume(), 'close')
+      server.close()
+      await capture.stop()
+      const sent = packets.filter(({ destination }) => destination === `127.0.0.1:${port}`)
+      const [syn, ack] = sent
+      expect(ack).toMatchObject({ flags: '.', seq: (syn!.seq! + 1) % 2 ** 32, len: 0 })
+      const data = sent.find(({ len }) => len > 0)!
+      expect(data).toMatchObject({ seq: ack!.seq, len: 1000 })
+      expect(data.bytes.readUInt16BE(2)).toBe(data.bytes.length)
+      expect(data.bytes.subarray(-1000).toString()).toBe(text)
+      expect(Buffer.from(data.frame.bytes).subarray(14)).toEqual(data.bytes)
+      expect(syn!.options).toMatch(/^mss \d+,sackOK,/)
+    },
+  )
+
+  test.skipIf(lacks.tcpdump)(
+    'says so when what tcpdump writes cannot be read (needs tcpdump, root)',
+    async () => {
+      const folder = await temporaryFolder(tmpdir(), 'kit-path-')
+      const fake = join(folder.path, 'tcpdump')
+      writeFileSync(fake, '#!/bin/sh\necho no capture\nexec sleep 600.25\n', { mode: 0o755 })
+      chmodSync(folder.path, 0o755)
+      vi.stubEnv('PATH', `${folder.path}:${process.env.PATH}`)
+      const started = startTcpdump({ interface: 'lo', filter: 'udp', onPacket: () => {} })
+      await expect(started).rejects.toThrow(
+        /^tcpdump writes what cannot be read: no pcap file: it begins with 6e6f2063 \(at byte 0\)$/,
+      )
+      expect(processesNaming('sleep 600.25')).toEqual([])
+      await folder.end()
     },
   )
 

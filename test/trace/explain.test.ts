@@ -118,54 +118,66 @@ describe('Explainer says of a segment', () => {
     ])
   })
 
+  /** A bare ACK of the client, with a number before the next one. */
+  const bare = (ms: number, before = 0, len = 0, flags = '.') =>
+    segment('client', ms, `[${flags}] seq ${3001070230 - before} ack 501 len ${len}`)
+  const answer = (ms: number) => segment('server', ms, '[.] seq 501 ack 3001070230')
+  const ASKS = 'keepalive probe: client asks whether server is still there'
+  const THERE = 'ACK: server is still there'
+
   test.each([
-    ['with its number', '[.] seq 3001070229 ack 501'],
-    ['without it, as tcpdump shows it', '[.] ack 501'],
-  ])('that it is a keepalive probe, %s, and its answer', (_how, notation) => {
-    expect(
-      connected(segment('client', 1003, notation), segment('server', 1004, '[.] ack 3001070230')),
-    ).toEqual([
-      'keepalive probe: client asks whether server is still there',
-      'ACK: server is still there',
-    ])
+    ['soon or late', 3, 0],
+    ['after two hours', 7_200_000, 0],
+    ['with a byte that means nothing', 1003, 1],
+  ])('that it is a keepalive probe, %s, and its answer', (_how, ms, len) => {
+    expect(connected(bare(ms, 1, len), answer(ms + 1))).toEqual([ASKS, THERE])
   })
 
   test('that each keepalive probe is one, whether the one before was answered or not', () => {
-    const probe = (ms: number) => segment('client', ms, '[.] ack 501')
-    const answer = (ms: number) => segment('server', ms, '[.] ack 3001070230')
-    const asks = 'keepalive probe: client asks whether server is still there'
-    const there = 'ACK: server is still there'
-    const told = connected(probe(1003), answer(1004), probe(2004), answer(2005), probe(3005))
-    expect(told).toEqual([asks, there, asks, there, asks])
-    expect(connected(probe(1003), probe(2003), probe(3003))).toEqual([asks, asks, asks])
+    const told = connected(bare(1003, 1), answer(1004), bare(2004, 1), answer(2005), bare(3005, 1))
+    expect(told).toEqual([ASKS, THERE, ASKS, THERE, ASKS])
+    expect(connected(bare(1003, 1), bare(2003, 1), bare(3003, 1))).toEqual([ASKS, ASKS, ASKS])
   })
 
-  test('that an ACK of what has come late is no keepalive probe', () => {
-    const data = segment('server', 1500, '[P.] seq 501 ack 3001070230 len 5')
-    const again = segment('server', 2600, '[P.] seq 501 ack 3001070230 len 5')
-    const ack = (ms: number) => segment('client', ms, '[.] ack 506')
-    expect(connected(data, ack(1501), again, ack(2601)).at(-1)).toBe(
+  test('that it is a keepalive probe behind a FIN, whose number it has', () => {
+    const fin = segment('client', 3, '[F.] seq 3001070230 ack 501')
+    const gotFin = segment('server', 4, '[.] seq 501 ack 3001070231')
+    expect(connected(fin, gotFin, bare(1004)).at(-1)).toBe(ASKS)
+  })
+
+  test('that an ACK with the next number is no keepalive probe, however late', () => {
+    const again = 'ACK: again, client still expects 501'
+    for (const ms of [4, 7_200_000]) expect(connected(bare(3), bare(ms)).at(-1)).toBe(again)
+    const data = (ms: number) => segment('server', ms, '[P.] seq 501 ack 3001070230 len 5')
+    const ack = (ms: number) => segment('client', ms, '[.] seq 3001070230 ack 506')
+    expect(connected(data(1500), ack(1501), data(2600), ack(2601)).at(-1)).toBe(
       'ACK: again, client still expects 506',
     )
   })
 
-  test('that a probe of a closed window is one, also right after an answer and without its number', () => {
-    const full = { window: 0 }
-    const probe = (ms: number) => segment('client', ms, '[.] ack 501')
-    const answer = (ms: number) => segment('server', ms, '[.] ack 3001070236', full)
-    const data = segment('client', 3, '[P.] seq 3001070230 ack 501 len 6')
-    const told = connected(data, answer(4), probe(204), answer(205), probe(620), answer(621))
-    expect(told.slice(2)).toEqual([
-      'window probe: client asks whether there is room again',
-      'ACK: the room is now 0 bytes',
-      'window probe: client asks whether there is room again',
-      'ACK: the room is now 0 bytes',
-    ])
+  test('that a byte which is not acknowledged, or is pushed, is no keepalive probe', () => {
+    const again = /^data again: 1 byte/
+    const first = bare(3, 0, 1, 'P.')
+    expect(connected(first, { ...bare(203, 0, 1), text: '' })[1]).toMatch(again)
+    const got = segment('server', 4, '[.] seq 501 ack 3001070231')
+    expect(connected(first, got, bare(203, 0, 1, 'P.'))[2]).toMatch(again)
   })
 
-  test('that an ACK which repeats itself at once is no keepalive probe', () => {
-    const ack = (ms: number) => segment('client', ms, '[.] ack 501')
-    expect(connected(ack(3), ack(4)).at(-1)).toBe('ACK: again, client still expects 501')
+  test('that a probe of a closed window is one, also right after an answer', () => {
+    const data = segment('client', 3, '[P.] seq 3001070230 ack 501 len 6')
+    const more = segment('client', 4, '[P.] seq 3001070236 ack 501 len 9')
+    const full = (ms: number) => segment('server', ms, '[.] seq 501 ack 3001070236', { window: 0 })
+    const probe = (ms: number) => segment('client', ms, '[.] seq 3001070235 ack 501')
+    const words = [
+      'window probe: client asks whether there is room again',
+      'ACK: the room is now 0 bytes',
+      'window probe: client asks whether there is room again',
+      'ACK: the room is now 0 bytes',
+    ]
+    const rest = [probe(204), full(205), probe(620), full(621)]
+    expect(connected(data, full(4), ...rest).slice(2)).toEqual(words)
+    // Bytes for which there was no room are not acknowledged.
+    expect(connected(data, more, full(5), ...rest).slice(3)).toEqual(words)
   })
 
   test('that an ACK says the same again, with SACK and without', () => {

@@ -10,7 +10,7 @@ import { experiment } from '../../../lib/textbook/experiment.ts'
 interface Segment {
   from: 'client' | 'server'
   flags: string
-  /** Missing in a bare ACK, for which tcpdump does not print it. */
+  /** In some older observations, missing in a bare ACK. */
   seq?: number
   ack?: number
   len: number
