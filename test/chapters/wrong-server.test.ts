@@ -30,6 +30,9 @@ function isContent({ example }: CatalogueEntry, does: WrongServer): boolean {
   return contentWith === 'any server' || contentWith.includes(does)
 }
 
+/** A client that has not ended by then waits for as long as the server likes. */
+const LIMIT_MS = 50_000
+
 // In quick tests each client meets one of the strangers, and each stranger every fourth client.
 const kinds = Object.keys(strangers) as WrongServer[]
 const meetings = clients.flatMap(({ id, example }, n) =>
@@ -43,7 +46,7 @@ const meetings = clients.flatMap(({ id, example }, n) =>
 describe.concurrent('a client', () => {
   test.for(meetings)(
     'of %s ends, and tells in words if it is a wrong server that %s',
-    { timeout: 40_000 },
+    { timeout: 70_000 },
     async ([id, does], { kit }) => {
       const server = createServer({ allowHalfOpen: does === 'says nothing' }, socket => {
         socket.on('error', () => {})
@@ -53,10 +56,18 @@ describe.concurrent('a client', () => {
       try {
         const { port } = server.address() as AddressInfo
         const { args = [] } = entryOf(id).example.client
-        const { code, stderr } = await kit.client(id, port, { args }).ended
+        const client = kit.client(id, port, { args })
+        const limit = setTimeout(() => client.kill('SIGKILL'), LIMIT_MS)
+        const { code, signal, stderr } = await client.ended.finally(() => clearTimeout(limit))
+        expect(
+          signal,
+          `still waits after ${LIMIT_MS / 1000} s: give up before, or write mayWait into chapter.ts`,
+        ).toBeNull()
         expectNoStack(stderr)
         if (isContent(entryOf(id), does) && stderr === '') return expect(code).toBe(0)
-        expect(stderr).toMatch(/^(.+\n){1,2}$/)
+        expect(stderr, 'stderr: say so there, or write contentWith into chapter.ts').toMatch(
+          /^(.+\n){1,2}$/,
+        )
         expect(code).toBe(1)
       } finally {
         server.close()
@@ -118,7 +129,9 @@ describe.concurrent('a client over UDP', () => {
         const { args = [] } = entryOf(id).example.client
         const { code, stderr } = await kit.client(id, socket.address().port, { args }).ended
         if (isContent(entryOf(id), does) && stderr === '') return expect(code).toBe(0)
-        expect(stderr).toMatch(/^[\x20-\x7e]+\n$/)
+        expect(stderr, 'stderr: say so there, or write contentWith into chapter.ts').toMatch(
+          /^[\x20-\x7e]+\n$/,
+        )
         expect(code).toBe(1)
       } finally {
         socket.close()
