@@ -1,6 +1,6 @@
 /** What there is to copy, read from the source files themselves. */
 
-import { readdirSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 
 /** A file of `lib/framing` that can be copied. */
@@ -46,11 +46,19 @@ function firstExample(text: string): string {
   return code.replace(/^ \* ?/gm, '').trimEnd()
 }
 
-/** Every codec, and `stream`, which joins them to sockets. */
+/** Entries of the package that are no codec: all codecs at once, and the words that they share. */
+const NO_CODECS = ['.', './frame', './package.json']
+
+/**
+ * Every codec, and what joins codecs to streams: the entries of the package. The other files of
+ * `lib/framing` come along with those that import them.
+ */
 export function codecs(): Codec[] {
-  return readdirSync(framingFolder)
-    .filter(file => file.endsWith('.ts') && file !== 'index.ts' && file !== 'frame.ts')
-    .map(file => file.slice(0, -'.ts'.length))
+  const manifest = readFileSync(new URL('../../package.json', import.meta.url), 'utf8')
+  const { exports } = JSON.parse(manifest) as { exports: Record<string, unknown> }
+  return Object.keys(exports)
+    .filter(entry => !NO_CODECS.includes(entry))
+    .map(entry => entry.slice('./'.length))
     .sort()
     .map(name => {
       const text = textOf(name)

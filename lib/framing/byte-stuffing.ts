@@ -17,11 +17,9 @@ import {
   checkBytes,
   checkOnTooLarge,
   DEFAULT_MAX_FRAME_BYTES,
-  type OnTooLarge,
-  type SkippingByteCodec,
-  type SkippingByteDecoder,
   wholeNumber,
-} from './frame.ts'
+} from './codec-base.ts'
+import type { OnTooLarge, SkippingByteCodec, SkippingByteDecoder } from './frame.ts'
 
 /** RFC 1055, "Protocol": 300, 333, 334 and 335 in octal. */
 const END = 0xc0

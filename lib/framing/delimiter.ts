@@ -17,11 +17,9 @@ import {
   checkBytes,
   checkOnTooLarge,
   DEFAULT_MAX_FRAME_BYTES,
-  type OnTooLarge,
-  type SkippingByteCodec,
-  type SkippingByteDecoder,
   wholeNumber,
-} from './frame.ts'
+} from './codec-base.ts'
+import type { OnTooLarge, SkippingByteCodec, SkippingByteDecoder } from './frame.ts'
 
 export interface DelimiterOptions {
   /**

@@ -10,14 +10,8 @@
  * 2.4.3), ATM cells 53 (ITU-T I.361). Shorter messages are padded, and the reader must know how to
  * take the padding off.
  */
-import {
-  allocForWire,
-  type ByteFrameCodec,
-  type ByteFrameDecoder,
-  ChunkReader,
-  checkBytes,
-  wholeNumber,
-} from './frame.ts'
+import { allocForWire, ChunkReader, checkBytes, wholeNumber } from './codec-base.ts'
+import type { ByteFrameCodec, ByteFrameDecoder } from './frame.ts'
 
 export interface FixedLengthOptions {
   /** Size of every frame in bytes, at least 1. */

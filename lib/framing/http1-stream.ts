@@ -4,9 +4,8 @@
  * For downloads, and for events without end. A body is never kept, so it has no limit; its reader
  * sets the pace for the socket.
  */
-import type { Readable } from 'node:stream'
 import type { Http1Decoder, Http1Head, Http1Headers, Http1Part } from './http1.ts'
-import { type ReadOptions, readFrames } from './stream.ts'
+import { type Readable, type ReadOptions, readFrames } from './stream.ts'
 
 /** The head of a message, and the body that follows it. */
 export type StreamedMessage<Frame> = Http1Head<Frame> & {

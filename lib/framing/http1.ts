@@ -23,12 +23,9 @@ import {
   BufferView,
   ChunkReader,
   checkBytes,
-  type FrameCodec,
-  type FrameDecoder,
-  FrameError,
-  type FrameErrorCode,
   wholeNumber,
-} from './frame.ts'
+} from './codec-base.ts'
+import { type FrameCodec, type FrameDecoder, FrameError, type FrameErrorCode } from './frame.ts'
 
 export interface Http1Options {
   /** Largest head, and largest trailer section, in bytes with all line ends. Default 16 KiB. */

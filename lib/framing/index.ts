@@ -2,14 +2,7 @@
 export * from './byte-stuffing.ts'
 export * from './delimiter.ts'
 export * from './fixed-length.ts'
-export {
-  type ByteFrameCodec,
-  type ByteFrameDecoder,
-  type FrameCodec,
-  type FrameDecoder,
-  FrameError,
-  type FrameErrorCode,
-} from './frame.ts'
+export * from './frame.ts'
 export * from './http1.ts'
 export * from './length-prefix.ts'
 export * from './lines.ts'

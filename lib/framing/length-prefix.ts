@@ -12,13 +12,12 @@
  */
 import {
   allocForWire,
-  type ByteFrameCodec,
-  type ByteFrameDecoder,
   ChunkReader,
   checkBytes,
   DEFAULT_MAX_FRAME_BYTES,
   wholeNumber,
-} from './frame.ts'
+} from './codec-base.ts'
+import type { ByteFrameCodec, ByteFrameDecoder } from './frame.ts'
 
 export interface LengthPrefixOptions {
   /** Size of the count in bytes. Default 4. */

@@ -16,12 +16,10 @@ import {
   ChunkReader,
   checkOnTooLarge,
   DEFAULT_MAX_FRAME_BYTES,
-  type FrameCodec,
-  type FrameDecoder,
   NodeBuffer,
-  type OnTooLarge,
   wholeNumber,
-} from './frame.ts'
+} from './codec-base.ts'
+import type { FrameCodec, FrameDecoder, OnTooLarge } from './frame.ts'
 
 /** RFC 3629 section 6: a byte order mark inside a protocol is text like any other. */
 const utf8 = new TextDecoder('utf-8', { ignoreBOM: true })

@@ -11,13 +11,12 @@
  */
 import {
   allocForWire,
-  type ByteFrameCodec,
-  type ByteFrameDecoder,
   ChunkReader,
   checkBytes,
   DEFAULT_MAX_FRAME_BYTES,
   wholeNumber,
-} from './frame.ts'
+} from './codec-base.ts'
+import type { ByteFrameCodec, ByteFrameDecoder } from './frame.ts'
 
 const COLON = 0x3a
 const COMMA = 0x2c

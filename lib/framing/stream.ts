@@ -4,7 +4,10 @@
  * This is the only file here that knows Node. The codecs themselves run anywhere.
  */
 import { type Duplex, type Readable, Transform, type TransformCallback } from 'node:stream'
-import { bufferOver, type FrameDecoder, sharedMemory } from './frame.ts'
+import { bufferOver, sharedMemory } from './codec-base.ts'
+import type { FrameDecoder } from './frame.ts'
+
+export type { Readable }
 
 /** The receiving half of a codec. */
 export interface Receiver<Frame> {

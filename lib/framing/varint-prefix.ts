@@ -12,13 +12,12 @@
  */
 import {
   allocForWire,
-  type ByteFrameCodec,
-  type ByteFrameDecoder,
   ChunkReader,
   checkBytes,
   DEFAULT_MAX_FRAME_BYTES,
   wholeNumber,
-} from './frame.ts'
+} from './codec-base.ts'
+import type { ByteFrameCodec, ByteFrameDecoder } from './frame.ts'
 
 /** 64 bits of 7 each. Protocol Buffers, "Base 128 Varints": one to ten bytes. */
 const MAX_COUNT_BYTES = 10

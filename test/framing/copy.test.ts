@@ -74,6 +74,13 @@ function printedExample(stdout: string): string {
   return stdout.slice(stdout.indexOf('for example:\n') + 'for example:\n'.length)
 }
 
+/** Each codec is a file of its own; only http1 is in several. */
+function filesOf(name: string): string[] {
+  const own = name === 'http1' ? HTTP1 : [name]
+  return [...own, 'codec-base', 'frame'].map(file => `${file}.ts`)
+}
+const HTTP1 = ['http1']
+
 const passed = { exitCode: 0, stdout: '', stderr: '' }
 
 describe('codec copy', () => {
@@ -84,7 +91,7 @@ describe('codec copy', () => {
       const copied = await codec('copy', name, join(project, 'src'))
       expect(copied).toMatchObject({ exitCode: 0, stderr: '' })
       const files = await readdir(join(project, 'src'))
-      expect(files.toSorted()).toEqual([`${name}.ts`, 'frame.ts'].toSorted())
+      expect(files.toSorted()).toEqual(filesOf(name).toSorted())
       for (const file of files) expect(copied.stdout).toContain(join(project, 'src', file))
 
       // A codec needs nothing, not even the types of Node.
@@ -183,7 +190,7 @@ describe('codec copy', () => {
       const { stdout, stderr } = await codec('copy', 'netstring', join(project, 'src'))
       expect(stderr).toBe('')
       const text = await readFile(join(project, 'src/netstring.ts'), 'utf8')
-      expect(text).toContain(`'./frame.${ending}'`)
+      for (const file of ['frame', 'codec-base']) expect(text).toContain(`'./${file}.${ending}'`)
       expect(printedExample(stdout)).toContain(`'./netstring.${ending}'`)
     },
   )
@@ -202,7 +209,7 @@ describe('codec copy', () => {
     const project = await emptyProject()
     const deep = join(project, 'src/net/framing')
     expect(await codec('copy', 'netstring', deep)).toMatchObject({ exitCode: 0, stderr: '' })
-    expect((await readdir(deep)).toSorted()).toEqual(['frame.ts', 'netstring.ts'])
+    expect((await readdir(deep)).toSorted()).toEqual(filesOf('netstring').toSorted())
     const sources = ['first', 'no/such/second'].map(name => ({ name, text: 'x' }))
     const target = join(project, 'other/folder')
     const options = {
@@ -228,10 +235,8 @@ describe('codec copy', () => {
     }
     const { exitCode, stdout } = await codec('copy', 'lines', src)
     expect(exitCode).toBe(0)
-    expect(stdout.split('\n').slice(0, 2)).toEqual([
-      `same    ${join(src, 'lines.ts')}`,
-      `same    ${join(src, 'frame.ts')}`,
-    ])
+    const same = filesOf('lines').map(file => `same    ${join(src, file)}`)
+    expect(stdout.split('\n').slice(0, 3)).toEqual(same)
   })
 
   test('takes a commented-out option of tsconfig.json for what it is', async () => {
@@ -252,6 +257,8 @@ describe('codec copy', () => {
     const project = await emptyProject()
     const { stdout } = await codec('copy', 'length-prefix', join(project, 'src'), '--js')
     expect((await readdir(join(project, 'src'))).toSorted()).toEqual([
+      'codec-base.d.ts',
+      'codec-base.js',
       'frame.d.ts',
       'frame.js',
       'length-prefix.d.ts',
@@ -284,12 +291,14 @@ describe('codec copy', () => {
     expect(await readFile(join(project, 'src/frame.ts'), 'utf8')).not.toBe('mine')
   })
 
-  test('leaves a frame.ts that another copy brought', async () => {
+  test('leaves what another copy brought', async () => {
     const project = await emptyProject()
     await codec('copy', 'lines', join(project, 'src'))
     const { exitCode, stdout } = await codec('copy', 'netstring', join(project, 'src'))
     expect(exitCode).toBe(0)
-    expect(stdout).toContain(`same    ${join(project, 'src/frame.ts')}`)
+    const [own, ...brought] = filesOf('netstring').map(file => join(project, 'src', file))
+    const lines = [`copied  ${own}`, ...brought.map(file => `same    ${file}`)]
+    expect(stdout.split('\n').slice(0, 3)).toEqual(lines)
   })
 
   test('copies nothing when one of the places is taken by a folder', async () => {

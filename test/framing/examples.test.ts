@@ -3,9 +3,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { execaNode } from 'execa'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { codecs } from '../../lib/cli/codec-catalogue.ts'
 import { examplesOf, framingFiles, withImportsFrom } from './support/examples.ts'
 
-const codeFiles = framingFiles().filter(([name]) => name !== 'frame.ts' && name !== 'index.ts')
+const entries = codecs().map(({ name }) => `${name}.ts`)
+const codeFiles = framingFiles().filter(([name]) => entries.includes(name))
 let folder: string
 
 beforeAll(async () => {

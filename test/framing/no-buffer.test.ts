@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { execa, execaNode } from 'execa'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { codecs, sourcesOf } from '../../lib/cli/codec-catalogue.ts'
 import { framingFiles } from './support/examples.ts'
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url))
@@ -40,16 +41,28 @@ test('codecs can be imported where the runtime has no worker threads', async () 
   expect(stdout).toBe('6')
 })
 
-test('codecs import nothing but frame.ts; only what joins them to Node imports node:stream', () => {
-  const joining: Record<string, string[]> = {
-    'stream.ts': ['node:stream'],
-    'http1-stream.ts': ['node:stream', './http1.ts', './stream.ts'],
-  }
-  for (const [name, source] of framingFiles()) {
+test('codecs import nothing but files of lib/framing; only stream.ts imports node:stream', () => {
+  const files = framingFiles()
+  for (const [name, source] of files) {
     const code = source.replace(/^ *\*.*$/gm, '')
-    const imports = Array.from(code.matchAll(/ from '(.+?)'/g), ([, from]) => from!)
-    const foreign = imports.filter(from => from !== './frame.ts' && name !== 'index.ts')
-    expect({ name, foreign }).toEqual({ name, foreign: joining[name] ?? [] })
+    const imports = Array.from(code.matchAll(/\b(?:from|import) '(.+?)'/g), ([, from]) => from!)
+    const foreign = imports.filter(from => !files.some(([file]) => from === `./${file}`))
+    expect({ name, foreign }).toEqual({
+      name,
+      foreign: name === 'stream.ts' ? ['node:stream'] : [],
+    })
     expect(code).not.toMatch(/\bimport\(|\brequire\(/)
+  }
+})
+
+test('codecs need no other codec, and no stream: http1-stream alone joins two', () => {
+  const entries = codecs()
+  for (const codec of entries) {
+    const needed = sourcesOf(codec).map(({ name }) => name)
+    const others = entries.filter(({ name }) => name !== codec.name && needed.includes(name))
+    expect({ name: codec.name, others: others.map(({ name }) => name) }).toEqual({
+      name: codec.name,
+      others: codec.name === 'http1-stream' ? ['http1', 'stream'] : [],
+    })
   }
 })
