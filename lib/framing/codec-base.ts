@@ -133,7 +133,7 @@ function isBuffer(bytes: Uint8Array): boolean {
 const FIRST_ROOM_BYTES = 1024
 /** Larger room is not kept for the next frame. */
 const LARGEST_SPARE_BYTES = 16 * 1024
-const NOTHING = new Uint8Array(0)
+export const NOTHING = new Uint8Array(0)
 const NO_MEMORY = NOTHING.buffer
 
 /** Blocks of `BlockList` double from the first size to the largest one, or have room for a piece. */

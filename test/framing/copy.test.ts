@@ -79,7 +79,18 @@ function filesOf(name: string): string[] {
   const own = name === 'http1' ? HTTP1 : [name]
   return [...own, 'codec-base', 'frame'].map(file => `${file}.ts`)
 }
-const HTTP1 = ['http1']
+const HTTP1 = [
+  'http1',
+  'http1-decode',
+  'http1-encode',
+  'http1-fields',
+  'http1-grammar',
+  'http1-headers',
+  'http1-message',
+  'http1-section',
+  'http1-target',
+  'http1-types',
+]
 
 const passed = { exitCode: 0, stdout: '', stderr: '' }
 

@@ -64,7 +64,7 @@ test.each(codeFiles.filter(([name]) => !/stream/.test(name)))(
 
 test.each([
   ['frame.ts', /^ {2}(next|read|end)\(\)/, 3],
-  ['http1.ts', /^ {2}(next|rest)\(\): \w+$/, 2],
+  ['http1-types.ts', /^ {2}(next|rest)\(\): \w+$/, 2],
 ] as const)(
   'lib/framing/%s says what a decoder throws when the stream is lost',
   (name, method, n) => {
