@@ -10,6 +10,7 @@ import { LANE_NAMES, parseLanes, shortcomings } from '../trace/lanes.ts'
 import type { End, Lane, LaneStatus, Recording, TraceEvent } from '../trace/recording.ts'
 import { renderLadder } from '../trace/render-ladder.ts'
 import { renderMermaid } from '../trace/render-mermaid.ts'
+import { renderPcapng } from '../trace/render-pcapng.ts'
 import { renderSvg } from '../trace/render-svg.ts'
 import { traceExample } from '../trace/trace-example.ts'
 import { recordingOf, type ViewOptions, viewOf } from '../trace/view.ts'
@@ -26,7 +27,9 @@ usage: npm run trace -- 02/echo [options]
 
   --lanes LIST     which levels: js, syscalls, states, packets, and tcp, the sender's
                    variables (default: js,syscalls,states,packets)
-  --format FORMAT  text, json, svg or mermaid (default: what the name of FILE says, or text)
+  --format FORMAT  text, json, svg, mermaid or pcapng (default: what the name of FILE says, or
+                   text); pcapng is for Wireshark: packets, with what the other levels saw as
+                   their comments
   --out FILE       write into a file
   --relative       count sequence numbers from 0; the SYN says where they really begin
   --only END       client or server: what happens at that end, and all packets
@@ -34,7 +37,7 @@ usage: npm run trace -- 02/echo [options]
 
 npm start -- --list lists the examples. JSON on standard output: npm run -s trace -- …`
 
-const FORMATS = ['text', 'json', 'svg', 'mermaid'] as const
+const FORMATS = ['text', 'json', 'svg', 'mermaid', 'pcapng'] as const
 type Format = (typeof FORMATS)[number]
 const ENDINGS: Record<string, Format> = {
   '.txt': 'text',
@@ -42,6 +45,7 @@ const ENDINGS: Record<string, Format> = {
   '.svg': 'svg',
   '.mmd': 'mermaid',
   '.mermaid': 'mermaid',
+  '.pcapng': 'pcapng',
 }
 
 /** What was asked for on the command line. */
@@ -73,7 +77,7 @@ async function main(args: string[]): Promise<number> {
     complain(`no example ${name}${didYouMean(found.nearest, 'npm start -- --list')}`)
     return 2
   }
-  const trouble = wish.out === undefined ? undefined : cannotWrite(wish.out)
+  const trouble = wish.out === undefined ? cannotPrint(wish) : cannotWrite(wish.out)
   if (trouble !== undefined) {
     complain(trouble)
     return 2
@@ -114,6 +118,9 @@ function readArguments(args: string[]): Wish | 'help' | { error: string } {
     if (only !== undefined && !isOneOf(['client', 'server'] as const, only)) {
       return { error: `--only: client or server, not "${only}"` }
     }
+    if (format === 'pcapng' && !lanes.lanes.includes('packet')) {
+      return { error: `--lanes: pcapng is made of packets; add ${LANE_NAMES.packet}` }
+    }
     return { name, lanes: lanes.lanes, format, out, relative, only }
   } catch (error) {
     return { error: problem(error) }
@@ -122,6 +129,12 @@ function readArguments(args: string[]): Wish | 'help' | { error: string } {
 
 function isOneOf<T extends string>(known: readonly T[], name: string): name is T {
   return known.some(candidate => candidate === name)
+}
+
+/** Why the format is nothing for a terminal. */
+function cannotPrint({ format }: Wish): string | undefined {
+  if (format !== 'pcapng' || !process.stdout.isTTY) return undefined
+  return '--format pcapng: a terminal cannot show it; name a file with --out, or a pipe'
 }
 
 /** Why a file cannot be written, in one line; found out before the example runs. */
@@ -148,6 +161,7 @@ async function writeTrace(entry: CatalogueEntry, wish: Wish): Promise<number> {
       traceExample(entry, {
         ...options,
         lanes: wish.lanes,
+        frames: wish.format === 'pcapng',
         onLane: (lane, status, why) => {
           lanes[lane] = status
           whySampled ??= why
@@ -164,21 +178,45 @@ async function writeTrace(entry: CatalogueEntry, wish: Wish): Promise<number> {
   for (const line of shortcomings(lanes, whySampled)) console.error(line)
   const shown = viewOf(events, viewOptions(wish))
   const recording = recordingOf(entry.id, lanes, shown, whySampled)
-  const text = rendered(recording, wish.format)
-  if (wish.out === undefined) process.stdout.write(text)
+  const { content, amount } =
+    wish.format === 'pcapng'
+      ? packetsOf(recording.meta, shown)
+      : {
+          content: rendered(recording, wish.format),
+          amount: `${recording.events.length} events`,
+        }
+  if (content === undefined) {
+    complain('--format pcapng: no packet was captured, so there is nothing to write')
+    return 1
+  }
+  if (wish.out === undefined) process.stdout.write(content)
   else {
-    writeFileSync(resolve(folderOfReader(), wish.out), text)
-    console.log(`wrote ${wish.out}: ${recording.events.length} events`)
+    writeFileSync(resolve(folderOfReader(), wish.out), content)
+    console.log(`wrote ${wish.out}: ${amount}`)
   }
   return result.client?.code === 0 ? 0 : 1
 }
 
-/** JSON is for programs, which want all of it. */
-function viewOptions({ relative, only, format }: Wish): ViewOptions {
-  return { relative, only, condensed: format !== 'json' }
+/** A capture file, and how much is in it; without content where there is no packet. */
+function packetsOf(
+  meta: Recording['meta'],
+  events: readonly TraceEvent[],
+): { content: Uint8Array | undefined; amount: string } {
+  const { bytes, packets, comments } = renderPcapng(meta, events)
+  const amount = `${counted(packets, 'packet')}, ${counted(comments, 'comment')}`
+  return { content: packets > 0 ? bytes : undefined, amount }
 }
 
-function rendered(recording: Recording, format: Format): string {
+function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`
+}
+
+/** JSON is for programs, which want all of it; and Wireshark has room for it. */
+function viewOptions({ relative, only, format }: Wish): ViewOptions {
+  return { relative, only, condensed: format !== 'json' && format !== 'pcapng' }
+}
+
+function rendered(recording: Recording, format: Exclude<Format, 'pcapng'>): string {
   switch (format) {
     case 'text':
       return renderLadder(recording, { columns: 100, color: false })

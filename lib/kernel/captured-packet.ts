@@ -5,7 +5,10 @@ import { tcpOptionsText } from './tcp-options.ts'
 import { TCP_FLAG, tcpFlagsText } from './transport.ts'
 
 /** A segment or datagram as a trace has it, before anybody knows which end it belongs to. */
-export type CapturedPacket = Omit<PacketEvent, 'tNs' | 'end' | 'lane' | 'text' | 'means' | 'isn'>
+export type CapturedPacket = Omit<
+  PacketEvent,
+  'tNs' | 'end' | 'lane' | 'text' | 'means' | 'isn' | 'frame'
+>
 
 /** What a trace shows of a packet; undefined for what has no ports: ICMP, and later fragments. */
 export function capturedPacket({ ip, transport }: Packet): CapturedPacket | undefined {

@@ -10,18 +10,7 @@
  *
  * @see https://datatracker.ietf.org/doc/draft-ietf-opsawg-pcap/
  */
-
-/** One packet of a capture, as the link layer saw it. */
-export interface CapturedFrame {
-  /** Nanoseconds since 1970. */
-  timeNs: bigint
-  /** What the bytes begin with: a `LINKTYPE_` number, 1 for Ethernet. */
-  linkType: number
-  /** The captured bytes: all of them, or the first ones up to the snapshot length. */
-  bytes: Uint8Array
-  /** Bytes of the whole frame on the wire. */
-  bytesOnWire: number
-}
+import type { CapturedFrame } from '../trace/captured-frame.ts'
 
 /** What the header of a capture file says about all its packets. */
 export interface PcapHeader {

@@ -3,11 +3,12 @@ import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
 import { endpoint } from '../program/endpoint.ts'
+import type { CapturedFrame } from '../trace/captured-frame.ts'
 import { realtimeToMonotonic } from '../trace/clock.ts'
 import { type CapturedPacket, capturedPacket } from './captured-packet.ts'
 import { decodeFrame } from './decode-frame.ts'
 import { RUN, shown, startGuard } from './guard.ts'
-import { type CapturedFrame, PcapError, PcapReader } from './pcap.ts'
+import { PcapError, PcapReader } from './pcap.ts'
 import { cannotEndCapture, missing } from './requirements.ts'
 
 /** A packet with the time of `process.hrtime`. */
@@ -37,10 +38,12 @@ export interface Capture {
   stop(): Promise<void>
 }
 
-/** Packets as they are, each at once, with nanoseconds; a roomy buffer. */
-const ARGS = [
-  ...['-n', '-w', '-', '-U', '--immediate-mode', '--time-stamp-precision=nano', '-B', '32768'],
-]
+/** Packets as they are, each at once, with nanoseconds. */
+const ARGS = ['-n', '-w', '-', '-U', '--immediate-mode', '--time-stamp-precision=nano']
+/** Of a packet that is captured whole: the longest on loopback, with the header of its link. */
+export const WHOLE_PACKET_BYTES = 65_600
+/** KiB of the buffer between the kernel and tcpdump, where each packet takes as much as the longest may. */
+const BUFFER_KIB = { headers: 32_768, whole: 131_072 }
 
 /**
  * Captures packets with tcpdump. Settles when the capture really runs.
@@ -63,7 +66,8 @@ export async function startTcpdump(options: CaptureOptions): Promise<Capture> {
   await once(socket, 'listening')
   const own = `udp and src port ${socket.address().port} and dst port ${socket.address().port}`
   const where = ['-i', options.interface]
-  const length = ['-s', String(snapBytes)]
+  const buffer = snapBytes <= 2048 ? BUFFER_KIB.headers : BUFFER_KIB.whole
+  const length = ['-s', String(snapBytes), '-B', String(buffer)]
   const command = ['tcpdump', ...ARGS, ...length, ...where, `(${filter}) or (${own})`]
   const { child, end } = startGuard(RUN, command)
   let said = 'it said nothing'

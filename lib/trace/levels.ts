@@ -1,7 +1,7 @@
 import type { CatalogueEntry } from '../catalogue/index.ts'
 import { withCommand } from '../kernel/privileges.ts'
 import { missing } from '../kernel/requirements.ts'
-import { startTcpdump, type TimedPacket } from '../kernel/tcpdump.ts'
+import { startTcpdump, type TimedPacket, WHOLE_PACKET_BYTES } from '../kernel/tcpdump.ts'
 import { startTracefs, type Tracing } from '../kernel/tracefs.ts'
 import { isStep } from './explain-states.ts'
 import { lanesFor } from './lanes.ts'
@@ -26,6 +26,8 @@ const UNCLAIMED = 20_000
 
 export interface LevelsOptions {
   lanes: readonly Lane[]
+  /** Packets come with all their bytes. */
+  frames?: boolean
   onEvent: (event: TraceEvent) => void
   /** `why`: why the states are sampled, with the command that would make them live, or incomplete. */
   onLane: (lane: Lane, status: LaneStatus, why?: string) => void
@@ -112,8 +114,9 @@ export class Levels {
     const { transport, alsoOverTcp } = this.#entry.example
     const filter = transport === 'tcp' ? 'tcp' : alsoOverTcp ? 'udp or tcp' : 'udp'
     const onPacket = (packet: TimedPacket) => this.#packet(packet)
+    const whole = this.#options.frames ? { snapBytes: WHOLE_PACKET_BYTES } : {}
     const trouble = await this.#startTracing(() =>
-      startTcpdump({ interface: 'lo', filter, onPacket }),
+      startTcpdump({ interface: 'lo', filter, onPacket, ...whole }),
     )
     this.#options.onLane('packet', trouble === undefined ? 'live' : `missing: ${trouble}`)
   }
@@ -150,10 +153,11 @@ export class Levels {
   }
 
   #packet(packet: TimedPacket): void {
-    const { bytes: _, frame: __, ...facts } = packet
+    const { bytes: _, frame, ...facts } = packet
     const { source, destination, tNs } = facts
-    const text = packetText(facts)
-    const withEnd = (end: End) => ({ ...facts, lane: 'packet' as const, end, text })
+    const common = { ...facts, lane: 'packet' as const, text: packetText(facts) }
+    const withFrame = this.#options.frames ? { frame } : {}
+    const withEnd = (end: End) => ({ ...common, end, ...withFrame })
     this.#push({ own: source, peers: destination, tNs, withEnd })
   }
 

@@ -1,3 +1,5 @@
+import type { CapturedFrame } from './captured-frame.ts'
+
 /** Which program of an example saw an event. */
 export type End = 'server' | 'client'
 
@@ -78,6 +80,8 @@ export interface PacketEvent extends Seen {
   window?: number
   /** Options as tcpdump writes them: `mss 65495,sackOK,TS val …,wscale 10`. */
   options?: string
+  /** As it was captured, where that was asked for. Not kept in a recording. */
+  frame?: CapturedFrame
 }
 
 /** The sender's variables when a segment arrived, or a segment that was sent again. */

@@ -12,6 +12,8 @@ import { OBSERVER_FD, type Observer, type RunResult, runExample } from './run-ex
 export interface TraceOptions {
   /** Which lanes are wanted. */
   lanes: readonly Lane[]
+  /** Packets come with all their bytes, as `frame`. */
+  frames?: boolean
   /** Called for every event as it comes in: in order for each source, merged by the caller. */
   onEvent: (event: TraceEvent) => void
   /**
@@ -46,8 +48,8 @@ export async function traceExample(
   entry: CatalogueEntry,
   options: TraceOptions,
 ): Promise<RunResult> {
-  const { lanes, onEvent, onLane, signal, limitMs } = options
-  const levels = new Levels(entry, { lanes, onEvent, onLane })
+  const { lanes, frames = false, onEvent, onLane, signal, limitMs } = options
+  const levels = new Levels(entry, { lanes, frames, onEvent, onLane })
   if (lanes.includes('js')) onLane('js', 'live')
   const hasCalls = lanes.includes('syscall') && checkCalls(onLane)
   await levels.start()

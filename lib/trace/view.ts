@@ -63,6 +63,12 @@ export function recordingOf(
       lanes,
       ...(whySampled !== undefined && { whySampled }),
     },
-    events: events.map(event => ({ ...event, tNs: event.tNs - startNs })),
+    events: events.map(event => ({ ...withoutFrame(event), tNs: event.tNs - startNs })),
   }
+}
+
+function withoutFrame(event: TraceEvent): TraceEvent {
+  if (event.lane !== 'packet') return event
+  const { frame: _, ...kept } = event
+  return kept
 }

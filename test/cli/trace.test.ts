@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { execa } from 'execa'
@@ -10,6 +10,7 @@ import type { Recording } from '../../lib/trace/recording.ts'
 import { canLoseCapabilities, IN_CONTAINER, withCapabilities } from '../support/capabilities.ts'
 import { KIT } from '../support/kit-folder.ts'
 import { nodeArguments } from '../support/scripts.ts'
+import { lacks } from '../trace/tools.ts'
 import { hasTerminal, kitProcesses, processesWith, readerEnv, Terminal } from './terminal.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'kit-trace-'))
@@ -148,6 +149,44 @@ describe('npm run trace', () => {
     expect(meta.lanes.packet).toBe('missing: a Unix domain socket has no packets')
   })
 
+  test.skipIf(lacks.tshark || lacks.tcpdump)(
+    'writes a capture file for Wireshark, the other levels as comments (needs tshark, tcpdump, root)',
+    async () => {
+      const out = join(folder, 'run.pcapng')
+      const { stdout, exitCode } = await trace(['02/echo', '--lanes', 'js,packets', '--out', out])
+      expect(exitCode).toBe(0)
+      expect(stdout).toMatch(new RegExp(`^wrote ${out}: \\d+ packets, \\d+ comments$`))
+      const fields = ['tcp.flags.str', 'tcp.len', 'tcp.payload', 'frame.comment']
+      const shape = ['-T', 'fields', '-E', 'aggregator=|', ...fields.flatMap(name => ['-e', name])]
+      const shown = await execa('tshark', ['-n', '-r', out, ...shape])
+      const rows = shown.stdout.split('\n').map(line => line.split('\t'))
+      expect(`wrote ${out}: ${rows.length} packets`).toBe(stdout.replace(/,.*/, ''))
+      const data = rows.filter(([, bytes]) => bytes !== '0')
+      expect(data.map(([, , payload]) => Buffer.from(payload!, 'hex').toString())).toEqual([
+        'hello\n',
+        'hello\n',
+      ])
+      const comments = rows.map(([, , , comment = '']) => comment)
+      expect(comments[0]).toMatch(
+        /\|client js, \d+\.\d{3} ms before: connect\(127\.0\.0\.1:\d+\): ask that server for a connection$/,
+      )
+      expect(comments.at(-1)).toMatch(/(^|\|)server js, \d+\.\d{3} ms (before|after): \S/)
+      const count = comments.flatMap(comment => comment.split('|').filter(Boolean)).length
+      expect(stdout).toMatch(new RegExp(` ${count} comments$`))
+    },
+  )
+
+  test('says why there is no capture file, and writes none', async () => {
+    const out = join(folder, 'none.pcapng')
+    const { stderr, exitCode } = await trace(['01/unix', '--out', out])
+    expect(exitCode).toBe(1)
+    expect(stderr.split('\n').at(-1)).toBe(
+      '--format pcapng: no packet was captured, so there is nothing to write',
+    )
+    expect(stderr).toContain('no packets: a Unix domain socket has no packets')
+    expect(existsSync(out)).toBe(false)
+  })
+
   test.each<[string[], string]>([
     [[], 'which example? For instance npm run trace -- 02/echo (see npm run trace -- --help)'],
     [['02/eco'], 'no example "02/eco": did you mean 02/echo?'],
@@ -158,11 +197,15 @@ describe('npm run trace', () => {
     ],
     [
       ['02', '--out', 'x.png'],
-      '--out: no format is known for ".png"; use .txt, .json, .svg, .mmd, .mermaid, or say --format (see npm run trace -- --help)',
+      '--out: no format is known for ".png"; use .txt, .json, .svg, .mmd, .mermaid, .pcapng, or say --format (see npm run trace -- --help)',
     ],
     [
       ['02', '--format', 'xml'],
-      '--format: no format "xml"; there are text, json, svg, mermaid (see npm run trace -- --help)',
+      '--format: no format "xml"; there are text, json, svg, mermaid, pcapng (see npm run trace -- --help)',
+    ],
+    [
+      ['02', '--lanes', 'js', '--format', 'pcapng'],
+      '--lanes: pcapng is made of packets; add packets (see npm run trace -- --help)',
     ],
     [
       ['02', '--only', 'both'],
