@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished } from 'vitest'
+import { loadExercises } from '../../lib/workshop/load.ts'
 import { has, Kit, onLinux, test } from '../support/kit.ts'
 import { KIT } from '../support/kit-folder.ts'
 
@@ -159,14 +160,17 @@ test.skipIf(!has('setsid') || !onLinux)(
     mkdirSync(join(folder, 'work'))
     const word = `KIT_TEST_MARK=${folder}`
     const forever = `${folder}/node -e 'setInterval(() => {}, 1000)'`
-    // One beside it, one in a session of its own, and itself.
+    // One beside it, one in a session of its own, and itself: for the first step, and for each alongside.
     const script = `${forever} & setsid ${forever} & echo started; ${forever}; true`
     const run = kit.program('env', [
       ...['-C', KIT, process.execPath, ...CHECK, 'hello', '--command', `export ${word}; ${script}`],
       // None of them listens: until all have started, the check must not give up.
       ...['--start-timeout', '120'],
     ])
-    await expect.poll(async () => (await marked(word)).length, { timeout: 30_000 }).toBe(3)
+    const hello = (await loadExercises()).find(({ exercise }) => exercise.id === 'hello')!
+    const begun = 1 + hello.exercise.steps.filter(({ alongside }) => alongside).length
+    const started = async () => (await marked(word)).length
+    await expect.poll(started, { timeout: 60_000 }).toBe(3 * begun)
     run.kill('SIGKILL')
     await run.ended
     await expect.poll(() => marked(word), { timeout: 30_000 }).toEqual([])

@@ -40,7 +40,10 @@ test.skipIf(process.platform !== 'linux')(
       resets,
       readsLate(state => state === undefined),
     )
-    expect(failure?.what).toBe('it reset the connection; it should have ended with a FIN')
+    // Where the reset takes the bytes with it, that is seen before.
+    expect(failure?.what).toMatch(
+      /^it reset the connection(; it should have ended with a FIN$| after 0 of 4 bytes$)/,
+    )
     const ends = (socket: Socket) => socket.end('bye\n')
     const { passed } = await check(
       ends,
