@@ -7,9 +7,11 @@ import { isFieldValue, isToken, listHas } from './http1-grammar.ts'
 import { SCHEME, URI } from './http1-target.ts'
 import type {
   Http1Decoder,
+  Http1Head,
   Http1HeadersInit,
   Http1Message,
   Http1MessageInit,
+  Http1Part,
   Http1Request,
 } from './http1-types.ts'
 
@@ -39,6 +41,8 @@ function fieldLines(fields: readonly (readonly [string, string])[]): string {
   return lines
 }
 
+const NEVER_A_BODY = 'Content-Length or Transfer-Encoding in a message that never has a body'
+
 /** What a message may say of a body, and what is said for it. */
 export type BodyRule =
   | 'nothing'
@@ -65,7 +69,7 @@ export function encodeMessage(
   }
   if (rule === 'nothing' && (sized || chunked)) {
     // RFC 9112 section 6.1, RFC 9110 section 8.6. A decoder ignores them; a sender must not send.
-    throw new RangeError('Content-Length or Transfer-Encoding in a message that never has a body')
+    throw new RangeError(NEVER_A_BODY)
   }
   if (!sized && !chunked && trailers !== '') {
     chunked = true
@@ -86,6 +90,35 @@ export function encodeMessage(
   const tailStart = head.length + body.length
   for (let i = 0; i < tail.length; i++) wire[tailStart + i] = tail.charCodeAt(i)
   return wire
+}
+
+/** Returns a string of bytes as bytes. */
+export function bytesOf(string: string): Uint8Array {
+  return Uint8Array.from(string, character => character.charCodeAt(0))
+}
+
+/**
+ * Returns the head of a message whose body is sent in parts. Where its length is not announced, it
+ * is chunked, except in HTTP/1.0.
+ */
+export function encodeHead(
+  startLine: string,
+  { version = '1.1', headers }: Omit<Http1MessageInit, 'body' | 'trailers'>,
+  rule: BodyRule,
+): Uint8Array {
+  const fields = fieldList(headers)
+  const framed = fields.some(([name]) => /^(content-length|transfer-encoding)$/i.test(name))
+  if (framed && rule === 'nothing') throw new RangeError(NEVER_A_BODY)
+  if (!framed && rule === 'always empty') fields.push(['Content-Length', '0'])
+  if (!framed && rule === 'always a length' && version === '1.1') {
+    fields.push(['Transfer-Encoding', 'chunked'])
+  }
+  return bytesOf(`${startLine}\r\n${fieldLines(fields)}\r\n`)
+}
+
+/** Returns what ends a chunked body: RFC 9112 section 7.1. */
+export function chunkedEnd(trailers: Http1HeadersInit | undefined): Uint8Array {
+  return bytesOf(`0\r\n${fieldLines(fieldList(trailers))}\r\n`)
 }
 
 /** RFC 9112 section 6.3, rules 1 and 2. */
@@ -122,19 +155,40 @@ export function readBack<Frame extends Http1Message>(
 }
 
 /**
+ * Reads a part that was encoded.
+ *
+ * @throws {RangeError} when the decoder refuses it.
+ */
+export function readBackPart<Frame>(
+  decoder: Http1Decoder<Frame>,
+  wire: Uint8Array,
+): Http1Part<Frame> | null {
+  try {
+    decoder.push(wire)
+    return decoder.readPart()
+  } catch (error) {
+    if (error instanceof FrameError) throw new RangeError(error.message)
+    throw error
+  }
+}
+
+/**
  * Refuses what a client must not send, though servers take it.
  *
  * @throws {RangeError} with the section that forbids it.
  */
-export function checkSent({ method, target, headers, body }: Http1Request): void {
+export function checkSent(
+  { method, target, headers }: Http1Head<Http1Request>,
+  hasContent: boolean,
+): void {
   if (!URI.test(target)) {
     throw new RangeError(`target ${JSON.stringify(target)} is no URI: percent-encode it (RFC 3986)`)
   }
-  if (method === 'TRACE' && (body.length > 0 || headers.has('transfer-encoding'))) {
+  if (method === 'TRACE' && (hasContent || headers.has('transfer-encoding'))) {
     throw new RangeError('TRACE with content (RFC 9110 section 9.3.8)')
   }
   const expect = Uint8Array.from(headers.get('expect') ?? '', letter => letter.charCodeAt(0))
-  if (body.length === 0 && listHas(expect, 0, expect.length, '100-continue')) {
+  if (!hasContent && listHas(expect, 0, expect.length, '100-continue')) {
     throw new RangeError('Expect: 100-continue without content (RFC 9110 section 10.1.1)')
   }
   const authority = SCHEME.test(target) ? target.split(/[/?]/, 3)[2]! : undefined

@@ -162,12 +162,74 @@ export interface Http1ResponseDecoder extends Http1Decoder<Http1Response> {
   expect(method: string): void
 }
 
+/** A message to send in parts, as `readPart()` gives them: its head, its body as it comes, its end. */
+export type Http1PartInit<Init> =
+  | { kind: 'head'; head: Http1Head<Init> }
+  | { kind: 'data'; data: Uint8Array }
+  | { kind: 'end'; trailers?: Http1HeadersInit }
+
+/** Encodes the messages of one connection in parts. It can be the `send` of `framed()`. */
+export interface Http1PartEncoder<Init> {
+  /**
+   * Returns a part as it goes on the wire.
+   *
+   * A body whose head announces its Content-Length goes out as it is, without a copy, and must have
+   * just that length. Every other body is chunked, one chunk for each part that is not empty; in
+   * HTTP/1.0 it ends with the connection. Trailers follow chunked bodies only.
+   *
+   * @throws {RangeError} when a decoder would refuse the message or read another one. A refused head
+   *   may be replaced by another. Inside a message nothing more can be sent then: other parts may
+   *   have been refused with this one, so destroy the connection.
+   */
+  encode(part: Http1PartInit<Init>): Uint8Array
+}
+
 export interface Http1RequestCodec extends FrameCodec<Http1Request> {
   encode(message: Http1RequestInit): Uint8Array
   decoder(): Http1RequestDecoder
+  /** Returns an encoder for requests whose bodies are sent in parts. See that of responses. */
+  encoder(): Http1PartEncoder<Http1RequestInit>
 }
 
 export interface Http1ResponseCodec extends FrameCodec<Http1Response> {
   encode(message: Http1ResponseInit): Uint8Array
   decoder(): Http1ResponseDecoder
+  /**
+   * Returns an encoder for responses whose bodies are sent in parts: downloads, events without end.
+   *
+   * Use one per connection. With `await sendAll()` the body is made only as fast as the peer takes it.
+   *
+   * @example
+   * ```ts
+   * import assert from 'node:assert/strict'
+   * import { once } from 'node:events'
+   * import { createServer } from 'node:net'
+   * import { http1Request, http1Response } from './http1.ts'
+   * import { framed } from './stream.ts'
+   *
+   * const server = createServer({ allowHalfOpen: true }, async socket => {
+   *   const peer = framed(socket, { receive: http1Request(), send: http1Response().encoder() })
+   *   try {
+   *     await peer.frames.next()
+   *     const headers = { 'Content-Type': 'text/plain', Connection: 'close' }
+   *     await peer.sendAll([{ kind: 'head', head: { status: 200, headers } }])
+   *     for (const data of [Buffer.from('one '), Buffer.from('two')]) {
+   *       await peer.sendAll([{ kind: 'data', data }]) // waits while the peer reads nothing
+   *     }
+   *     await peer.sendAll([{ kind: 'end' }])
+   *     await peer.end()
+   *   } catch {
+   *     socket.destroy()
+   *   }
+   * })
+   * await once(server.listen(0, '127.0.0.1'), 'listening')
+   * const { port } = server.address() as { port: number }
+   *
+   * const response = await fetch(`http://127.0.0.1:${port}/`)
+   * assert.equal(response.headers.get('transfer-encoding'), 'chunked')
+   * assert.equal(await response.text(), 'one two')
+   * server.close()
+   * ```
+   */
+  encoder(): Http1PartEncoder<Http1ResponseInit>
 }

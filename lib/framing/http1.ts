@@ -19,12 +19,25 @@
  */
 import { wholeNumber } from './codec-base.ts'
 import { RequestDecoder, ResponseDecoder } from './http1-decode.ts'
-import { checkSent, encodeMessage, readBack, responseRule } from './http1-encode.ts'
+import {
+  type BodyRule,
+  checkSent,
+  encodeHead,
+  encodeMessage,
+  readBack,
+  responseRule,
+} from './http1-encode.ts'
+import { type Direction, PartEncoder } from './http1-part-encoder.ts'
 import type {
+  Http1Head,
   Http1Options,
+  Http1Request,
   Http1RequestCodec,
+  Http1RequestInit,
   Http1RequestOptions,
+  Http1Response,
   Http1ResponseCodec,
+  Http1ResponseInit,
 } from './http1-types.ts'
 
 export type * from './http1-types.ts'
@@ -93,21 +106,26 @@ function checkedLimits(options: Http1Options): Required<Http1Options> {
 export function http1Request(options: Http1RequestOptions = {}): Http1RequestCodec {
   const limits = checkedLimits(options)
   const methods = new Set(options.methods ?? METHODS)
-  const anticipated = ['POST', 'PUT', 'PATCH']
+  const decoder = () => new RequestDecoder(limits, methods)
+  const direction: Direction<Http1RequestInit, Http1Request> = {
+    encodeHead: head => encodeHead(requestLine(head), head, requestRule(head.method)),
+    decoder,
+    checkHead(head, read, hasContent) {
+      checkRequestLine(head, read)
+      checkSent(read, hasContent)
+    },
+    beginsTunnel: ({ method }) => method === 'CONNECT',
+  }
   return {
     encode(message) {
-      const { method, target, version = '1.1', body } = message
-      // RFC 9110 section 8.6: such requests say that they have no content.
-      const rule = anticipated.includes(method) ? 'always a length' : 'length unless empty'
-      const wire = encodeMessage(`${method} ${target} HTTP/${version}`, message, rule)
-      const sent = readBack(new RequestDecoder(limits, methods), wire, body)
-      if (sent.method !== method || sent.target !== target || sent.version !== version) {
-        throw new RangeError(`${JSON.stringify(`${method} ${target}`)} is no request-line`)
-      }
-      checkSent(sent)
+      const wire = encodeMessage(requestLine(message), message, requestRule(message.method))
+      const sent = readBack(decoder(), wire, message.body)
+      checkRequestLine(message, sent)
+      checkSent(sent, sent.body.length > 0)
       return wire
     },
-    decoder: () => new RequestDecoder(limits, methods),
+    decoder,
+    encoder: () => new PartEncoder(direction),
   }
 }
 
@@ -157,19 +175,57 @@ export function http1Request(options: Http1RequestOptions = {}): Http1RequestCod
  */
 export function http1Response(options: Http1Options = {}): Http1ResponseCodec {
   const limits = checkedLimits(options)
+  const decoderFor = ({ requestMethod = 'GET' }: ResponseHead) => {
+    const decoder = new ResponseDecoder(limits)
+    decoder.expect(requestMethod)
+    return decoder
+  }
+  const direction: Direction<Http1ResponseInit, Http1Response> = {
+    encodeHead: head => encodeHead(statusLine(head), head, ruleOf(head)),
+    decoder: decoderFor,
+    checkHead: checkStatusLine,
+    beginsTunnel: ({ status, requestMethod }) =>
+      status === 101 || (requestMethod === 'CONNECT' && status >= 200 && status < 300),
+  }
   return {
     encode(message) {
-      const { status, reason = '', version = '1.1', requestMethod = 'GET', body } = message
-      const rule = responseRule(status, requestMethod)
-      const wire = encodeMessage(`HTTP/${version} ${status} ${reason}`, message, rule)
-      const decoder = new ResponseDecoder(limits)
-      decoder.expect(requestMethod)
-      const sent = readBack(decoder, wire, body)
-      if (sent.status !== status || sent.reason !== reason || sent.version !== version) {
-        throw new RangeError(`${JSON.stringify(`${status} ${reason}`)} is no status-line`)
-      }
+      const wire = encodeMessage(statusLine(message), message, ruleOf(message))
+      checkStatusLine(message, readBack(decoderFor(message), wire, message.body))
       return wire
     },
     decoder: () => new ResponseDecoder(limits),
+    encoder: () => new PartEncoder(direction),
   }
+}
+
+type RequestHead = Http1Head<Http1RequestInit>
+type ResponseHead = Http1Head<Http1ResponseInit>
+
+function requestLine({ method, target, version = '1.1' }: RequestHead): string {
+  return `${method} ${target} HTTP/${version}`
+}
+
+/** RFC 9110 section 8.6: some requests say that they have no content. */
+function requestRule(method: string): BodyRule {
+  return ['POST', 'PUT', 'PATCH'].includes(method) ? 'always a length' : 'length unless empty'
+}
+
+function checkRequestLine(head: RequestHead, read: Http1Head<Http1Request>): void {
+  const { method, target, version = '1.1' } = head
+  if (read.method === method && read.target === target && read.version === version) return
+  throw new RangeError(`${JSON.stringify(`${method} ${target}`)} is no request-line`)
+}
+
+function statusLine({ status, reason = '', version = '1.1' }: ResponseHead): string {
+  return `HTTP/${version} ${status} ${reason}`
+}
+
+function ruleOf({ status, requestMethod = 'GET' }: ResponseHead): BodyRule {
+  return responseRule(status, requestMethod)
+}
+
+function checkStatusLine(head: ResponseHead, read: Http1Head<Http1Response>): void {
+  const { status, reason = '', version = '1.1' } = head
+  if (read.status === status && read.reason === reason && read.version === version) return
+  throw new RangeError(`${JSON.stringify(`${status} ${reason}`)} is no status-line`)
 }

@@ -87,6 +87,7 @@ const HTTP1 = [
   'http1-grammar',
   'http1-headers',
   'http1-message',
+  'http1-part-encoder',
   'http1-section',
   'http1-target',
   'http1-types',
@@ -146,7 +147,8 @@ describe('codec copy', () => {
     await writeFile(join(src, 'example.ts'), printedExample(stdout))
     for (const file of await readdir(src)) {
       const text = await readFile(join(src, file), 'utf8')
-      for (const [, name] of text.matchAll(/from '(\.\/.+?)'/g)) {
+      // An example in a comment imports what its reader may copy as well.
+      for (const [, name] of text.matchAll(/^(?! *\*).*from '(\.\/.+?)'/gm)) {
         expect(await readdir(src), `${file} imports ${name}`).toContain(name!.slice(2))
       }
     }

@@ -16,13 +16,23 @@ beforeAll(async () => {
 })
 afterAll(() => rm(folder, { recursive: true }))
 
-describe.each(codeFiles)('lib/framing/%s', (name, text) => {
+test.each(codeFiles)('lib/framing/%s shows an example for each function it exports', (_, text) => {
+  const functions = text.match(/^export (async )?function/gm)
+  expect(functions).not.toBeNull()
+  expect(examplesOf(text)).toHaveLength(functions!.length)
+})
+
+const withExamples = framingFiles().filter(([, text]) => text.includes('@example'))
+test('http1-types.ts has an example, though no function', () => {
+  expect(withExamples.map(([name]) => name).toSorted()).toEqual(
+    [...codeFiles.map(([name]) => name), 'http1-types.ts'].toSorted(),
+  )
+})
+
+describe.each(withExamples)('lib/framing/%s', (name, text) => {
   const examples = examplesOf(text)
 
-  test('shows an example for each function it exports', () => {
-    const functions = text.match(/^export (async )?function/gm)
-    expect(functions).not.toBeNull()
-    expect(examples).toHaveLength(functions!.length)
+  test('has each of its examples in a form that is run here', () => {
     expect(examples).toHaveLength(text.split('@example').length - 1)
   })
 
