@@ -82,8 +82,10 @@ export class Talk {
     const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true, ...from })
     // Small pieces leave as they are written: that is how they are to arrive.
     socket.setNoDelay()
+    // Before anybody listens to what comes: Node would read a little of it.
+    if (reading === false) socket.pause()
     const talk = new Talk(socket, subject)
-    if (reading === false) talk.sleep()
+    talk.#slept = reading === false
     await talk.#within(PATIENCE_MS, () => !socket.connecting || talk.#closed)
     talk.#ports = [socket.localPort, socket.remotePort]
     if (talk.#error === 'ECONNREFUSED') {
