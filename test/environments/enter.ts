@@ -62,6 +62,15 @@ esac
 exec "$@"
 `
 
+/**
+ * A user namespace, with capabilities until the command begins, because they build the rest. Its
+ * user owns root's files, and so a tracefs that is mounted; only outside can that be unmounted.
+ */
+const USERS = [
+  ...['--mount', 'sh', '-c', 'umount -a -t tracefs,debugfs; exec unshare "$@"', 'sh'],
+  ...['--user', '--map-user=65534', '--map-group=65534', '--keep-caps'],
+]
+
 const PRIVATE = ['--mount', '--pid', '--fork', '--kill-child', '--mount-proc']
 
 /** Runs a command in an environment, from the folder of the kit. */
@@ -77,10 +86,8 @@ export async function runIn(environment: Environment, copy: string, command: rea
     asNobody && 'nobody',
     withoutUserNamespaces && 'no-user-namespaces',
   ]
-  // With capabilities until the command begins: they are what builds the rest.
-  const users = ['--user', '--map-user=65534', '--map-group=65534', '--keep-caps']
   const words = [
-    ...(withoutUserNamespaces ? users : []),
+    ...(withoutUserNamespaces ? USERS : []),
     ...PRIVATE,
     ...(network ? ['--net'] : []),
     ...['sh', '-c', BUILD, 'sh', copy, join(ROOT, 'node_modules'), folder],

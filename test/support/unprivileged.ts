@@ -1,14 +1,20 @@
 import { spawnSync } from 'node:child_process'
 
+const ENTER = `
+umount -a -t tracefs,debugfs
+exec unshare --user --map-user=65534 --map-group=65534 "$@"`
+
 /**
- * Words before a command that make it run as somebody without rights, who may read what root may:
- * the files of this checkout, wherever that is.
+ * Words before a command that make it run without privileges, but with access to the files of this
+ * checkout, wherever it is.
  *
- * In a user namespace of its own, root of this machine is user 65534 and may do nothing special.
+ * In a separate user namespace, root of this machine is user 65534 without a single capability, and
+ * still the owner of root's files. A tracefs that is mounted already belongs to root, too, and would
+ * be open to this user as it is to no other; so it is unmounted first, in a mount namespace.
  */
 export const UNPRIVILEGED: readonly string[] = [
   '/usr/bin/unshare',
-  ...['--user', '--map-user=65534', '--map-group=65534'],
+  ...['--mount', 'sh', '-c', ENTER, 'sh'],
 ]
 
 const [command = '', ...args] = UNPRIVILEGED
