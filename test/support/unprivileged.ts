@@ -1,8 +1,8 @@
 import { spawnSync } from 'node:child_process'
 
 const ENTER = `
-umount -a -t tracefs,debugfs
-exec unshare --user --map-user=65534 --map-group=65534 "$@"`
+/bin/umount -a -t tracefs,debugfs
+exec /usr/bin/unshare --user --map-user=65534 --map-group=65534 "$@"`
 
 /**
  * Words before a command that make it run without privileges, but with access to the files of this
@@ -14,7 +14,7 @@ exec unshare --user --map-user=65534 --map-group=65534 "$@"`
  */
 export const UNPRIVILEGED: readonly string[] = [
   '/usr/bin/unshare',
-  ...['--mount', 'sh', '-c', ENTER, 'sh'],
+  ...['--mount', '/bin/sh', '-c', ENTER, 'sh'],
 ]
 
 const [command = '', ...args] = UNPRIVILEGED
