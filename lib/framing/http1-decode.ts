@@ -65,7 +65,7 @@ export class RequestDecoder extends MessageDecoder<Http1Request> implements Http
     return head
   }
 
-  /** RFC 9112 sections 3 and 5.4, RFC 6585 section 5 for 431. */
+  /** RFC 9112 section 3, RFC 9110 sections 5.4 and 15.5.14, RFC 6585 section 5 for 431. */
   protected answerTo(code: FrameErrorCode, status?: number): number {
     if (status !== undefined) return status
     if (code !== 'ERR_FRAME_TOO_LARGE') return 400

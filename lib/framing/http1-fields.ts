@@ -270,7 +270,7 @@ export abstract class FieldReader extends SectionReader {
 
   #fieldMistake(first: number | undefined): string {
     if (isSpace(first)) return 'starts with white space (RFC 9112 section 5.2)'
-    return 'expected a name of token characters, then a colon (RFC 9112 section 5.1)'
+    return 'expected a name of token characters, then a colon (RFC 9112 section 5)'
   }
 
   #endFields(): void {
@@ -386,7 +386,7 @@ export abstract class FieldReader extends SectionReader {
 
   protected fieldHost(_bytes: Uint8Array, _start: number, _end: number): void {}
 
-  /** RFC 9112 section 6.3: one number. A list of equal numbers may be refused, and is. */
+  /** RFC 9112 section 6.3: one number. RFC 9110 section 8.6 lets us refuse equal ones in a list. */
   #fieldContentLength(bytes: Uint8Array, start: number, end: number): void {
     if (this.contentLength >= 0) throw this.malformed('Content-Length is repeated')
     let length = 0

@@ -29,7 +29,7 @@ export const TOKEN_CHARACTERS = `${ALPHANUMERIC}!#$%&'*+-.^_\`|~`
 const TOKEN = byteSet(TOKEN_CHARACTERS)
 /** Each byte, capital letters as small ones. */
 const LOWER = Uint8Array.from({ length: 256 }, (_, i) => (i > 0x40 && i < 0x5b ? i + 32 : i))
-/** Field values and reason phrases: HTAB, SP, VCHAR, obs-text. RFC 9110 section 5.5. */
+/** Field values (RFC 9110 section 5.5), reasons (RFC 9112 section 4): HTAB, SP, VCHAR, obs-text. */
 const TEXT = byteSet('\t', 0x20, 0xff)
 TEXT[0x7f] = 0
 

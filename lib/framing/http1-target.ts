@@ -4,7 +4,7 @@
 import { NOTHING } from './codec-base.ts'
 import { text } from './http1-grammar.ts'
 
-/** uri-host [ ":" port ], with a host: RFC 9110 section 4.2.1, RFC 3986 section 3.2.2. */
+/** uri-host [ ":" port ], with a host: RFC 9110 sections 7.2 and 4.2.1, RFC 3986 section 3.2.2. */
 const AUTHORITY = /^(?:\[([^\]]*)\]|(?:[0-9a-z\-._~!$&'()*+,;=]|%[0-9a-f]{2})+)(?::(\d*))?$/i
 const H16 = /^[0-9a-f]{1,4}$/i
 const IPV4 = /^(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(?:\.(?!$)|$)){4}$/
@@ -35,7 +35,7 @@ function portOf(authority: string): number | null {
   return Number(port) <= 65_535 ? Number(port) : null
 }
 
-/** Eight groups of four digits; `::` stands for one or more of them: RFC 3986 section 3.2.2. */
+/** Eight groups of 1 to 4 digits; `::` stands for one or more of them: RFC 3986 section 3.2.2. */
 function isIpv6(address: string): boolean {
   const halves = address.split('::', 3)
   const groups = halves.map(half => (half === '' ? [] : half.split(':')))

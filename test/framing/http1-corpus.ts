@@ -103,10 +103,10 @@ const parsing: CorpusEntry[] = [
   refuses('9112 §2.2', 'CR CR LF at a line end', get('X: a\r')),
   refuses('9112 §2.2', 'CR CR LF at the end of a head', 'GET / HTTP/1.1\r\nHost: a\r\n\r\r\n'),
   refuses('9112 §2.2', 'white space before the first field', head('GET / HTTP/1.1', ' Host: a')),
-  refuses('9112 §2.2', 'white space before the request-line', ` ${get()}`),
+  refuses('9112 §3', 'white space before the request-line', ` ${get()}`),
   refuses('9112 §2.2', 'a byte order mark before the request-line', `\xef\xbb\xbf${get()}`),
   refuses('9112 §2.2', 'a TLS ClientHello', '\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03'),
-  refuses('9112 §2.2', 'a response where a request is due', head('HTTP/1.1 200 OK', 'Host: a')),
+  refuses('9112 §2.1', 'a response where a request is due', head('HTTP/1.1 200 OK', 'Host: a')),
   cutOff('9112 §8', 'a stream that ends inside a request-line', 'GET / HT'),
   cutOff('9112 §8', 'a stream that ends inside a field line', 'GET / HTTP/1.1\r\nHost: a'),
   cutOff('9112 §8', 'a stream that ends before the empty line', 'GET / HTTP/1.1\r\nHost: a\r\n'),
@@ -116,10 +116,7 @@ const parsing: CorpusEntry[] = [
 
 const versions: CorpusEntry[] = [
   takes('9112 §2.3', 'HTTP/1.0', head('GET / HTTP/1.0'), 'GET / HTTP/1.0 ""'),
-  noted(
-    'RFC 9110 §2.5 lets a recipient read it as HTTP/1.1; neither does',
-    refuses('9110 §6.2', 'HTTP/1.2', head('GET / HTTP/1.2', 'Host: a')),
-  ),
+  noted(LATER_MINOR, refuses('9110 §6.2', 'HTTP/1.2', head('GET / HTTP/1.2', 'Host: a'))),
   refuses(
     '9112 §2.3',
     'HTTP/2.0',
@@ -162,13 +159,13 @@ const requestLines: CorpusEntry[] = [
     '9112 §3',
     'two spaces before the target',
     head('GET  / HTTP/1.1', 'Host: a'),
-    'the grammar has single spaces; §3 warns that lenient parsing splits a request in two',
+    'the grammar has single spaces; §3 warns that lenient parsing lets requests be smuggled',
   ),
   refuses(
     '9112 §3',
     'two spaces after the target',
     head('GET /  HTTP/1.1', 'Host: a'),
-    'the grammar has single spaces; §3 warns that lenient parsing splits a request in two',
+    'the grammar has single spaces; §3 warns that lenient parsing lets requests be smuggled',
   ),
   refuses('9112 §3', 'a tab after the method', head('GET\t/ HTTP/1.1', 'Host: a')),
   refuses('9112 §3', 'a tab after the target', head('GET /\tHTTP/1.1', 'Host: a')),
@@ -354,8 +351,8 @@ const hosts: CorpusEntry[] = [
 ]
 
 const fields: CorpusEntry[] = [
-  takes('9112 §5', 'an empty field value', get('X:'), GET),
-  takes('9112 §5', 'a field of the same name twice', get('X: 1', 'x: 2'), GET),
+  takes('9110 §5.5', 'an empty field value', get('X:'), GET),
+  takes('9110 §5.3', 'a field of the same name twice', get('X: 1', 'x: 2'), GET),
   takes('9112 §5.1', 'spaces and tabs around a field value', get('X: \t a b \t'), GET),
   takes('9110 §5.5', 'bytes above 0x7f in a field value', get('X: \x80\xff'), GET),
   takes(
@@ -366,22 +363,22 @@ const fields: CorpusEntry[] = [
   ),
   refuses('9112 §5.1', 'a space before the colon', get('X : a')),
   refuses('9112 §5.1', 'a tab before the colon', get('X\t: a')),
-  refuses('9112 §5.1', 'a space inside a field name', get('X Y: a')),
-  refuses('9112 §5.1', 'an empty field name', get(': a')),
-  refuses('9112 §5.1', 'a line without a colon', get('X')),
-  refuses('9112 §5.1', 'a delimiter in a field name', get('X(Y): a')),
-  refuses('9112 §5.1', 'a byte above 0x7f in a field name', get('X\xe4: a')),
+  refuses('9110 §5.1', 'a space inside a field name', get('X Y: a')),
+  refuses('9110 §5.1', 'an empty field name', get(': a')),
+  refuses('9112 §5', 'a line without a colon', get('X')),
+  refuses('9110 §5.1', 'a delimiter in a field name', get('X(Y): a')),
+  refuses('9110 §5.1', 'a byte above 0x7f in a field name', get('X\xe4: a')),
   refuses('9112 §5.2', 'a folded line that starts with a space', get('X: a', ' b')),
   refuses('9112 §5.2', 'a folded line that starts with a tab', get('X: a', '\tb')),
   refuses('9112 §5.2', 'a folded line of white space only', get('X: a', ' ')),
   refuses('9110 §5.5', 'NUL in a field value', get('X: a\0b')),
-  refuses('9110 §5.5', 'NUL in a field name', get('X\0: a')),
+  refuses('9110 §5.1', 'NUL in a field name', get('X\0: a')),
   refuses('9110 §5.5', 'a vertical tab in a field value', get('X: a\x0bb')),
   refuses('9110 §5.5', 'ESC in a field value', get('X: \x1b[31m')),
   refuses('9110 §5.5', 'DEL in a field value', get('X: a\x7f')),
 ]
 
-const TAB = 'RFC 9110 §5.5: a tab around a value is optional white space, as a space is'
+const TAB = 'RFC 9110 §5.6.3: a tab around a value is optional white space, as a space is'
 const lengths: CorpusEntry[] = [
   takes(
     '9112 §6.2',
@@ -396,19 +393,19 @@ const lengths: CorpusEntry[] = [
     'POST / HTTP/1.1 ""',
   ),
   takes(
-    '9112 §6.2',
+    '9110 §8.6',
     'leading zeros',
     post(['Content-Length: 0005'], 'hello'),
     'POST / HTTP/1.1 "hello"',
   ),
   takes(
-    '9112 §6.2',
+    '9112 §5.1',
     'spaces around the number',
     post(['Content-Length:  5  '], 'hello'),
     'POST / HTTP/1.1 "hello"',
   ),
   takes(
-    '9112 §6.2',
+    '9112 §5.1',
     'a tab before the number',
     post(['Content-Length:\t5'], 'hello'),
     'POST / HTTP/1.1 "hello"',
@@ -435,7 +432,7 @@ const lengths: CorpusEntry[] = [
       'POST / HTTP/1.1 ""',
     ),
   ),
-  refuses('9112 §6.2', 'a tab inside the number', post(['Content-Length: 5\t5'], 'hello')),
+  refuses('9112 §6.3', 'a tab inside the number', post(['Content-Length: 5\t5'], 'hello')),
   takes(
     '9110 §10.1.4',
     'TE, which is another field than Transfer-Encoding',
@@ -443,7 +440,7 @@ const lengths: CorpusEntry[] = [
     GET,
   ),
   takes(
-    '9112 §6.2',
+    '9112 §5',
     'the field name in any case',
     post(['cOnTeNt-LeNgTh: 5'], 'hello'),
     'POST / HTTP/1.1 "hello"',
@@ -467,7 +464,7 @@ const lengths: CorpusEntry[] = [
     'POST / HTTP/1.1 "\r\n\r\n\0\n"',
   ),
   refuses(
-    '9112 §6.3',
+    '9110 §8.6',
     'Content-Length twice with the same value',
     post(['Content-Length: 5', 'Content-Length: 5'], 'hello'),
   ),
@@ -476,7 +473,7 @@ const lengths: CorpusEntry[] = [
     'Content-Length twice with different values',
     post(['Content-Length: 5', 'content-length: 6'], 'hello!'),
   ),
-  refuses('9112 §6.3', 'a list of equal numbers', post(['Content-Length: 5, 5'], 'hello')),
+  refuses('9110 §8.6', 'a list of equal numbers', post(['Content-Length: 5, 5'], 'hello')),
   refuses('9112 §6.3', 'a list of different numbers', post(['Content-Length: 5, 6'], 'hello')),
   refuses('9112 §6.3', 'an empty Content-Length', post(['Content-Length:'], '')),
   refuses('9112 §6.3', 'a blank Content-Length', post(['Content-Length: \t '], '')),
@@ -533,7 +530,7 @@ const lengths: CorpusEntry[] = [
 ]
 
 const ONLY_CHUNKED = 'a server may answer 501 to a coding it does not know; chunked is the only one'
-const EMPTY_ELEMENT = 'RFC 9110 §5.6.1 ignores empty elements, but a hidden coding is an attack'
+const EMPTY_ELEMENT = 'RFC 9110 §5.6.1.2 ignores empty elements, but a hidden coding is an attack'
 const codings: CorpusEntry[] = [
   takes('9112 §6.1', 'chunked', chunks('5\r\nhello\r\n0\r\n\r\n'), 'POST / HTTP/1.1 "hello"'),
   takes(
@@ -576,7 +573,11 @@ const codings: CorpusEntry[] = [
     ['chunked after an empty list element', ', chunked', EMPTY_ELEMENT],
     ['chunked before an empty list element', 'chunked,'],
     ['two words', 'x chunked'],
-    ['an empty value', '', 'a coding is a token; Node 20 reads a request without body'],
+    [
+      'an empty value',
+      '',
+      '§6.3: chunked is not the last coding: 400; Node 20 reads a request without body',
+    ],
     ['a vertical tab before chunked', '\x0bchunked'],
     ['a vertical tab after chunked', 'chunked\x0b'],
     ['a NUL after chunked', 'chunked\0'],
@@ -912,7 +913,7 @@ const statusLines: CorpusEntry[] = [
     '9110 §15',
     'a status below 100',
     head('HTTP/1.1 099 x', ...EMPTY),
-    'valid codes are 100 to 599; a class 0 has no framing',
+    'valid codes are 100 to 599; §15 has others read as 5xx, but what is class 0 to a parser?',
   ),
   refuses('9112 §4', 'two spaces before the status', head('HTTP/1.1  200 OK', ...EMPTY)),
   refuses('9112 §4', 'a tab before the status', head('HTTP/1.1\t200 OK', ...EMPTY)),
@@ -932,12 +933,12 @@ const statusLines: CorpusEntry[] = [
     `\r\n${ok(EMPTY)}`,
     '§9.2 lets a client discard CR LF only while no request is open',
   ),
-  refuses('9112 §2.2', 'white space before the status-line', ` ${ok(EMPTY)}`),
+  refuses('9112 §4', 'white space before the status-line', ` ${ok(EMPTY)}`),
   refuses('9112 §2.3', 'HTTP/2 as version', head('HTTP/2 200 OK', ...EMPTY)),
   noted(LATER_MINOR, refuses('9110 §6.2', 'HTTP/1.2', head('HTTP/1.2 200 OK', ...EMPTY))),
   refuses('9112 §2.3', 'lower case in the version', head('http/1.1 200 OK', ...EMPTY)),
   refuses('9112 §2.3', 'ICY as protocol', head('ICY 200 OK', ...EMPTY)),
-  refuses('9112 §2.2', 'a request where a response is due', get()),
+  refuses('9112 §2.1', 'a request where a response is due', get()),
   cutOff('9112 §8', 'a stream that ends inside a status-line', 'HTTP/1.1 200'),
   cutOff('9112 §8', 'a stream that ends inside a head', 'HTTP/1.1 200 OK\r\nX: 1\r\n'),
 ]
@@ -983,7 +984,8 @@ function answers(method: 'HEAD' | 'CONNECT', entry: CorpusEntry): CorpusEntry {
 const NO_BODY = ['Content-Length: 5']
 const CHUNKED = ['Transfer-Encoding: chunked']
 const LARGEST = '18446744073709551615'
-const ABOVE_64_BITS = '§8.6: any number of digits is a length, and here it measures no body'
+const ABOVE_64_BITS =
+  'RFC 9110 §8.6: any number of digits is a length, and here it measures no body'
 const responseBodies: CorpusEntry[] = [
   answers('HEAD', takes('9112 §6.3', 'an answer to HEAD with a length', ok(NO_BODY), OK)),
   answers(
@@ -1147,7 +1149,7 @@ const responseBodies: CorpusEntry[] = [
 
 const responseLengths: CorpusEntry[] = [
   refuses(
-    '9112 §6.3',
+    '9110 §8.6',
     'Content-Length twice with the same value',
     ok([...NO_BODY, ...NO_BODY], 'hello'),
   ),
@@ -1156,7 +1158,7 @@ const responseLengths: CorpusEntry[] = [
     'Content-Length twice with different values',
     ok([...NO_BODY, 'Content-Length: 6'], 'hello!'),
   ),
-  refuses('9112 §6.3', 'a list in Content-Length', ok(['Content-Length: 5, 5'], 'hello')),
+  refuses('9110 §8.6', 'a list in Content-Length', ok(['Content-Length: 5, 5'], 'hello')),
   refuses('9112 §6.3', 'a plus sign in Content-Length', ok(['Content-Length: +5'], 'hello')),
   refuses('9112 §6.3', 'an empty Content-Length', ok(['Content-Length:'], 'hello')),
   refuses('9112 §6.3', 'a bad Content-Length in 204', head('HTTP/1.1 204 x', 'Content-Length: x')),
