@@ -49,18 +49,17 @@ function refuseSkipped(skipped: number, inconclusive: number): void {
 
 /** Files that mostly wait, the longest first: what computes runs beside them. */
 const LONG = [
-  'docs/embeds',
+  'pages/embeds',
   'workshop/exercises',
   'textbook/textbook',
-  'trace/trace-example',
+  'observe/trace-example',
   'chapters/wrong-server',
   'cli/start',
   'workshop/foreign',
   'chapters/abuse',
   'cli/picker',
   'cli/trace',
-  'trace/trace-example',
-  'trace/left-behind',
+  'observe/left-behind',
   'chapters/05-keepalive',
   'chapters/examples',
 ]
@@ -89,7 +88,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: [
-            'test/{catalogue,cli,environments,framing,kernel,lab,program,textbook,trace}/**/*.test.ts',
+            'test/{bench,catalogue,cli,environments,framing,kernel,lab,observe,program,textbook,trace}/**/*.test.ts',
           ],
           ...common,
           testTimeout: 300_000,
@@ -116,7 +115,7 @@ export default defineConfig({
       {
         test: {
           name: 'docs',
-          include: ['test/docs/**/*.test.ts'],
+          include: ['test/{docs,pages}/**/*.test.ts'],
           ...common,
           testTimeout: 300_000,
         },

@@ -1,4 +1,4 @@
-import type { Chapter } from '../../lib/catalogue/types.ts'
+import type { Chapter } from '#lib/catalogue/types.ts'
 
 export default {
   id: '05',

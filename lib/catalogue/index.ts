@@ -1,6 +1,6 @@
 import { existsSync, readdirSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { nearest } from '../program/nearest.ts'
+import { nearest } from '#lib/program/nearest.ts'
 import type { CatalogueChapter, CatalogueEntry, Chapter } from './types.ts'
 
 export type {

@@ -1,5 +1,5 @@
 import { type ParseArgsConfig, parseArgs } from 'node:util'
-import { takenByNpm, withoutTerminator } from '../program/npm-flags.ts'
+import { takenByNpm, withoutTerminator } from '#lib/program/npm-flags.ts'
 
 type Flags = NonNullable<ParseArgsConfig['options']>
 type Words<F extends Flags> = ReturnType<

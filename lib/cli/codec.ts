@@ -1,8 +1,8 @@
 /** `npm run codec`: lists the codecs, and copies one of them into another project. */
 
 import { resolve } from 'node:path'
-import { nearest } from '../program/nearest.ts'
-import { complain } from '../program/one-line.ts'
+import { nearest } from '#lib/program/nearest.ts'
+import { complain } from '#lib/program/one-line.ts'
 import { parseWords, problem, UsageError } from './arguments.ts'
 import { type Codec, codecs, sourcesOf } from './codec-catalogue.ts'
 import { type Copied, CopyRefusal, copySources, type Ending, endingFor } from './codec-copy.ts'

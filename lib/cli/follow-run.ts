@@ -1,6 +1,6 @@
-import { Merger } from '../trace/merge.ts'
-import type { TraceEvent } from '../trace/recording.ts'
-import type { RunResult } from '../trace/run-example.ts'
+import type { RunResult } from '#lib/observe/run-example.ts'
+import { Merger } from '#lib/trace/merge.ts'
+import type { TraceEvent } from '#lib/trace/recording.ts'
 
 /** The exit code of a run that was ended by Ctrl-C, as shells have it. */
 export const INTERRUPTED = 130

@@ -1,6 +1,6 @@
 import { wrapAnsi } from 'fast-wrap-ansi'
 import pc from 'picocolors'
-import type { CatalogueChapter } from '../catalogue/index.ts'
+import type { CatalogueChapter } from '#lib/catalogue/index.ts'
 
 /** The catalogue for a terminal: chapters with their promise, examples with what they show. */
 export function renderList(

@@ -1,7 +1,7 @@
 import { AutocompletePrompt, isCancel } from '@clack/core'
 import { wrapAnsi } from 'fast-wrap-ansi'
 import pc from 'picocolors'
-import { type CatalogueChapter, type CatalogueEntry, entriesOf } from '../catalogue/index.ts'
+import { type CatalogueChapter, type CatalogueEntry, entriesOf } from '#lib/catalogue/index.ts'
 import { terminalColumns, wantsColor } from './terminal.ts'
 
 const MARGIN = 2

@@ -2,16 +2,16 @@
  * `npm run record`: makes the recordings of the chapters anew, at all levels; with names of
  * examples, only those. `npm run docs:sync` draws their pictures.
  */
-import { findEntry, loadChapters } from '../catalogue/index.ts'
+import { findEntry, loadChapters } from '#lib/catalogue/index.ts'
 import {
   pictureOf,
   record,
   recordedEntries,
   recordingPath,
   writeIfNew,
-} from '../docs/recordings.ts'
-import { complain } from '../program/one-line.ts'
-import { shortcomings } from '../trace/lanes.ts'
+} from '#lib/pages/recordings.ts'
+import { complain } from '#lib/program/one-line.ts'
+import { shortcomings } from '#lib/trace/lanes.ts'
 import { helpOrWords } from './arguments.ts'
 import { runCommand } from './run-command.ts'
 

@@ -1,7 +1,7 @@
-import { CatalogueError } from '../catalogue/index.ts'
-import { oneLine } from '../program/one-line.ts'
-import { explainCode, isFileError } from '../program/system-error.ts'
-import { WorkspaceError } from '../workshop/workspace.ts'
+import { CatalogueError } from '#lib/catalogue/index.ts'
+import { oneLine } from '#lib/program/one-line.ts'
+import { explainCode, isFileError } from '#lib/program/system-error.ts'
+import { WorkspaceError } from '#lib/workshop/workspace.ts'
 import { UsageError } from './arguments.ts'
 import { letReaderGo } from './terminal.ts'
 

@@ -1,10 +1,16 @@
 import { wrapAnsi } from 'fast-wrap-ansi'
 import pc from 'picocolors'
-import type { CatalogueEntry } from '../catalogue/index.ts'
-import { type End, LANES, type Lane, type LaneStatus, type TraceEvent } from '../trace/recording.ts'
-import { LadderTimeline } from '../trace/render-ladder.ts'
-import { traceExample } from '../trace/trace-example.ts'
-import { View } from '../trace/view.ts'
+import type { CatalogueEntry } from '#lib/catalogue/index.ts'
+import { traceExample } from '#lib/observe/trace-example.ts'
+import {
+  type End,
+  LANES,
+  type Lane,
+  type LaneStatus,
+  type TraceEvent,
+} from '#lib/trace/recording.ts'
+import { LadderTimeline } from '#lib/trace/render-ladder.ts'
+import { View } from '#lib/trace/view.ts'
 import { followRun } from './follow-run.ts'
 import { exitCodeOf, saysCannotRun } from './show-example.ts'
 import { readerIsGone, terminalColumns, wantsColor } from './terminal.ts'

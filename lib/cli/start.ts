@@ -1,8 +1,8 @@
 /** `npm start`: shows the catalogue, runs an example, prints its timeline. */
 
-import { type CatalogueChapter, entriesOf, findEntry, loadChapters } from '../catalogue/index.ts'
-import { didYouMean } from '../program/nearest.ts'
-import { complain } from '../program/one-line.ts'
+import { type CatalogueChapter, entriesOf, findEntry, loadChapters } from '#lib/catalogue/index.ts'
+import { didYouMean } from '#lib/program/nearest.ts'
+import { complain } from '#lib/program/one-line.ts'
 import { parseWords, problem } from './arguments.ts'
 import { INTERRUPTED } from './follow-run.ts'
 import { renderList } from './list.ts'

@@ -3,22 +3,22 @@
  * state machine it takes; then experiments, for the steps that no example takes.
  */
 import { release } from 'node:os'
-import { type CatalogueEntry, entriesOf, loadChapters } from '../catalogue/index.ts'
-import { writeIfNew } from '../docs/recordings.ts'
-import { renderStateDiagram } from '../docs/state-diagram.ts'
+import { type CatalogueEntry, entriesOf, loadChapters } from '#lib/catalogue/index.ts'
+import { withCommand } from '#lib/kernel/privileges.ts'
+import { missing } from '#lib/kernel/requirements.ts'
+import { startTracefs } from '#lib/kernel/tracefs.ts'
+import { traceExample } from '#lib/observe/trace-example.ts'
+import { writeIfNew } from '#lib/pages/recordings.ts'
+import { renderStateDiagram } from '#lib/pages/state-diagram.ts'
 import {
   DIAGRAM,
   nameOf,
   TRANSITIONS,
   type Witnesses,
   witnessesText,
-} from '../docs/state-machine.ts'
-import { withCommand } from '../kernel/privileges.ts'
-import { missing } from '../kernel/requirements.ts'
-import { startTracefs } from '../kernel/tracefs.ts'
-import { type ListedExperiment, loadExperiments } from '../textbook/load.ts'
-import { runExperiment } from '../textbook/run-experiment.ts'
-import { traceExample } from '../trace/trace-example.ts'
+} from '#lib/pages/state-machine.ts'
+import { type ListedExperiment, loadExperiments } from '#lib/textbook/load.ts'
+import { runExperiment } from '#lib/textbook/run-experiment.ts'
 import { onlyHelp } from './arguments.ts'
 import { runCommand } from './run-command.ts'
 

@@ -11,21 +11,21 @@ import {
   loadChapters,
   ROOT,
   scriptsOf,
-} from '../catalogue/index.ts'
-import { markdownFiles, recordExample } from '../docs/documents.ts'
-import { comparable, findEmbeds, needsOf, renderEmbed, replaceEmbeds } from '../docs/embed.ts'
+} from '#lib/catalogue/index.ts'
+import { markdownFiles, recordExample } from '#lib/pages/documents.ts'
+import { comparable, findEmbeds, needsOf, renderEmbed, replaceEmbeds } from '#lib/pages/embed.ts'
 import {
   pictureOf,
   readRecording,
   recordedEntries,
   recordingPath,
   writeIfNew,
-} from '../docs/recordings.ts'
-import { renderStateDiagram } from '../docs/state-diagram.ts'
-import { DIAGRAM, readWitnesses } from '../docs/state-machine.ts'
-import { documentOf } from '../textbook/document.ts'
-import { loadExperiments } from '../textbook/load.ts'
-import type { TraceEvent } from '../trace/recording.ts'
+} from '#lib/pages/recordings.ts'
+import { renderStateDiagram } from '#lib/pages/state-diagram.ts'
+import { DIAGRAM, readWitnesses } from '#lib/pages/state-machine.ts'
+import { documentOf } from '#lib/textbook/document.ts'
+import { loadExperiments } from '#lib/textbook/load.ts'
+import type { TraceEvent } from '#lib/trace/recording.ts'
 import { onlyHelp } from './arguments.ts'
 import { runCommand } from './run-command.ts'
 

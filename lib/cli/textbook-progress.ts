@@ -1,5 +1,5 @@
-import { claimIds, type ListedExperiment } from '../textbook/load.ts'
-import type { RunOutcome } from '../textbook/run-experiment.ts'
+import { claimIds, type ListedExperiment } from '#lib/textbook/load.ts'
+import type { RunOutcome } from '#lib/textbook/run-experiment.ts'
 
 /**
  * Says how far the experiments are: in a terminal one line that is written anew, elsewhere a line

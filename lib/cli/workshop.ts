@@ -2,13 +2,18 @@
 import { randomInt } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
-import { ROOT } from '../catalogue/index.ts'
-import { didYouMean, nearest } from '../program/nearest.ts'
-import { complain } from '../program/one-line.ts'
-import { type ListedExercise, loadExercises } from '../workshop/load.ts'
-import { renderOutcome, renderStep, resultAsJson, wrapped } from '../workshop/render.ts'
-import { type CheckOptions, type CheckResult, exitCodeOf, runCheck } from '../workshop/run-check.ts'
-import { Workspace, WorkspaceError } from '../workshop/workspace.ts'
+import { ROOT } from '#lib/catalogue/index.ts'
+import { didYouMean, nearest } from '#lib/program/nearest.ts'
+import { complain } from '#lib/program/one-line.ts'
+import { type ListedExercise, loadExercises } from '#lib/workshop/load.ts'
+import { renderOutcome, renderStep, resultAsJson, wrapped } from '#lib/workshop/render.ts'
+import {
+  type CheckOptions,
+  type CheckResult,
+  exitCodeOf,
+  runCheck,
+} from '#lib/workshop/run-check.ts'
+import { Workspace, WorkspaceError } from '#lib/workshop/workspace.ts'
 import { endOnSignals, parseWords, problem, SEEDS, seconds, wholeNumber } from './arguments.ts'
 import { runCommand } from './run-command.ts'
 import { SolutionWatcher } from './solution-watcher.ts'

@@ -1,5 +1,5 @@
-import { endpoint } from '../program/endpoint.ts'
-import type { PacketEvent } from '../trace/recording.ts'
+import { endpoint } from '#lib/program/endpoint.ts'
+import type { PacketEvent } from '#lib/trace/recording.ts'
 import type { Packet } from './decode-frame.ts'
 import { tcpOptionsText } from './tcp-options.ts'
 import { TCP_FLAG, tcpFlagsText } from './transport.ts'

@@ -1,4 +1,4 @@
-import type { CapturedFrame } from '../trace/captured-frame.ts'
+import type { CapturedFrame } from '#lib/trace/captured-frame.ts'
 import { decodeIpv4, decodeIpv6, type IpPayload, type Ipv4, type Ipv6 } from './ip.ts'
 import { decodeLink, ETHER_TYPE, type Link } from './link-layer.ts'
 import { DecodeError, PacketBytes, type Undecoded } from './packet-bytes.ts'

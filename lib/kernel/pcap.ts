@@ -10,7 +10,7 @@
  *
  * @see https://datatracker.ietf.org/doc/draft-ietf-opsawg-pcap/
  */
-import type { CapturedFrame } from '../trace/captured-frame.ts'
+import type { CapturedFrame } from '#lib/trace/captured-frame.ts'
 
 /** What the header of a capture file says about all its packets. */
 export interface PcapHeader {

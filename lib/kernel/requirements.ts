@@ -35,7 +35,7 @@ const known = new Map<string, Shortfall | undefined>()
  *
  * @example
  * ```ts
- * import { shortfall } from './lib/kernel/requirements.ts'
+ * import { shortfall } from '#lib/kernel/requirements.ts'
  *
  * console.log(shortfall('nft')?.needs ?? 'nft works')
  * ```

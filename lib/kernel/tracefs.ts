@@ -1,6 +1,6 @@
 import { createInterface } from 'node:readline'
-import { parseTrace, type TraceRecord } from '../trace/parse-tracefs.ts'
 import { shown, startGuard } from './guard.ts'
+import { parseTrace, type TraceRecord } from './parse-tracefs.ts'
 import { missing } from './requirements.ts'
 import { instanceName, type TracefsWay, tracefsWays } from './tracefs-instance.ts'
 

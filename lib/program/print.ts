@@ -10,7 +10,7 @@ let drained: Promise<void> | undefined
  * @see {@link https://nodejs.org/api/process.html#a-note-on-process-io} when it waits by itself
  * @example
  * ```ts
- * import { print } from './lib/program/print.ts'
+ * import { print } from '#lib/program/print.ts'
  *
  * await print('request 127.0.0.1:40000 16 bytes')
  * ```

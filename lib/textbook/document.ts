@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { wrapAnsi } from 'fast-wrap-ansi'
-import { ROOT } from '../catalogue/index.ts'
+import { ROOT } from '#lib/catalogue/index.ts'
 import type { Judgement } from './experiment.ts'
 import { claimsOf, groupBy, type ListedClaim, type ListedExperiment } from './load.ts'
 import {

@@ -1,5 +1,5 @@
-import type { Requirement } from '../kernel/requirements.ts'
-import type { Lab } from '../lab/lab.ts'
+import type { Requirement } from '#lib/kernel/requirements.ts'
+import type { Lab } from '#lib/lab/lab.ts'
 
 /** What became of a textbook's statement. `depends`: true only under a condition it omits. */
 export type Verdict = 'holds' | 'depends' | 'outdated' | 'wrong'

@@ -1,5 +1,5 @@
 import { readdirSync, writeFileSync } from 'node:fs'
-import { readSysctl, sysctlFile } from '../kernel/sysctl.ts'
+import { readSysctl, sysctlFile } from '#lib/kernel/sysctl.ts'
 
 /** Kernel parameters by name: `net.ipv4.tcp_sack`, in the words of the file. */
 export type Settings = Readonly<Record<string, string>>

@@ -1,7 +1,7 @@
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { ROOT } from '../catalogue/index.ts'
+import { ROOT } from '#lib/catalogue/index.ts'
 import type { Claim, Experiment } from './experiment.ts'
 
 /** An experiment with the file it was read from. */

@@ -1,6 +1,6 @@
-import { isolation } from '../kernel/isolation.ts'
-import { withCommand } from '../kernel/privileges.ts'
-import { type Requirement, shortfall } from '../kernel/requirements.ts'
+import { isolation } from '#lib/kernel/isolation.ts'
+import { withCommand } from '#lib/kernel/privileges.ts'
+import { type Requirement, shortfall } from '#lib/kernel/requirements.ts'
 
 /** What is missing here of what an experiment or a claim needs, each reason once, in short. */
 export function whatIsMissing(needs: readonly Requirement[]): string[] {

@@ -1,6 +1,6 @@
 import { wrapAnsi } from 'fast-wrap-ansi'
 import pc from 'picocolors'
-import type { TextStyle } from '../trace/render-text.ts'
+import type { TextStyle } from '#lib/trace/render-text.ts'
 import type { Verdict } from './experiment.ts'
 import { claimsOf, groupBy, type ListedClaim, type ListedExperiment } from './load.ts'
 import type { ClaimResult } from './results.ts'

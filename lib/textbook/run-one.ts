@@ -2,7 +2,7 @@
 import { writeSync } from 'node:fs'
 import { Socket } from 'node:net'
 import { pathToFileURL } from 'node:url'
-import { Inconclusive, Lab } from '../lab/lab.ts'
+import { Inconclusive, Lab } from '#lib/lab/lab.ts'
 import type { Experiment } from './experiment.ts'
 import { copySettings, readSettings } from './host-settings.ts'
 import type { Report } from './run-experiment.ts'

@@ -1,4 +1,3 @@
-import type { Example } from '../catalogue/types.ts'
 import { LANES, type Lane, type LaneStatus } from './recording.ts'
 
 /** What a lane is called on the command line and in what readers see. */
@@ -8,15 +7,6 @@ export const LANE_NAMES: Record<Lane, string> = {
   state: 'states',
   packet: 'packets',
   tcp: 'tcp',
-}
-
-/** The lanes that have something to show of an example. */
-export function lanesFor({
-  transport,
-  alsoOverTcp,
-}: Pick<Example, 'transport' | 'alsoOverTcp'>): readonly Lane[] {
-  if (transport === 'tcp' || alsoOverTcp) return LANES
-  return transport === 'udp' ? ['js', 'syscall', 'packet'] : ['js', 'syscall']
 }
 
 /** The lanes of `js,syscalls`, or the first name that is none. */

@@ -1,7 +1,6 @@
-import { release, type } from 'node:os'
 import { Condenser } from './condense.ts'
 import { Explainer } from './explain.ts'
-import type { End, Recording, TraceEvent } from './recording.ts'
+import type { End, TraceEvent } from './recording.ts'
 import { RelativeNumbers } from './relative.ts'
 
 /** How a reader wants to see a run. */
@@ -44,31 +43,4 @@ export class View {
 export function viewOf(events: readonly TraceEvent[], options: ViewOptions): TraceEvent[] {
   const view = new View(options)
   return [...events.flatMap(event => view.push(event)), ...view.flush()]
-}
-
-/** A run as it is kept in a file: its times count from its first event. */
-export function recordingOf(
-  example: string,
-  lanes: Recording['meta']['lanes'],
-  events: readonly TraceEvent[],
-  whySampled?: string,
-): Recording {
-  const startNs = events[0]?.tNs ?? 0
-  return {
-    meta: {
-      example,
-      kernel: `${type()} ${release().split('-')[0]}`,
-      node: process.version,
-      date: new Date().toISOString().slice(0, 10),
-      lanes,
-      ...(whySampled !== undefined && { whySampled }),
-    },
-    events: events.map(event => ({ ...withoutFrame(event), tNs: event.tNs - startNs })),
-  }
-}
-
-function withoutFrame(event: TraceEvent): TraceEvent {
-  if (event.lane !== 'packet') return event
-  const { frame: _, ...kept } = event
-  return kept
 }

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { type TcpRow, TcpSnapshot } from '../lab/tcp-table.ts'
+import { type TcpRow, TcpSnapshot } from '#lib/kernel/tcp-table.ts'
 import { PATIENCE_MS, type Talk } from './talk.ts'
 
 /** How often to look whether something has moved, in milliseconds. */

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { loadChapters, ROOT } from '../catalogue/index.ts'
+import { loadChapters, ROOT } from '#lib/catalogue/index.ts'
 import type { Exercise } from './exercise.ts'
 
 /** An exercise, and where it lies. */

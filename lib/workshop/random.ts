@@ -4,7 +4,7 @@
  * @example
  * ```ts
  * import assert from 'node:assert/strict'
- * import { Random } from './lib/workshop/random.ts'
+ * import { Random } from '#lib/workshop/random.ts'
  *
  * assert.equal(new Random(7).below(1000), new Random(7).below(1000))
  * ```

@@ -1,6 +1,6 @@
-import { readTcpTable } from '../lab/tcp-table.ts'
-import { readUdpTable } from '../lab/udp-table.ts'
-import { endpoint } from '../program/endpoint.ts'
+import { readTcpTable } from '#lib/kernel/tcp-table.ts'
+import { readUdpTable } from '#lib/kernel/udp-table.ts'
+import { endpoint } from '#lib/program/endpoint.ts'
 import { processesOf, socketsOf } from './process-group.ts'
 
 /** What is to be explained: nothing takes connections, or datagrams, on that port of 127.0.0.1. */

@@ -1,5 +1,5 @@
 import { connect, type Socket } from 'node:net'
-import { TcpSnapshot } from '../lab/tcp-table.ts'
+import { TcpSnapshot } from '#lib/kernel/tcp-table.ts'
 import { Changed } from './changed.ts'
 import { bytesOf, count, Failed, firstDifference } from './failed.ts'
 import type { Subject } from './subject.ts'

@@ -1,8 +1,8 @@
 import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
-import { ROOT } from '../catalogue/index.ts'
-import { makeFolder } from '../program/make-folder.ts'
-import { explainCode } from '../program/system-error.ts'
+import { ROOT } from '#lib/catalogue/index.ts'
+import { makeFolder } from '#lib/program/make-folder.ts'
+import { explainCode } from '#lib/program/system-error.ts'
 import type { ListedExercise } from './load.ts'
 
 /** What a learner has done so far. */
@@ -160,9 +160,7 @@ export class Workspace {
 const near = (file: string): string => relative(process.cwd(), file)
 
 function startOf({ folder }: ListedExercise): string {
-  // The library is nearer from the learner's folder.
-  const start = readFileSync(join(ROOT, folder, 'start.ts'), 'utf8')
-  return start.replaceAll("'../../../../lib/", "'../lib/")
+  return readFileSync(join(ROOT, folder, 'start.ts'), 'utf8')
 }
 
 function removeIfPossible(file: string): void {

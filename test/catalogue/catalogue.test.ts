@@ -10,8 +10,8 @@ import {
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { loadChapters, ROOT } from '../../lib/catalogue/index.ts'
-import { renderEmbed } from '../../lib/docs/embed.ts'
+import { loadChapters, ROOT } from '#lib/catalogue/index.ts'
+import { renderEmbed } from '#lib/pages/embed.ts'
 import { catalogueProblems, coverageProblems, tableProblems } from './problems.ts'
 
 test('catalogue, folders, programs and npm scripts fit together', async () => {

@@ -6,7 +6,7 @@ import {
   findEntry,
   scriptName,
   scriptsOf,
-} from '../../lib/catalogue/index.ts'
+} from '#lib/catalogue/index.ts'
 
 const example = (name: string, more: Partial<Example> = {}): Example => ({
   name,

@@ -8,8 +8,8 @@ import {
   entriesOf,
   loadChapters,
   scriptsOf,
-} from '../../lib/catalogue/index.ts'
-import { findEmbeds, renderEmbed } from '../../lib/docs/embed.ts'
+} from '#lib/catalogue/index.ts'
+import { findEmbeds, renderEmbed } from '#lib/pages/embed.ts'
 import { defaultPortIn } from '../support/default-port.ts'
 
 /** Folders of a chapter that hold something else than an example. */

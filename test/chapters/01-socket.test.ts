@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect } from 'vitest'
-import { readTcpTable } from '../../lib/lab/tcp-table.ts'
+import { readTcpTable } from '#lib/kernel/tcp-table.ts'
 import { onLinux, test } from '../support/kit.ts'
 
 /** The numbers in a line, in order. */

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, vi } from 'vitest'
-import { readTcpTable } from '../../lib/lab/tcp-table.ts'
+import { readTcpTable } from '#lib/kernel/tcp-table.ts'
 import { commandOf, onLinux, test } from '../support/kit.ts'
 import { expectNoStack } from '../support/program.ts'
 

@@ -1,5 +1,5 @@
 import { describe, expect } from 'vitest'
-import { scriptName } from '../../lib/catalogue/index.ts'
+import { scriptName } from '#lib/catalogue/index.ts'
 import { entries, onLinux, type Server, test } from '../support/kit.ts'
 import { expectNoStack } from '../support/program.ts'
 

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect } from 'vitest'
-import { ROOT, type Role, scriptName } from '../../lib/catalogue/index.ts'
+import { ROOT, type Role, scriptName } from '#lib/catalogue/index.ts'
 import { entries, test } from '../support/kit.ts'
 import { expectNoStack } from '../support/program.ts'
 import { spread } from '../support/slow.ts'

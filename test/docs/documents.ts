@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { ROOT } from '../../lib/catalogue/index.ts'
-import { markdownFiles } from '../../lib/docs/documents.ts'
+import { ROOT } from '#lib/catalogue/index.ts'
+import { markdownFiles } from '#lib/pages/documents.ts'
 
 export interface Document {
   /** Relative to the root. */

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { execaNode } from 'execa'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { codecs } from '../../lib/cli/codec-catalogue.ts'
+import { codecs } from '#lib/cli/codec-catalogue.ts'
 
 const root = fileURLToPath(new URL('../../', import.meta.url))
 const text = await readFile(join(root, 'docs/framing.md'), 'utf8')

@@ -1,8 +1,8 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { ROOT } from '../../lib/catalogue/index.ts'
-import { anchor } from '../../lib/textbook/document.ts'
+import { ROOT } from '#lib/catalogue/index.ts'
+import { anchor } from '#lib/textbook/document.ts'
 import { documents } from './documents.ts'
 
 function anchorsOf(file: string): string[] {

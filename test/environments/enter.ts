@@ -3,8 +3,8 @@ import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { execa } from 'execa'
-import { ROOT } from '../../lib/catalogue/index.ts'
-import { isolation } from '../../lib/kernel/isolation.ts'
+import { ROOT } from '#lib/catalogue/index.ts'
+import { isolation } from '#lib/kernel/isolation.ts'
 import type { Environment } from './environments.ts'
 
 /** Environments are made of namespaces, and of root's right to give up rights. */

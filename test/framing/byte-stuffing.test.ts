@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { byteStuffing } from '../../lib/framing/byte-stuffing.ts'
+import { byteStuffing } from '#lib/framing/byte-stuffing.ts'
 import { bytes, expectForAllCuts } from './support/cuts.ts'
 
 const END = 0xc0

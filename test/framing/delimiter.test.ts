@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { delimiter } from '../../lib/framing/delimiter.ts'
+import { delimiter } from '#lib/framing/delimiter.ts'
 import { bytes, expectForAllCuts } from './support/cuts.ts'
 
 test.each([

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { execaNode } from 'execa'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { codecs } from '../../lib/cli/codec-catalogue.ts'
+import { codecs } from '#lib/cli/codec-catalogue.ts'
 import { examplesOf, framingFiles, withImportsFrom } from './support/examples.ts'
 
 const entries = codecs().map(({ name }) => `${name}.ts`)

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { fixedLength } from '../../lib/framing/fixed-length.ts'
+import { fixedLength } from '#lib/framing/fixed-length.ts'
 import { bytes, expectForAllCuts } from './support/cuts.ts'
 
 test('fixedLength cuts a stream into frames of one size at every cut', () => {

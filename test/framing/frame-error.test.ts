@@ -1,14 +1,14 @@
 /** Where in a stream each codec gives up, and what an HTTP server answers. */
 import { describe, expect, test } from 'vitest'
-import { byteStuffing } from '../../lib/framing/byte-stuffing.ts'
-import { delimiter } from '../../lib/framing/delimiter.ts'
-import { fixedLength } from '../../lib/framing/fixed-length.ts'
-import { type FrameCodec, FrameError } from '../../lib/framing/frame.ts'
-import { http1Request, http1Response } from '../../lib/framing/http1.ts'
-import { lengthPrefix } from '../../lib/framing/length-prefix.ts'
-import { lines } from '../../lib/framing/lines.ts'
-import { netstring } from '../../lib/framing/netstring.ts'
-import { varintPrefix } from '../../lib/framing/varint-prefix.ts'
+import { byteStuffing } from '#lib/framing/byte-stuffing.ts'
+import { delimiter } from '#lib/framing/delimiter.ts'
+import { fixedLength } from '#lib/framing/fixed-length.ts'
+import { type FrameCodec, FrameError } from '#lib/framing/frame.ts'
+import { http1Request, http1Response } from '#lib/framing/http1.ts'
+import { lengthPrefix } from '#lib/framing/length-prefix.ts'
+import { lines } from '#lib/framing/lines.ts'
+import { netstring } from '#lib/framing/netstring.ts'
+import { varintPrefix } from '#lib/framing/varint-prefix.ts'
 import { allCuts, bytes } from './support/cuts.ts'
 
 /** Reads the stream in every way to cut it, and returns the one error that it always gives. */

@@ -4,9 +4,9 @@ import { createServer, type IncomingMessage, request as nodeRequest } from 'node
 import net, { type AddressInfo, type Server, type Socket } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { expect, onTestFinished, test } from 'vitest'
-import { FrameError } from '../../lib/framing/frame.ts'
-import { http1Request, http1Response } from '../../lib/framing/http1.ts'
-import { framed, readFrames } from '../../lib/framing/stream.ts'
+import { FrameError } from '#lib/framing/frame.ts'
+import { http1Request, http1Response } from '#lib/framing/http1.ts'
+import { framed, readFrames } from '#lib/framing/stream.ts'
 import { bytes } from './support/cuts.ts'
 import { collect, socketPair } from './support/sockets.ts'
 

@@ -5,13 +5,13 @@
  */
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { FrameError } from '../../lib/framing/frame.ts'
+import { FrameError } from '#lib/framing/frame.ts'
 import {
   type Http1Message,
   type Http1Options,
   http1Request,
   http1Response,
-} from '../../lib/framing/http1.ts'
+} from '#lib/framing/http1.ts'
 
 type Message = { first: string; fields: string[]; body: string }
 type Kind = 'requests' | 'responses'

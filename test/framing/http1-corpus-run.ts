@@ -2,7 +2,7 @@
 import { once } from 'node:events'
 import http from 'node:http'
 import net, { type AddressInfo } from 'node:net'
-import { FrameError } from '../../lib/framing/frame.ts'
+import { FrameError } from '#lib/framing/frame.ts'
 import {
   type Http1Decoder,
   type Http1Message,
@@ -10,7 +10,7 @@ import {
   type Http1Response,
   http1Request,
   http1Response,
-} from '../../lib/framing/http1.ts'
+} from '#lib/framing/http1.ts'
 import type { CorpusEntry } from './http1-corpus.ts'
 
 /** How a decoder is driven: one way of using it for each. */

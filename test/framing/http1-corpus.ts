@@ -4,7 +4,7 @@
  * The corpus runs through `lib/framing/http1.ts` cut at every place, and through Node's own server
  * and client over sockets. `docs/http1-conformance.md` is made from both results.
  */
-import type { FrameErrorCode } from '../../lib/framing/frame.ts'
+import type { FrameErrorCode } from '#lib/framing/frame.ts'
 
 export interface CorpusEntry {
   /** What the codec does: the rest of a sentence that starts with its name. */

@@ -1,14 +1,14 @@
 import { runInNewContext } from 'node:vm'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { FrameError } from '../../lib/framing/frame.ts'
+import { FrameError } from '#lib/framing/frame.ts'
 import {
   type Http1Message,
   type Http1RequestInit,
   type Http1ResponseInit,
   http1Request,
   http1Response,
-} from '../../lib/framing/http1.ts'
+} from '#lib/framing/http1.ts'
 import { head, requestCorpus, responseCorpus } from './http1-corpus.ts'
 import { ourVerdict } from './http1-corpus-run.ts'
 import { cutAt } from './support/cuts.ts'

@@ -8,8 +8,8 @@ import {
   type Http1ResponseInit,
   http1Request,
   http1Response,
-} from '../../lib/framing/http1.ts'
-import { framed } from '../../lib/framing/stream.ts'
+} from '#lib/framing/http1.ts'
+import { framed } from '#lib/framing/stream.ts'
 
 type ResponsePart = Http1PartInit<Http1ResponseInit>
 type RequestPart = Http1PartInit<Http1RequestInit>

@@ -5,15 +5,15 @@ import { type AddressInfo, connect, type Socket } from 'node:net'
 import { Readable } from 'node:stream'
 import fc from 'fast-check'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { FrameError } from '../../lib/framing/frame.ts'
+import { FrameError } from '#lib/framing/frame.ts'
 import {
   type Http1Decoder,
   type Http1Response,
   type Http1ResponseDecoder,
   http1Request,
   http1Response,
-} from '../../lib/framing/http1.ts'
-import { readMessages } from '../../lib/framing/http1-stream.ts'
+} from '#lib/framing/http1.ts'
+import { readMessages } from '#lib/framing/http1-stream.ts'
 import { requestCorpus, responseCorpus } from './http1-corpus.ts'
 import { allCuts, bytes, cutAt } from './support/cuts.ts'
 import { socketPair } from './support/sockets.ts'

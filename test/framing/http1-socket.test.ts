@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import http from 'node:http'
 import net, { type AddressInfo } from 'node:net'
 import { afterEach, expect, test } from 'vitest'
-import { http1Request, http1Response } from '../../lib/framing/http1.ts'
+import { http1Request, http1Response } from '#lib/framing/http1.ts'
 
 const servers: net.Server[] = []
 

@@ -4,14 +4,14 @@ import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { FrameError } from '../../lib/framing/frame.ts'
+import { FrameError } from '#lib/framing/frame.ts'
 import {
   type Http1Options,
   type Http1Request,
   type Http1Response,
   http1Request,
   http1Response,
-} from '../../lib/framing/http1.ts'
+} from '#lib/framing/http1.ts'
 import { head } from './http1-corpus.ts'
 import { requestText, responseText } from './http1-corpus-run.ts'
 import { allCuts, bytes } from './support/cuts.ts'

@@ -1,7 +1,7 @@
 /** Counts inside a header: protocols as they are on the wire, and every layout by chance. */
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { type LengthPrefixOptions, lengthPrefix } from '../../lib/framing/length-prefix.ts'
+import { type LengthPrefixOptions, lengthPrefix } from '#lib/framing/length-prefix.ts'
 import { bytes, expectForAllCuts } from './support/cuts.ts'
 
 const hex = (text: string) => Buffer.from(text.replaceAll(' ', ''), 'hex')

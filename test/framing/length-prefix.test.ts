@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { FrameError } from '../../lib/framing/frame.ts'
-import { type LengthPrefixOptions, lengthPrefix } from '../../lib/framing/length-prefix.ts'
+import { FrameError } from '#lib/framing/frame.ts'
+import { type LengthPrefixOptions, lengthPrefix } from '#lib/framing/length-prefix.ts'
 import { bytes, expectForAllCuts } from './support/cuts.ts'
 
 const shapes: LengthPrefixOptions[] = ([1, 2, 3, 4, 6, 8] as const).flatMap(prefixBytes => [

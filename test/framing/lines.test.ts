@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import type { FrameCodec } from '../../lib/framing/frame.ts'
-import { lines } from '../../lib/framing/lines.ts'
+import type { FrameCodec } from '#lib/framing/frame.ts'
+import { lines } from '#lib/framing/lines.ts'
 import { bytes, expectForAllCuts, outcome } from './support/cuts.ts'
 
 test('lines takes LF and CR LF, mixed', () => {

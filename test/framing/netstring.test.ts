@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { netstring } from '../../lib/framing/netstring.ts'
+import { netstring } from '#lib/framing/netstring.ts'
 import { bytes, expectForAllCuts } from './support/cuts.ts'
 
 test('netstring reads and writes the example of its specification', () => {

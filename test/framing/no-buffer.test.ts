@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { execa, execaNode } from 'execa'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { codecs, sourcesOf } from '../../lib/cli/codec-catalogue.ts'
+import { codecs, sourcesOf } from '#lib/cli/codec-catalogue.ts'
 import { framingFiles } from './support/examples.ts'
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url))

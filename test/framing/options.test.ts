@@ -1,10 +1,10 @@
 /** What options change: several marks, frames that are skipped, a last line without its end, UTF-8. */
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { byteStuffing } from '../../lib/framing/byte-stuffing.ts'
-import { delimiter } from '../../lib/framing/delimiter.ts'
-import type { FrameCodec } from '../../lib/framing/frame.ts'
-import { type LinesOptions, lines } from '../../lib/framing/lines.ts'
+import { byteStuffing } from '#lib/framing/byte-stuffing.ts'
+import { delimiter } from '#lib/framing/delimiter.ts'
+import type { FrameCodec } from '#lib/framing/frame.ts'
+import { type LinesOptions, lines } from '#lib/framing/lines.ts'
 import { bytes, expectForAllCuts, outcome } from './support/cuts.ts'
 
 const skip = { onTooLarge: 'skip' } as const

@@ -7,7 +7,7 @@ import { execa, execaNode } from 'execa'
 import { publint } from 'publint'
 import { formatMessage } from 'publint/utils'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { codecs, sourcesOf } from '../../lib/cli/codec-catalogue.ts'
+import { codecs, sourcesOf } from '#lib/cli/codec-catalogue.ts'
 
 const root = fileURLToPath(new URL('../../', import.meta.url))
 

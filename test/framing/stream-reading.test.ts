@@ -4,21 +4,21 @@ import { Duplex, PassThrough, Readable, Writable } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import { pipeline } from 'node:stream/promises'
 import { describe, expect, expectTypeOf, test } from 'vitest'
-import { byteStuffing } from '../../lib/framing/byte-stuffing.ts'
-import { delimiter } from '../../lib/framing/delimiter.ts'
-import { fixedLength } from '../../lib/framing/fixed-length.ts'
-import type { FrameCodec } from '../../lib/framing/frame.ts'
+import { byteStuffing } from '#lib/framing/byte-stuffing.ts'
+import { delimiter } from '#lib/framing/delimiter.ts'
+import { fixedLength } from '#lib/framing/fixed-length.ts'
+import type { FrameCodec } from '#lib/framing/frame.ts'
 import {
   type Http1Request,
   type Http1ResponseInit,
   http1Request,
   http1Response,
-} from '../../lib/framing/http1.ts'
-import { lengthPrefix } from '../../lib/framing/length-prefix.ts'
-import { lines } from '../../lib/framing/lines.ts'
-import { netstring } from '../../lib/framing/netstring.ts'
-import { type Framed, framed, frameTransform, readFrames } from '../../lib/framing/stream.ts'
-import { varintPrefix } from '../../lib/framing/varint-prefix.ts'
+} from '#lib/framing/http1.ts'
+import { lengthPrefix } from '#lib/framing/length-prefix.ts'
+import { lines } from '#lib/framing/lines.ts'
+import { netstring } from '#lib/framing/netstring.ts'
+import { type Framed, framed, frameTransform, readFrames } from '#lib/framing/stream.ts'
+import { varintPrefix } from '#lib/framing/varint-prefix.ts'
 import { bytes } from './support/cuts.ts'
 import { collect, socketPair } from './support/sockets.ts'
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { varintPrefix } from '../../lib/framing/varint-prefix.ts'
+import { varintPrefix } from '#lib/framing/varint-prefix.ts'
 import { bytes, expectForAllCuts } from './support/cuts.ts'
 
 /** The shortest base-128 form of `value`, or a longer one of `size` bytes. */

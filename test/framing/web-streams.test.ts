@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest'
-import { http1Response } from '../../lib/framing/http1.ts'
-import { lengthPrefix } from '../../lib/framing/length-prefix.ts'
-import { lines } from '../../lib/framing/lines.ts'
-import { netstring } from '../../lib/framing/netstring.ts'
-import { frameStream } from '../../lib/framing/web-streams.ts'
+import { http1Response } from '#lib/framing/http1.ts'
+import { lengthPrefix } from '#lib/framing/length-prefix.ts'
+import { lines } from '#lib/framing/lines.ts'
+import { netstring } from '#lib/framing/netstring.ts'
+import { frameStream } from '#lib/framing/web-streams.ts'
 import { allCuts, bytes } from './support/cuts.ts'
 
 function streamOf(chunks: Iterable<Uint8Array>): ReadableStream<Uint8Array> {

@@ -4,13 +4,13 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { decodeFrame, type Packet } from '../../lib/kernel/decode-frame.ts'
-import { ipv6Text } from '../../lib/kernel/ip-address.ts'
-import { decodeTcpOptions, tcpOptionsText } from '../../lib/kernel/tcp-options.ts'
-import { TCP_FLAG, tcpFlagsText } from '../../lib/kernel/transport.ts'
-import { lacks } from '../trace/tools.ts'
+import { decodeFrame, type Packet } from '#lib/kernel/decode-frame.ts'
+import { ipv6Text } from '#lib/kernel/ip-address.ts'
+import { decodeTcpOptions, tcpOptionsText } from '#lib/kernel/tcp-options.ts'
+import { TCP_FLAG, tcpFlagsText } from '#lib/kernel/transport.ts'
 import * as make from './packets.ts'
 import { randomSegment } from './random-segment.ts'
+import { lacks } from './tools.ts'
 
 const { IPV4, IPV6 } = make
 const RAW_IP = 101
@@ -247,7 +247,8 @@ describe('decodeFrame', () => {
     const seen = new Map<string, string[]>()
     const visit = (path: string) => {
       if (seen.has(path)) return
-      const imports = Array.from(readFileSync(path, 'utf8').matchAll(/ from '(.+?)'/g), m => m[1]!)
+      const text = readFileSync(path, 'utf8')
+      const imports = Array.from(text.matchAll(/^(?!import type ).* from '(.+?)'/gm), m => m[1]!)
       seen.set(path, imports)
       for (const name of imports) if (name.startsWith('.')) visit(join(dirname(path), name))
     }

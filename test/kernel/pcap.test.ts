@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { PcapError, PcapReader } from '../../lib/kernel/pcap.ts'
-import type { CapturedFrame } from '../../lib/trace/captured-frame.ts'
+import { PcapError, PcapReader } from '#lib/kernel/pcap.ts'
+import type { CapturedFrame } from '#lib/trace/captured-frame.ts'
 import { type FileOptions, pcapFile } from './packets.ts'
 
 const FRAMES = [

@@ -7,7 +7,7 @@ import {
   REQUIRED,
   restraintsOf,
   withCommand,
-} from '../../lib/kernel/privileges.ts'
+} from '#lib/kernel/privileges.ts'
 
 const DOCKER = capabilitiesOf('Name:\tnode\nCapEff:\t00000000a80425fb\nCapBnd:\t00000000a80425fb\n')
 const ALL = capabilitiesOf('CapEff:\t000001ffffffffff\n')

@@ -2,11 +2,11 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, describe, expect, test, vi } from 'vitest'
-import { attempt, describeRefusal } from '../../lib/kernel/attempt.ts'
-import { isolation } from '../../lib/kernel/isolation.ts'
-import { missing, type Requirement, shortfall } from '../../lib/kernel/requirements.ts'
-import { onPath } from '../../lib/kernel/tools.ts'
-import { instanceName, parseMounts, tracefsWays } from '../../lib/kernel/tracefs-instance.ts'
+import { attempt, describeRefusal } from '#lib/kernel/attempt.ts'
+import { isolation } from '#lib/kernel/isolation.ts'
+import { missing, type Requirement, shortfall } from '#lib/kernel/requirements.ts'
+import { onPath } from '#lib/kernel/tools.ts'
+import { instanceName, parseMounts, tracefsWays } from '#lib/kernel/tracefs-instance.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'kit-requirements-'))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))

@@ -6,12 +6,12 @@ import { type AddressInfo, connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, describe, expect, test, vi } from 'vitest'
-import { temporaryFolder } from '../../lib/kernel/guard.ts'
-import { startTcpdump, type TimedPacket } from '../../lib/kernel/tcpdump.ts'
-import { startTracefs } from '../../lib/kernel/tracefs.ts'
-import { CLOCK_TOLERANCE_NS, realtimeToMonotonic } from '../../lib/trace/clock.ts'
-import type { TraceRecord } from '../../lib/trace/parse-tracefs.ts'
-import { lacks, pathWith, processesNaming, traceInstances } from '../trace/tools.ts'
+import { CLOCK_TOLERANCE_NS, realtimeToMonotonic } from '#lib/kernel/clock.ts'
+import { temporaryFolder } from '#lib/kernel/guard.ts'
+import type { TraceRecord } from '#lib/kernel/parse-tracefs.ts'
+import { startTcpdump, type TimedPacket } from '#lib/kernel/tcpdump.ts'
+import { startTracefs } from '#lib/kernel/tracefs.ts'
+import { lacks, pathWith, processesNaming, traceInstances } from './tools.ts'
 
 const now = (): number => Number(process.hrtime.bigint())
 

@@ -11,7 +11,7 @@ import { writeFileSync } from 'node:fs'
 import { type AddressInfo, connect, createServer, type Server } from 'node:net'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { dropPackets } from '../../lib/lab/packet-drop.ts'
+import { dropPackets } from '#lib/lab/packet-drop.ts'
 
 const [folder = '.'] = process.argv.slice(2)
 const HOSTS = ['127.0.0.1', '::1']

@@ -1,11 +1,11 @@
 /** What tshark says of the packets of a capture file, and the same from what we have decoded. */
 import { execFileSync } from 'node:child_process'
-import type { ChecksumVerdict } from '../../lib/kernel/checksum.ts'
-import type { Icmp, Packet } from '../../lib/kernel/decode-frame.ts'
-import type { Ipv4, Ipv6 } from '../../lib/kernel/ip.ts'
-import type { TcpOption } from '../../lib/kernel/tcp-options.ts'
-import { TCP_FLAG, type TcpSegment, type UdpDatagram } from '../../lib/kernel/transport.ts'
-import type { CapturedFrame } from '../../lib/trace/captured-frame.ts'
+import type { ChecksumVerdict } from '#lib/kernel/checksum.ts'
+import type { Icmp, Packet } from '#lib/kernel/decode-frame.ts'
+import type { Ipv4, Ipv6 } from '#lib/kernel/ip.ts'
+import type { TcpOption } from '#lib/kernel/tcp-options.ts'
+import { TCP_FLAG, type TcpSegment, type UdpDatagram } from '#lib/kernel/transport.ts'
+import type { CapturedFrame } from '#lib/trace/captured-frame.ts'
 
 type Fields = Record<string, string>
 /** Relative numbers; `ofPeer` makes relative what counts what the peer has sent. */

@@ -3,8 +3,8 @@ import { once } from 'node:events'
 import { existsSync, readFileSync } from 'node:fs'
 import { getPriority } from 'node:os'
 import { expect, test } from 'vitest'
-import { Inconclusive } from '../../lib/lab/lab.ts'
-import { prefer, undisturbed } from '../../lib/lab/undisturbed.ts'
+import { Inconclusive } from '#lib/lab/lab.ts'
+import { prefer, undisturbed } from '#lib/lab/undisturbed.ts'
 
 /** Measures 1, 2, 3 …; whatever is less than `first` is worthless. */
 const counting = (first: number) => {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { endpoint } from '../../lib/program/endpoint.ts'
+import { endpoint } from '#lib/program/endpoint.ts'
 
 test.each([
   ['127.0.0.1', 7020, '127.0.0.1:7020'],

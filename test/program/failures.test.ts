@@ -4,7 +4,7 @@ import {
   exitCannotListen,
   exitLost,
   type SocketError,
-} from '../../lib/program/failures.ts'
+} from '#lib/program/failures.ts'
 
 const failed = (code: string): SocketError => Object.assign(new Error('raw text'), { code })
 

@@ -3,8 +3,8 @@ import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
-import { ROOT } from '../../lib/catalogue/index.ts'
-import { makeFolder } from '../../lib/program/make-folder.ts'
+import { ROOT } from '#lib/catalogue/index.ts'
+import { makeFolder } from '#lib/program/make-folder.ts'
 
 const place = mkdtempSync(join(tmpdir(), 'kit-make-folder-'))
 afterAll(() => rmSync(place, { recursive: true }))

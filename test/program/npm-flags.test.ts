@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { execa } from 'execa'
 import { describe, expect } from 'vitest'
-import { flagsTakenByNpm, withoutTerminator } from '../../lib/program/npm-flags.ts'
+import { flagsTakenByNpm, withoutTerminator } from '#lib/program/npm-flags.ts'
 import { test } from '../support/kit.ts'
 import { KIT } from '../support/kit-folder.ts'
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { oneLine } from '../../lib/program/one-line.ts'
+import { oneLine } from '#lib/program/one-line.ts'
 
 test('oneLine leaves an ordinary line as it is', () => {
   expect(oneLine('no example "套接字 é"; all: --list')).toBe('no example "套接字 é"; all: --list')

@@ -1,5 +1,5 @@
 import { describe, expect, expectTypeOf, test } from 'vitest'
-import { host, type Options, parseOptions, port } from '../../lib/program/options.ts'
+import { host, type Options, parseOptions, port } from '#lib/program/options.ts'
 
 const usage = {
   command: 'npm run 02:server',

@@ -13,7 +13,7 @@ import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestProject } from 'vitest/node'
-import { ROOT } from '../../lib/catalogue/index.ts'
+import { ROOT } from '#lib/catalogue/index.ts'
 
 declare module 'vitest' {
   export interface ProvidedContext {
@@ -74,7 +74,8 @@ function compile(folder: string): void {
     include: PROGRAMS.map(path => join(ROOT, path)),
   }
   writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify(config))
-  writeFileSync(join(folder, 'package.json'), '{"type":"module"}')
+  const imports = { '#lib/*.ts': './lib/*.js' }
+  writeFileSync(join(folder, 'package.json'), JSON.stringify({ type: 'module', imports }))
   const tsc = createRequire(import.meta.url).resolve('typescript/package.json')
   execFileSync(process.execPath, [join(tsc, '../bin/tsc'), '-p', folder], { stdio: 'inherit' })
 }

@@ -11,7 +11,7 @@ import {
   loadChapters,
   type Role,
   scriptName,
-} from '../../lib/catalogue/index.ts'
+} from '#lib/catalogue/index.ts'
 import { Datagrams } from './datagrams.ts'
 import { Peer } from './peer.ts'
 import { type Exit, Program, type ProgramOptions } from './program.ts'

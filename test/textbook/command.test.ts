@@ -13,9 +13,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { execa } from 'execa'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { ROOT } from '../../lib/catalogue/index.ts'
-import { missing } from '../../lib/kernel/requirements.ts'
-import { onPath } from '../../lib/kernel/tools.ts'
+import { ROOT } from '#lib/catalogue/index.ts'
+import { missing } from '#lib/kernel/requirements.ts'
+import { onPath } from '#lib/kernel/tools.ts'
 import { canLoseCapabilities, IN_CONTAINER, withCapabilities } from '../support/capabilities.ts'
 import { canBeUnprivileged, UNPRIVILEGED } from '../support/unprivileged.ts'
 
@@ -31,7 +31,7 @@ const keepsOwnNumber =
 let kit = ''
 
 const EXPERIMENT = (id: string, run: string, more = '') => `
-import { experiment } from '../../../lib/textbook/experiment.ts'
+import { experiment } from '#lib/textbook/experiment.ts'
 export default experiment({
   title: 'a test', needs: [], ${more}
   claims: [{ id: '${id}', star: true, says: 'It is one.', verdict: 'holds', truth: 'It is.',

@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { execa } from 'execa'
 import { expect, test } from 'vitest'
-import { ROOT } from '../../lib/catalogue/index.ts'
-import { isolation } from '../../lib/kernel/isolation.ts'
-import { settingsHad, unusualSettings } from '../../lib/textbook/settings.ts'
+import { ROOT } from '#lib/catalogue/index.ts'
+import { isolation } from '#lib/kernel/isolation.ts'
+import { settingsHad, unusualSettings } from '#lib/textbook/settings.ts'
 
 const way = isolation()
 const hasIpv6 = existsSync('/proc/sys/net/ipv6')

@@ -2,16 +2,16 @@ import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { loadChapters, ROOT } from '../../lib/catalogue/index.ts'
-import { claimTable, renderDocument } from '../../lib/textbook/document.ts'
-import { claimsOf, loadExperiments } from '../../lib/textbook/load.ts'
+import { loadChapters, ROOT } from '#lib/catalogue/index.ts'
+import { claimTable, renderDocument } from '#lib/textbook/document.ts'
+import { claimsOf, loadExperiments } from '#lib/textbook/load.ts'
 import {
   type Observation,
   observationOf,
   readObservations,
   recordable,
-} from '../../lib/textbook/observations.ts'
-import type { ClaimResult } from '../../lib/textbook/results.ts'
+} from '#lib/textbook/observations.ts'
+import type { ClaimResult } from '#lib/textbook/results.ts'
 
 const all = await loadExperiments()
 const claims = claimsOf(all)

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { Condenser } from '../../lib/trace/condense.ts'
-import type { JsEvent, TraceEvent } from '../../lib/trace/recording.ts'
+import { Condenser } from '#lib/trace/condense.ts'
+import type { JsEvent, TraceEvent } from '#lib/trace/recording.ts'
 import { event, eventsInOrder } from './events.ts'
 
 const condense = (events: readonly JsEvent[]): JsEvent[] => {

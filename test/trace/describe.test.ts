@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { describeBytes, printable } from '../../lib/trace/describe.ts'
+import { describeBytes, printable } from '#lib/trace/describe.ts'
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text)
 

@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import type { End, JsEvent } from '../../lib/trace/recording.ts'
+import type { End, JsEvent } from '#lib/trace/recording.ts'
 
 /** An event of the JavaScript lane, with what a test does not care about filled in. */
 export function event(

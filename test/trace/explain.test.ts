@@ -1,8 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { Explainer } from '../../lib/trace/explain.ts'
-import type { TraceEvent } from '../../lib/trace/recording.ts'
-import { viewOf } from '../../lib/trace/view.ts'
+import { Explainer } from '#lib/trace/explain.ts'
+import type { TraceEvent } from '#lib/trace/recording.ts'
+import { viewOf } from '#lib/trace/view.ts'
 import { event, eventsInOrder } from './events.ts'
 import { CLIENT, probe, SERVER, segment, state, syscall } from './four-levels.ts'
 

@@ -1,4 +1,4 @@
-import { packetText } from '../../lib/trace/packet-text.ts'
+import { packetText } from '#lib/trace/packet-text.ts'
 import type {
   End,
   PacketEvent,
@@ -6,7 +6,7 @@ import type {
   SyscallEvent,
   TcpEvent,
   TraceEvent,
-} from '../../lib/trace/recording.ts'
+} from '#lib/trace/recording.ts'
 import { event } from './events.ts'
 
 /** Addresses as the ends of 02/echo had them. */

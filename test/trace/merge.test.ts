@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { Merger } from '../../lib/trace/merge.ts'
-import { LANES, type TraceEvent } from '../../lib/trace/recording.ts'
+import { Merger } from '#lib/trace/merge.ts'
+import { LANES, type TraceEvent } from '#lib/trace/recording.ts'
 import { event } from './events.ts'
 
 const HOLD_MS = 100

@@ -3,11 +3,11 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
-import type { TraceEvent } from '../../lib/trace/recording.ts'
-import { renderPcapng } from '../../lib/trace/render-pcapng.ts'
+import type { TraceEvent } from '#lib/trace/recording.ts'
+import { renderPcapng } from '#lib/trace/render-pcapng.ts'
 import { IPV4, IPV6, ip, LINKS, tcp } from '../kernel/packets.ts'
+import { lacks } from '../kernel/tools.ts'
 import { ECHO, segment } from './four-levels.ts'
-import { lacks } from './tools.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'kit-pcapng-'))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))

@@ -2,8 +2,8 @@ import { stripVTControlCharacters } from 'node:util'
 import fc from 'fast-check'
 import { wrapAnsi } from 'fast-wrap-ansi'
 import { describe, expect, test } from 'vitest'
-import type { TraceEvent } from '../../lib/trace/recording.ts'
-import { TextTimeline } from '../../lib/trace/render-text.ts'
+import type { TraceEvent } from '#lib/trace/recording.ts'
+import { TextTimeline } from '#lib/trace/render-text.ts'
 import { event } from './events.ts'
 
 const EVENTS = [

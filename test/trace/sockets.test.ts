@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import type { TraceEvent } from '../../lib/trace/recording.ts'
-import { Connections, type SocketEvent } from '../../lib/trace/sockets.ts'
+import type { TraceEvent } from '#lib/trace/recording.ts'
+import { Connections, type SocketEvent } from '#lib/trace/sockets.ts'
 import { ECHO, SERVER, segment, state } from './four-levels.ts'
 
 const isOfSocket = (event: TraceEvent): event is SocketEvent =>

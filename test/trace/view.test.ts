@@ -1,13 +1,13 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import type { PacketEvent, TraceEvent } from '../../lib/trace/recording.ts'
-import { RelativeNumbers } from '../../lib/trace/relative.ts'
-import { LadderTimeline } from '../../lib/trace/render-ladder.ts'
-import { renderSvg } from '../../lib/trace/render-svg.ts'
-import { distance, plus } from '../../lib/trace/sequence.ts'
-import { recordingOf, viewOf } from '../../lib/trace/view.ts'
-import { event } from './events.ts'
-import { ECHO, probe, SERVER, segment, state, syscall } from './four-levels.ts'
+import { recordingOf } from '#lib/observe/recording-of.ts'
+import type { PacketEvent, TraceEvent } from '#lib/trace/recording.ts'
+import { RelativeNumbers } from '#lib/trace/relative.ts'
+import { LadderTimeline } from '#lib/trace/render-ladder.ts'
+import { renderSvg } from '#lib/trace/render-svg.ts'
+import { distance, plus } from '#lib/trace/sequence.ts'
+import { viewOf } from '#lib/trace/view.ts'
+import { ECHO, probe, segment, state, syscall } from './four-levels.ts'
 
 const packets = (events: readonly TraceEvent[]) =>
   events.filter((each): each is PacketEvent => each.lane === 'packet')
@@ -159,14 +159,4 @@ describe('viewOf', () => {
     expect(once.at(-1)?.count).toBe(44)
     expect(viewOf(once, { condensed: true }).at(-1)).toEqual(once.at(-1))
   })
-})
-
-test('recordingOf counts time from the first event', () => {
-  const { events, meta } = recordingOf('02/echo', { js: 'live' }, [
-    event('server', 1000, 'a'),
-    event('server', 1002, 'b'),
-  ])
-  expect(events.map(({ tNs }) => tNs)).toEqual([0, 2e6])
-  expect(meta).toMatchObject({ example: '02/echo', node: process.version, lanes: { js: 'live' } })
-  expect(SERVER).toBe('127.0.0.1:7020')
 })

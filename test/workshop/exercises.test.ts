@@ -1,19 +1,19 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, inject, type TestContext, test } from 'vitest'
-import { ROOT } from '../../lib/catalogue/index.ts'
-import { anchor } from '../../lib/textbook/document.ts'
-import type { Failure } from '../../lib/workshop/exercise.ts'
-import { firstDifference } from '../../lib/workshop/failed.ts'
+import { ROOT } from '#lib/catalogue/index.ts'
+import { anchor } from '#lib/textbook/document.ts'
+import type { Failure } from '#lib/workshop/exercise.ts'
+import { firstDifference } from '#lib/workshop/failed.ts'
 import {
   feedbackFile,
   type ListedExercise,
   loadExercises,
   readIfThere,
   wrongOnes,
-} from '../../lib/workshop/load.ts'
-import { renderCheck } from '../../lib/workshop/render.ts'
-import { type CheckResult, runCheck } from '../../lib/workshop/run-check.ts'
+} from '#lib/workshop/load.ts'
+import { renderCheck } from '#lib/workshop/render.ts'
+import { type CheckResult, runCheck } from '#lib/workshop/run-check.ts'
 import { evenly, withSlow } from '../support/slow.ts'
 
 const SEED = 1

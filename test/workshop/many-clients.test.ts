@@ -1,15 +1,15 @@
 import { once } from 'node:events'
 import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { exercise, type Step } from '../../lib/workshop/exercise.ts'
+import { exercise, type Step } from '#lib/workshop/exercise.ts'
 import {
   crowdStep,
   exactDialogue,
   patienceStep,
   slowReaderStep,
   unreadAnswers,
-} from '../../lib/workshop/many-clients.ts'
-import { runCheck } from '../../lib/workshop/run-check.ts'
+} from '#lib/workshop/many-clients.ts'
+import { runCheck } from '#lib/workshop/run-check.ts'
 
 /** The answer to a line is the line, 512 times: little to ask, much to read. */
 const TIMES = 512

@@ -1,9 +1,9 @@
 import { once } from 'node:events'
 import { type AddressInfo, createServer } from 'node:net'
 import { expect, onTestFinished, test } from 'vitest'
-import { type Examiner, exercise, type Step } from '../../lib/workshop/exercise.ts'
-import { renderCheck, resultAsJson } from '../../lib/workshop/render.ts'
-import { exitCodeOf, runCheck } from '../../lib/workshop/run-check.ts'
+import { type Examiner, exercise, type Step } from '#lib/workshop/exercise.ts'
+import { renderCheck, resultAsJson } from '#lib/workshop/render.ts'
+import { exitCodeOf, runCheck } from '#lib/workshop/run-check.ts'
 
 const ONE = exercise({
   id: 'one',

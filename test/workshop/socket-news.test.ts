@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { createServer } from 'node:net'
 import { expect, onTestFinished, test, vi } from 'vitest'
-import { SocketNews } from '../../lib/workshop/socket-news.ts'
+import { SocketNews } from '#lib/workshop/socket-news.ts'
 
 const YEAR_MS = 3e10
 

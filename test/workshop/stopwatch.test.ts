@@ -3,9 +3,9 @@ import { once } from 'node:events'
 import { setPriority } from 'node:os'
 import { setTimeout as delay } from 'node:timers/promises'
 import { expect, onTestFinished, test } from 'vitest'
-import { Failed, Inconclusive } from '../../lib/workshop/failed.ts'
-import { threadTimes } from '../../lib/workshop/run-delay.ts'
-import { Delays, longestTogether } from '../../lib/workshop/stopwatch.ts'
+import { Failed, Inconclusive } from '#lib/workshop/failed.ts'
+import { threadTimes } from '#lib/workshop/run-delay.ts'
+import { Delays, longestTogether } from '#lib/workshop/stopwatch.ts'
 
 function delays(pid?: number): Delays {
   const made = new Delays(pid)

@@ -1,9 +1,9 @@
 import { once } from 'node:events'
 import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { expect, onTestFinished, test } from 'vitest'
-import { TcpSnapshot } from '../../lib/lab/tcp-table.ts'
-import { type Examiner, exercise } from '../../lib/workshop/exercise.ts'
-import { runCheck } from '../../lib/workshop/run-check.ts'
+import { TcpSnapshot } from '#lib/kernel/tcp-table.ts'
+import { type Examiner, exercise } from '#lib/workshop/exercise.ts'
+import { runCheck } from '#lib/workshop/run-check.ts'
 
 /** Examines a server of ours. */
 async function check(serve: (socket: Socket) => void, run: (at: Examiner) => Promise<void>) {

@@ -2,13 +2,13 @@ import { spawnSync } from 'node:child_process'
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, vi } from 'vitest'
-import { ROOT } from '../../lib/catalogue/index.ts'
+import { ROOT } from '#lib/catalogue/index.ts'
 import { type Kit, test } from '../support/kit.ts'
 import { spread } from '../support/slow.ts'
 
 const solutionOf = (chapter: string, id: string) =>
   readFileSync(join(ROOT, `chapters/${chapter}/exercises/${id}/solution.ts`), 'utf8').replaceAll(
-    "'../../../../lib/",
+    "'#lib/",
     `'${ROOT}/lib/`,
   )
 const SOLUTION = solutionOf('01-socket', 'hello')

@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process'
 import { chmodSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect } from 'vitest'
-import { ROOT } from '../../lib/catalogue/index.ts'
+import { ROOT } from '#lib/catalogue/index.ts'
 import { canLoseCapabilities, withCapabilities } from '../support/capabilities.ts'
 import { type Kit, test } from '../support/kit.ts'
 
@@ -11,7 +11,7 @@ const PASSED = { passed: { hello: '2026-01-01T00:00:00.000Z' }, hints: {} }
 const SOLUTION = readFileSync(
   join(ROOT, 'chapters/01-socket/exercises/hello/solution.ts'),
   'utf8',
-).replaceAll("'../../../../lib/", `'${ROOT}/lib/`)
+).replaceAll("'#lib/", `'${ROOT}/lib/`)
 
 const workshop = (kit: Kit, folder: string, ...args: string[]) =>
   kit.program(process.execPath, [...COMMAND, ...args], { env: { WORKSHOP_FOLDER: folder } })

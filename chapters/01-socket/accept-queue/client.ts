@@ -1,9 +1,9 @@
 /** Accept queue: connects and writes while the server is busy. `npm run 01:accept-queue:client` */
 import { connect } from 'node:net'
-import { describeRow, readTcpTable } from '../../../lib/lab/tcp-table.ts'
-import { endpoint } from '../../../lib/program/endpoint.ts'
-import { exitCannotConnect, exitLost, noticeWhenSilent } from '../../../lib/program/failures.ts'
-import { host, port, readOptions } from '../../../lib/program/options.ts'
+import { describeRow, readTcpTable } from '#lib/kernel/tcp-table.ts'
+import { endpoint } from '#lib/program/endpoint.ts'
+import { exitCannotConnect, exitLost, noticeWhenSilent } from '#lib/program/failures.ts'
+import { host, port, readOptions } from '#lib/program/options.ts'
 
 const options = readOptions({
   command: 'npm run 01:accept-queue:client',

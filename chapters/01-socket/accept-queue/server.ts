@@ -5,9 +5,9 @@
  *   npm run 01:accept-queue:client     in another, within two seconds
  */
 import { type AddressInfo, createServer } from 'node:net'
-import { endpoint } from '../../../lib/program/endpoint.ts'
-import { exitCannotListen } from '../../../lib/program/failures.ts'
-import { host, port, readOptions } from '../../../lib/program/options.ts'
+import { endpoint } from '#lib/program/endpoint.ts'
+import { exitCannotListen } from '#lib/program/failures.ts'
+import { host, port, readOptions } from '#lib/program/options.ts'
 
 const command = 'npm run 01:accept-queue:server'
 const options = readOptions({

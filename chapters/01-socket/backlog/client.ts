@@ -5,15 +5,15 @@
  */
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
-import { readTcpTable, type TcpState } from '../../../lib/lab/tcp-table.ts'
-import { endpoint } from '../../../lib/program/endpoint.ts'
+import { readTcpTable, type TcpState } from '#lib/kernel/tcp-table.ts'
+import { endpoint } from '#lib/program/endpoint.ts'
 import {
   exitCannotConnect,
   exitLost,
   exitWhenEnded,
   exitWhenSilent,
-} from '../../../lib/program/failures.ts'
-import { host, port, readOptions } from '../../../lib/program/options.ts'
+} from '#lib/program/failures.ts'
+import { host, port, readOptions } from '#lib/program/options.ts'
 
 const options = readOptions({
   command: 'npm run 01:backlog:client',

@@ -1,7 +1,7 @@
 /** Closing the listener: the old connection lives, a new one is refused. `npm run 01:close-listener:client` */
 import { once } from 'node:events'
 import { connect } from 'node:net'
-import { endpoint } from '../../../lib/program/endpoint.ts'
+import { endpoint } from '#lib/program/endpoint.ts'
 import {
   exitCannotConnect,
   exitLost,
@@ -9,8 +9,8 @@ import {
   exitWhenEnded,
   exitWhenSilent,
   type SocketError,
-} from '../../../lib/program/failures.ts'
-import { host, port, readOptions } from '../../../lib/program/options.ts'
+} from '#lib/program/failures.ts'
+import { host, port, readOptions } from '#lib/program/options.ts'
 
 const options = readOptions({
   command: 'npm run 01:close-listener:client',

@@ -1,9 +1,9 @@
 /** A client connects and writes while the server's program stands still: who does the handshake? */
 import { once } from 'node:events'
 import { connect } from 'node:net'
-import { monotonicMs } from '../../../lib/lab/lab.ts'
-import type { PeerProgram } from '../../../lib/lab/peer-process.ts'
-import { experiment } from '../../../lib/textbook/experiment.ts'
+import { monotonicMs } from '#lib/lab/lab.ts'
+import type { PeerProgram } from '#lib/lab/peer-process.ts'
+import { experiment } from '#lib/textbook/experiment.ts'
 
 /** All times in milliseconds since the client called connect. */
 interface Seen {

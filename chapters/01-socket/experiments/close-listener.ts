@@ -1,8 +1,8 @@
 /** What becomes of connections when the listening socket goes: accepted ones, and queued ones. */
 import { once } from 'node:events'
 import { connect } from 'node:net'
-import type { PeerProgram } from '../../../lib/lab/peer-process.ts'
-import { experiment } from '../../../lib/textbook/experiment.ts'
+import type { PeerProgram } from '#lib/lab/peer-process.ts'
+import { experiment } from '#lib/textbook/experiment.ts'
 
 interface Seen {
   /** After server.close(): sockets in LISTEN and in ESTABLISHED at the server's end. */

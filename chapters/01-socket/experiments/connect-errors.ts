@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process'
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type NetConnectOpts } from 'node:net'
-import { experiment } from '../../../lib/textbook/experiment.ts'
+import { experiment } from '#lib/textbook/experiment.ts'
 
 /** Kinds of routes that lead nowhere, each to an address for documentation (RFC 5737). */
 const DEAD_ENDS = {

@@ -4,10 +4,10 @@
  */
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
-import { changes } from '../../../lib/lab/counters.ts'
-import type { PeerProgram } from '../../../lib/lab/peer-process.ts'
-import type { TcpRow } from '../../../lib/lab/tcp-table.ts'
-import { experiment } from '../../../lib/textbook/experiment.ts'
+import { changes } from '#lib/kernel/counters.ts'
+import type { TcpRow } from '#lib/kernel/tcp-table.ts'
+import type { PeerProgram } from '#lib/lab/peer-process.ts'
+import { experiment } from '#lib/textbook/experiment.ts'
 
 interface Seen {
   clients: number

@@ -5,8 +5,8 @@
 import { once } from 'node:events'
 import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { setImmediate } from 'node:timers/promises'
-import { Inconclusive, type Lab } from '../../../lib/lab/lab.ts'
-import { experiment, type Observe } from '../../../lib/textbook/experiment.ts'
+import { Inconclusive, type Lab } from '#lib/lab/lab.ts'
+import { experiment, type Observe } from '#lib/textbook/experiment.ts'
 
 /** What happened while the SYN+ACK was lost. */
 interface Attempt {

@@ -1,6 +1,6 @@
 /** What is an IPv6 address, and what only looks like one. */
 import { isIPv6 } from 'node:net'
-import { experiment } from '../../../lib/textbook/experiment.ts'
+import { experiment } from '#lib/textbook/experiment.ts'
 
 interface Seen {
   /** What `net.isIPv6` says to each text. */

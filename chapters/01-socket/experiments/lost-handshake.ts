@@ -4,8 +4,8 @@
  */
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
-import { type Lab, monotonicMs } from '../../../lib/lab/lab.ts'
-import { experiment, type Observe } from '../../../lib/textbook/experiment.ts'
+import { type Lab, monotonicMs } from '#lib/lab/lab.ts'
+import { experiment, type Observe } from '#lib/textbook/experiment.ts'
 
 interface Seen {
   /** States at both ends while the SYN+ACK is lost, while the last ACK is lost, and in the end. */

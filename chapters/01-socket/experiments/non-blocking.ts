@@ -1,7 +1,7 @@
 /** How Node creates its sockets, seen by strace. */
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
-import { experiment } from '../../../lib/textbook/experiment.ts'
+import { experiment } from '#lib/textbook/experiment.ts'
 
 interface Seen {
   /** The calls on sockets that a server and a client in one process make, as strace shows them. */

@@ -1,7 +1,7 @@
 /** A socket that connects to itself. */
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer } from 'node:net'
-import { experiment } from '../../../lib/textbook/experiment.ts'
+import { experiment } from '#lib/textbook/experiment.ts'
 
 interface Seen {
   connected: boolean

@@ -1,8 +1,8 @@
 /** One port, several processes; and one port, several addresses. */
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer } from 'node:net'
-import type { PeerProgram } from '../../../lib/lab/peer-process.ts'
-import { experiment } from '../../../lib/textbook/experiment.ts'
+import type { PeerProgram } from '#lib/lab/peer-process.ts'
+import { experiment } from '#lib/textbook/experiment.ts'
 
 interface Seen {
   /** How many connections each of the processes has accepted that share one listening socket. */

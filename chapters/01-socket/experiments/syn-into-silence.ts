@@ -1,8 +1,8 @@
 /** What a client does when nothing at all answers, with less patience than usual. */
 import { once } from 'node:events'
 import { connect } from 'node:net'
-import { monotonicMs } from '../../../lib/lab/lab.ts'
-import { experiment } from '../../../lib/textbook/experiment.ts'
+import { monotonicMs } from '#lib/lab/lab.ts'
+import { experiment } from '#lib/textbook/experiment.ts'
 
 interface Seen {
   code: string

@@ -4,8 +4,8 @@ import { openSync, readlinkSync, readSync, writeSync } from 'node:fs'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { Lab } from '../../../lib/lab/lab.ts'
-import { experiment } from '../../../lib/textbook/experiment.ts'
+import type { Lab } from '#lib/lab/lab.ts'
+import { experiment } from '#lib/textbook/experiment.ts'
 
 interface Seen {
   /** With one client: the states of all sockets of that port, and how many are different. */

@@ -1,5 +1,5 @@
 /** Two calls that Node never makes: listen without bind, and a stream over UDP. In C. */
-import { experiment } from '../../../lib/textbook/experiment.ts'
+import { experiment } from '#lib/textbook/experiment.ts'
 
 interface Seen {
   /** Where a socket listens that was never bound: address and port. */

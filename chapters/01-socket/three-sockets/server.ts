@@ -6,10 +6,10 @@
  */
 import { readdirSync, readlinkSync } from 'node:fs'
 import { type AddressInfo, createServer } from 'node:net'
-import { readTcpTable, type TcpRow } from '../../../lib/lab/tcp-table.ts'
-import { endpoint } from '../../../lib/program/endpoint.ts'
-import { exitCannotListen } from '../../../lib/program/failures.ts'
-import { host, port, readOptions } from '../../../lib/program/options.ts'
+import { readTcpTable, type TcpRow } from '#lib/kernel/tcp-table.ts'
+import { endpoint } from '#lib/program/endpoint.ts'
+import { exitCannotListen } from '#lib/program/failures.ts'
+import { host, port, readOptions } from '#lib/program/options.ts'
 
 const command = 'npm run 01:three-sockets:server'
 const options = readOptions({

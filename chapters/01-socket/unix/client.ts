@@ -1,7 +1,7 @@
 /** Unix domain socket client: asks one question and prints the answer. `npm run 01:unix:client` */
 import { connect } from 'node:net'
-import { exitCannotConnect, exitLost } from '../../../lib/program/failures.ts'
-import { pathIsTooLong, readOptions, unixPath } from '../../../lib/program/options.ts'
+import { exitCannotConnect, exitLost } from '#lib/program/failures.ts'
+import { pathIsTooLong, readOptions, unixPath } from '#lib/program/options.ts'
 
 const options = readOptions({
   command: 'npm run 01:unix:client',

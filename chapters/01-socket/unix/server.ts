@@ -6,8 +6,8 @@
  */
 import { lstatSync, rmSync } from 'node:fs'
 import { connect, createServer } from 'node:net'
-import { exitCannotListen, type SocketError } from '../../../lib/program/failures.ts'
-import { pathIsTooLong, readOptions, unixPath } from '../../../lib/program/options.ts'
+import { exitCannotListen, type SocketError } from '#lib/program/failures.ts'
+import { pathIsTooLong, readOptions, unixPath } from '#lib/program/options.ts'
 
 const command = 'npm run 01:unix:server'
 const { path } = readOptions({

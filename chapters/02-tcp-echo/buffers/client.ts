@@ -7,15 +7,15 @@ import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { setTimeout as wait } from 'node:timers/promises'
-import { readTcpTable } from '../../../lib/lab/tcp-table.ts'
-import { endpoint } from '../../../lib/program/endpoint.ts'
+import { readTcpTable } from '#lib/kernel/tcp-table.ts'
+import { endpoint } from '#lib/program/endpoint.ts'
 import {
   exitCannotConnect,
   exitLost,
   exitWhenEnded,
   exitWhenSilent,
-} from '../../../lib/program/failures.ts'
-import { host, port, readOptions } from '../../../lib/program/options.ts'
+} from '#lib/program/failures.ts'
+import { host, port, readOptions } from '#lib/program/options.ts'
 
 const options = readOptions({
   command: 'npm run 02:buffers:client',

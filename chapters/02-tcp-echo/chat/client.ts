@@ -4,9 +4,9 @@
  *   npm run 02:chat:client     type lines; Ctrl-D leaves
  */
 import { connect } from 'node:net'
-import { endpoint } from '../../../lib/program/endpoint.ts'
-import { exitCannotConnect, exitLost, noticeWhenSilent } from '../../../lib/program/failures.ts'
-import { host, port, readOptions } from '../../../lib/program/options.ts'
+import { endpoint } from '#lib/program/endpoint.ts'
+import { exitCannotConnect, exitLost, noticeWhenSilent } from '#lib/program/failures.ts'
+import { host, port, readOptions } from '#lib/program/options.ts'
 
 const options = readOptions({
   command: 'npm run 02:chat:client',

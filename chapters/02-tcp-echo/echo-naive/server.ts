@@ -5,9 +5,9 @@
  *   npm run 02:echo-naive:client     in another: shows both
  */
 import { type AddressInfo, createServer } from 'node:net'
-import { endpoint } from '../../../lib/program/endpoint.ts'
-import { exitCannotListen } from '../../../lib/program/failures.ts'
-import { host, port, readOptions } from '../../../lib/program/options.ts'
+import { endpoint } from '#lib/program/endpoint.ts'
+import { exitCannotListen } from '#lib/program/failures.ts'
+import { host, port, readOptions } from '#lib/program/options.ts'
 
 const command = 'npm run 02:echo-naive:server'
 const options = readOptions({

@@ -5,15 +5,15 @@
  *   echo hi | npm run -s 02:client       as a part of a pipe
  */
 import { connect } from 'node:net'
-import { endpoint } from '../../../lib/program/endpoint.ts'
+import { endpoint } from '#lib/program/endpoint.ts'
 import {
   exitCannotConnect,
   exitLost,
   exitUnknown,
   exitWhenEnded,
   noticeWhenSilent,
-} from '../../../lib/program/failures.ts'
-import { host, port, readOptions } from '../../../lib/program/options.ts'
+} from '#lib/program/failures.ts'
+import { host, port, readOptions } from '#lib/program/options.ts'
 
 const options = readOptions({
   command: 'npm run 02:client',

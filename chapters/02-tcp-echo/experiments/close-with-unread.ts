@@ -4,10 +4,10 @@
  */
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
-import type { Lab } from '../../../lib/lab/lab.ts'
-import type { PeerProgram } from '../../../lib/lab/peer-process.ts'
-import { FLAG, RAW_SEGMENT } from '../../../lib/lab/raw-segment.ts'
-import { experiment, type Observe } from '../../../lib/textbook/experiment.ts'
+import type { Lab } from '#lib/lab/lab.ts'
+import type { PeerProgram } from '#lib/lab/peer-process.ts'
+import { FLAG, RAW_SEGMENT } from '#lib/lab/raw-segment.ts'
+import { experiment, type Observe } from '#lib/textbook/experiment.ts'
 
 interface Case {
   /** Flags of what the closing end sent, where packets can be seen. */

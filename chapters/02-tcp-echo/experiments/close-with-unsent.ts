@@ -1,9 +1,9 @@
 /** What becomes of bytes that have been written when the writer closes, and what a reset means. */
 import { once } from 'node:events'
 import { connect } from 'node:net'
-import { type Lab, monotonicMs } from '../../../lib/lab/lab.ts'
-import type { PeerProgram } from '../../../lib/lab/peer-process.ts'
-import { experiment, type Observe } from '../../../lib/textbook/experiment.ts'
+import { type Lab, monotonicMs } from '#lib/lab/lab.ts'
+import type { PeerProgram } from '#lib/lab/peer-process.ts'
+import { experiment, type Observe } from '#lib/textbook/experiment.ts'
 
 interface Case {
   /** Bytes that the reader got in the end, and how its stream ended. */

@@ -1,7 +1,7 @@
 /** The flags of a SYN when both ends are willing to be told of congestion. */
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer } from 'node:net'
-import { experiment } from '../../../lib/textbook/experiment.ts'
+import { experiment } from '#lib/textbook/experiment.ts'
 
 interface Seen {
   /** Flags as tcpdump writes them: E is ECE, W is CWR. */

@@ -1,7 +1,7 @@
 /** What a FIN becomes in the reader's program, and where bytes wait that it has not read. */
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer } from 'node:net'
-import { experiment } from '../../../lib/textbook/experiment.ts'
+import { experiment } from '#lib/textbook/experiment.ts'
 
 interface Seen {
   /** What a program that reads got after the FIN, and after how many bytes. */

@@ -1,7 +1,7 @@
 /** How long TCP headers are: what the field of that name says in real segments. */
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer } from 'node:net'
-import { experiment } from '../../../lib/textbook/experiment.ts'
+import { experiment } from '#lib/textbook/experiment.ts'
 
 interface Seen {
   /** Bytes of the TCP header in the SYN, in a segment with data, and in the RST of a closed port. */

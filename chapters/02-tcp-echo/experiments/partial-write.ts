@@ -1,8 +1,8 @@
 /** What write(2) says when the buffer fills up: seen by strace. */
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
-import type { PeerProgram } from '../../../lib/lab/peer-process.ts'
-import { experiment } from '../../../lib/textbook/experiment.ts'
+import type { PeerProgram } from '#lib/lab/peer-process.ts'
+import { experiment } from '#lib/textbook/experiment.ts'
 
 interface Seen {
   /** Results of the write calls, in order: bytes, or -1 for EAGAIN. */

@@ -4,8 +4,8 @@
  */
 import { once } from 'node:events'
 import { connect } from 'node:net'
-import type { PeerProgram } from '../../../lib/lab/peer-process.ts'
-import { experiment } from '../../../lib/textbook/experiment.ts'
+import type { PeerProgram } from '#lib/lab/peer-process.ts'
+import { experiment } from '#lib/textbook/experiment.ts'
 
 interface Seen {
   /** The option in the client's SYN: bytes. */

@@ -1,7 +1,7 @@
 /** How large the window gets when a reader keeps up: what `ss` says after 16 MiB. */
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer } from 'node:net'
-import { experiment } from '../../../lib/textbook/experiment.ts'
+import { experiment } from '#lib/textbook/experiment.ts'
 
 interface Seen {
   /** Largest window that the receiver has offered, in bytes. */

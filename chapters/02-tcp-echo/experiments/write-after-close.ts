@@ -1,8 +1,8 @@
 /** Two writes to a peer that has closed. */
 import { once } from 'node:events'
 import { connect } from 'node:net'
-import type { PeerProgram } from '../../../lib/lab/peer-process.ts'
-import { experiment } from '../../../lib/textbook/experiment.ts'
+import type { PeerProgram } from '#lib/lab/peer-process.ts'
+import { experiment } from '#lib/textbook/experiment.ts'
 
 interface Seen {
   /** For each write: `ok`, or the code of its error. */

@@ -1,8 +1,8 @@
 /** A writer, and a reader who does not read: how much the kernel takes, and what write says. */
 import { once } from 'node:events'
 import { connect } from 'node:net'
-import type { PeerProgram } from '../../../lib/lab/peer-process.ts'
-import { experiment } from '../../../lib/textbook/experiment.ts'
+import type { PeerProgram } from '#lib/lab/peer-process.ts'
+import { experiment } from '#lib/textbook/experiment.ts'
 
 interface Seen {
   /** Bytes that left the process, in all, and bytes of them that the peer's kernel has. */

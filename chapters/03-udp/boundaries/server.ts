@@ -6,9 +6,9 @@
  */
 import { createSocket } from 'node:dgram'
 import { isIPv6 } from 'node:net'
-import { endpoint } from '../../../lib/program/endpoint.ts'
-import { exitCannotListen, type SocketError } from '../../../lib/program/failures.ts'
-import { host, port, readOptions } from '../../../lib/program/options.ts'
+import { endpoint } from '#lib/program/endpoint.ts'
+import { exitCannotListen, type SocketError } from '#lib/program/failures.ts'
+import { host, port, readOptions } from '#lib/program/options.ts'
 
 const command = 'npm run 03:boundaries:server'
 const options = readOptions({

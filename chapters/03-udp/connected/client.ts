@@ -6,13 +6,9 @@
 import { createSocket, type Socket } from 'node:dgram'
 import { once } from 'node:events'
 import { isIPv6 } from 'node:net'
-import { endpoint } from '../../../lib/program/endpoint.ts'
-import {
-  exitCannotConnect,
-  exitUnanswered,
-  type SocketError,
-} from '../../../lib/program/failures.ts'
-import { host, port, readOptions } from '../../../lib/program/options.ts'
+import { endpoint } from '#lib/program/endpoint.ts'
+import { exitCannotConnect, exitUnanswered, type SocketError } from '#lib/program/failures.ts'
+import { host, port, readOptions } from '#lib/program/options.ts'
 
 const serverCommand = 'npm run 03:connected:server'
 const options = readOptions({

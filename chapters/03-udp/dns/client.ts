@@ -8,11 +8,11 @@ import { randomInt } from 'node:crypto'
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { connect, isIPv6 } from 'node:net'
-import { lengthPrefix } from '../../../lib/framing/length-prefix.ts'
-import { framed } from '../../../lib/framing/stream.ts'
-import { endpoint } from '../../../lib/program/endpoint.ts'
-import { exitCannotConnect, exitUnanswered } from '../../../lib/program/failures.ts'
-import { host, port, readOptions } from '../../../lib/program/options.ts'
+import { lengthPrefix } from '#lib/framing/length-prefix.ts'
+import { framed } from '#lib/framing/stream.ts'
+import { endpoint } from '#lib/program/endpoint.ts'
+import { exitCannotConnect, exitUnanswered } from '#lib/program/failures.ts'
+import { host, port, readOptions } from '#lib/program/options.ts'
 import {
   DnsFormatError,
   decodeMessage,

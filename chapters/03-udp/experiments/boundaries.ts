@@ -1,7 +1,7 @@
 /** Whether datagrams arrive as they were sent: one by one, each whole, the empty one too. */
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
-import { experiment } from '../../../lib/textbook/experiment.ts'
+import { experiment } from '#lib/textbook/experiment.ts'
 
 interface Seen {
   sent: number[]

@@ -1,8 +1,8 @@
 /** What becomes of datagrams whose receiver does not read: 2000 of them, and who is told. */
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
-import { changes } from '../../../lib/lab/counters.ts'
-import { experiment } from '../../../lib/textbook/experiment.ts'
+import { changes } from '#lib/kernel/counters.ts'
+import { experiment } from '#lib/textbook/experiment.ts'
 
 interface Seen {
   sent: number

@@ -1,8 +1,8 @@
 /** What a kernel does with datagrams whose checksum is right, wrong, not computed, or right by chance. In C. */
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
-import { changes } from '../../../lib/lab/counters.ts'
-import { experiment } from '../../../lib/textbook/experiment.ts'
+import { changes } from '#lib/kernel/counters.ts'
+import { experiment } from '#lib/textbook/experiment.ts'
 
 interface Seen {
   /** Texts of the datagrams that arrived. */

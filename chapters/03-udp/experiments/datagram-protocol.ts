@@ -1,6 +1,6 @@
 /** Which protocol is behind the type SOCK_DGRAM, and what this system calls number 17. */
 import { readFileSync } from 'node:fs'
-import { experiment } from '../../../lib/textbook/experiment.ts'
+import { experiment } from '#lib/textbook/experiment.ts'
 
 interface Seen {
   /** The default protocol of each type of socket: its number, as the kernel says. */

@@ -1,8 +1,8 @@
 /** Which errors, and whose datagrams, reach a UDP socket that is connected, and one that is not. */
 import { createSocket, type Socket } from 'node:dgram'
 import { once } from 'node:events'
-import { changes } from '../../../lib/lab/counters.ts'
-import { experiment } from '../../../lib/textbook/experiment.ts'
+import { changes } from '#lib/kernel/counters.ts'
+import { experiment } from '#lib/textbook/experiment.ts'
 
 interface Seen {
   /** Of the unconnected socket: sends without an error, answers of ICMP that came in, its errors. */

@@ -1,9 +1,9 @@
 /** Datagrams that are longer than a packet may be, on a way that loses some of their fragments. */
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
-import { changes } from '../../../lib/lab/counters.ts'
-import type { PeerProgram } from '../../../lib/lab/peer-process.ts'
-import { experiment } from '../../../lib/textbook/experiment.ts'
+import { changes } from '#lib/kernel/counters.ts'
+import type { PeerProgram } from '#lib/lab/peer-process.ts'
+import { experiment } from '#lib/textbook/experiment.ts'
 
 interface Seen {
   /** Fragments that were made of one datagram. */

@@ -2,9 +2,9 @@
 import { createSocket, type Socket } from 'node:dgram'
 import { once } from 'node:events'
 import { connect, type Socket as Stream } from 'node:net'
-import { monotonicMs } from '../../../lib/lab/lab.ts'
-import type { Peer, PeerProgram } from '../../../lib/lab/peer-process.ts'
-import { experiment } from '../../../lib/textbook/experiment.ts'
+import { monotonicMs } from '#lib/lab/lab.ts'
+import type { Peer, PeerProgram } from '#lib/lab/peer-process.ts'
+import { experiment } from '#lib/textbook/experiment.ts'
 
 interface Seen {
   /** Datagrams at twice the speed of the line. */

@@ -1,7 +1,7 @@
 /** What five bytes over UDP are on the wire, and which preparations they need. */
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
-import { experiment } from '../../../lib/textbook/experiment.ts'
+import { experiment } from '#lib/textbook/experiment.ts'
 
 interface Seen {
   payload: number

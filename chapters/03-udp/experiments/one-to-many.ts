@@ -1,7 +1,7 @@
 /** Who can talk with whom over UDP: many to one, broadcast, multicast. */
 import { createSocket, type Socket } from 'node:dgram'
 import { once } from 'node:events'
-import { experiment } from '../../../lib/textbook/experiment.ts'
+import { experiment } from '#lib/textbook/experiment.ts'
 
 interface Seen {
   /** Different peers that one socket has heard. */

@@ -1,7 +1,7 @@
 /** What becomes of the size that a program asks for its receive buffer. */
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
-import { experiment } from '../../../lib/textbook/experiment.ts'
+import { experiment } from '#lib/textbook/experiment.ts'
 
 interface Seen {
   /** Pairs of bytes: asked for, and got. */

@@ -1,7 +1,7 @@
 /** The largest datagram that a kernel takes, and what one byte more brings, for IPv4 and IPv6. */
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
-import { experiment } from '../../../lib/textbook/experiment.ts'
+import { experiment } from '#lib/textbook/experiment.ts'
 
 interface Seen {
   /** For each family: largest that arrived whole, and the error of one byte more. */

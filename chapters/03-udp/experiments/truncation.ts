@@ -1,5 +1,5 @@
 /** What recv(2) does with a datagram that is longer than the buffer it is given. In C. */
-import { experiment } from '../../../lib/textbook/experiment.ts'
+import { experiment } from '#lib/textbook/experiment.ts'
 
 interface Seen {
   sent: number[]

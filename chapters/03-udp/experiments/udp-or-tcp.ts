@@ -2,10 +2,10 @@
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { Socket } from 'node:net'
-import { changes } from '../../../lib/lab/counters.ts'
-import { monotonicMs } from '../../../lib/lab/lab.ts'
-import type { PeerProgram } from '../../../lib/lab/peer-process.ts'
-import { experiment } from '../../../lib/textbook/experiment.ts'
+import { changes } from '#lib/kernel/counters.ts'
+import { monotonicMs } from '#lib/lab/lab.ts'
+import type { PeerProgram } from '#lib/lab/peer-process.ts'
+import { experiment } from '#lib/textbook/experiment.ts'
 
 interface Bulk {
   /** Bytes that arrived of those that were sent, and Mbit/s of what arrived. */

@@ -7,9 +7,9 @@ import { randomUUID } from 'node:crypto'
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { isIPv6 } from 'node:net'
-import { endpoint } from '../../../lib/program/endpoint.ts'
-import { exitCannotConnect, exitUnanswered } from '../../../lib/program/failures.ts'
-import { host, port, readOptions } from '../../../lib/program/options.ts'
+import { endpoint } from '#lib/program/endpoint.ts'
+import { exitCannotConnect, exitUnanswered } from '#lib/program/failures.ts'
+import { host, port, readOptions } from '#lib/program/options.ts'
 
 const serverCommand = 'npm run 03:loss:server'
 const options = readOptions({

@@ -7,14 +7,14 @@ import { createHash, randomBytes } from 'node:crypto'
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { isIPv6 } from 'node:net'
-import { endpoint } from '../../../lib/program/endpoint.ts'
+import { endpoint } from '#lib/program/endpoint.ts'
 import {
   exitCannotConnect,
   exitUnanswered,
   exitUnknown,
   type SocketError,
-} from '../../../lib/program/failures.ts'
-import { host, port, readOptions } from '../../../lib/program/options.ts'
+} from '#lib/program/failures.ts'
+import { host, port, readOptions } from '#lib/program/options.ts'
 
 const serverCommand = 'npm run 03:size:server'
 const options = readOptions({

@@ -1,7 +1,7 @@
 /** The ten small sends of `ten-writes`, over UDP. */
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
-import { experiment } from '../../../lib/textbook/experiment.ts'
+import { experiment } from '#lib/textbook/experiment.ts'
 
 interface Seen {
   sent: number

@@ -3,11 +3,11 @@
  * in 2000 random chunkings. It runs on bytes alone: what TCP does to them is in `ten-writes`.
  */
 import { randomInt } from 'node:crypto'
-import { delimiter } from '../../../lib/framing/delimiter.ts'
-import { fixedLength } from '../../../lib/framing/fixed-length.ts'
-import { type FrameDecoder, FrameError } from '../../../lib/framing/frame.ts'
-import { lengthPrefix } from '../../../lib/framing/length-prefix.ts'
-import { experiment } from '../../../lib/textbook/experiment.ts'
+import { delimiter } from '#lib/framing/delimiter.ts'
+import { fixedLength } from '#lib/framing/fixed-length.ts'
+import { type FrameDecoder, FrameError } from '#lib/framing/frame.ts'
+import { lengthPrefix } from '#lib/framing/length-prefix.ts'
+import { experiment } from '#lib/textbook/experiment.ts'
 
 interface Seen {
   chunkings: number

@@ -2,7 +2,7 @@
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer } from 'node:net'
 import { StringDecoder } from 'node:string_decoder'
-import { experiment } from '../../../lib/textbook/experiment.ts'
+import { experiment } from '#lib/textbook/experiment.ts'
 
 interface Seen {
   word: string

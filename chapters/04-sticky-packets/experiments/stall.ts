@@ -2,10 +2,10 @@
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { setImmediate } from 'node:timers/promises'
-import { changes } from '../../../lib/lab/counters.ts'
-import { monotonicMs } from '../../../lib/lab/lab.ts'
-import type { PeerProgram } from '../../../lib/lab/peer-process.ts'
-import { experiment } from '../../../lib/textbook/experiment.ts'
+import { changes } from '#lib/kernel/counters.ts'
+import { monotonicMs } from '#lib/lab/lab.ts'
+import type { PeerProgram } from '#lib/lab/peer-process.ts'
+import { experiment } from '#lib/textbook/experiment.ts'
 
 interface Seen {
   /** Milliseconds from the first write to the answer: a quarter of the rounds took no longer. */

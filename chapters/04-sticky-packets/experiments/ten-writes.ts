@@ -4,9 +4,9 @@
  */
 import { once } from 'node:events'
 import { connect } from 'node:net'
-import type { Lab } from '../../../lib/lab/lab.ts'
-import type { PeerProgram } from '../../../lib/lab/peer-process.ts'
-import { experiment, type Observe } from '../../../lib/textbook/experiment.ts'
+import type { Lab } from '#lib/lab/lab.ts'
+import type { PeerProgram } from '#lib/lab/peer-process.ts'
+import { experiment, type Observe } from '#lib/textbook/experiment.ts'
 
 interface Run {
   /** Payload of each segment that carried data; none where packets cannot be captured. */

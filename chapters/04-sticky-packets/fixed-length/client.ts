@@ -5,16 +5,11 @@
  */
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
-import { fixedLength } from '../../../lib/framing/fixed-length.ts'
-import { framed } from '../../../lib/framing/stream.ts'
-import { endpoint } from '../../../lib/program/endpoint.ts'
-import {
-  exitCannotConnect,
-  exitLost,
-  exitUnknown,
-  exitWhenSilent,
-} from '../../../lib/program/failures.ts'
-import { host, port, readOptions } from '../../../lib/program/options.ts'
+import { fixedLength } from '#lib/framing/fixed-length.ts'
+import { framed } from '#lib/framing/stream.ts'
+import { endpoint } from '#lib/program/endpoint.ts'
+import { exitCannotConnect, exitLost, exitUnknown, exitWhenSilent } from '#lib/program/failures.ts'
+import { host, port, readOptions } from '#lib/program/options.ts'
 
 const options = readOptions({
   command: 'npm run 04:fixed-length:client',

@@ -5,12 +5,12 @@
  *   npm run 04:length-prefix:client     in another
  */
 import { type AddressInfo, createServer } from 'node:net'
-import { lengthPrefix } from '../../../lib/framing/length-prefix.ts'
-import { framed } from '../../../lib/framing/stream.ts'
-import { endpoint } from '../../../lib/program/endpoint.ts'
-import { exitCannotListen, type SocketError } from '../../../lib/program/failures.ts'
-import { host, port, readOptions } from '../../../lib/program/options.ts'
-import { print } from '../../../lib/program/print.ts'
+import { lengthPrefix } from '#lib/framing/length-prefix.ts'
+import { framed } from '#lib/framing/stream.ts'
+import { endpoint } from '#lib/program/endpoint.ts'
+import { exitCannotListen, type SocketError } from '#lib/program/failures.ts'
+import { host, port, readOptions } from '#lib/program/options.ts'
+import { print } from '#lib/program/print.ts'
 
 const command = 'npm run 04:length-prefix:server'
 const options = readOptions({

@@ -5,10 +5,10 @@
  *   npm run 04:nagle:client     in another
  */
 import { type AddressInfo, createServer } from 'node:net'
-import { lengthPrefix } from '../../../lib/framing/length-prefix.ts'
-import { endpoint } from '../../../lib/program/endpoint.ts'
-import { exitCannotListen, type SocketError } from '../../../lib/program/failures.ts'
-import { host, port, readOptions } from '../../../lib/program/options.ts'
+import { lengthPrefix } from '#lib/framing/length-prefix.ts'
+import { endpoint } from '#lib/program/endpoint.ts'
+import { exitCannotListen, type SocketError } from '#lib/program/failures.ts'
+import { host, port, readOptions } from '#lib/program/options.ts'
 
 const command = 'npm run 04:nagle:server'
 const options = readOptions({

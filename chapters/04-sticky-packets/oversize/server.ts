@@ -5,13 +5,13 @@
  *   npm run 04:oversize:client     in another
  */
 import { type AddressInfo, createServer } from 'node:net'
-import { FrameError } from '../../../lib/framing/frame.ts'
-import { lengthPrefix } from '../../../lib/framing/length-prefix.ts'
-import { framed } from '../../../lib/framing/stream.ts'
-import { endpoint } from '../../../lib/program/endpoint.ts'
-import { exitCannotListen, type SocketError } from '../../../lib/program/failures.ts'
-import { host, port, readOptions } from '../../../lib/program/options.ts'
-import { print } from '../../../lib/program/print.ts'
+import { FrameError } from '#lib/framing/frame.ts'
+import { lengthPrefix } from '#lib/framing/length-prefix.ts'
+import { framed } from '#lib/framing/stream.ts'
+import { endpoint } from '#lib/program/endpoint.ts'
+import { exitCannotListen, type SocketError } from '#lib/program/failures.ts'
+import { host, port, readOptions } from '#lib/program/options.ts'
+import { print } from '#lib/program/print.ts'
 
 const command = 'npm run 04:oversize:server'
 const options = readOptions({

@@ -5,11 +5,11 @@
  */
 import { once } from 'node:events'
 import { connect } from 'node:net'
-import { lines } from '../../../lib/framing/lines.ts'
-import { framed } from '../../../lib/framing/stream.ts'
-import { endpoint } from '../../../lib/program/endpoint.ts'
-import { exitCannotConnect, exitLost, exitUnknown } from '../../../lib/program/failures.ts'
-import { host, port, readOptions } from '../../../lib/program/options.ts'
+import { lines } from '#lib/framing/lines.ts'
+import { framed } from '#lib/framing/stream.ts'
+import { endpoint } from '#lib/program/endpoint.ts'
+import { exitCannotConnect, exitLost, exitUnknown } from '#lib/program/failures.ts'
+import { host, port, readOptions } from '#lib/program/options.ts'
 
 const serverCommand = 'npm run 04:split-utf8:server'
 const options = readOptions({

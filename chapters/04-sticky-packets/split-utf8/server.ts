@@ -6,10 +6,10 @@
  */
 import { type AddressInfo, createServer } from 'node:net'
 import { StringDecoder } from 'node:string_decoder'
-import { lines } from '../../../lib/framing/lines.ts'
-import { endpoint } from '../../../lib/program/endpoint.ts'
-import { exitCannotListen, type SocketError } from '../../../lib/program/failures.ts'
-import { host, port, readOptions } from '../../../lib/program/options.ts'
+import { lines } from '#lib/framing/lines.ts'
+import { endpoint } from '#lib/program/endpoint.ts'
+import { exitCannotListen, type SocketError } from '#lib/program/failures.ts'
+import { host, port, readOptions } from '#lib/program/options.ts'
 
 const command = 'npm run 04:split-utf8:server'
 const options = readOptions({

@@ -6,9 +6,9 @@
 import { once } from 'node:events'
 import { Agent, request } from 'node:http'
 import { setImmediate } from 'node:timers/promises'
-import { endpoint } from '../../../lib/program/endpoint.ts'
-import { exitCannotConnect, exitUnknown, type SocketError } from '../../../lib/program/failures.ts'
-import { host, port, readOptions } from '../../../lib/program/options.ts'
+import { endpoint } from '#lib/program/endpoint.ts'
+import { exitCannotConnect, exitUnknown, type SocketError } from '#lib/program/failures.ts'
+import { host, port, readOptions } from '#lib/program/options.ts'
 import { startBalancer } from './balancer.ts'
 
 const options = readOptions({

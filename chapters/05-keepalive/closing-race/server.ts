@@ -6,12 +6,12 @@
  */
 import { once } from 'node:events'
 import { type AddressInfo, createServer } from 'node:net'
-import { FrameError } from '../../../lib/framing/frame.ts'
-import { type Http1Request, http1Request, http1Response } from '../../../lib/framing/http1.ts'
-import { readFrames } from '../../../lib/framing/stream.ts'
-import { endpoint } from '../../../lib/program/endpoint.ts'
-import { exitCannotListen, type SocketError } from '../../../lib/program/failures.ts'
-import { host, port, readOptions } from '../../../lib/program/options.ts'
+import { FrameError } from '#lib/framing/frame.ts'
+import { type Http1Request, http1Request, http1Response } from '#lib/framing/http1.ts'
+import { readFrames } from '#lib/framing/stream.ts'
+import { endpoint } from '#lib/program/endpoint.ts'
+import { exitCannotListen, type SocketError } from '#lib/program/failures.ts'
+import { host, port, readOptions } from '#lib/program/options.ts'
 
 const command = 'npm run 05:closing-race:server'
 const options = readOptions({

@@ -1,9 +1,9 @@
 /** Two idle connections whose peer falls silent: one with the kernel's times, one with Node's. */
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer } from 'node:net'
-import { monotonicMs } from '../../../lib/lab/lab.ts'
-import { readTcpTimer } from '../../../lib/lab/tcp-timer.ts'
-import { experiment } from '../../../lib/textbook/experiment.ts'
+import { readTcpTimer } from '#lib/kernel/tcp-timer.ts'
+import { monotonicMs } from '#lib/lab/lab.ts'
+import { experiment } from '#lib/textbook/experiment.ts'
 
 interface Case {
   probes: number

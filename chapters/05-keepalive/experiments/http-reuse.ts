@@ -2,8 +2,8 @@
 import { once } from 'node:events'
 import { Agent, type ClientRequest, createServer, get } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { monotonicMs } from '../../../lib/lab/lab.ts'
-import { experiment } from '../../../lib/textbook/experiment.ts'
+import { monotonicMs } from '#lib/lab/lab.ts'
+import { experiment } from '#lib/textbook/experiment.ts'
 
 interface Way {
   connections: number

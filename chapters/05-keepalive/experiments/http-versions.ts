@@ -2,8 +2,8 @@
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import { type AddressInfo, connect } from 'node:net'
-import { monotonicMs } from '../../../lib/lab/lab.ts'
-import { experiment } from '../../../lib/textbook/experiment.ts'
+import { monotonicMs } from '#lib/lab/lab.ts'
+import { experiment } from '#lib/textbook/experiment.ts'
 
 interface Answer {
   /** The fields of the response that are about the connection. */

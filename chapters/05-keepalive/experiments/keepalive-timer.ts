@@ -2,13 +2,8 @@
 import { once } from 'node:events'
 import { Agent, createServer as createHttpServer, get } from 'node:http'
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
-import {
-  describeTimer,
-  type Ports,
-  readTcpTimer,
-  type TcpTimer,
-} from '../../../lib/lab/tcp-timer.ts'
-import { experiment } from '../../../lib/textbook/experiment.ts'
+import { describeTimer, type Ports, readTcpTimer, type TcpTimer } from '#lib/kernel/tcp-timer.ts'
+import { experiment } from '#lib/textbook/experiment.ts'
 
 interface Seen {
   unasked: TcpTimer

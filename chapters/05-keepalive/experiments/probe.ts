@@ -1,8 +1,8 @@
 /** An idle connection that is probed, and one with a byte now and then that is not. */
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
-import { Inconclusive, type Lab, monotonicMs } from '../../../lib/lab/lab.ts'
-import { experiment } from '../../../lib/textbook/experiment.ts'
+import { Inconclusive, type Lab, monotonicMs } from '#lib/lab/lab.ts'
+import { experiment } from '#lib/textbook/experiment.ts'
 
 interface Seen {
   /** Probes in the same time: of an idle connection, of one with a byte every 250 ms. */

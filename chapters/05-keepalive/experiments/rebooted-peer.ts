@@ -2,9 +2,9 @@
 import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
 import { connect } from 'node:net'
-import { monotonicMs } from '../../../lib/lab/lab.ts'
-import type { PeerProgram } from '../../../lib/lab/peer-process.ts'
-import { experiment } from '../../../lib/textbook/experiment.ts'
+import { monotonicMs } from '#lib/lab/lab.ts'
+import type { PeerProgram } from '#lib/lab/peer-process.ts'
+import { experiment } from '#lib/textbook/experiment.ts'
 
 interface Seen {
   /** Flags of the segments after the reboot: the client's, and what came back. */

@@ -1,10 +1,10 @@
 /** A client's process is killed: what its kernel does for it, with no keepalive anywhere. */
 import { once } from 'node:events'
 import { type AddressInfo, createServer, type Socket } from 'node:net'
-import { monotonicMs } from '../../../lib/lab/lab.ts'
-import type { PeerProgram } from '../../../lib/lab/peer-process.ts'
-import { readTcpTimer } from '../../../lib/lab/tcp-timer.ts'
-import { experiment } from '../../../lib/textbook/experiment.ts'
+import { readTcpTimer } from '#lib/kernel/tcp-timer.ts'
+import { monotonicMs } from '#lib/lab/lab.ts'
+import type { PeerProgram } from '#lib/lab/peer-process.ts'
+import { experiment } from '#lib/textbook/experiment.ts'
 
 interface Case {
   /** `end`, or the code of an error. */

@@ -1,9 +1,9 @@
 /** A line that is cut under bytes that are not acknowledged yet: keepalive has nothing to say. */
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer } from 'node:net'
-import { monotonicMs } from '../../../lib/lab/lab.ts'
-import { readTcpTimer } from '../../../lib/lab/tcp-timer.ts'
-import { experiment } from '../../../lib/textbook/experiment.ts'
+import { readTcpTimer } from '#lib/kernel/tcp-timer.ts'
+import { monotonicMs } from '#lib/lab/lab.ts'
+import { experiment } from '#lib/textbook/experiment.ts'
 
 interface Seen {
   retries: number

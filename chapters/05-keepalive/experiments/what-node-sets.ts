@@ -1,7 +1,7 @@
 /** What setKeepAlive() makes of its argument: the system calls, and the kernel's timer. */
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
-import { experiment } from '../../../lib/textbook/experiment.ts'
+import { experiment } from '#lib/textbook/experiment.ts'
 
 interface Seen {
   node: string

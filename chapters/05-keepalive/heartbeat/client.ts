@@ -5,11 +5,11 @@
  */
 import { once } from 'node:events'
 import { connect } from 'node:net'
-import { lengthPrefix } from '../../../lib/framing/length-prefix.ts'
-import { framed } from '../../../lib/framing/stream.ts'
-import { endpoint } from '../../../lib/program/endpoint.ts'
-import { exitCannotConnect, exitUnknown, exitWhenSilent } from '../../../lib/program/failures.ts'
-import { host, port, readOptions } from '../../../lib/program/options.ts'
+import { lengthPrefix } from '#lib/framing/length-prefix.ts'
+import { framed } from '#lib/framing/stream.ts'
+import { endpoint } from '#lib/program/endpoint.ts'
+import { exitCannotConnect, exitUnknown, exitWhenSilent } from '#lib/program/failures.ts'
+import { host, port, readOptions } from '#lib/program/options.ts'
 import { checkTimes, watchOver } from './heartbeat.ts'
 
 const options = readOptions({

@@ -5,11 +5,11 @@
  *   npm run 05:heartbeat:client     in another
  */
 import { type AddressInfo, createServer } from 'node:net'
-import { lengthPrefix } from '../../../lib/framing/length-prefix.ts'
-import { framed } from '../../../lib/framing/stream.ts'
-import { endpoint } from '../../../lib/program/endpoint.ts'
-import { exitCannotListen, type SocketError } from '../../../lib/program/failures.ts'
-import { host, port, readOptions } from '../../../lib/program/options.ts'
+import { lengthPrefix } from '#lib/framing/length-prefix.ts'
+import { framed } from '#lib/framing/stream.ts'
+import { endpoint } from '#lib/program/endpoint.ts'
+import { exitCannotListen, type SocketError } from '#lib/program/failures.ts'
+import { host, port, readOptions } from '#lib/program/options.ts'
 import { checkTimes, watchOver } from './heartbeat.ts'
 
 const command = 'npm run 05:heartbeat:server'

@@ -5,10 +5,10 @@
  */
 import { once } from 'node:events'
 import { Agent, type ClientRequest, get } from 'node:http'
-import type { Http1RequestInit } from '../../../lib/framing/http1.ts'
-import { endpoint } from '../../../lib/program/endpoint.ts'
-import { exitCannotConnect, exitLost, exitUnknown } from '../../../lib/program/failures.ts'
-import { host, port, readOptions } from '../../../lib/program/options.ts'
+import type { Http1RequestInit } from '#lib/framing/http1.ts'
+import { endpoint } from '#lib/program/endpoint.ts'
+import { exitCannotConnect, exitLost, exitUnknown } from '#lib/program/failures.ts'
+import { host, port, readOptions } from '#lib/program/options.ts'
 import { openConnection } from './connection.ts'
 
 const options = readOptions({

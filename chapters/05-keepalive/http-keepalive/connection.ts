@@ -5,8 +5,8 @@ import {
   type Http1Response,
   http1Request,
   http1Response,
-} from '../../../lib/framing/http1.ts'
-import { readFrames } from '../../../lib/framing/stream.ts'
+} from '#lib/framing/http1.ts'
+import { readFrames } from '#lib/framing/stream.ts'
 
 /** One connection to an HTTP server, by hand. */
 export interface Connection {

@@ -5,10 +5,10 @@
  *   npm run 05:idle-timeout:client     in another
  */
 import { type AddressInfo, createServer } from 'node:net'
-import { lines } from '../../../lib/framing/lines.ts'
-import { endpoint } from '../../../lib/program/endpoint.ts'
-import { exitCannotListen, type SocketError } from '../../../lib/program/failures.ts'
-import { host, port, readOptions } from '../../../lib/program/options.ts'
+import { lines } from '#lib/framing/lines.ts'
+import { endpoint } from '#lib/program/endpoint.ts'
+import { exitCannotListen, type SocketError } from '#lib/program/failures.ts'
+import { host, port, readOptions } from '#lib/program/options.ts'
 
 const command = 'npm run 05:idle-timeout:server'
 const options = readOptions({

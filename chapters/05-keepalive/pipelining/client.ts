@@ -6,18 +6,18 @@
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { setTimeout } from 'node:timers/promises'
-import { FrameError } from '../../../lib/framing/frame.ts'
-import { type Http1Response, http1Request, http1Response } from '../../../lib/framing/http1.ts'
-import { readFrames } from '../../../lib/framing/stream.ts'
-import { endpoint } from '../../../lib/program/endpoint.ts'
+import { FrameError } from '#lib/framing/frame.ts'
+import { type Http1Response, http1Request, http1Response } from '#lib/framing/http1.ts'
+import { readFrames } from '#lib/framing/stream.ts'
+import { endpoint } from '#lib/program/endpoint.ts'
 import {
   exitCannotConnect,
   exitLost,
   exitTooEarly,
   exitUnknown,
   exitWhenSilent,
-} from '../../../lib/program/failures.ts'
-import { host, port, readOptions } from '../../../lib/program/options.ts'
+} from '#lib/program/failures.ts'
+import { host, port, readOptions } from '#lib/program/options.ts'
 
 const options = readOptions({
   command: 'npm run 05:pipelining:client',

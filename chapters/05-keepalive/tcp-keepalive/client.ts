@@ -9,15 +9,10 @@ import { once } from 'node:events'
 import { connect } from 'node:net'
 import { setTimeout } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { isolation } from '../../../lib/kernel/isolation.ts'
-import { endpoint } from '../../../lib/program/endpoint.ts'
-import {
-  exitCannotConnect,
-  exitLost,
-  exitTooEarly,
-  exitWhenSilent,
-} from '../../../lib/program/failures.ts'
-import { host, port, readOptions } from '../../../lib/program/options.ts'
+import { isolation } from '#lib/kernel/isolation.ts'
+import { endpoint } from '#lib/program/endpoint.ts'
+import { exitCannotConnect, exitLost, exitTooEarly, exitWhenSilent } from '#lib/program/failures.ts'
+import { host, port, readOptions } from '#lib/program/options.ts'
 import { keepaliveTimer } from './timer.ts'
 
 const options = readOptions({

@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net'
-import { readTcpTimer } from '../../../lib/lab/tcp-timer.ts'
+import { readTcpTimer } from '#lib/kernel/tcp-timer.ts'
 
 /**
  * The keepalive timer of a socket, in words. Node cannot ask for it; on Linux the kernel's table

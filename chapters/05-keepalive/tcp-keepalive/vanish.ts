@@ -7,7 +7,7 @@ import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { networkInterfaces } from 'node:os'
-import type { SocketError } from '../../../lib/program/failures.ts'
+import type { SocketError } from '#lib/program/failures.ts'
 
 if (Object.keys(networkInterfaces()).length > 0) {
   console.error('not a private network: run npm run 05:client -- --vanish')

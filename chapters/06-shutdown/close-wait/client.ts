@@ -5,17 +5,12 @@
  */
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
-import { lines } from '../../../lib/framing/lines.ts'
-import { framed } from '../../../lib/framing/stream.ts'
-import { until } from '../../../lib/lab/until.ts'
-import { endpoint } from '../../../lib/program/endpoint.ts'
-import {
-  exitCannotConnect,
-  exitLost,
-  exitUnknown,
-  exitWhenSilent,
-} from '../../../lib/program/failures.ts'
-import { host, port, readOptions } from '../../../lib/program/options.ts'
+import { lines } from '#lib/framing/lines.ts'
+import { framed } from '#lib/framing/stream.ts'
+import { until } from '#lib/lab/until.ts'
+import { endpoint } from '#lib/program/endpoint.ts'
+import { exitCannotConnect, exitLost, exitUnknown, exitWhenSilent } from '#lib/program/failures.ts'
+import { host, port, readOptions } from '#lib/program/options.ts'
 
 const options = readOptions({
   command: 'npm run 06:close-wait:client',

@@ -5,12 +5,12 @@
  *   npm run 06:close-wait:client     in another
  */
 import { type AddressInfo, createServer, type Socket } from 'node:net'
-import { lines } from '../../../lib/framing/lines.ts'
-import { framed } from '../../../lib/framing/stream.ts'
-import { readTcpTable } from '../../../lib/lab/tcp-table.ts'
-import { endpoint } from '../../../lib/program/endpoint.ts'
-import { exitCannotListen, type SocketError } from '../../../lib/program/failures.ts'
-import { host, port, readOptions } from '../../../lib/program/options.ts'
+import { lines } from '#lib/framing/lines.ts'
+import { framed } from '#lib/framing/stream.ts'
+import { readTcpTable } from '#lib/kernel/tcp-table.ts'
+import { endpoint } from '#lib/program/endpoint.ts'
+import { exitCannotListen, type SocketError } from '#lib/program/failures.ts'
+import { host, port, readOptions } from '#lib/program/options.ts'
 
 const command = 'npm run 06:close-wait:server'
 const options = readOptions({

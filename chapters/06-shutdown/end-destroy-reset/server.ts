@@ -5,11 +5,11 @@
  *   npm run 06:end-destroy-reset:client     in another
  */
 import { type AddressInfo, createServer, type Socket } from 'node:net'
-import { lines } from '../../../lib/framing/lines.ts'
-import { framed } from '../../../lib/framing/stream.ts'
-import { endpoint } from '../../../lib/program/endpoint.ts'
-import { exitCannotListen, type SocketError } from '../../../lib/program/failures.ts'
-import { host, port, readOptions } from '../../../lib/program/options.ts'
+import { lines } from '#lib/framing/lines.ts'
+import { framed } from '#lib/framing/stream.ts'
+import { endpoint } from '#lib/program/endpoint.ts'
+import { exitCannotListen, type SocketError } from '#lib/program/failures.ts'
+import { host, port, readOptions } from '#lib/program/options.ts'
 
 const command = 'npm run 06:end-destroy-reset:server'
 const options = readOptions({

@@ -1,7 +1,7 @@
 /** resetAndDestroy: on an idle connection, and with bytes that have not been sent yet. */
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
-import { experiment } from '../../../lib/textbook/experiment.ts'
+import { experiment } from '#lib/textbook/experiment.ts'
 
 interface Seen {
   /** What the peer got on the idle connection, and sockets left at both ends. */

@@ -1,7 +1,7 @@
 /** Clients that come and go at a server that never closes. */
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
-import { experiment } from '../../../lib/textbook/experiment.ts'
+import { experiment } from '#lib/textbook/experiment.ts'
 
 interface Seen {
   clients: number

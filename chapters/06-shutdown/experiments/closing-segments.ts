@@ -1,7 +1,7 @@
 /** The segments of a close: once the server closes at once, once it has something to say before. */
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer } from 'node:net'
-import { experiment } from '../../../lib/textbook/experiment.ts'
+import { experiment } from '#lib/textbook/experiment.ts'
 
 interface Segment {
   from: 'first' | 'second'

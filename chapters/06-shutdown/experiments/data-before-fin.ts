@@ -1,7 +1,7 @@
 /** Bytes and a FIN have arrived; only then does the receiver begin to read. */
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer } from 'node:net'
-import { experiment } from '../../../lib/textbook/experiment.ts'
+import { experiment } from '#lib/textbook/experiment.ts'
 
 interface Seen {
   wrote: number

@@ -1,9 +1,9 @@
 /** A client with four ports, and connections that end in TIME-WAIT. */
 import { once } from 'node:events'
 import { connect, createServer } from 'node:net'
-import { monotonicMs } from '../../../lib/lab/lab.ts'
-import type { PeerProgram } from '../../../lib/lab/peer-process.ts'
-import { experiment } from '../../../lib/textbook/experiment.ts'
+import { monotonicMs } from '#lib/lab/lab.ts'
+import type { PeerProgram } from '#lib/lab/peer-process.ts'
+import { experiment } from '#lib/textbook/experiment.ts'
 
 interface Seen {
   ports: number

@@ -1,7 +1,7 @@
 /** A server that starts while connections of its port are in TIME-WAIT: a server’s, and a client’s. */
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Server } from 'node:net'
-import { experiment } from '../../../lib/textbook/experiment.ts'
+import { experiment } from '#lib/textbook/experiment.ts'
 
 interface Seen {
   /** Connections of the port in TIME-WAIT at that time. */

@@ -1,5 +1,5 @@
 /** shutdown and close as system calls, in C: Node has no call for half of it. */
-import { experiment } from '../../../lib/textbook/experiment.ts'
+import { experiment } from '#lib/textbook/experiment.ts'
 
 interface Seen {
   /** After shutdown(SHUT_WR): what the descriptor is, and what read returned of a late answer. */

@@ -1,8 +1,8 @@
 /** Both ends close while the other's FIN is still on its way; and, for comparison, a reset. */
 import { once } from 'node:events'
 import { connect } from 'node:net'
-import type { PeerProgram } from '../../../lib/lab/peer-process.ts'
-import { experiment } from '../../../lib/textbook/experiment.ts'
+import type { PeerProgram } from '#lib/lab/peer-process.ts'
+import { experiment } from '#lib/textbook/experiment.ts'
 
 interface Seen {
   /** States of each end in the order in which they were seen. */

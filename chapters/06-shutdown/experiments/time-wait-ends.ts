@@ -4,10 +4,10 @@
  */
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
-import { changes } from '../../../lib/lab/counters.ts'
-import type { Lab } from '../../../lib/lab/lab.ts'
-import { FLAG, RAW_SEGMENT } from '../../../lib/lab/raw-segment.ts'
-import { experiment, type Observe } from '../../../lib/textbook/experiment.ts'
+import { changes } from '#lib/kernel/counters.ts'
+import type { Lab } from '#lib/lab/lab.ts'
+import { FLAG, RAW_SEGMENT } from '#lib/lab/raw-segment.ts'
+import { experiment, type Observe } from '#lib/textbook/experiment.ts'
 
 /** An old segment that has arrived at the socket in TIME-WAIT. */
 interface Late {

@@ -5,14 +5,14 @@
  */
 import { once } from 'node:events'
 import { connect } from 'node:net'
-import { endpoint } from '../../../lib/program/endpoint.ts'
+import { endpoint } from '#lib/program/endpoint.ts'
 import {
   exitCannotConnect,
   exitLost,
   exitUnknown,
   noticeWhenSilent,
-} from '../../../lib/program/failures.ts'
-import { host, port, readOptions } from '../../../lib/program/options.ts'
+} from '#lib/program/failures.ts'
+import { host, port, readOptions } from '#lib/program/options.ts'
 
 const options = readOptions({
   command: 'npm run 06:client',

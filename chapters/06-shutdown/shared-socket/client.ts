@@ -5,14 +5,9 @@
  */
 import { once } from 'node:events'
 import { connect } from 'node:net'
-import { endpoint } from '../../../lib/program/endpoint.ts'
-import {
-  exitCannotConnect,
-  exitLost,
-  exitUnknown,
-  exitWhenSilent,
-} from '../../../lib/program/failures.ts'
-import { host, port, readOptions } from '../../../lib/program/options.ts'
+import { endpoint } from '#lib/program/endpoint.ts'
+import { exitCannotConnect, exitLost, exitUnknown, exitWhenSilent } from '#lib/program/failures.ts'
+import { host, port, readOptions } from '#lib/program/options.ts'
 
 const options = readOptions({
   command: 'npm run 06:shared-socket:client',

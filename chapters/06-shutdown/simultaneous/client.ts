@@ -5,11 +5,11 @@
  */
 import { once } from 'node:events'
 import { connect } from 'node:net'
-import { readTcpTable } from '../../../lib/lab/tcp-table.ts'
-import { until } from '../../../lib/lab/until.ts'
-import { endpoint } from '../../../lib/program/endpoint.ts'
-import { exitCannotConnect, exitLost, exitUnknown } from '../../../lib/program/failures.ts'
-import { host, port, readOptions } from '../../../lib/program/options.ts'
+import { readTcpTable } from '#lib/kernel/tcp-table.ts'
+import { until } from '#lib/lab/until.ts'
+import { endpoint } from '#lib/program/endpoint.ts'
+import { exitCannotConnect, exitLost, exitUnknown } from '#lib/program/failures.ts'
+import { host, port, readOptions } from '#lib/program/options.ts'
 
 const options = readOptions({
   command: 'npm run 06:simultaneous:client',

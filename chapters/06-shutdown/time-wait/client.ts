@@ -5,16 +5,16 @@
  */
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Server } from 'node:net'
-import { readTcpTable } from '../../../lib/lab/tcp-table.ts'
-import { until } from '../../../lib/lab/until.ts'
-import { endpoint } from '../../../lib/program/endpoint.ts'
+import { readTcpTable } from '#lib/kernel/tcp-table.ts'
+import { until } from '#lib/lab/until.ts'
+import { endpoint } from '#lib/program/endpoint.ts'
 import {
   exitCannotConnect,
   exitLost,
   exitUnknown,
   type SocketError,
-} from '../../../lib/program/failures.ts'
-import { host, port, readOptions } from '../../../lib/program/options.ts'
+} from '#lib/program/failures.ts'
+import { host, port, readOptions } from '#lib/program/options.ts'
 
 const options = readOptions({
   command: 'npm run 06:time-wait:client',

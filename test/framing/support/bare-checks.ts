@@ -2,8 +2,8 @@
  * What the no-Buffer test runs inside a context that has nothing but the language, `TextEncoder`
  * and `TextDecoder`. It imports nothing else, so every check is an `if` and a `throw`.
  */
-import { FrameError } from '../../../lib/framing/frame.ts'
-import * as framing from '../../../lib/framing/index.ts'
+import { FrameError } from '#lib/framing/frame.ts'
+import * as framing from '#lib/framing/index.ts'
 
 declare const report: (line: string) => void
 

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
 import { expect } from 'vitest'
-import { type FrameCodec, type FrameDecoder, FrameError } from '../../../lib/framing/frame.ts'
+import { type FrameCodec, type FrameDecoder, FrameError } from '#lib/framing/frame.ts'
 
 /** What came out of a stream: its frames in order, and the error that ended it, if one did. */
 export interface Outcome<Frame> {

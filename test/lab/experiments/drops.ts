@@ -2,8 +2,8 @@
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer } from 'node:net'
-import { changes } from '../../../lib/lab/counters.ts'
-import { experiment } from '../../../lib/textbook/experiment.ts'
+import { changes } from '#lib/kernel/counters.ts'
+import { experiment } from '#lib/textbook/experiment.ts'
 
 export default experiment({
   title: 'drop SYNs',

@@ -1,6 +1,6 @@
 /** Makes one of everything, says so, and then never ends by itself. */
 import { createServer } from 'node:net'
-import { experiment } from '../../../lib/textbook/experiment.ts'
+import { experiment } from '#lib/textbook/experiment.ts'
 
 export default experiment({
   title: 'never ends',

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
-import { Inconclusive, Lab } from '../../../lib/lab/lab.ts'
-import { experiment } from '../../../lib/textbook/experiment.ts'
+import { Inconclusive, Lab } from '#lib/lab/lab.ts'
+import { experiment } from '#lib/textbook/experiment.ts'
 
 /** What a call says that is not allowed to change anything. */
 function refusal(call: () => void): string {

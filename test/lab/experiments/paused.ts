@@ -1,5 +1,5 @@
 /** Stops a program on the host, says so, and then never ends by itself. */
-import { experiment } from '../../../lib/textbook/experiment.ts'
+import { experiment } from '#lib/textbook/experiment.ts'
 
 export default experiment({
   title: 'never ends, with a program that stands still',

@@ -1,5 +1,5 @@
 /** What a program in another process can do: talk, answer, crash. */
-import { experiment } from '../../../lib/textbook/experiment.ts'
+import { experiment } from '#lib/textbook/experiment.ts'
 
 export default experiment({
   title: 'talk with programs in other processes',

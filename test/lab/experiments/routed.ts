@@ -1,7 +1,7 @@
 /** Sends 100000 bytes from A through R to B, over real segments. */
 import { once } from 'node:events'
 import { connect } from 'node:net'
-import { experiment } from '../../../lib/textbook/experiment.ts'
+import { experiment } from '#lib/textbook/experiment.ts'
 
 export default experiment({
   title: 'three hosts in a row',

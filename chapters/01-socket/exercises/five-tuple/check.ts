@@ -1,12 +1,12 @@
-import { fromShortPort, ownAddress } from '../../../../lib/workshop/addresses.ts'
-import { COMMANDS } from '../../../../lib/workshop/commands.ts'
-import { comeAndGo, gather } from '../../../../lib/workshop/crowd.ts'
-import { type Examiner, exercise } from '../../../../lib/workshop/exercise.ts'
-import { firstDifference } from '../../../../lib/workshop/failed.ts'
-import { hasRead } from '../../../../lib/workshop/held-back.ts'
-import { staySilent } from '../../../../lib/workshop/silence.ts'
-import { goneBeforeAccept, survives } from '../../../../lib/workshop/survives.ts'
-import { type Talk, WAKING_MS } from '../../../../lib/workshop/talk.ts'
+import { fromShortPort, ownAddress } from '#lib/workshop/addresses.ts'
+import { COMMANDS } from '#lib/workshop/commands.ts'
+import { comeAndGo, gather } from '#lib/workshop/crowd.ts'
+import { type Examiner, exercise } from '#lib/workshop/exercise.ts'
+import { firstDifference } from '#lib/workshop/failed.ts'
+import { hasRead } from '#lib/workshop/held-back.ts'
+import { staySilent } from '#lib/workshop/silence.ts'
+import { goneBeforeAccept, survives } from '#lib/workshop/survives.ts'
+import { type Talk, WAKING_MS } from '#lib/workshop/talk.ts'
 
 // A port that bind() has chosen is ours alone. One that connect() chooses may belong to connections
 // in TIME_WAIT too, and then nobody can bind to it again: EADDRINUSE.

@@ -1,11 +1,11 @@
-import { fromShortPort, ownAddress } from '../../../../lib/workshop/addresses.ts'
-import { COMMANDS } from '../../../../lib/workshop/commands.ts'
-import { comeAndGo, gather } from '../../../../lib/workshop/crowd.ts'
-import { type Examiner, exercise } from '../../../../lib/workshop/exercise.ts'
-import { Failed, firstDifference } from '../../../../lib/workshop/failed.ts'
-import { staySilent } from '../../../../lib/workshop/silence.ts'
-import { goneBeforeAccept, survives, whileStopped } from '../../../../lib/workshop/survives.ts'
-import type { Talk } from '../../../../lib/workshop/talk.ts'
+import { fromShortPort, ownAddress } from '#lib/workshop/addresses.ts'
+import { COMMANDS } from '#lib/workshop/commands.ts'
+import { comeAndGo, gather } from '#lib/workshop/crowd.ts'
+import { type Examiner, exercise } from '#lib/workshop/exercise.ts'
+import { Failed, firstDifference } from '#lib/workshop/failed.ts'
+import { staySilent } from '#lib/workshop/silence.ts'
+import { goneBeforeAccept, survives, whileStopped } from '#lib/workshop/survives.ts'
+import type { Talk } from '#lib/workshop/talk.ts'
 
 /** More than the buffers of both kernels hold: somebody must read. */
 const BLOCK_BYTES = 65_536

@@ -1,10 +1,10 @@
-import { COMMANDS } from '../../../../lib/workshop/commands.ts'
-import { type Examiner, exercise } from '../../../../lib/workshop/exercise.ts'
-import { Failed } from '../../../../lib/workshop/failed.ts'
-import { heldInMemory, staysHeldBack } from '../../../../lib/workshop/held-back.ts'
-import { staySilent } from '../../../../lib/workshop/silence.ts'
-import { goneBeforeAccept, survives } from '../../../../lib/workshop/survives.ts'
-import { type Talk, WAKING_MS } from '../../../../lib/workshop/talk.ts'
+import { COMMANDS } from '#lib/workshop/commands.ts'
+import { type Examiner, exercise } from '#lib/workshop/exercise.ts'
+import { Failed } from '#lib/workshop/failed.ts'
+import { heldInMemory, staysHeldBack } from '#lib/workshop/held-back.ts'
+import { staySilent } from '#lib/workshop/silence.ts'
+import { goneBeforeAccept, survives } from '#lib/workshop/survives.ts'
+import { type Talk, WAKING_MS } from '#lib/workshop/talk.ts'
 
 /** How long a slow server may take over what twenty clients have sent before it serves another. */
 const BUSY_MS = 40_000

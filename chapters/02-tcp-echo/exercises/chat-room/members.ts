@@ -1,6 +1,6 @@
-import type { Examiner } from '../../../../lib/workshop/exercise.ts'
-import { firstDifference } from '../../../../lib/workshop/failed.ts'
-import type { Talk } from '../../../../lib/workshop/talk.ts'
+import type { Examiner } from '#lib/workshop/exercise.ts'
+import { firstDifference } from '#lib/workshop/failed.ts'
+import type { Talk } from '#lib/workshop/talk.ts'
 
 /** A line has at most so many bytes before its newline. */
 export const MAX_LINE_BYTES = 8192

@@ -1,6 +1,6 @@
-import type { Examiner } from '../../../../lib/workshop/exercise.ts'
-import { firstDifference } from '../../../../lib/workshop/failed.ts'
-import type { Talk } from '../../../../lib/workshop/talk.ts'
+import type { Examiner } from '#lib/workshop/exercise.ts'
+import { firstDifference } from '#lib/workshop/failed.ts'
+import type { Talk } from '#lib/workshop/talk.ts'
 import { join, MAX_LINE_BYTES } from './members.ts'
 
 /** All rounds are 20 MiB: the buffers of the kernels, and 1 MiB of the server, hold far less. */

@@ -1,10 +1,10 @@
-import { COMMANDS } from '../../../../lib/workshop/commands.ts'
-import { comeAndGo, gather } from '../../../../lib/workshop/crowd.ts'
-import { type Examiner, exercise } from '../../../../lib/workshop/exercise.ts'
-import { hasRead } from '../../../../lib/workshop/held-back.ts'
-import { staySilent } from '../../../../lib/workshop/silence.ts'
-import { goneBeforeAccept, survives } from '../../../../lib/workshop/survives.ts'
-import { type Expected, type Talk, WAKING_MS } from '../../../../lib/workshop/talk.ts'
+import { COMMANDS } from '#lib/workshop/commands.ts'
+import { comeAndGo, gather } from '#lib/workshop/crowd.ts'
+import { type Examiner, exercise } from '#lib/workshop/exercise.ts'
+import { hasRead } from '#lib/workshop/held-back.ts'
+import { staySilent } from '#lib/workshop/silence.ts'
+import { goneBeforeAccept, survives } from '#lib/workshop/survives.ts'
+import { type Expected, type Talk, WAKING_MS } from '#lib/workshop/talk.ts'
 
 /** More than the kernels hold for a client that reads nothing: a part waits with the server. */
 const MUCH_BYTES = 12 * 2 ** 20

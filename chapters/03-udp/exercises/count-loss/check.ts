@@ -1,4 +1,4 @@
-import { type Examiner, exercise } from '../../../../lib/workshop/exercise.ts'
+import { type Examiner, exercise } from '#lib/workshop/exercise.ts'
 import { countsMany, distinguishes, keepsItsCounts } from './many-and-long.ts'
 import { Sender } from './sender.ts'
 

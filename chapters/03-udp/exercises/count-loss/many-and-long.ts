@@ -1,6 +1,6 @@
 /** What takes many senders, many datagrams or a long time. */
-import type { DatagramsOptions } from '../../../../lib/workshop/datagrams.ts'
-import type { Examiner } from '../../../../lib/workshop/exercise.ts'
+import type { DatagramsOptions } from '#lib/workshop/datagrams.ts'
+import type { Examiner } from '#lib/workshop/exercise.ts'
 import { Sender } from './sender.ts'
 
 /** So many numbers, and so many repeats: more than 16 bits hold. */

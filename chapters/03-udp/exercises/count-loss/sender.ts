@@ -1,7 +1,7 @@
-import type { Datagrams, DatagramsOptions } from '../../../../lib/workshop/datagrams.ts'
-import type { Examiner } from '../../../../lib/workshop/exercise.ts'
-import { count, firstDifference } from '../../../../lib/workshop/failed.ts'
-import { Random } from '../../../../lib/workshop/random.ts'
+import type { Datagrams, DatagramsOptions } from '#lib/workshop/datagrams.ts'
+import type { Examiner } from '#lib/workshop/exercise.ts'
+import { count, firstDifference } from '#lib/workshop/failed.ts'
+import { Random } from '#lib/workshop/random.ts'
 
 /** So many numbers are named in a failure. */
 const NAMED = 12

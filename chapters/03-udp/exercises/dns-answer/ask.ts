@@ -1,6 +1,6 @@
 /** Asks questions, one by one or many at once. */
-import type { Datagrams } from '../../../../lib/workshop/datagrams.ts'
-import type { Examiner } from '../../../../lib/workshop/exercise.ts'
+import type { Datagrams } from '#lib/workshop/datagrams.ts'
+import type { Examiner } from '#lib/workshop/exercise.ts'
 import { examine, NXDOMAIN, type Question, questionBytes, type Right } from './messages.ts'
 import { ZONE } from './names.ts'
 

@@ -1,4 +1,4 @@
-import { exercise } from '../../../../lib/workshop/exercise.ts'
+import { exercise } from '#lib/workshop/exercise.ts'
 import { AT_ONCE, ask, askMany, type Case, everyByte } from './ask.ts'
 import { examine, NXDOMAIN, questionBytes, u16 } from './messages.ts'
 import { LOOK_ALIKES, labelsOf, ROSE, ZONE } from './names.ts'

@@ -1,7 +1,7 @@
 /** Questions and answers of DNS as bytes (RFC 1035 §4), for the check. */
-import type { Datagrams } from '../../../../lib/workshop/datagrams.ts'
-import type { Examiner } from '../../../../lib/workshop/exercise.ts'
-import { count, firstDifference } from '../../../../lib/workshop/failed.ts'
+import type { Datagrams } from '#lib/workshop/datagrams.ts'
+import type { Examiner } from '#lib/workshop/exercise.ts'
+import { count, firstDifference } from '#lib/workshop/failed.ts'
 
 export const A = 1
 const IN = 1

@@ -1,12 +1,12 @@
-import { ownAddress } from '../../../../lib/workshop/addresses.ts'
-import { COMMANDS } from '../../../../lib/workshop/commands.ts'
-import { CROWD } from '../../../../lib/workshop/crowd.ts'
-import type { Datagrams } from '../../../../lib/workshop/datagrams.ts'
-import { type Examiner, exercise } from '../../../../lib/workshop/exercise.ts'
-import { Failed } from '../../../../lib/workshop/failed.ts'
-import { SILENCE_MS } from '../../../../lib/workshop/silence.ts'
-import { whileStopped } from '../../../../lib/workshop/survives.ts'
-import { PATIENCE_MS } from '../../../../lib/workshop/talk.ts'
+import { ownAddress } from '#lib/workshop/addresses.ts'
+import { COMMANDS } from '#lib/workshop/commands.ts'
+import { CROWD } from '#lib/workshop/crowd.ts'
+import type { Datagrams } from '#lib/workshop/datagrams.ts'
+import { type Examiner, exercise } from '#lib/workshop/exercise.ts'
+import { Failed } from '#lib/workshop/failed.ts'
+import { SILENCE_MS } from '#lib/workshop/silence.ts'
+import { whileStopped } from '#lib/workshop/survives.ts'
+import { PATIENCE_MS } from '#lib/workshop/talk.ts'
 
 /** Around common sizes of buffers, of an Ethernet packet (1472), and the largest. */
 const SIZES = [

@@ -1,13 +1,13 @@
-import { exercise } from '../../../../lib/workshop/exercise.ts'
+import { exercise } from '#lib/workshop/exercise.ts'
 import {
   crowdStep,
   patienceStep,
   slowReaderStep,
   unreadAnswers,
-} from '../../../../lib/workshop/many-clients.ts'
-import { keepsNothing } from '../../../../lib/workshop/memory.ts'
-import { survives } from '../../../../lib/workshop/survives.ts'
-import type { Talk } from '../../../../lib/workshop/talk.ts'
+} from '#lib/workshop/many-clients.ts'
+import { keepsNothing } from '#lib/workshop/memory.ts'
+import { survives } from '#lib/workshop/survives.ts'
+import type { Talk } from '#lib/workshop/talk.ts'
 import { DIALOGUE, END, ESC, frame, LIMIT, LONG_DIALOGUE, payloadsIn } from './frames.ts'
 
 /** One chunk holds more frames than a stack holds calls, and than 16 bits count. */

@@ -1,5 +1,5 @@
 /** Frames as they are on the wire, and conversations made of them. */
-import { exactDialogue } from '../../../../lib/workshop/many-clients.ts'
+import { exactDialogue } from '#lib/workshop/many-clients.ts'
 
 export const END = 0xc0
 export const ESC = 0xdb

@@ -1,9 +1,9 @@
-import { exercise } from '../../../../lib/workshop/exercise.ts'
-import { hasRead } from '../../../../lib/workshop/held-back.ts'
-import { servesBesideEnded } from '../../../../lib/workshop/left-open.ts'
-import { crowdStep, patienceStep, slowReaderStep } from '../../../../lib/workshop/many-clients.ts'
-import { keepsNothing } from '../../../../lib/workshop/memory.ts'
-import { survives } from '../../../../lib/workshop/survives.ts'
+import { exercise } from '#lib/workshop/exercise.ts'
+import { hasRead } from '#lib/workshop/held-back.ts'
+import { servesBesideEnded } from '#lib/workshop/left-open.ts'
+import { crowdStep, patienceStep, slowReaderStep } from '#lib/workshop/many-clients.ts'
+import { keepsNothing } from '#lib/workshop/memory.ts'
+import { survives } from '#lib/workshop/survives.ts'
 import {
   answered,
   ask,

@@ -1,6 +1,6 @@
 /** Requests, their answers, and what is often wrong with them. */
-import { exactDialogue } from '../../../../lib/workshop/many-clients.ts'
-import type { Talk } from '../../../../lib/workshop/talk.ts'
+import { exactDialogue } from '#lib/workshop/many-clients.ts'
+import type { Talk } from '#lib/workshop/talk.ts'
 
 export const LF = 0x0a
 /** Sends requests in one segment, and waits for the answers. */

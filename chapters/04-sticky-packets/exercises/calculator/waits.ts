@@ -1,9 +1,9 @@
 /** What `wait` has to stand. */
-import { gather } from '../../../../lib/workshop/crowd.ts'
-import type { Examiner } from '../../../../lib/workshop/exercise.ts'
-import { unreadAnswers } from '../../../../lib/workshop/many-clients.ts'
-import { keepsNothing } from '../../../../lib/workshop/memory.ts'
-import { PATIENCE_MS } from '../../../../lib/workshop/talk.ts'
+import { gather } from '#lib/workshop/crowd.ts'
+import type { Examiner } from '#lib/workshop/exercise.ts'
+import { unreadAnswers } from '#lib/workshop/many-clients.ts'
+import { keepsNothing } from '#lib/workshop/memory.ts'
+import { PATIENCE_MS } from '#lib/workshop/talk.ts'
 import { answered, ask, LF, SHORT_DIALOGUE } from './requests.ts'
 
 /** How long a crowd waits, in milliseconds: twice that is too long for anybody. */

@@ -1,16 +1,16 @@
-import { lengthPrefix } from '../../../../lib/framing/index.ts'
-import { type Examiner, exercise } from '../../../../lib/workshop/exercise.ts'
-import { hasRead, heldInMemory, staysHeldBack } from '../../../../lib/workshop/held-back.ts'
-import { servesBesideEnded } from '../../../../lib/workshop/left-open.ts'
+import { lengthPrefix } from '#lib/framing/index.ts'
+import { type Examiner, exercise } from '#lib/workshop/exercise.ts'
+import { hasRead, heldInMemory, staysHeldBack } from '#lib/workshop/held-back.ts'
+import { servesBesideEnded } from '#lib/workshop/left-open.ts'
 import {
   crowdStep,
   exactDialogue,
   othersAreServed,
   patienceStep,
   unreadAnswers,
-} from '../../../../lib/workshop/many-clients.ts'
-import { survives } from '../../../../lib/workshop/survives.ts'
-import type { Talk } from '../../../../lib/workshop/talk.ts'
+} from '#lib/workshop/many-clients.ts'
+import { survives } from '#lib/workshop/survives.ts'
+import type { Talk } from '#lib/workshop/talk.ts'
 
 const LIMIT = 65_536
 /** 100 MiB in frames: the sockets hold less than that, on any kernel with its usual settings. */

@@ -1,14 +1,14 @@
-import { type Examiner, exercise } from '../../../../lib/workshop/exercise.ts'
-import { servesBesideEnded } from '../../../../lib/workshop/left-open.ts'
+import { type Examiner, exercise } from '#lib/workshop/exercise.ts'
+import { servesBesideEnded } from '#lib/workshop/left-open.ts'
 import {
   crowdStep,
   exactDialogue,
   patienceStep,
   slowReaderStep,
   unreadAnswers,
-} from '../../../../lib/workshop/many-clients.ts'
-import { survives } from '../../../../lib/workshop/survives.ts'
-import type { Talk } from '../../../../lib/workshop/talk.ts'
+} from '#lib/workshop/many-clients.ts'
+import { survives } from '#lib/workshop/survives.ts'
+import type { Talk } from '#lib/workshop/talk.ts'
 
 const LIMIT = 1024
 /** One chunk holds more lines than a stack holds calls, and than 16 bits count. */

@@ -1,5 +1,5 @@
-import { type Examiner, type Exercise, exercise } from '../../../../lib/workshop/exercise.ts'
-import { hasRead } from '../../../../lib/workshop/held-back.ts'
+import { type Examiner, type Exercise, exercise } from '#lib/workshop/exercise.ts'
+import { hasRead } from '#lib/workshop/held-back.ts'
 import { inTime, PINGS, pingsAtOnce, pingsOn, pongsAtOnce } from './intervals.ts'
 import {
   CLOSED,

@@ -1,6 +1,6 @@
-import type { Examiner } from '../../../../lib/workshop/exercise.ts'
-import type { Stopwatch } from '../../../../lib/workshop/stopwatch.ts'
-import type { Talk } from '../../../../lib/workshop/talk.ts'
+import type { Examiner } from '#lib/workshop/exercise.ts'
+import type { Stopwatch } from '#lib/workshop/stopwatch.ts'
+import type { Talk } from '#lib/workshop/talk.ts'
 import { AT_ONCE_MS, AT_ONCE_SURE_MS, INTERVAL_MS, pong, SILENT_MS } from './judge.ts'
 
 /** So many pings say how fast they come. */

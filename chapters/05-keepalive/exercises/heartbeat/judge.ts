@@ -1,7 +1,7 @@
-import type { Examiner } from '../../../../lib/workshop/exercise.ts'
-import { Failed, firstDifference } from '../../../../lib/workshop/failed.ts'
-import type { Stopwatch } from '../../../../lib/workshop/stopwatch.ts'
-import type { Talk } from '../../../../lib/workshop/talk.ts'
+import type { Examiner } from '#lib/workshop/exercise.ts'
+import { Failed, firstDifference } from '#lib/workshop/failed.ts'
+import type { Stopwatch } from '#lib/workshop/stopwatch.ts'
+import type { Talk } from '#lib/workshop/talk.ts'
 
 /** What the protocol promises, in milliseconds. */
 export const INTERVAL_MS = 250

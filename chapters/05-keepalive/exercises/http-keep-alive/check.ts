@@ -1,14 +1,14 @@
-import { type Examiner, exercise } from '../../../../lib/workshop/exercise.ts'
-import { Failed } from '../../../../lib/workshop/failed.ts'
-import { hasRead } from '../../../../lib/workshop/held-back.ts'
+import { type Examiner, exercise } from '#lib/workshop/exercise.ts'
+import { Failed } from '#lib/workshop/failed.ts'
+import { hasRead } from '#lib/workshop/held-back.ts'
 import {
   crowdStep,
   patienceStep,
   slowReaderStep,
   unreadAnswers,
-} from '../../../../lib/workshop/many-clients.ts'
-import { survives } from '../../../../lib/workshop/survives.ts'
-import type { Expected, Talk } from '../../../../lib/workshop/talk.ts'
+} from '#lib/workshop/many-clients.ts'
+import { survives } from '#lib/workshop/survives.ts'
+import type { Expected, Talk } from '#lib/workshop/talk.ts'
 import { BAD_LENGTHS } from './examples.ts'
 import {
   limitsHeads,

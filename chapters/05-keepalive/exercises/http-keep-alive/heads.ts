@@ -1,5 +1,5 @@
-import type { Examiner } from '../../../../lib/workshop/exercise.ts'
-import type { Talk } from '../../../../lib/workshop/talk.ts'
+import type { Examiner } from '#lib/workshop/exercise.ts'
+import type { Talk } from '#lib/workshop/talk.ts'
 import { CLOSING, INNOCENT, METHODS, TARGETS } from './examples.ts'
 import { answer, request } from './requests.ts'
 

@@ -1,6 +1,6 @@
-import type { Examiner } from '../../../../lib/workshop/exercise.ts'
-import { firstDifference } from '../../../../lib/workshop/failed.ts'
-import type { Talk } from '../../../../lib/workshop/talk.ts'
+import type { Examiner } from '#lib/workshop/exercise.ts'
+import { firstDifference } from '#lib/workshop/failed.ts'
+import type { Talk } from '#lib/workshop/talk.ts'
 
 interface Wanted {
   mistake?: string | undefined

@@ -1,9 +1,9 @@
 import { once } from 'node:events'
 import { METHODS } from 'node:http'
 import { createServer } from 'node:net'
-import { FrameError } from '../../../../lib/framing/frame.ts'
-import { type Http1Request, http1Request, http1Response } from '../../../../lib/framing/http1.ts'
-import { readFrames } from '../../../../lib/framing/stream.ts'
+import { FrameError } from '#lib/framing/frame.ts'
+import { type Http1Request, http1Request, http1Response } from '#lib/framing/http1.ts'
+import { readFrames } from '#lib/framing/stream.ts'
 
 const MAX_HEAD_BYTES = 65_536
 

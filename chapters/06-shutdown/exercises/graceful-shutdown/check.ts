@@ -1,7 +1,7 @@
-import { type Examiner, exercise } from '../../../../lib/workshop/exercise.ts'
-import { exactDialogue, patienceStep } from '../../../../lib/workshop/many-clients.ts'
-import { survives } from '../../../../lib/workshop/survives.ts'
-import type { Talk } from '../../../../lib/workshop/talk.ts'
+import { type Examiner, exercise } from '#lib/workshop/exercise.ts'
+import { exactDialogue, patienceStep } from '#lib/workshop/many-clients.ts'
+import { survives } from '#lib/workshop/survives.ts'
+import type { Talk } from '#lib/workshop/talk.ts'
 import {
   AGAIN_MS,
   begins,

@@ -1,8 +1,8 @@
 import { once } from 'node:events'
 import { connect } from 'node:net'
-import type { Examiner } from '../../../../lib/workshop/exercise.ts'
-import type { Stopwatch } from '../../../../lib/workshop/stopwatch.ts'
-import type { Talk } from '../../../../lib/workshop/talk.ts'
+import type { Examiner } from '#lib/workshop/exercise.ts'
+import type { Stopwatch } from '#lib/workshop/stopwatch.ts'
+import type { Talk } from '#lib/workshop/talk.ts'
 
 /** What the protocol promises, in milliseconds. */
 export const DEADLINE_MS = 3000

@@ -2,8 +2,8 @@
  * A server that ends without losing anything. The README of this exercise says what will be checked.
  */
 import { createServer } from 'node:net'
-import { lines } from '../../../../lib/framing/lines.ts'
-import { readFrames } from '../../../../lib/framing/stream.ts'
+import { lines } from '#lib/framing/lines.ts'
+import { readFrames } from '#lib/framing/stream.ts'
 
 const server = createServer({ allowHalfOpen: true }, async socket => {
   socket.on('error', () => {})

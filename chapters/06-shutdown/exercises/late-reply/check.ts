@@ -1,8 +1,8 @@
-import { comeAndGo } from '../../../../lib/workshop/crowd.ts'
-import { exercise } from '../../../../lib/workshop/exercise.ts'
-import { hasRead } from '../../../../lib/workshop/held-back.ts'
-import { survives } from '../../../../lib/workshop/survives.ts'
-import { PATIENCE_MS } from '../../../../lib/workshop/talk.ts'
+import { comeAndGo } from '#lib/workshop/crowd.ts'
+import { exercise } from '#lib/workshop/exercise.ts'
+import { hasRead } from '#lib/workshop/held-back.ts'
+import { survives } from '#lib/workshop/survives.ts'
+import { PATIENCE_MS } from '#lib/workshop/talk.ts'
 import {
   answerTo,
   ended,

@@ -1,7 +1,7 @@
-import { gather } from '../../../../lib/workshop/crowd.ts'
-import type { Examiner } from '../../../../lib/workshop/exercise.ts'
-import { staySilent } from '../../../../lib/workshop/silence.ts'
-import { type Talk, WAKING_MS } from '../../../../lib/workshop/talk.ts'
+import { gather } from '#lib/workshop/crowd.ts'
+import type { Examiner } from '#lib/workshop/exercise.ts'
+import { staySilent } from '#lib/workshop/silence.ts'
+import { type Talk, WAKING_MS } from '#lib/workshop/talk.ts'
 
 const APART =
   'it does not keep its clients apart: each has its own count, and none waits for another'

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { connect } from 'node:net'
-import { lines } from '../../../../../lib/framing/lines.ts'
-import { readFrames } from '../../../../../lib/framing/stream.ts'
+import { lines } from '#lib/framing/lines.ts'
+import { readFrames } from '#lib/framing/stream.ts'
 
 const INTERVAL_MS = 250
 const LIMIT_MS = 1500

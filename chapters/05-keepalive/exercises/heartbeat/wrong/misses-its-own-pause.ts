@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { connect } from 'node:net'
-import { lines } from '../../../../../lib/framing/lines.ts'
-import { readFrames } from '../../../../../lib/framing/stream.ts'
+import { lines } from '#lib/framing/lines.ts'
+import { readFrames } from '#lib/framing/stream.ts'
 
 const socket = connect(Number(process.env.PORT), '127.0.0.1')
 socket.on('error', () => leave('connection is lost', 4))

@@ -1,7 +1,7 @@
 import { createServer } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
-import { type Http1Request, http1Request, http1Response } from '../../../../../lib/framing/http1.ts'
-import { readFrames } from '../../../../../lib/framing/stream.ts'
+import { type Http1Request, http1Request, http1Response } from '#lib/framing/http1.ts'
+import { readFrames } from '#lib/framing/stream.ts'
 
 createServer(async socket => {
   socket.on('error', () => {})

@@ -1,6 +1,6 @@
 import { createServer } from 'node:net'
-import { type Http1Request, http1Request, http1Response } from '../../../../../lib/framing/http1.ts'
-import { readFrames } from '../../../../../lib/framing/stream.ts'
+import { type Http1Request, http1Request, http1Response } from '#lib/framing/http1.ts'
+import { readFrames } from '#lib/framing/stream.ts'
 
 createServer({ allowHalfOpen: true }, async socket => {
   socket.on('error', () => {})

@@ -1,7 +1,7 @@
 import { createServer, type Socket } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
-import { lines } from '../../../../../lib/framing/lines.ts'
-import { readFrames } from '../../../../../lib/framing/stream.ts'
+import { lines } from '#lib/framing/lines.ts'
+import { readFrames } from '#lib/framing/stream.ts'
 
 const DEADLINE_MS = 3000
 

@@ -1,0 +1,34 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import ignore from 'ignore'
+import { type CatalogueEntry, ROOT } from '#lib/catalogue/index.ts'
+import { runExample } from '#lib/observe/run-example.ts'
+import { Condenser } from '#lib/trace/condense.ts'
+import type { TraceEvent } from '#lib/trace/recording.ts'
+
+/**
+ * The project's Markdown files, relative to its root: all that `.gitignore` lets through. Git itself is
+ * not asked: it may be missing, not know an archive, or refuse the checkout of another user.
+ */
+export function markdownFiles(root = ROOT): string[] {
+  const ignored = ignore()
+    .add('.git')
+    .add(readFileSync(join(root, '.gitignore'), 'utf8'))
+  const filesIn = (folder: string): string[] =>
+    readdirSync(join(root, folder), { withFileTypes: true }).flatMap(entry => {
+      const name = `${folder}${entry.name}`
+      if (entry.isDirectory()) return ignored.ignores(`${name}/`) ? [] : filesIn(`${name}/`)
+      return name.endsWith('.md') && !ignored.ignores(name) ? [name] : []
+    })
+  return filesIn('').sort()
+}
+
+/** Runs an example and returns its shortened timeline, in the order of time. */
+export async function recordExample(entry: CatalogueEntry): Promise<TraceEvent[]> {
+  const events: TraceEvent[] = []
+  const result = await runExample(entry, { onEvent: event => events.push(event) })
+  if (result.trouble !== undefined) throw new Error(`${entry.id}: ${result.trouble}`)
+  events.sort((a, b) => a.tNs - b.tNs)
+  const condenser = new Condenser()
+  return [...events.flatMap(event => condenser.push(event)), ...condenser.flush()]
+}

@@ -1,0 +1,214 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import {
+  type CatalogueChapter,
+  type CatalogueEntry,
+  entriesOf,
+  ROOT,
+  scriptName,
+} from '#lib/catalogue/index.ts'
+import { claimTable } from '#lib/textbook/document.ts'
+import { loadExperiments } from '#lib/textbook/load.ts'
+import { readObservations } from '#lib/textbook/observations.ts'
+import type { TraceEvent } from '#lib/trace/recording.ts'
+import { TextTimeline } from '#lib/trace/render-text.ts'
+import { type ListedExercise, loadExercises } from '#lib/workshop/load.ts'
+import { withSameNumbers } from './numbers.ts'
+import { runSession, sessionLacks, sessionNeeds, sessionShape } from './session.ts'
+import { transitionTable } from './state-machine.ts'
+
+/**
+ * Parts of a Markdown file that are generated. Each stands between a comment that says what it is
+ * and a comment that ends it:
+ *
+ *     <!-- source: chapters/02-tcp-echo/echo/server.ts#server -->   a region of a source file
+ *     <!-- timeline: 02/echo -->                                    a run of an example
+ *     <!-- output: 02/in-flight client -->                          what one program printed in a run
+ *     <!-- session: tcpdump -->                                     a tool watching 02/echo, by hand
+ *     <!-- table: chapters -->                                      the catalogue
+ *     <!-- table: examples 02 -->                                   one chapter's examples
+ *     <!-- table: exercises 02 -->                                  one chapter's exercises; without it, all
+ *     <!-- table: transitions -->                                   the steps of the state machine
+ *     <!-- table: claims 02 -->                                     what textbooks say, and the kernel
+ *     …
+ *     <!-- end -->
+ */
+const EMBED = /<!-- (source|timeline|output|session|table): (.+?) -->\n([\s\S]*?)<!-- end -->/g
+
+/** One generated part of a Markdown file. */
+export interface Embed {
+  kind: 'source' | 'timeline' | 'output' | 'session' | 'table'
+  /** What follows the colon. */
+  what: string
+  /** What stands in the file now. */
+  body: string
+}
+
+/** What embeds are made from. `run` runs an example, at most once for each. */
+export interface EmbedSources {
+  chapters: readonly CatalogueChapter[]
+  run: (entry: CatalogueEntry) => Promise<TraceEvent[]>
+}
+
+export function findEmbeds(markdown: string): Embed[] {
+  return [...markdown.matchAll(EMBED)].map(([, kind, what = '', body = '']) => ({
+    kind: kind as Embed['kind'],
+    what,
+    body,
+  }))
+}
+
+/** Puts new bodies into a Markdown file, in the order of its embeds. */
+export function replaceEmbeds(markdown: string, bodies: readonly string[]): string {
+  let at = 0
+  return markdown.replace(
+    EMBED,
+    (_all, kind, what) => `<!-- ${kind}: ${what} -->\n${bodies[at++]}<!-- end -->`,
+  )
+}
+
+/** Makes the body of an embed from the real thing. */
+export async function renderEmbed(embed: Embed, sources: EmbedSources): Promise<string> {
+  const [name = '', end] = embed.what.split(' ')
+  switch (embed.kind) {
+    case 'source':
+      return fenced('ts', sourceRegion(embed.what))
+    case 'table':
+      if (name === 'chapters') return chapterTable(sources.chapters)
+      if (name === 'transitions') return transitionTable(sources.chapters)
+      if (name === 'exercises') return exerciseTable(await loadExercises(), end)
+      if (name === 'claims') {
+        const all = await loadExperiments()
+        return `\n${claimTable(all, readObservations(all), end ?? '')}\n\n`
+      }
+      return exampleTable(sources.chapters, end ?? '')
+    case 'session':
+      return fenced('console', await runSession(name))
+    case 'timeline':
+      return fenced('text', timelineText(await sources.run(entryOf(sources, name))))
+    case 'output': {
+      const events = await sources.run(entryOf(sources, name))
+      const lines = events.filter(
+        event => event.lane === 'js' && event.event === 'print' && event.end === end,
+      )
+      return fenced('text', lines.map(({ text }) => text).join('\n'))
+    }
+  }
+}
+
+/** What is needed to make an embed's body, and what of that this machine lacks, if anything. */
+export function needsOf({ kind, what }: Pick<Embed, 'kind' | 'what'>): {
+  needs: string[]
+  lacks: string | undefined
+} {
+  return kind === 'session'
+    ? { needs: sessionNeeds(what), lacks: sessionLacks(what) }
+    : { needs: [], lacks: undefined }
+}
+
+/**
+ * What must be equal for a generated part to be up to date. Source and tables: everything. Runs:
+ * the words, and the numbers as far as they mean something (`withSameNumbers`). For a timeline each
+ * column on its own, because the order between two processes may differ as well.
+ *
+ * @returns the two texts to be compared: that of the file, and that of the fresh part.
+ */
+export function comparable(old: Embed, fresh: string): [old: string, fresh: string] {
+  if (old.kind === 'source' || old.kind === 'table') return [old.body, fresh]
+  if (old.kind === 'session') {
+    return [sessionShape(old.body).join('\n'), sessionShape(fresh).join('\n')]
+  }
+  const layout = old.kind === 'timeline' ? columns : (text: string) => text
+  const [before, after] = [old.body, fresh].map(text => layout(evenedOut(text))) as [string, string]
+  return withSameNumbers(before, after)
+}
+
+function evenedOut(body: string): string {
+  return (
+    body
+      .replaceAll(/\/\S+\/example\.sock/g, 'PATH')
+      .replaceAll(/localhost is .+ here/g, 'localhost is ADDRESSES here')
+      // Node 20 and 22 end a reset connection in another way than newer ones: see chapter 02.
+      .replaceAll(/(reset: got \d+ bytes, then) \w+/g, '$1 HOW')
+  )
+}
+
+/** A timeline without its times: the server's column, then the client's. */
+function columns(body: string): string {
+  const lines = body.split('\n').map(line => line.trimEnd())
+  const isServer = (line: string) => /^\s*\d+\.\d {2}\S/.test(line)
+  const [server, client] = [lines.filter(isServer), lines.filter(line => !isServer(line))]
+  return [...server, ...client].map(line => line.trim().replace(/^\d+\.\d\s+/, '')).join('\n')
+}
+
+function entryOf(sources: EmbedSources, id: string): CatalogueEntry {
+  const entry = entriesOf(sources.chapters).find(candidate => candidate.id === id)
+  if (!entry) throw new Error(`no example "${id}" in the catalogue: correct the comment`)
+  return entry
+}
+
+function fenced(language: string, text: string): string {
+  return `\n\`\`\`${language}\n${text.trimEnd()}\n\`\`\`\n\n`
+}
+
+/** The lines between `// #region name` and `// #endregion name`, or the whole file. */
+export function sourceRegion(reference: string): string {
+  const [file = '', region] = reference.split('#')
+  const text = readFileSync(join(ROOT, file), 'utf8')
+  if (region === undefined) return text
+  const match = new RegExp(
+    `^ *// #region ${region}\n([\\s\\S]*?)^ *// #endregion ${region}$`,
+    'm',
+  ).exec(text)
+  if (!match?.[1]) throw new Error(`${file} has no region "${region}": mark it with // #region`)
+  // Regions may lie within each other: the marks of the inner ones are not shown.
+  const lines = match[1].split('\n').filter(line => !/^ *\/\/ #(end)?region /.test(line))
+  const indent = Math.min(...lines.filter(line => line !== '').map(line => line.search(/\S/)))
+  return lines.map(line => line.slice(indent)).join('\n')
+}
+
+/** A timeline as it stands in a document: 96 columns wide. */
+function timelineText(events: readonly TraceEvent[]): string {
+  const timeline = new TextTimeline({ columns: 96, color: false })
+  return [timeline.header(), ...events.map(event => timeline.event(event))].join('\n')
+}
+
+function chapterTable(chapters: readonly CatalogueChapter[]): string {
+  const rows = chapters.map(chapter => {
+    const examples = chapter.examples.map(({ name }) => `\`${name}\``).join(', ')
+    const link = `[${chapter.id} ${chapter.title}](chapters/${chapter.folder}/README.md)`
+    return `| ${link} | ${chapter.promise} | ${examples} |`
+  })
+  return `\n| chapter | what you can do afterwards | examples |\n| --- | --- | --- |\n${rows.join('\n')}\n\n`
+}
+
+/** The exercises of a chapter, or of all of them, with links from the folder of the document. */
+function exerciseTable(exercises: readonly ListedExercise[], chapter: string | undefined): string {
+  const rows = exercises
+    .filter(one => chapter === undefined || one.chapter === chapter)
+    .map(({ chapter: id, folder, exercise }) => {
+      const parts = folder.split('/')
+      // A chapter's README is beside the folder `exercises`; other pages are in `docs`.
+      const link = chapter === undefined ? `../${folder}` : parts.slice(2).join('/')
+      const own = chapter === undefined ? `${id} | ` : ''
+      return `| ${own}[\`${exercise.id}\`](${link}/README.md) | ${exercise.title} |`
+    })
+  const [head, rule] =
+    chapter === undefined
+      ? ['| chapter | exercise | what it is |', '| --- | --- | --- |']
+      : ['| exercise | what it is |', '| --- | --- |']
+  return `\n${head}\n${rule}\n${rows.join('\n')}\n\n`
+}
+
+function exampleTable(chapters: readonly CatalogueChapter[], id: string): string {
+  const chapter = chapters.find(candidate => candidate.id === id)
+  if (!chapter) throw new Error(`no chapter "${id}" in the catalogue: correct the comment`)
+  const rows = chapter.examples.map(example => {
+    const entry = { id: `${chapter.id}/${example.name}`, chapter, example }
+    const second = example.demo ? 'demo' : 'client'
+    const programs = `\`${scriptName(entry, 'server')}\`, \`${scriptName(entry, second)}\``
+    const linux = example.needs === 'linux' ? ' (Linux)' : ''
+    return `| \`npm start ${entry.id}\` | ${example.shows}${linux} | ${programs} |`
+  })
+  return `\n| run | what it shows | scripts |\n| --- | --- | --- |\n${rows.join('\n')}\n\n`
+}

@@ -1,0 +1,131 @@
+import { describe, expect, test } from 'vitest'
+import { type CatalogueEntry, loadChapters } from '#lib/catalogue/index.ts'
+import { recordExample } from '#lib/pages/documents.ts'
+import {
+  comparable,
+  type Embed,
+  findEmbeds,
+  needsOf,
+  renderEmbed,
+  replaceEmbeds,
+  sourceRegion,
+} from '#lib/pages/embed.ts'
+import type { TraceEvent } from '#lib/trace/recording.ts'
+import { documents } from '../docs/documents.ts'
+import { withSlow } from '../support/slow.ts'
+
+const chapters = await loadChapters()
+const runs = new Map<string, Promise<TraceEvent[]>>()
+/** One after the other: a run that competes with ten others for two cores shows other interleavings. */
+let last: Promise<unknown> = Promise.resolve()
+const run = (entry: CatalogueEntry): Promise<TraceEvent[]> => {
+  const known = runs.get(entry.id)
+  if (known) return known
+  const next = last.then(() => recordExample(entry))
+  last = next.catch(() => {})
+  runs.set(entry.id, next)
+  return next
+}
+
+for (const { name, text } of documents) {
+  const embeds = findEmbeds(text)
+  if (embeds.length === 0) continue
+  describe(name, () => {
+    test('every generated part that begins also ends', () => {
+      const begins = text.match(/^<!-- (source|timeline|output|session|table): /gm)?.length ?? 0
+      const inFences = [...text.matchAll(/^```text\n([\s\S]*?)^```/gm)].flatMap(
+        ([, block]) => block?.match(/^<!-- (source|timeline|output|session|table): /gm) ?? [],
+      )
+      expect(embeds.length, 'a part without <!-- end --> is never brought up to date').toBe(
+        begins - inFences.length,
+      )
+    })
+    for (const embed of embeds) {
+      const { needs, lacks } = needsOf(embed)
+      const isRun = ['timeline', 'output', 'session'].includes(embed.kind)
+      const where = [...needs.map(each => `needs ${each}`), ...(isRun ? ['npm run test:slow'] : [])]
+      test.skipIf(lacks !== undefined || (isRun && !withSlow))(
+        `shows ${embed.kind} ${embed.what} as it is (npm run docs:sync mends it)${where.map(each => ` (${each})`).join('')}`,
+        async () => {
+          let pair = comparable(embed, await renderEmbed(embed, { chapters, run }))
+          // On a busy machine a client may come too late for what its server shows.
+          for (let again = 0; isRun && pair[0] !== pair[1] && again < 2; again++) {
+            runs.clear()
+            pair = comparable(embed, await renderEmbed(embed, { chapters, run }))
+          }
+          expect(pair[0]).toBe(pair[1])
+        },
+      )
+    }
+  })
+}
+
+describe('generated parts', () => {
+  const document = 'a\n<!-- source: package.json -->\nold\n<!-- end -->\nb\n'
+
+  test('are found and replaced, and nothing else is', () => {
+    expect(findEmbeds(document)).toEqual([{ kind: 'source', what: 'package.json', body: 'old\n' }])
+    const replaced = replaceEmbeds(document, ['new $1\n'])
+    expect(replaced).toBe('a\n<!-- source: package.json -->\nnew $1\n<!-- end -->\nb\n')
+  })
+
+  const areSame = (kind: Embed['kind'], old: string, fresh: string) => {
+    const [a, b] = comparable({ kind, what: 'any', body: old }, fresh)
+    return a === b
+  }
+
+  test('differ when code differs, and do not when only chance in a run does', () => {
+    expect(areSame('source', 'a1', 'a2')).toBe(false)
+    const accepted = 'accepted 127.0.0.1:4711'
+    expect(areSame('output', accepted, 'accepted 127.0.0.1:4712')).toBe(true)
+    expect(areSame('output', accepted, 'refused 127.0.0.1:4711')).toBe(false)
+    expect(areSame('output', 'idle for 1.5 s, 12 ms', 'idle for 9.5 s, 900 ms')).toBe(true)
+  })
+
+  test('differ when a number means another result', () => {
+    expect(areSame('output', 'got 524288 bytes', 'got 1048576 bytes')).toBe(false)
+    expect(areSame('output', 'received 1249 of 2000', 'received 92 of 2000')).toBe(false)
+    expect(areSame('output', 'received 92 of 2000', 'received 93 of 2000')).toBe(true)
+    expect(areSame('output', '0 data events', '1 data events')).toBe(false)
+    expect(areSame('output', '3 segments', '4 segments')).toBe(false)
+    expect(areSame('output', 'rx 5 inode 4711', 'rx 5 inode 815')).toBe(true)
+    expect(areSame('output', 'rx 5 inode 4711', 'rx 5 inode 0')).toBe(false)
+  })
+
+  test('of a timeline compare each end on its own', () => {
+    const timeline = (...lines: string[]) => lines.join('\n')
+    const server = `    1.0  data 5 bytes`
+    const client = `    2.0  ${' '.repeat(44)}connect 127.0.0.1:7020`
+    const both = timeline(server, client)
+    expect(areSame('timeline', both, timeline(client, server))).toBe(true)
+    expect(areSame('timeline', both, timeline(server))).toBe(false)
+    expect(areSame('timeline', both, both.replace('5 bytes', '6 bytes'))).toBe(false)
+  })
+
+  test('of a session compare the kinds of lines, not how many, in which order, with which numbers', () => {
+    const ack = '1795234160.01 IP 127.0.0.1.43624 > 127.0.0.1.7020: Flags [.], ack 11, win 64'
+    const fin = '1795234160.02 IP 127.0.0.1.43624 > 127.0.0.1.7020: Flags [F.], seq 11, ack 7'
+    const same = (old: string[], fresh: string[]) =>
+      areSame('session', old.join('\n'), fresh.join('\n'))
+    expect(same([ack, fin, ack], [fin.replaceAll('43624', '5'), ack])).toBe(true)
+    expect(same([ack, fin], [ack])).toBe(false)
+    const data = (range: string) => [`1795234160.03 IP Flags [P.], seq ${range}, ack 7`]
+    expect(same(data('12345678:12345684'), data('123:129'))).toBe(true)
+    const call = (result: string) => `[pid 1] 1.2 read(18<TCP:[1->2]>, "${result}`
+    const read = call('hi", 65536) = 2')
+    expect(same([read, call('", 65536) = 0')], [read])).toBe(true)
+    expect(same([read], [call('ho", 65536) = 2')])).toBe(false)
+  })
+
+  test('name a session that does not exist', () => {
+    expect(() => needsOf({ kind: 'session', what: 'nothing' })).toThrow(
+      'no session "nothing": correct the comment',
+    )
+  })
+
+  test('name a region that does not exist', () => {
+    expect(() => sourceRegion('chapters/02-tcp-echo/echo/server.ts#nothing')).toThrow(
+      'chapters/02-tcp-echo/echo/server.ts has no region "nothing": mark it with // #region',
+    )
+  })
+})

@@ -1,0 +1,86 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { ROOT } from '#lib/catalogue/index.ts'
+import { traceExample } from '#lib/observe/trace-example.ts'
+import { renderStateDiagram } from '#lib/pages/state-diagram.ts'
+import { DIAGRAM, nameOf, readWitnesses, TRANSITIONS } from '#lib/pages/state-machine.ts'
+import { claimsOf, loadExperiments } from '#lib/textbook/load.ts'
+import { entries, entryOf } from '../support/kit.ts'
+
+const witnesses = readWitnesses()!
+const isRoot = process.platform === 'linux' && process.getuid?.() === 0
+
+describe('docs/tcp-state-machine.json', () => {
+  test('names steps that are known, and witnesses that exist', async () => {
+    const claims = claimsOf(await loadExperiments()).map(({ claim }) => claim.id)
+    const known = [...entries.map(({ id }) => id), ...claims]
+    for (const [name, seen] of Object.entries(witnesses.seen)) {
+      expect(TRANSITIONS.map(nameOf)).toContain(name)
+      for (const one of seen) expect(known, name).toContain(one)
+    }
+  })
+
+  test('leaves no step without a witness that is not explained', () => {
+    const unseen = TRANSITIONS.filter(transition => !witnesses.seen[nameOf(transition)])
+    expect(unseen.filter(({ never }) => never === undefined).map(nameOf)).toEqual([])
+    // What was seen after all is not explained away.
+    const both = TRANSITIONS.filter(({ never, ...step }) => never && witnesses.seen[nameOf(step)])
+    expect(both.map(nameOf)).toEqual([])
+  })
+})
+
+test('docs/tcp-state-machine.svg is drawn from it (npm run docs:sync)', () => {
+  expect(readFileSync(join(ROOT, DIAGRAM), 'utf8')).toBe(renderStateDiagram(witnesses))
+})
+
+test('the diagram shows what was not seen in another way', () => {
+  const dashed = (seen: Record<string, string[]>) =>
+    renderStateDiagram({ ...witnesses, seen }).match(/class="arrow life unseen"/g)?.length ?? 0
+  const drawn = TRANSITIONS.filter(({ kind }) => kind === 'figure').length
+  expect(dashed({})).toBe(drawn)
+  expect(dashed({ 'CLOSED → LISTEN': ['01/tcp'] })).toBe(drawn - 1)
+})
+
+/** As few examples as show all the steps that examples have shown. */
+function fewestExamples(): Map<string, string[]> {
+  const open = new Set(
+    Object.entries(witnesses.seen)
+      .filter(([, seen]) => seen.some(one => one.includes('/')))
+      .map(([name]) => name),
+  )
+  const chosen = new Map<string, string[]>()
+  while (open.size > 0) {
+    const shows = (id: string) => [...open].filter(name => witnesses.seen[name]!.includes(id))
+    const best = entries.map(({ id }) => id).sort((a, b) => shows(b).length - shows(a).length)[0]!
+    chosen.set(best, shows(best))
+    for (const name of shows(best)) open.delete(name)
+  }
+  return chosen
+}
+
+/** So many runs at most: which end is the first to close, or loses a segment, is the machine's choice. */
+const RUNS = 5
+
+describe('a kernel of today', () => {
+  test.skipIf(!isRoot).each([...fewestExamples()])(
+    'takes in %s the steps that the page says, and none that it does not know (needs root)',
+    async (id, names) => {
+      const known = TRANSITIONS.map(nameOf)
+      // The page says what runs have shown, one or another. No run may show anything else.
+      const seen = new Set<string>()
+      for (let run = 1; run <= RUNS && !names.every(name => seen.has(name)); run++) {
+        const { trouble } = await traceExample(entryOf(id), {
+          lanes: ['state'],
+          onEvent: event => {
+            if (event.lane === 'state') seen.add(nameOf(event))
+          },
+          onLane: () => {},
+        })
+        expect(trouble).toBeUndefined()
+        expect(known).toEqual(expect.arrayContaining([...seen]))
+      }
+      expect([...seen]).toEqual(expect.arrayContaining(names))
+    },
+  )
+})
