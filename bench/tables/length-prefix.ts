@@ -196,6 +196,42 @@ async function itLengthPrefixed(input: Input): ReturnType<Candidate['prepare']> 
   return work(input, tally, run)
 }
 
+/** What a reader would otherwise install. */
+function packages(payloadBytes: number, input: () => Input): Table['candidates'] {
+  return [
+    {
+      id: 'frame-stream',
+      label: 'frame-stream',
+      package: 'frame-stream',
+      async prepare() {
+        const { decode } = await import('frame-stream')
+        return throughStream(decode(wideOpen as object), input())
+      },
+    },
+    {
+      id: 'framed-stream',
+      label: 'framed-stream (little endian)',
+      package: 'framed-stream',
+      prepare: () => framedStream(block(payloadBytes, uint32le)),
+    },
+    {
+      id: 'length-prefix-framed',
+      label: 'length-prefix-framed-stream (1, 3, 5 B)',
+      package: 'length-prefix-framed-stream',
+      async prepare() {
+        const { Decode } = await import('length-prefix-framed-stream')
+        return throughStream(new Decode(wideOpen), block(payloadBytes, markedLength))
+      },
+    },
+    {
+      id: 'it-length-prefixed',
+      label: 'it-length-prefixed (sync, own prefix)',
+      package: 'it-length-prefixed',
+      prepare: () => itLengthPrefixed(input()),
+    },
+  ]
+}
+
 function table(payloadBytes: number): Table {
   const input = (): Input => block(payloadBytes, uint32be)
   return {
@@ -263,36 +299,7 @@ function table(payloadBytes: number): Table {
           return throughStream(frameTransform(lengthPrefix()), input())
         },
       },
-      {
-        id: 'frame-stream',
-        label: 'frame-stream',
-        package: 'frame-stream',
-        async prepare() {
-          const { decode } = await import('frame-stream')
-          return throughStream(decode(wideOpen as object), input())
-        },
-      },
-      {
-        id: 'framed-stream',
-        label: 'framed-stream (little endian)',
-        package: 'framed-stream',
-        prepare: () => framedStream(block(payloadBytes, uint32le)),
-      },
-      {
-        id: 'length-prefix-framed',
-        label: 'length-prefix-framed-stream (1, 3, 5 B)',
-        package: 'length-prefix-framed-stream',
-        async prepare() {
-          const { Decode } = await import('length-prefix-framed-stream')
-          return throughStream(new Decode(wideOpen), block(payloadBytes, markedLength))
-        },
-      },
-      {
-        id: 'it-length-prefixed',
-        label: 'it-length-prefixed (sync, own prefix)',
-        package: 'it-length-prefixed',
-        prepare: () => itLengthPrefixed(input()),
-      },
+      ...packages(payloadBytes, input),
     ],
     targets: [
       { ours: 'next', than: ['skip-loop'], atLeast: 0.85 },

@@ -1,4 +1,5 @@
 import type { Datagrams, DatagramsOptions } from './datagrams.ts'
+import type { Failure } from './failure.ts'
 import type { Random } from './random.ts'
 import type { Stopwatch } from './stopwatch.ts'
 import type { Subject } from './subject.ts'
@@ -39,23 +40,6 @@ export interface Step {
    */
   alongside?: boolean
   run(at: Examiner): Promise<void>
-}
-
-/** Why a program has not passed. */
-export interface Failure {
-  /** The title of the step. */
-  step: string
-  /** What happened, in one sentence. */
-  what: string
-  sent?: Uint8Array
-  expected?: Uint8Array
-  received?: Uint8Array
-  /** Where expected and received begin to differ. */
-  offset?: number
-  /** The likely mistake, in one sentence. */
-  mistake?: string
-  /** The last lines that the program printed. */
-  output?: string
 }
 
 /** An exercise as data: what is to be built, and how it is examined. */

@@ -1,4 +1,4 @@
-import type { Failure } from './exercise.ts'
+import type { Failure } from './failure.ts'
 
 /** A program does not do what it should: thrown by what examines it, shown to the learner. */
 export class Failed extends Error {

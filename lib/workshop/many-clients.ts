@@ -1,6 +1,7 @@
 import { CROWD, comeAndGo, gather } from './crowd.ts'
-import type { Examiner, Failure, Step } from './exercise.ts'
+import type { Examiner, Step } from './exercise.ts'
 import { Failed } from './failed.ts'
+import type { Failure } from './failure.ts'
 import { hasRead } from './held-back.ts'
 import { SILENCE_MS, type SilentClient, staySilent } from './silence.ts'
 import { survives } from './survives.ts'

@@ -1,6 +1,7 @@
 import { wrapAnsi } from 'fast-wrap-ansi'
-import type { Exercise, Failure } from './exercise.ts'
+import type { Exercise } from './exercise.ts'
 import { count } from './failed.ts'
+import type { Failure } from './failure.ts'
 import type { CheckResult, StepResult } from './run-check.ts'
 
 /** So many lines are shown around a difference. */

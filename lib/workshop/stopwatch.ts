@@ -1,5 +1,5 @@
-import type { Failure } from './exercise.ts'
 import { Failed, Inconclusive } from './failed.ts'
+import type { Failure } from './failure.ts'
 import { groupMembers, isRunnable, stolenMs, threadTimes } from './run-delay.ts'
 
 /** How often to look how late this process itself is, in milliseconds. */

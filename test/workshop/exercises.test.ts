@@ -3,8 +3,8 @@ import { join } from 'node:path'
 import { describe, expect, inject, type TestContext, test } from 'vitest'
 import { ROOT } from '#lib/catalogue/index.ts'
 import { anchor } from '#lib/textbook/document.ts'
-import type { Failure } from '#lib/workshop/exercise.ts'
 import { firstDifference } from '#lib/workshop/failed.ts'
+import type { Failure } from '#lib/workshop/failure.ts'
 import {
   feedbackFile,
   type ListedExercise,

@@ -1,0 +1,16 @@
+/** Why a program has not passed. */
+export interface Failure {
+  /** The title of the step. */
+  step: string
+  /** What happened, in one sentence. */
+  what: string
+  sent?: Uint8Array
+  expected?: Uint8Array
+  received?: Uint8Array
+  /** Where expected and received begin to differ. */
+  offset?: number
+  /** The likely mistake, in one sentence. */
+  mistake?: string
+  /** The last lines that the program printed. */
+  output?: string
+}
