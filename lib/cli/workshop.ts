@@ -5,7 +5,7 @@ import { join, relative } from 'node:path'
 import { ROOT } from '#lib/catalogue/index.ts'
 import { didYouMean, nearest } from '#lib/program/nearest.ts'
 import { complain } from '#lib/program/one-line.ts'
-import { type ListedExercise, loadExercises } from '#lib/workshop/load.ts'
+import { type ListedExercise, loadExercises } from '#lib/workshop/load-exercises.ts'
 import { renderOutcome, renderStep, resultAsJson, wrapped } from '#lib/workshop/render.ts'
 import {
   type CheckOptions,

@@ -1,2 +1,5 @@
-/** Thrown where an experiment cannot decide its claims, with what was seen that prevents it. */
+/**
+ * What was seen decides nothing: neither a claim, nor whether a program does what it should. The
+ * message says what was seen, and why that decides nothing.
+ */
 export class Inconclusive extends Error {}

@@ -1,4 +1,4 @@
-import { Failed } from './failed.ts'
+import { CheckFailed } from './check-failed.ts'
 import type { Random } from './random.ts'
 
 /** Ports with four digits: programs that have none of their own begin at 32768 or higher. */
@@ -12,7 +12,7 @@ const TRIES = 50
  *
  * @param digits How many digits each of its last three numbers has.
  */
-export function ownAddress(random: Random, digits: 1 | 2 | 3): string {
+export function uniqueAddress(random: Random, digits: 1 | 2 | 3): string {
   if (process.platform !== 'linux') return '127.0.0.1'
   const [least, most] = { 1: [2, 9] as const, 2: [10, 99] as const, 3: [100, 254] as const }[digits]
   return ['127', ...[1, 2, 3].map(() => random.between(least, most))].join('.')
@@ -21,9 +21,9 @@ export function ownAddress(random: Random, digits: 1 | 2 | 3): string {
 /**
  * Opens something that comes from a port with four digits.
  *
- * @throws {Failed} when none of those that were tried is free.
+ * @throws {CheckFailed} when none of those that were tried is free.
  */
-export async function fromShortPort<T>(
+export async function fromFourDigitPort<T>(
   random: Random,
   open: (localPort: number) => Promise<T>,
 ): Promise<T> {
@@ -31,7 +31,11 @@ export async function fromShortPort<T>(
     try {
       return await open(random.between(LOW, HIGH))
     } catch (error) {
-      if (!(error instanceof Failed) || !/EADDRINUSE/.test(error.failure.what) || n === TRIES) {
+      if (
+        !(error instanceof CheckFailed) ||
+        !/EADDRINUSE/.test(error.failure.what) ||
+        n === TRIES
+      ) {
         throw error
       }
     }

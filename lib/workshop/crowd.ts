@@ -1,5 +1,5 @@
-import type { Examiner } from './exercise.ts'
-import type { Talk } from './talk.ts'
+import type { CheckContext } from './exercise.ts'
+import type { TcpProbe } from './tcp-probe.ts'
 
 /** More clients at once than common pools, tables and limits have room for: 200, 250, 256. */
 export const CROWD = 270
@@ -23,16 +23,16 @@ const WAYS = ['reset', 'finish', 'reset', 'finish', 'close'] as const
  *
  * @param served Examines the last one of a group that has connected, among so many others.
  */
-export async function gather(
-  at: Examiner,
-  served: (talk: Talk, others: number) => Promise<void>,
-): Promise<Talk[]> {
-  const talks: Talk[] = []
-  while (talks.length < CROWD) {
-    for (let n = 0; n < GROUP; n++) talks.push(await at.connect())
-    await served(talks.at(-1)!, talks.length - 1)
+export async function connectCrowd(
+  check: CheckContext,
+  served: (probe: TcpProbe, others: number) => Promise<void>,
+): Promise<TcpProbe[]> {
+  const probes: TcpProbe[] = []
+  while (probes.length < CROWD) {
+    for (let n = 0; n < GROUP; n++) probes.push(await check.connect())
+    await served(probes.at(-1)!, probes.length - 1)
   }
-  return talks
+  return probes
 }
 
 /**
@@ -43,22 +43,22 @@ export async function gather(
  * @param served Examines another client, when a group has come.
  */
 export async function comeAndGo(
-  at: Examiner,
-  begin: (talk: Talk, n: number) => Promise<void> | void,
+  check: CheckContext,
+  begin: (probe: TcpProbe, n: number) => Promise<void> | void,
   served: () => Promise<void>,
 ): Promise<void> {
-  const leaving: Talk[] = []
+  const leaving: TcpProbe[] = []
   let fastestMs = Number.POSITIVE_INFINITY
   let startMs = performance.now()
   for (let n = 0; n < VISITORS; n++) {
-    const talk = await at.connect()
-    await begin(talk, n)
+    const probe = await check.connect()
+    await begin(probe, n)
     const way = WAYS[n % WAYS.length]
-    if (way === 'reset') talk.reset()
-    else if (way === 'close') talk.close()
+    if (way === 'reset') probe.reset()
+    else if (way === 'close') probe.close()
     else {
-      talk.finish()
-      leaving.push(talk)
+      probe.sendFin()
+      leaving.push(probe)
     }
     // The queue of a server that accepts is short.
     if (n % GROUP === GROUP - 1) {

@@ -1,22 +1,22 @@
-import type { Datagrams, DatagramsOptions } from './datagrams.ts'
 import type { Failure } from './failure.ts'
+import type { ProgramUnderTest } from './program-under-test.ts'
 import type { Random } from './random.ts'
 import type { Stopwatch } from './stopwatch.ts'
-import type { Subject } from './subject.ts'
-import type { Talk, TalkOptions } from './talk.ts'
+import type { TcpProbe, TcpProbeOptions } from './tcp-probe.ts'
+import type { UdpProbe, UdpProbeOptions } from './udp-probe.ts'
 
-/** What a step is given to examine a program with. */
-export interface Examiner {
+/** What a step is given to check a program with. */
+export interface CheckContext {
   /** Random numbers that the seed repeats. */
   readonly random: Random
-  /** The program under examination. */
-  readonly subject: Subject
+  /** The program that is checked. */
+  readonly program: ProgramUnderTest
   /** Opens a TCP connection to the program. */
-  connect(options?: TalkOptions): Promise<Talk>
+  connect(options?: TcpProbeOptions): Promise<TcpProbe>
   /** For a client: waits until it connects. */
-  accept(): Promise<Talk>
+  accept(): Promise<TcpProbe>
   /** Opens a UDP socket that talks to the program. */
-  datagrams(options?: DatagramsOptions): Promise<Datagrams>
+  openUdp(options?: UdpProbeOptions): Promise<UdpProbe>
   /** Waits, for what no event can announce: that something does *not* happen for so long. */
   pause(ms: number): Promise<void>
   /** Says that the program does not do what it should. */
@@ -39,7 +39,7 @@ export interface Step {
    * own. Such steps stand behind all others.
    */
   alongside?: boolean
-  run(at: Examiner): Promise<void>
+  run(check: CheckContext): Promise<void>
 }
 
 /** An exercise as data: what is to be built, and how it is examined. */

@@ -9,8 +9,8 @@ export interface Failure {
   received?: Uint8Array
   /** Where expected and received begin to differ. */
   offset?: number
-  /** The likely mistake, in one sentence. */
-  mistake?: string
+  /** The likely cause, in one sentence. */
+  likelyCause?: string
   /** The last lines that the program printed. */
   output?: string
 }

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 
-/** What every program under examination has in its environment, and no other program. */
+/** What every program under test has in its environment, and no other program. */
 export const MARK = { name: 'SOCKET_KIT_CHECK', value: randomUUID() } as const
 
 /**
@@ -45,11 +45,11 @@ function start(): ChildProcess {
 }
 
 /** To be called before a program is started: it watches over what follows. */
-export function watchOver(): void {
+export function startReaper(): void {
   if (process.platform !== 'win32') reaper ??= start()
 }
 
 /** A group of processes has begun, or is gone. */
-export function report(sign: '+' | '-', group: number): void {
+export function reportGroup(sign: '+' | '-', group: number): void {
   reaper?.stdin?.write(`${sign} ${group}\n`)
 }

@@ -1,7 +1,7 @@
 import { wrapAnsi } from 'fast-wrap-ansi'
 import type { Exercise } from './exercise.ts'
-import { count } from './failed.ts'
 import type { Failure } from './failure.ts'
+import { plural } from './plural.ts'
 import type { CheckResult, StepResult } from './run-check.ts'
 
 /** So many lines are shown around a difference. */
@@ -36,14 +36,14 @@ export function renderOutcome(result: CheckResult, exercise: Exercise, columns =
   if (inconclusive.length === 0) return `\n${exercise.id}: passed`
   const lines = inconclusive.map(({ step, what }) => wrapped(`${step}: ${what}.`, columns, '  '))
   const verdict = `${exercise.id}: inconclusive. Nothing wrong was found, but this machine was too busy to judge`
-  return ['', wrapped(`${verdict} ${count(lines.length, 'step')}:`, columns), ...lines]
+  return ['', wrapped(`${verdict} ${plural(lines.length, 'step')}:`, columns), ...lines]
     .concat(wrapped('Check again when less is running beside it.', columns))
     .join('\n')
 }
 
-/** What happened, the bytes, the likely mistake, where to read, and what the program printed. */
+/** What happened, the bytes, the likely cause, where to read, and what the program printed. */
 export function renderFailure(failure: Failure, section: string, columns = WIDE): string[] {
-  const { what, sent, expected, received, offset, mistake, output } = failure
+  const { what, sent, expected, received, offset, likelyCause, output } = failure
   const lines = [wrapped(`What happened: ${what}.`, columns)]
   // What was sent last is what the answer is about.
   if (sent !== undefined) lines.push(...block('sent', sent, columns, sent.length - 1))
@@ -51,7 +51,8 @@ export function renderFailure(failure: Failure, section: string, columns = WIDE)
   if (received !== undefined) lines.push(...block('received', received, columns, offset))
   if (offset !== undefined && expected && received)
     lines.push(`  the first difference is at byte ${offset}`)
-  if (mistake !== undefined) lines.push('', wrapped(`A likely mistake: ${mistake}.`, columns))
+  if (likelyCause !== undefined)
+    lines.push('', wrapped(`A likely mistake: ${likelyCause}.`, columns))
   lines.push(wrapped(`To read: ${section}`, columns))
   if (output) lines.push('', 'The program printed:', output.replaceAll(/^/gm, '  '))
   return lines
@@ -71,10 +72,10 @@ function block(name: string, bytes: Uint8Array, columns: number, offset = 0): st
   )
   const behind = bytes.length - (to + 1) * perLine
   return [
-    `  ${name}: ${count(bytes.length, 'byte')}`,
-    ...(from > 0 ? [`    … ${count(from * perLine, 'byte')} before`] : []),
+    `  ${name}: ${plural(bytes.length, 'byte')}`,
+    ...(from > 0 ? [`    … ${plural(from * perLine, 'byte')} before`] : []),
     ...rows,
-    ...(behind > 0 ? [`    … ${count(behind, 'byte')} more`] : []),
+    ...(behind > 0 ? [`    … ${plural(behind, 'byte')} more`] : []),
   ]
 }
 
@@ -95,7 +96,7 @@ function row(bytes: Uint8Array, start: number, perLine: number): string {
 export function resultAsJson(result: CheckResult): unknown {
   const { failure, ...rest } = result
   if (!failure) return rest
-  const { what, sent, expected, received, offset = 0, mistake, output } = failure
+  const { what, sent, expected, received, offset = 0, likelyCause, output } = failure
   const hex = (bytes: Uint8Array | undefined, from = 0) =>
     bytes === undefined ? undefined : Buffer.from(bytes.subarray(from)).toString('hex')
   const end = Math.max(JSON_BYTES, offset + 64)
@@ -107,7 +108,7 @@ export function resultAsJson(result: CheckResult): unknown {
       expected: hex(expected?.subarray(0, end)),
       received: hex(received?.subarray(0, end)),
       offset: failure.offset,
-      hint: mistake,
+      likelyCause,
       output,
     },
   }

@@ -1,14 +1,15 @@
 import { once, setMaxListeners } from 'node:events'
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
-import { Changed } from './changed.ts'
-import { Datagrams } from './datagrams.ts'
+import { Inconclusive } from '#lib/lab/inconclusive.ts'
+import { CheckFailed } from './check-failed.ts'
+import { Condition } from './condition.ts'
 import type { Exercise, Step } from './exercise.ts'
-import { Failed, Inconclusive } from './failed.ts'
 import type { Failure } from './failure.ts'
-import { reservePort } from './port.ts'
+import { ProgramUnderTest, type ProgramUnderTestOptions } from './program-under-test.ts'
 import { Random } from './random.ts'
-import { Subject, type SubjectOptions } from './subject.ts'
-import { Talk } from './talk.ts'
+import { reservePort } from './reserve-port.ts'
+import { TcpProbe } from './tcp-probe.ts'
+import { UdpProbe } from './udp-probe.ts'
 
 /** How long a client may take until it connects, in milliseconds. */
 const CONNECT_MS = 10_000
@@ -51,7 +52,7 @@ export function exitCodeOf(results: readonly CheckResult[]): 0 | 1 | 3 {
 
 export interface CheckOptions {
   /** A command to start, or the port of a server that runs. */
-  target: { command: NonNullable<SubjectOptions['command']> } | { port: number }
+  target: { command: NonNullable<ProgramUnderTestOptions['command']> } | { port: number }
   seed: number
   /** The title of a step: that one alone is examined. */
   only?: string | undefined
@@ -157,11 +158,11 @@ async function runStep(
     new Promise<void>(done =>
       signal.addEventListener('abort', () => done(), { signal: over.signal }),
     )
-  const door = exercise.kind === 'client' ? await Door.open() : undefined
+  const door = exercise.kind === 'client' ? await ClientListener.open() : undefined
   const reserved = 'command' in target && !door ? await reservePort(exercise.kind) : undefined
   const port = door?.port ?? reserved?.port ?? ('port' in target ? target.port : 0)
   const command = 'command' in target ? { command: target.command } : {}
-  const subject = new Subject({ port, startMs, ...command })
+  const program = new ProgramUnderTest({ port, startMs, ...command })
   const opened: { close(): void }[] = []
   const timers = new Set<NodeJS.Timeout>()
   const keep = <T extends { close(): void }>(one: T): T => {
@@ -169,25 +170,25 @@ async function runStep(
     return one
   }
   const examine = async () => {
-    if (exercise.kind === 'server') await subject.listening('tcp')
-    if (exercise.kind === 'udp') await subject.listening('udp')
+    if (exercise.kind === 'server') await program.waitUntilListening('tcp')
+    if (exercise.kind === 'udp') await program.waitUntilListening('udp')
     await step.run({
       random,
-      subject,
-      connect: async talkOptions => keep(await Talk.open(port, subject, talkOptions)),
-      accept: async () => keep(await door!.accept(subject)),
-      datagrams: async options => keep(await Datagrams.open(port, subject, options)),
+      program,
+      connect: async talkOptions => keep(await TcpProbe.open(port, program, talkOptions)),
+      accept: async () => keep(await door!.accept(program)),
+      openUdp: async options => keep(await UdpProbe.open(port, program, options)),
       pause: ms => new Promise(done => timers.add(setTimeout(done, ms))),
       fail(failure) {
-        throw new Failed(failure)
+        throw new CheckFailed(failure)
       },
-      stopwatch: () => subject.delays.start(),
+      stopwatch: () => program.delays.start(),
       inconclusive(what) {
         throw new Inconclusive(what)
       },
     })
   }
-  let failed: Failed | undefined
+  let failed: CheckFailed | undefined
   try {
     const examined = examine()
     // Once it is stopped, nobody waits for how it ends.
@@ -195,7 +196,7 @@ async function runStep(
     await (stopped ? Promise.race([examined, stopped]) : examined)
   } catch (error) {
     if (error instanceof Inconclusive) return error
-    if (!(error instanceof Failed)) throw error
+    if (!(error instanceof CheckFailed)) throw error
     failed = error
   } finally {
     over.abort()
@@ -203,20 +204,20 @@ async function runStep(
     for (const timer of timers) clearTimeout(timer)
     for (const one of opened) one.close()
     door?.close()
-    await subject.end()
+    await program.end()
     reserved?.release()
   }
   if (failed === undefined) return 'passed'
   // All that it printed has been read now.
-  const output = subject.printed
+  const output = program.printed
   return { step: step.title, ...failed.failure, ...(output !== '' && { output }) }
 }
 
 /** Where a check waits for the client that it examines. */
-class Door {
+class ClientListener {
   readonly #server: Server
   readonly #waiting: Socket[] = []
-  readonly #came = new Changed()
+  readonly #came = new Condition()
 
   private constructor(server: Server) {
     this.#server = server
@@ -225,38 +226,39 @@ class Door {
       // Whoever examines it listens to its errors; until then, nobody minds them.
       socket.on('error', () => {})
       this.#waiting.push(socket)
-      this.#came.tell()
+      this.#came.notify()
     })
   }
 
-  static async open(): Promise<Door> {
+  static async open(): Promise<ClientListener> {
     const server = createServer({ allowHalfOpen: true, pauseOnConnect: true })
     server.listen(0, '127.0.0.1')
     await once(server, 'listening')
-    return new Door(server)
+    return new ClientListener(server)
   }
 
   get port(): number {
     return (this.#server.address() as AddressInfo).port
   }
 
-  async accept(subject: Subject): Promise<Talk> {
-    const since = subject.delays.startRoughly()
+  async accept(program: ProgramUnderTest): Promise<TcpProbe> {
+    const since = program.delays.startRoughly()
     while (this.#waiting.length === 0) {
-      if (!subject.running) throw new Failed({ what: `it did not connect: ${subject.fate()}` })
-      subject.mustNotCompute()
+      if (!program.isRunning)
+        throw new CheckFailed({ what: `it did not connect: ${program.describeEnd()}` })
+      program.failIfComputing()
       if (since.isOver(CONNECT_MS)) {
-        throw new Failed({
-          what: `it did not connect within ${CONNECT_MS / 1000} s (${subject.condition()})`,
-          mistake:
+        throw new CheckFailed({
+          what: `it did not connect within ${CONNECT_MS / 1000} s (${program.describeState()})`,
+          likelyCause:
             'the program does not connect to the port that is in the environment variable PORT',
         })
       }
-      await this.#came.until(() => this.#waiting.length > 0, LOOK_MS)
+      await this.#came.waitFor(() => this.#waiting.length > 0, LOOK_MS)
     }
-    const talk = new Talk(this.#waiting.shift()!, subject)
-    talk.read()
-    return talk
+    const probe = new TcpProbe(this.#waiting.shift()!, program)
+    probe.startReading()
+    return probe
   }
 
   close(): void {

@@ -1,6 +1,7 @@
-import type { Examiner } from './exercise.ts'
-import { count, Failed } from './failed.ts'
-import type { Talk } from './talk.ts'
+import { CheckFailed } from './check-failed.ts'
+import type { CheckContext } from './exercise.ts'
+import { plural } from './plural.ts'
+import type { TcpProbe } from './tcp-probe.ts'
 
 /**
  * How long clients say nothing, in milliseconds: longer than the usual timeouts of 5, 10 and 15 s. A
@@ -20,7 +21,7 @@ const BLOCKED =
 export interface SilentClient {
   /** Where it falls silent: `before its first byte`, `in the middle of a line`. */
   where: string
-  talk: Talk
+  probe: TcpProbe
   /** Says the rest, and examines what comes. */
   goOn(): Promise<void>
 }
@@ -32,31 +33,31 @@ export interface SilentClient {
  * @param serve A complete exchange with another client.
  */
 export async function staySilent(
-  { fail, subject, pause }: Examiner,
+  { fail, program, pause }: CheckContext,
   clients: readonly SilentClient[],
   serve: () => Promise<void>,
   silenceMs = SILENCE_MS,
 ): Promise<void> {
   const end = performance.now() + silenceMs
-  const gone = () => clients.find(({ talk }) => talk.hasEnded)
-  const disturbed = () => clients.find(({ talk }) => talk.unread > 0)
+  const gone = () => clients.find(({ probe }) => probe.hasEnded)
+  const disturbed = () => clients.find(({ probe }) => probe.unreadBytes > 0)
   const mustBeAsTheyWere = async () => {
     const ended = gone()
     if (ended) {
-      const crashed = await subject.hasEnded()
-      const how = crashed ? subject.fate() : 'its connection was ended'
+      const crashed = await program.hasEnded()
+      const how = crashed ? program.describeEnd() : 'its connection was ended'
       fail({
         what: `while a client was silent ${ended.where}, ${how}`,
-        ...(ended.talk.sent.length > 0 && { sent: ended.talk.sent }),
-        ...(!crashed && { mistake: TIMEOUT }),
+        ...(ended.probe.sent.length > 0 && { sent: ended.probe.sent }),
+        ...(!crashed && { likelyCause: TIMEOUT }),
       })
     }
-    const { talk, where } = disturbed() ?? {}
-    if (talk) {
+    const { probe, where } = disturbed() ?? {}
+    if (probe) {
       fail({
-        what: `the server sent ${count(talk.unread, 'byte')} to a client that was silent ${where}`,
-        sent: talk.sent,
-        mistake:
+        what: `the server sent ${plural(probe.unreadBytes, 'byte')} to a client that was silent ${where}`,
+        sent: probe.sent,
+        likelyCause:
           'what a client sends is complete only when its end has come; a pause is not an end',
       })
     }
@@ -64,11 +65,11 @@ export async function staySilent(
   while (performance.now() < end) {
     const failed = await failureOf(serve)
     if (failed && !gone()) {
-      if (await subject.hasEnded()) throw failed
+      if (await program.hasEnded()) throw failed
       const { what, ...rest } = failed.failure
-      fail({ ...rest, what: `while other clients were silent, ${what}`, mistake: BLOCKED })
+      fail({ ...rest, what: `while other clients were silent, ${what}`, likelyCause: BLOCKED })
     }
-    const ends = clients.map(({ talk }) => talk.until(() => talk.hasEnded, SERVE_MS))
+    const ends = clients.map(({ probe }) => probe.waitFor(() => probe.hasEnded, SERVE_MS))
     await Promise.race([pause(SERVE_MS), ...ends])
     // Of those that a timeout ends, the first is named, whichever was heard of first.
     if (gone()) await pause(CLOSING_MS)
@@ -85,12 +86,12 @@ export async function staySilent(
   }
 }
 
-async function failureOf(run: () => Promise<void>): Promise<Failed | undefined> {
+async function failureOf(run: () => Promise<void>): Promise<CheckFailed | undefined> {
   try {
     await run()
     return undefined
   } catch (error) {
-    if (error instanceof Failed) return error
+    if (error instanceof CheckFailed) return error
     throw error
   }
 }

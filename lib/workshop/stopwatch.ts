@@ -1,4 +1,5 @@
-import { Failed, Inconclusive } from './failed.ts'
+import { Inconclusive } from '#lib/lab/inconclusive.ts'
+import { CheckFailed } from './check-failed.ts'
 import type { Failure } from './failure.ts'
 import { groupMembers, isRunnable, stolenMs, threadTimes } from './run-delay.ts'
 
@@ -135,21 +136,21 @@ export class Delays {
   }
 
   /** By how much the machine may have delayed the program so far, as we know at this moment. */
-  get known(): number {
+  get knownMs(): number {
     const waitedMs = this.#threads.size > 0 ? this.#waitedMs : lateness.sumMs(this.#bornMs)
     return waitedMs + this.#stolenMs
   }
 
   /** The same with what we do not know of the last moments. */
-  get worst(): number {
+  get worstMs(): number {
     const seen = this.#sample()
     // The scheduler forgets one that has ended.
     const untilMs = this.#endedMs ?? performance.now()
     const ended = !seen && this.#threads.size > 0
-    if (ended) return this.known + Math.max(0, untilMs - this.#sampledMs)
+    if (ended) return this.knownMs + Math.max(0, untilMs - this.#sampledMs)
     // One that waits for a processor now is counted only when it has got one.
     const waiting = [...this.#threads].filter(([thread]) => isRunnable(thread))
-    return this.known + Math.max(0, ...waiting.map(([, { sinceMs }]) => untilMs - sinceMs))
+    return this.knownMs + Math.max(0, ...waiting.map(([, { sinceMs }]) => untilMs - sinceMs))
   }
 
   /** From now on nothing delays the program. */
@@ -218,12 +219,12 @@ export class Stopwatch {
 
   constructor(delays: Delays) {
     this.#delays = delays
-    this.#knownMs = delays.known
+    this.#knownMs = delays.knownMs
   }
 
   read(): Duration {
     const ms = performance.now() - this.#startMs
-    const delayed = this.#delays.worst - this.#knownMs
+    const delayed = this.#delays.worstMs - this.#knownMs
     const leastMs = Math.max(0, ms - delayed - lateness.mostMs(this.#startMs))
     return { ms, leastMs, mostMs: ms + this.#beforeMs }
   }
@@ -248,7 +249,7 @@ export class Stopwatch {
    * @param wait Waits for so many milliseconds at most, and returns whether it has happened.
    * @throws {Inconclusive} when the machine does not let us find out.
    */
-  async happens(limitMs: number, wait: (ms: number) => Promise<boolean>): Promise<boolean> {
+  async happensWithin(limitMs: number, wait: (ms: number) => Promise<boolean>): Promise<boolean> {
     if (await wait(limitMs)) return true
     while (!this.isOver(limitMs)) {
       if (await wait(Math.max(10, limitMs - this.read().leastMs))) return true
@@ -260,12 +261,12 @@ export class Stopwatch {
    * Says that what has happened now should have taken no longer than this.
    *
    * @param sureMs Longer than this, and it may have been late although it looks in time.
-   * @throws {Failed} when it took longer than `limitMs`, whatever the machine did.
+   * @throws {CheckFailed} when it took longer than `limitMs`, whatever the machine did.
    * @throws {Inconclusive} when it may have been in time, or may have been late.
    */
   atMost(limitMs: number, failure: Omit<Failure, 'step'>, sureMs = limitMs): void {
     const { leastMs, mostMs } = this.read()
-    if (leastMs > limitMs) throw new Failed(failure)
+    if (leastMs > limitMs) throw new CheckFailed(failure)
     if (mostMs > sureMs) throw new Inconclusive(between(leastMs, mostMs, `at most ${limitMs}`))
   }
 
@@ -273,12 +274,12 @@ export class Stopwatch {
    * Says that what has happened now should not have happened before this.
    *
    * @param sureMs Less than this, and no other program may be why it took long enough.
-   * @throws {Failed} when it was too early, whatever the machine did.
+   * @throws {CheckFailed} when it was too early, whatever the machine did.
    * @throws {Inconclusive} when it may have been late enough only because the machine was busy.
    */
   atLeast(limitMs: number, sureMs: number, failure: Omit<Failure, 'step'>): void {
     const { leastMs, mostMs } = this.read()
-    if (mostMs < limitMs) throw new Failed(failure)
+    if (mostMs < limitMs) throw new CheckFailed(failure)
     if (leastMs < sureMs) throw new Inconclusive(between(leastMs, mostMs, `at least ${limitMs}`))
   }
 }

@@ -3,7 +3,7 @@ import { dirname, join, relative } from 'node:path'
 import { ROOT } from '#lib/catalogue/index.ts'
 import { makeFolder } from '#lib/program/make-folder.ts'
 import { explainCode } from '#lib/program/system-error.ts'
-import type { ListedExercise } from './load.ts'
+import type { ListedExercise } from './load-exercises.ts'
 
 /** What a learner has done so far. */
 export interface Progress {

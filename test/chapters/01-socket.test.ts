@@ -107,7 +107,7 @@ describe.concurrent('01 addresses', () => {
     expect(exit).toMatchObject({ code: 0, stderr: '' })
     expect(exit.stdout).toContain('\ncounted 1000 client ports, 1 server port\n')
     const accepted = () => server.lines.filter(line => line.startsWith('accepted tcp '))
-    await server.until(() => accepted().length === 1001, '1001 accepted connections')
+    await server.waitFor(() => accepted().length === 1001, '1001 accepted connections')
     const fiveTuple = new RegExp(`^accepted tcp ${server.where} <- 127\\.0\\.0\\.1:(\\d+) IPv4$`)
     const ports = accepted().map(line => fiveTuple.exec(line)?.[1])
     expect(ports).not.toContain(undefined)

@@ -4,8 +4,8 @@ import { readTcpTable } from '#lib/kernel/tcp-table.ts'
 import { until } from '#lib/lab/until.ts'
 import { onLinux, test } from '../support/kit.ts'
 import { memoryOf } from '../support/memory.ts'
-import { pour } from '../support/peer.ts'
 import { expectNoStack } from '../support/program.ts'
+import { pour } from '../support/tcp-peer.ts'
 
 const MIB = 2 ** 20
 const numbers = (line: string): number[] => (line.match(/\d+(\.\d+)?/g) ?? []).map(Number)

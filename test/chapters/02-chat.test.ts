@@ -1,27 +1,27 @@
 import { describe, expect } from 'vitest'
 import { type Kit, type Server, test } from '../support/kit.ts'
-import { flood, type Peer } from '../support/peer.ts'
 import { expectNoStack } from '../support/program.ts'
+import { flood, type TcpPeer } from '../support/tcp-peer.ts'
 
 const MIB = 2 ** 20
 
 /** Joins, and waits until the server knows it. */
-async function join(kit: Kit, server: Server, options?: { reading: boolean }): Promise<Peer> {
+async function join(kit: Kit, server: Server, options?: { reading: boolean }): Promise<TcpPeer> {
   const member = await kit.connect(server, options)
   await server.line(new RegExp(`^joined ${name(member)} \\d+ members$`))
   return member
 }
 
-const names = new WeakMap<Peer, string>()
+const names = new WeakMap<TcpPeer, string>()
 /** How the server calls a member, also after the member has gone. */
-function name(member: Peer): string {
+function name(member: TcpPeer): string {
   const known = names.get(member) ?? `127.0.0.1:${member.socket.localPort}`
   names.set(member, known)
   return known
 }
 
 /** Says lines of 1000 bytes until something has happened; listens that everyone keeps up. */
-async function talkUntil(ann: Peer, ben: Peer, done: () => boolean): Promise<number> {
+async function talkUntil(ann: TcpPeer, ben: TcpPeer, done: () => boolean): Promise<number> {
   const line = `${'blah '.repeat(200).slice(0, 999)}\n`
   const heard = `${name(ann)}: ${line}`.length
   let said = 0

@@ -2,8 +2,8 @@ import { createHash, randomBytes } from 'node:crypto'
 import { describe, expect } from 'vitest'
 import { type Kit, onLinux, type Server, test } from '../support/kit.ts'
 import { memoryOf } from '../support/memory.ts'
-import { flood } from '../support/peer.ts'
 import { expectNoStack } from '../support/program.ts'
+import { flood } from '../support/tcp-peer.ts'
 
 const MIB = 2 ** 20
 const sha256 = (data: Uint8Array) => createHash('sha256').update(data).digest('hex')
@@ -66,7 +66,7 @@ describe.concurrent('02 echo server', () => {
     const server = await kit.server('02/echo')
     const peers = await Promise.all(Array.from({ length: 500 }, () => kit.connect(server)))
     const accepted = () => server.lines.filter(line => line.startsWith('accepted ')).length
-    await server.until(() => accepted() === 500, '500 accepted connections')
+    await server.waitFor(() => accepted() === 500, '500 accepted connections')
     const sent = peers.map(() => randomBytes(1000))
     for (const [index, peer] of peers.entries()) peer.socket.end(sent[index]!)
     const echoes = await Promise.all(peers.map(peer => peer.closed))

@@ -34,7 +34,7 @@ const edns = (bytes: number) => ({
 
 async function ask(kit: Kit, server: Server, message: Message | Uint8Array) {
   const bytes = message instanceof Uint8Array ? message : encodeMessage(message)
-  const answer = await (await kit.datagrams()).ask(bytes, server.port)
+  const answer = await (await kit.bindUdp()).ask(bytes, server.port)
   return { ...decodeMessage(answer), bytes: answer.length }
 }
 
@@ -136,7 +136,7 @@ describe.concurrent('03 dns', () => {
 
   test('says FORMERR to what it cannot read, and nothing to an answer', async ({ kit }) => {
     const server = await kit.server('03/dns')
-    const peer = await kit.datagrams()
+    const peer = await kit.bindUdp()
     const unreadable = Buffer.from('424200000001000000000000' + 'c00c' + '00010001', 'hex')
     for (const silent of [
       Buffer.from('4242'),
@@ -236,7 +236,7 @@ describe.concurrent('03 dns', () => {
   test('client asks again when an answer is lost, and ignores what does not fit', async ({
     kit,
   }) => {
-    const server = await kit.datagrams()
+    const server = await kit.bindUdp()
     const args = ['--name', 'www.kit.test', '--timeout-ms', '100']
     const client = kit.client('03/dns', server.port, { args })
     await server.receive(2) // asked, and asked again

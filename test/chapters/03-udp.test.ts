@@ -9,7 +9,7 @@ const linesOf = (text: string) => text.trimEnd().split('\n')
 describe.concurrent('03 echo', () => {
   test('sends every datagram back to its sender, an empty one too', async ({ kit }) => {
     const server = await kit.server('03/echo')
-    const [ann, ben] = [await kit.datagrams(), await kit.datagrams()]
+    const [ann, ben] = [await kit.bindUdp(), await kit.bindUdp()]
     const large = randomBytes(65_507)
     for (const message of [Buffer.from('hello'), Buffer.alloc(0), large]) {
       expect((await ann.ask(message, server.port)).equals(message)).toBe(true)
@@ -26,7 +26,7 @@ describe.concurrent('03 echo', () => {
   })
 
   test('client gives up on a peer that takes everything and says nothing', async ({ kit }) => {
-    const silent = await kit.datagrams()
+    const silent = await kit.bindUdp()
     const args = ['--message', 'hello', '--timeout-ms', '50']
     const exit = await kit.client('03/echo', silent.port, { args }).ended
     expect(exit).toMatchObject({ code: 1, stdout: '' })
@@ -101,7 +101,7 @@ describe.concurrent('03 loss', () => {
 
   test('server takes a question that is asked twice for one', async ({ kit }) => {
     const server = await kit.server('03/loss', '--busy-ms', '0')
-    const peer = await kit.datagrams()
+    const peer = await kit.bindUdp()
     expect((await peer.ask('start 1', server.port)).toString()).toBe('busy')
     await peer.send('a datagram', server.port)
     expect((await peer.ask('start 1', server.port)).toString()).toBe('busy')
@@ -197,12 +197,12 @@ describe.concurrent('abuse over UDP', () => {
     '%s survives garbage, floods and senders that are gone, and still serves',
     async (id, { kit }) => {
       const server = await kit.server(id)
-      const peer = await kit.datagrams()
+      const peer = await kit.bindUdp()
       for (const bytes of [0, 1, 11, 12, 13, 512, 65_507]) {
         for (let i = 0; i < 20; i++) await peer.send(randomBytes(bytes), server.port)
       }
       for (let i = 0; i < 200; i++) {
-        const gone = await kit.datagrams()
+        const gone = await kit.bindUdp()
         await gone.send(randomBytes(20), server.port)
         // From here on an answer is refused: nobody else is heard on that port any more.
         gone.socket.connect(server.port, '127.0.0.1')

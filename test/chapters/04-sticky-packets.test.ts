@@ -3,8 +3,8 @@ import { describe, expect } from 'vitest'
 import { bytesOf } from '../support/greet.ts'
 import { entryOf, has, onLinux, test } from '../support/kit.ts'
 import { memoryOf } from '../support/memory.ts'
-import { flood } from '../support/peer.ts'
 import { expectNoStack } from '../support/program.ts'
+import { flood } from '../support/tcp-peer.ts'
 
 const linesOf = (text: string) => text.trimEnd().split('\n')
 const MIB = 2 ** 20

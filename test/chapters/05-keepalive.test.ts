@@ -5,8 +5,8 @@ import { isolation } from '#lib/kernel/isolation.ts'
 import { claimsOf, loadExperiments } from '#lib/textbook/load.ts'
 import { readObservations } from '#lib/textbook/observations.ts'
 import { entries, has, type Kit, onLinux, test } from '../support/kit.ts'
-import { flood } from '../support/peer.ts'
 import { expectNoStack } from '../support/program.ts'
+import { flood } from '../support/tcp-peer.ts'
 
 const linesOf = (text: string) => text.trimEnd().split('\n')
 /** The numbers in a line that stand alone, in order. */

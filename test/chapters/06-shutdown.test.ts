@@ -7,8 +7,8 @@ import { readTcpTable } from '#lib/kernel/tcp-table.ts'
 import { until } from '#lib/lab/until.ts'
 import { has, onLinux, type Server, test } from '../support/kit.ts'
 import { memoryOf } from '../support/memory.ts'
-import { flood } from '../support/peer.ts'
 import { expectNoStack } from '../support/program.ts'
+import { flood } from '../support/tcp-peer.ts'
 
 const MIB = 2 ** 20
 
@@ -91,7 +91,7 @@ describe.skipIf(!onLinux).concurrent('06 states (needs Linux)', () => {
       Array.from({ length: 15 }, () => kit.connect(server, { allowHalfOpen: true })),
     )
     const accepted = () => server.lines.filter(line => line.startsWith('accepted ')).length
-    await server.until(() => accepted() === 15, '15 lines that start with "accepted"')
+    await server.waitFor(() => accepted() === 15, '15 lines that start with "accepted"')
     for (const { socket } of peers) socket.end('later\n')
     const waiting = () => statesAt(server).filter(state => state === 'CLOSE-WAIT').length
     await until('the server has all FINs', () => waiting() === 15)
@@ -168,7 +168,7 @@ describe.concurrent('06 end-destroy-reset', () => {
       control.socket.destroy()
       await control.closed
       // Both are closed at the server, so that the next connection is for commands again.
-      await server.until(
+      await server.waitFor(
         () => server.lines.filter(line => line.startsWith('closed ')).length === 2,
         'second line that starts with "closed"',
       )

@@ -5,9 +5,9 @@ import { describe, type ExpectStatic } from 'vitest'
 import { greet } from '../support/greet.ts'
 import { entries, entryOf, type Kit, onLinux, type Server, survives, test } from '../support/kit.ts'
 import { memoryOf } from '../support/memory.ts'
-import { flood, type Peer } from '../support/peer.ts'
 import { expectNoStack } from '../support/program.ts'
 import { withSlow } from '../support/slow.ts'
+import { flood, type TcpPeer } from '../support/tcp-peer.ts'
 
 /** What strangers on a network do to a server, on purpose or not. */
 const abuses: Record<string, (kit: Kit, server: Server) => Promise<void>> = {
@@ -52,7 +52,7 @@ const QUESTIONS = Buffer.alloc(65_536, `${'x'.repeat(1023)}\n`)
 const MIB = 2 ** 20
 
 /** Asks and asks, and never reads an answer. Settles when the server takes no more, or has it all. */
-async function askAndNeverRead(kit: Kit, server: Server): Promise<Peer> {
+async function askAndNeverRead(kit: Kit, server: Server): Promise<TcpPeer> {
   const peer = await kit.connect(server, { reading: false })
   const { question } = server.entry.example.server.abuse ?? {}
   const questions = question === undefined ? QUESTIONS : Buffer.alloc(65_536, question)
@@ -74,7 +74,7 @@ async function crowds(kit: Kit, server: Server, count: number): Promise<void> {
     Array.from({ length: count / 10 }, () => connectPatiently(kit, server)),
   )
   for (const { socket } of halves) socket.end()
-  const silent: Peer[] = []
+  const silent: TcpPeer[] = []
   while (silent.length < count) {
     const some = Array.from({ length: Math.min(count, 100) }, () => connectPatiently(kit, server))
     silent.push(...(await Promise.all(some)))
@@ -109,7 +109,7 @@ async function manyAndMuch(
 }
 
 /** A Unix domain socket does not let clients wait when its queue is full: it refuses them. */
-async function connectPatiently(kit: Kit, server: Server): Promise<Peer> {
+async function connectPatiently(kit: Kit, server: Server): Promise<TcpPeer> {
   for (;;) {
     try {
       return await kit.connect(server)
@@ -134,7 +134,7 @@ function socketsOf({ pid }: Server): number {
 }
 
 /** A Unix domain socket has no reset: closing it with unread input is as near as it gets. */
-function reset({ socket }: Peer): void {
+function reset({ socket }: TcpPeer): void {
   if (socket.remotePort === undefined) socket.destroy()
   else socket.resetAndDestroy()
 }

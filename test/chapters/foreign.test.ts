@@ -126,7 +126,7 @@ describe.skipIf(!has('python3')).concurrent('a raw socket (needs python3)', () =
       expect((await python(kit, 'reset_client', server.port).ended).code).toBe(0)
       // The server has seen the reset when it says so, or says that the connection is gone.
       const seen = () => server.lines.some(line => /^(closed|left) /.test(line))
-      await server.until(seen, 'end of the connection')
+      await server.waitFor(seen, 'end of the connection')
       await kit.connect(server)
       expectNoStack((await server.stop()).stderr)
     },

@@ -110,7 +110,7 @@ async function attackServer(kit: Kit, server: Server): Promise<void> {
   for (let seed = 1; seed <= ROUNDS; seed++) {
     const random = new Random(seed, server.entry.id)
     if (server.entry.example.transport === 'udp') {
-      const socket = await kit.datagrams()
+      const socket = await kit.bindUdp()
       for (let count = random.between(1, 5); count > 0; count--) {
         await socket.send(hostile(random).subarray(0, 65_507), server.port)
       }

@@ -35,7 +35,7 @@ describe.concurrent.each(spread(entries, 10))('$id server', entry => {
   test('SIGTERM ends it under a client, and its port is free', async ({ kit }) => {
     const server = await kit.server(id, ...flags)
     if (udp) {
-      await (await kit.datagrams()).send('hello', server.port)
+      await (await kit.bindUdp()).send('hello', server.port)
       expectNoStack((await server.stop('SIGTERM')).stderr)
       return
     }

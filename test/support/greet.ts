@@ -39,5 +39,5 @@ export async function greet(kit: Kit, server: Server): Promise<void> {
 /** Does the same with datagrams: again and again, for any of them may be lost. */
 export async function greetOverUdp(kit: Kit, server: Server): Promise<void> {
   const { greeting = '', answer = '' } = server.entry.example.server
-  await (await kit.datagrams()).insist(bytesOf(greeting), server.port, bytesOf(answer))
+  await (await kit.bindUdp()).insist(bytesOf(greeting), server.port, bytesOf(answer))
 }

@@ -12,10 +12,10 @@ import {
   type Role,
   scriptName,
 } from '#lib/catalogue/index.ts'
-import { Datagrams } from './datagrams.ts'
-import { Peer } from './peer.ts'
 import { type Exit, Program, type ProgramOptions } from './program.ts'
 import { nodeArguments } from './scripts.ts'
+import { TcpPeer } from './tcp-peer.ts'
+import { UdpPeer } from './udp-peer.ts'
 
 export const entries = entriesOf(await loadChapters())
 
@@ -126,8 +126,8 @@ export interface StartOptions extends ProgramOptions {
 /** Starts things for one test, and ends them all when the test is over, however it went. */
 export class Kit {
   readonly #programs: Program[] = []
-  readonly #peers: Peer[] = []
-  readonly #datagrams: Datagrams[] = []
+  readonly #peers: TcpPeer[] = []
+  readonly #datagrams: UdpPeer[] = []
   readonly #folders: string[] = []
 
   /** Any program: `nc`, `socat`, a shell. */
@@ -171,16 +171,16 @@ export class Kit {
   async connect(
     to: Server | number,
     options: { allowHalfOpen?: boolean; reading?: boolean } = {},
-  ): Promise<Peer> {
+  ): Promise<TcpPeer> {
     const address = typeof to === 'number' ? { host: '127.0.0.1', port: to } : to.connectOptions
-    const peer = new Peer({ ...address, ...options })
+    const peer = new TcpPeer({ ...address, ...options })
     this.#peers.push(peer)
     return peer.connected()
   }
 
   /** A UDP socket of the test's own. */
-  async datagrams(): Promise<Datagrams> {
-    const peer = new Datagrams()
+  async bindUdp(): Promise<UdpPeer> {
+    const peer = new UdpPeer()
     this.#datagrams.push(peer)
     return peer.bound()
   }
@@ -189,7 +189,7 @@ export class Kit {
   async deadPort(transport: 'tcp' | 'udp' = 'tcp'): Promise<number> {
     if (transport === 'udp') {
       // A connected socket hears one peer, in this case itself. For all others nobody is there.
-      const { socket, port } = await this.datagrams()
+      const { socket, port } = await this.bindUdp()
       socket.connect(port, '127.0.0.1')
       await once(socket, 'connect')
       return port

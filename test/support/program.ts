@@ -1,5 +1,6 @@
 import { execa } from 'execa'
 import { expect } from 'vitest'
+import { Condition } from '#lib/workshop/condition.ts'
 import { KIT } from './kit-folder.ts'
 
 /** How a program ended, with everything that it said. */
@@ -42,7 +43,7 @@ export class Program {
   #text = ''
   #errors = ''
   #exit: Exit | undefined
-  #changed: (() => void)[] = []
+  readonly #condition = new Condition()
 
   constructor(file: string, args: readonly string[], options: ProgramOptions = {}) {
     this.name = [file.split('/').at(-1), ...args].join(' ')
@@ -55,18 +56,18 @@ export class Program {
     child.stdout.on('data', (chunk: Buffer) => {
       this.#stdout.push(chunk)
       this.#text += utf8.decode(chunk, { stream: true })
-      this.#tell()
+      this.#condition.notify()
     })
     child.stderr.on('data', (chunk: Buffer) => {
       this.#errors += chunk.toString()
-      this.#tell()
+      this.#condition.notify()
     })
     this.ended = new Promise((resolve, reject) => {
       child.once('error', reject)
       child.once('close', (code, signal) => {
         this.#exit = { code, signal, stdout: this.#text, stderr: this.#errors }
         resolve(this.#exit)
-        this.#tell()
+        this.#condition.notify()
       })
     })
     this.ended.catch(() => {})
@@ -106,7 +107,7 @@ export class Program {
   async line(pattern: RegExp | string): Promise<string> {
     const fits = (line: string) =>
       typeof pattern === 'string' ? line.includes(pattern) : pattern.test(line)
-    await this.until(() => this.lines.some(fits), `a line with ${pattern}`)
+    await this.waitFor(() => this.lines.some(fits), `a line with ${pattern}`)
     return this.lines.find(fits)!
   }
 
@@ -115,36 +116,21 @@ export class Program {
     const fits = (line: string) =>
       typeof pattern === 'string' ? line.includes(pattern) : pattern.test(line)
     const find = () => this.stderr.split('\n').find(fits)
-    await this.until(() => find() !== undefined, `a line on stderr with ${pattern}`)
+    await this.waitFor(() => find() !== undefined, `a line on stderr with ${pattern}`)
     return find()!
   }
 
   /** Waits until something about the output holds; fails when the program ends before. */
-  async until(holds: () => boolean, what: string): Promise<void> {
+  async waitFor(holds: () => boolean, what: string): Promise<void> {
     const said = () => `${this.name}: no ${what}\nstdout: ${this.#text}\nstderr: ${this.#errors}`
-    let late = false
-    const limit = setTimeout(() => {
-      late = true
-      this.#tell()
-    }, LINE_LIMIT_MS)
-    try {
-      while (!holds()) {
-        if (!this.running || late) throw new Error(said())
-        await new Promise<void>(resolve => this.#changed.push(resolve))
-      }
-    } finally {
-      clearTimeout(limit)
-    }
+    await this.#condition.waitFor(() => holds() || !this.running, LINE_LIMIT_MS)
+    if (!holds()) throw new Error(said())
   }
 
   /** Ends the process for good. */
   async dispose(): Promise<void> {
     if (this.running) this.#child.kill('SIGKILL')
     await this.ended.catch(() => {})
-  }
-
-  #tell(): void {
-    for (const resolve of this.#changed.splice(0)) resolve()
   }
 }
 

@@ -3,15 +3,15 @@ import { join } from 'node:path'
 import { describe, expect, inject, type TestContext, test } from 'vitest'
 import { ROOT } from '#lib/catalogue/index.ts'
 import { anchor } from '#lib/textbook/document.ts'
-import { firstDifference } from '#lib/workshop/failed.ts'
+import { firstDifference } from '#lib/workshop/bytes.ts'
 import type { Failure } from '#lib/workshop/failure.ts'
 import {
   feedbackFile,
   type ListedExercise,
   loadExercises,
   readIfThere,
-  wrongOnes,
-} from '#lib/workshop/load.ts'
+  wrongSolutions,
+} from '#lib/workshop/load-exercises.ts'
 import { renderCheck } from '#lib/workshop/render.ts'
 import { type CheckResult, runCheck } from '#lib/workshop/run-check.ts'
 import { evenly, withSlow } from '../support/slow.ts'
@@ -159,7 +159,7 @@ describe.concurrent.each(REPEAT > 0 ? [] : exercises)('$exercise.id', one => {
     expect(alongside).toEqual(alongside.toSorted())
   })
 
-  const wrong = wrongOnes(one)
+  const wrong = wrongSolutions(one)
   test('has at least three wrong solutions', () => expect(wrong.length).toBeGreaterThanOrEqual(3))
 
   test('has feedback on file for each wrong solution, of a step that there is', () => {
@@ -222,17 +222,21 @@ describe.concurrent.each(REPEAT > 0 ? exercises : [])(`$exercise.id, ${REPEAT} t
     reportUndecided(one, 'solution', undecided)
   })
 
-  test.each(wrongOnes(one))('is not passed by %s', { timeout: REPEAT * RUN_MS }, async name => {
-    const only = failingStep(one, name)
-    expect(only).toBeDefined()
-    const passed: number[] = []
-    const undecided: number[] = []
-    for (const seed of seeds) {
-      const result = await examine(one, `wrong/${name}.ts`, { only, seed })
-      if (result.passed) passed.push(seed)
-      else if (!result.failure) undecided.push(seed)
-    }
-    expect(passed).toEqual([])
-    reportUndecided(one, name, undecided)
-  })
+  test.each(wrongSolutions(one))(
+    'is not passed by %s',
+    { timeout: REPEAT * RUN_MS },
+    async name => {
+      const only = failingStep(one, name)
+      expect(only).toBeDefined()
+      const passed: number[] = []
+      const undecided: number[] = []
+      for (const seed of seeds) {
+        const result = await examine(one, `wrong/${name}.ts`, { only, seed })
+        if (result.passed) passed.push(seed)
+        else if (!result.failure) undecided.push(seed)
+      }
+      expect(passed).toEqual([])
+      reportUndecided(one, name, undecided)
+    },
+  )
 })

@@ -192,6 +192,7 @@ describe.concurrent('a server that nobody wrote for this kit', () => {
     const result = JSON.parse(stdout)
     expect(result).toMatchObject({ id: 'tcp-echo', passed: false, seed: 5 })
     expect(result.failure.what).toMatch(/^nothing listens on TCP port 1 of 127\.0\.0\.1/)
+    expect(result.failure.likelyCause).toMatch(/^the server is not running, or listens on another/)
     expect(exitCode).toBe(1)
   })
 

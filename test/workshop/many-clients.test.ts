@@ -5,9 +5,9 @@ import { exercise, type Step } from '#lib/workshop/exercise.ts'
 import {
   crowdStep,
   exactDialogue,
-  patienceStep,
+  leaveAnswersUnread,
+  silenceStep,
   slowReaderStep,
-  unreadAnswers,
 } from '#lib/workshop/many-clients.ts'
 import { runCheck } from '#lib/workshop/run-check.ts'
 
@@ -79,7 +79,7 @@ async function check(step: Step, lines: LineServer) {
   return failure?.what
 }
 
-const patience = () => patienceStep(DIALOGUE, unreadAnswers(DIALOGUE, 1024), SILENCE_MS)
+const patience = () => silenceStep(DIALOGUE, leaveAnswersUnread(DIALOGUE, 1024), SILENCE_MS)
 
 class IdleTimeout extends LineServer {
   override connect(socket: Socket, nth: number): void {
@@ -176,7 +176,7 @@ class NeverForgets extends LineServer {
   }
 }
 
-describe('patienceStep', () => {
+describe('silenceStep', () => {
   test('is passed by a server that waits', async () => {
     expect(await check(patience(), new LineServer())).toBeUndefined()
   })

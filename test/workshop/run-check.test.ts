@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { type AddressInfo, createServer } from 'node:net'
 import { expect, onTestFinished, test } from 'vitest'
-import { type Examiner, exercise, type Step } from '#lib/workshop/exercise.ts'
+import { type CheckContext, exercise, type Step } from '#lib/workshop/exercise.ts'
 import { renderCheck, resultAsJson } from '#lib/workshop/render.ts'
 import { exitCodeOf, runCheck } from '#lib/workshop/run-check.ts'
 
@@ -31,9 +31,9 @@ async function checkSteps(steps: readonly Step[]) {
 
 test('a step that decides nothing is run again, with the same random numbers', async () => {
   const seen: number[] = []
-  const { passed, steps } = await check(async at => {
-    seen.push(at.random.below(1000))
-    if (seen.length === 1) at.inconclusive('nothing was seen')
+  const { passed, steps } = await check(async check => {
+    seen.push(check.random.below(1000))
+    if (seen.length === 1) check.inconclusive('nothing was seen')
   })
   expect({ passed, steps: steps.length, runs: seen.length }).toEqual({
     passed: true,
@@ -48,8 +48,8 @@ test('a step has random numbers of its own, whichever steps stand before it', as
     const seen: Record<string, number[]> = {}
     const steps = titles.map(title => ({
       title,
-      async run(at: Examiner) {
-        seen[title] = Array.from({ length: 8 }, () => at.random.below(1000))
+      async run(check: CheckContext) {
+        seen[title] = Array.from({ length: 8 }, () => check.random.below(1000))
       },
     }))
     await checkSteps(steps)
@@ -63,9 +63,9 @@ test('a step has random numbers of its own, whichever steps stand before it', as
 
 test('a step that fails is not run again, whether or not it was undecided before', async () => {
   let runs = 0
-  const failed = await check(async at => {
-    if (++runs < 3) at.inconclusive('nothing was seen')
-    at.fail({ what: 'wrong' })
+  const failed = await check(async check => {
+    if (++runs < 3) check.inconclusive('nothing was seen')
+    check.fail({ what: 'wrong' })
   })
   expect(failed).toMatchObject({ passed: false, failure: { step: 'is in time', what: 'wrong' } })
   expect(failed).not.toHaveProperty('inconclusive')
@@ -75,9 +75,9 @@ test('a step that fails is not run again, whether or not it was undecided before
 
 test('a step that no run decides has neither passed nor failed, and does not hide a failure', async () => {
   let runs = 0
-  const undecided = async (at: Examiner) => {
+  const undecided = async (check: CheckContext) => {
     runs++
-    at.inconclusive(`run ${runs} saw nothing`)
+    check.inconclusive(`run ${runs} saw nothing`)
   }
   const result = await check(undecided)
   expect(runs).toBe(8)
@@ -94,7 +94,7 @@ test('a step that no run decides has neither passed nor failed, and does not hid
   expect(text).toContain('is in time: run 8 saw nothing.')
   expect(resultAsJson(result)).toMatchObject({ passed: false, inconclusive: [{}] })
 
-  const failed = await check(undecided, async at => at.fail({ what: 'wrong' }))
+  const failed = await check(undecided, async check => check.fail({ what: 'wrong' }))
   expect(failed).toMatchObject({ failure: { what: 'wrong' }, inconclusive: [{}] })
   expect(failed.steps.map(({ passed }) => passed)).toEqual([false, false])
   expect(exitCodeOf([failed])).toBe(1)
@@ -120,17 +120,17 @@ async function runBeside(quickFails: boolean) {
     steps: [
       {
         title: 'is quick',
-        async run(at) {
-          ports.push(at.subject.port)
+        async run(check) {
+          ports.push(check.program.port)
           begin()
-          if (quickFails) at.fail({ what: 'wrong' })
+          if (quickFails) check.fail({ what: 'wrong' })
         },
       },
       {
         title: 'waits',
         alongside: true,
-        async run({ subject }) {
-          ports.push(subject.port)
+        async run({ program }) {
+          ports.push(program.port)
           await begun
           // Nothing ends this one but the end of the check.
           if (quickFails) await new Promise(() => {})

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished } from 'vitest'
-import { loadExercises } from '#lib/workshop/load.ts'
+import { loadExercises } from '#lib/workshop/load-exercises.ts'
 import { has, Kit, onLinux, test } from '../support/kit.ts'
 import { KIT } from '../support/kit-folder.ts'
 

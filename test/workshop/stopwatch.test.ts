@@ -3,7 +3,8 @@ import { once } from 'node:events'
 import { setPriority } from 'node:os'
 import { setTimeout as delay } from 'node:timers/promises'
 import { expect, onTestFinished, test } from 'vitest'
-import { Failed, Inconclusive } from '#lib/workshop/failed.ts'
+import { Inconclusive } from '#lib/lab/inconclusive.ts'
+import { CheckFailed } from '#lib/workshop/check-failed.ts'
 import { threadTimes } from '#lib/workshop/run-delay.ts'
 import { Delays, longestTogether } from '#lib/workshop/stopwatch.ts'
 
@@ -106,17 +107,17 @@ test('a stopwatch judges what no delay explains', async () => {
   await delay(50)
   expect(() => watch.atLeast(50, 0, FAILURE)).not.toThrow()
   expect(() => watch.atMost(60_000, FAILURE)).not.toThrow()
-  expect(() => watch.atLeast(60_000, 0, FAILURE)).toThrow(Failed)
+  expect(() => watch.atLeast(60_000, 0, FAILURE)).toThrow(CheckFailed)
   // Ten times as long, or as much longer as the machine makes it.
   while (watch.read().leastMs < 20) await delay(10)
-  expect(() => watch.atMost(10, FAILURE)).toThrow(Failed)
+  expect(() => watch.atMost(10, FAILURE)).toThrow(CheckFailed)
 })
 
 test('a stopwatch waits for longer than the limit where the machine took some of the time', async () => {
   const watch = delays().start()
   block(200)
   const waits: number[] = []
-  const happened = await watch.happens(100, async ms => {
+  const happened = await watch.happensWithin(100, async ms => {
     waits.push(ms)
     await delay(ms)
     return false

@@ -126,7 +126,7 @@ describe.concurrent('npm run workshop', () => {
     })
     const checks = (n: number) => async () => {
       const waits = () => run.lines.filter(line => line.startsWith('waiting until')).length
-      await run.until(() => waits() >= n, `end of check ${n}`)
+      await run.waitFor(() => waits() >= n, `end of check ${n}`)
     }
     await checks(1)()
     writeFileSync(file, readFileSync(file))

@@ -1,12 +1,12 @@
-import { fromShortPort, ownAddress } from '#lib/workshop/addresses.ts'
+import { fromFourDigitPort, uniqueAddress } from '#lib/workshop/addresses.ts'
+import { waitUntilRead } from '#lib/workshop/back-pressure.ts'
+import { firstDifference } from '#lib/workshop/bytes.ts'
 import { COMMANDS } from '#lib/workshop/commands.ts'
-import { comeAndGo, gather } from '#lib/workshop/crowd.ts'
-import { type Examiner, exercise } from '#lib/workshop/exercise.ts'
-import { firstDifference } from '#lib/workshop/failed.ts'
-import { hasRead } from '#lib/workshop/held-back.ts'
+import { comeAndGo, connectCrowd } from '#lib/workshop/crowd.ts'
+import { type CheckContext, exercise } from '#lib/workshop/exercise.ts'
 import { staySilent } from '#lib/workshop/silence.ts'
-import { goneBeforeAccept, survives } from '#lib/workshop/survives.ts'
-import { type Talk, WAKING_MS } from '#lib/workshop/talk.ts'
+import { resetBeforeAccept, survivesResets } from '#lib/workshop/survives-resets.ts'
+import { type TcpProbe, WAKE_UP_PATIENCE_MS } from '#lib/workshop/tcp-probe.ts'
 
 // A port that bind() has chosen is ours alone. One that connect() chooses may belong to connections
 // in TIME_WAIT too, and then nobody can bind to it again: EADDRINUSE.
@@ -46,64 +46,71 @@ read, and of bytes between two of them.`,
   steps: [
     {
       title: 'answers a newline with the five values of the connection',
-      async run(at) {
-        const talk = await at.connect()
-        talk.send('\n')
-        await answers(at, talk)
-        talk.send('\n')
-        await answers(at, talk, 'it answers the first question only')
+      async run(check) {
+        const probe = await check.connect()
+        probe.send('\n')
+        await answers(check, probe)
+        probe.send('\n')
+        await answers(check, probe, 'it answers the first question only')
       },
     },
     {
       title: 'ends after the client’s FIN, once the last answer is sent',
-      async run(at) {
-        const talk = await at.connect()
-        talk.send('\n')
-        talk.finish()
-        await answers(at, talk, 'it closes at the client’s FIN, with the answer still to be sent')
-        await talk.expectEnd({
+      async run(check) {
+        const probe = await check.connect()
+        probe.send('\n')
+        probe.sendFin()
+        await answers(
+          check,
+          probe,
+          'it closes at the client’s FIN, with the answer still to be sent',
+        )
+        await probe.expectEnd({
           bulk: true,
-          mistake: 'allowHalfOpen is true, and nobody calls end() when the client has ended',
+          likelyCause: 'allowHalfOpen is true, and nobody calls end() when the client has ended',
         })
       },
     },
     {
       title: 'answers each newline once, and nothing else',
-      async run(at) {
-        const talk = await at.connect()
-        const mistake = 'it answers once for each piece of data; a piece may hold many newlines'
-        talk.send('\n\n\n')
-        for (let n = 0; n < 3; n++) await answers(at, talk, mistake)
-        await talk.sendPieces(at.random.cut(Buffer.from('who am I?\nand now?\n\r\n'), 1))
-        for (let n = 0; n < 3; n++) await answers(at, talk, mistake)
-        talk.send('\n'.repeat(1000))
-        for (let n = 0; n < 1000; n++) await answers(at, talk, mistake)
+      async run(check) {
+        const probe = await check.connect()
+        const likelyCause = 'it answers once for each piece of data; a piece may hold many newlines'
+        probe.send('\n\n\n')
+        for (let n = 0; n < 3; n++) await answers(check, probe, likelyCause)
+        await probe.sendPieces(check.random.cut(Buffer.from('who am I?\nand now?\n\r\n'), 1))
+        for (let n = 0; n < 3; n++) await answers(check, probe, likelyCause)
+        probe.send('\n'.repeat(1000))
+        for (let n = 0; n < 1000; n++) await answers(check, probe, likelyCause)
         const other =
           'each 0x0a is a question, whatever stands before it; no other byte means anything'
         for (const byte of OTHERS) {
-          talk.send(Buffer.from([byte, 0x0a]))
-          await answers(at, talk, other)
+          probe.send(Buffer.from([byte, 0x0a]))
+          await answers(check, probe, other)
         }
         for (const byte of OTHERS) {
-          talk.send(Buffer.from([byte, IAC, byte, 0x0a, ESCAPE, byte, byte, 0x0a]))
-          for (let n = 0; n < 2; n++) await answers(at, talk, other)
+          probe.send(Buffer.from([byte, IAC, byte, 0x0a, ESCAPE, byte, byte, 0x0a]))
+          for (let n = 0; n < 2; n++) await answers(check, probe, other)
         }
         for (const word of COMMANDS) {
-          talk.send(Buffer.concat([word, Buffer.from('\u2028\u0085\v\f\x1c\x1d\x1e\n')]))
+          probe.send(Buffer.concat([word, Buffer.from('\u2028\u0085\v\f\x1c\x1d\x1e\n')]))
           const times = 1 + word.filter(byte => byte === 0x0a).length
-          for (let n = 0; n < times; n++) await answers(at, talk, other)
+          for (let n = 0; n < times; n++) await answers(check, probe, other)
         }
-        talk.socket.write(
+        probe.socket.write(
           Buffer.alloc(
             LONG_BYTES,
-            at.random.bytes(65_537).map(byte => byte | 0x10),
+            check.random.bytes(65_537).map(byte => byte | 0x10),
           ),
         )
-        talk.send('\n')
-        await answers(at, talk, 'there may be any number of bytes between two questions')
-        talk.send('no question')
-        talk.finish()
-        await talk.expectEnd({ bulk: true, tooMuch: 'it answers bytes that are no newlines' })
+        probe.send('\n')
+        await answers(check, probe, 'there may be any number of bytes between two questions')
+        probe.send('no question')
+        probe.sendFin()
+        await probe.expectEnd({
+          bulk: true,
+          causeOfExcess: 'it answers bytes that are no newlines',
+        })
       },
     },
     {
@@ -112,36 +119,36 @@ read, and of bytes between two of them.`,
     },
     {
       title: 'distinguishes many connections, and answers each of them at any time',
-      async run(at) {
-        const ask = async (talk: Talk, mistake?: string) => {
-          talk.send('\n')
-          await answers(at, talk, mistake)
+      async run(check) {
+        const ask = async (probe: TcpProbe, likelyCause?: string) => {
+          probe.send('\n')
+          await answers(check, probe, likelyCause)
         }
-        const talks = await gather(at, (talk, others) =>
-          ask(talk, `this client gets no answer while ${others} others are connected`),
+        const probes = await connectCrowd(check, (probe, others) =>
+          ask(probe, `this client gets no answer while ${others} others are connected`),
         )
         // The first one asks last, and asks again.
-        for (const talk of [...talks.toReversed(), ...talks]) {
-          await ask(talk, 'with many others connected, a client is forgotten')
+        for (const probe of [...probes.toReversed(), ...probes]) {
+          await ask(probe, 'with many others connected, a client is forgotten')
         }
       },
     },
     {
       title: 'distinguishes two clients that have the same port at different addresses',
-      async run(at) {
+      async run(check) {
         // Other systems than Linux have one address only: the port is another one there.
         const again = (localPort: number) => {
-          const localAddress = ownAddress(at.random, 3)
-          return at.connect(localAddress === '127.0.0.1' ? {} : { localAddress, localPort })
+          const localAddress = uniqueAddress(check.random, 3)
+          return check.connect(localAddress === '127.0.0.1' ? {} : { localAddress, localPort })
         }
-        const one = await at.connect(CHOSEN_BY_BIND)
+        const one = await check.connect(CHOSEN_BY_BIND)
         const other = await again(one.socket.localPort!)
-        const short = await fromShortPort(at.random, localPort =>
-          at.connect({ localAddress: ownAddress(at.random, 1), localPort }),
+        const short = await fromFourDigitPort(check.random, localPort =>
+          check.connect({ localAddress: uniqueAddress(check.random, 1), localPort }),
         )
-        for (const talk of [other, one, short, await again(short.socket.localPort!), other]) {
-          talk.send('\n')
-          await answers(at, talk)
+        for (const probe of [other, one, short, await again(short.socket.localPort!), other]) {
+          probe.send('\n')
+          await answers(check, probe)
         }
       },
     },
@@ -159,29 +166,29 @@ read, and of bytes between two of them.`,
 })
 
 /** The next line must be the five values of this connection. */
-async function answers(at: Examiner, talk: Talk, mistake?: string): Promise<void> {
-  const line = await talk.take(
+async function answers(check: CheckContext, probe: TcpProbe, likelyCause?: string): Promise<void> {
+  const line = await probe.take(
     bytes => (bytes.includes(0x0a) ? bytes.indexOf(0x0a) + 1 : undefined),
     'the answer to a newline',
-    { mistake: mistake ?? 'a newline is the question, and the answer ends with one' },
+    { likelyCause: likelyCause ?? 'a newline is the question, and the answer ends with one' },
   )
-  const { localAddress, localPort = 0 } = talk.socket
+  const { localAddress, localPort = 0 } = probe.socket
   const client = `${localAddress} port ${localPort}`
-  const server = `127.0.0.1 port ${at.subject.port}`
+  const server = `127.0.0.1 port ${check.program.port}`
   const expected = Buffer.from(`tcp ${client} to ${server}\n`)
   if (line.equals(expected)) return
   const received = line.toString()
-  at.fail({
+  check.fail({
     what: `the answer is ${JSON.stringify(received)}, and not ${JSON.stringify(expected.toString())}`,
-    sent: talk.sent,
+    sent: probe.sent,
     expected,
     received: line,
     offset: firstDifference(expected, line),
-    mistake: mistakeOf(received, client, server, localPort),
+    likelyCause: likelyCauseOf(received, client, server, localPort),
   })
 }
 
-function mistakeOf(received: string, client: string, server: string, port: number): string {
+function likelyCauseOf(received: string, client: string, server: string, port: number): string {
   if (received.includes('::ffff:')) {
     return 'listen() without an address makes a socket of IPv6, where IPv4 clients are called ::ffff:…'
   }
@@ -197,100 +204,110 @@ function mistakeOf(received: string, client: string, server: string, port: numbe
   return 'it is another connection: what belongs to one of them was kept in one variable for all'
 }
 
-async function comesBack(at: Examiner): Promise<void> {
-  const ask = async (talk: Talk, mistake?: string) => {
-    talk.send('\n')
-    await answers(at, talk, mistake)
+async function comesBack(check: CheckContext): Promise<void> {
+  const ask = async (probe: TcpProbe, likelyCause?: string) => {
+    probe.send('\n')
+    await answers(check, probe, likelyCause)
   }
-  const first = await at.connect(CHOSEN_BY_BIND)
+  const first = await check.connect(CHOSEN_BY_BIND)
   await ask(first)
   const { localPort = 0 } = first.socket
   // Answers wait for this one, with whatever the server keeps for it.
-  const sleeper = await at.connect({ reading: false })
-  sleeper.send('\n'.repeat(QUESTIONS))
-  await hasRead(sleeper, 500)
-  for (const talk of [first, sleeper]) talk.reset()
-  await first.expectGone()
-  await survives(at, async () => {
-    await ask(await at.connect({ localPort }))
+  const slowReader = await check.connect({ reading: false })
+  slowReader.send('\n'.repeat(QUESTIONS))
+  await waitUntilRead(slowReader, 500)
+  for (const probe of [first, slowReader]) probe.reset()
+  await first.expectClosed()
+  await survivesResets(check, async () => {
+    await ask(await check.connect({ localPort }))
     // One after the other: the last of them comes when the resets have been looked at.
-    const mistake = 'clients that have gone still count, so their places are never freed'
-    for (let n = 0; n < 4; n++) await ask(await at.connect(), mistake)
-    await goneBeforeAccept(at)
-    const asked = async () => ask(await at.connect(), mistake)
+    const likelyCause = 'clients that have gone still count, so their places are never freed'
+    for (let n = 0; n < 4; n++) await ask(await check.connect(), likelyCause)
+    await resetBeforeAccept(check)
+    const asked = async () => ask(await check.connect(), likelyCause)
     await asked()
-    await comeAndGo(at, gone => gone.send('\n\nand'), asked)
+    await comeAndGo(check, gone => gone.send('\n\nand'), asked)
   })
 }
 
-const fiveValues = (at: Examiner, { socket: { localAddress, localPort } }: Talk): string =>
-  `tcp ${localAddress} port ${localPort} to 127.0.0.1 port ${at.subject.port}\n`
+const fiveValues = (
+  check: CheckContext,
+  { socket: { localAddress, localPort } }: TcpProbe,
+): string => `tcp ${localAddress} port ${localPort} to 127.0.0.1 port ${check.program.port}\n`
 
-async function keepsAnswers(at: Examiner): Promise<void> {
-  const [open, ended] = await Promise.all([asleep(at), asleep(at)])
-  const other = await at.connect()
-  ended.finish()
-  for (const talk of [other, await at.connect(), other, await at.connect()]) {
-    talk.send('\n')
+async function keepsAnswers(check: CheckContext): Promise<void> {
+  const [open, ended] = await Promise.all([startSlowReader(check), startSlowReader(check)])
+  const other = await check.connect()
+  ended.sendFin()
+  for (const probe of [other, await check.connect(), other, await check.connect()]) {
+    probe.send('\n')
     await answers(
-      at,
-      talk,
+      check,
+      probe,
       'it blocks in write() or send() on a client that does not read, so every other client waits too',
     )
   }
-  open.finish()
-  for (const talk of [open, ended]) await wakes(at, talk)
+  open.sendFin()
+  for (const probe of [open, ended]) await readsAgain(check, probe)
 }
 
 /** A client that asks, and reads no answer. */
-async function asleep(at: Examiner): Promise<Talk> {
-  const talk = await at.connect({ reading: false })
-  talk.send('\n'.repeat(QUESTIONS))
-  await hasRead(talk, 500)
-  return talk
+async function startSlowReader(check: CheckContext): Promise<TcpProbe> {
+  const probe = await check.connect({ reading: false })
+  probe.send('\n'.repeat(QUESTIONS))
+  await waitUntilRead(probe, 500)
+  return probe
 }
 
 /** It has sent its FIN, and now reads all answers. */
-async function wakes(at: Examiner, talk: Talk): Promise<void> {
-  talk.read()
-  const mistake =
+async function readsAgain(check: CheckContext, probe: TcpProbe): Promise<void> {
+  probe.startReading()
+  const likelyCause =
     'what send() did not take must be sent later; at the client’s FIN, send the remaining answers first'
-  await talk.expect(fiveValues(at, talk).repeat(QUESTIONS), {
+  await probe.expect(fiveValues(check, probe).repeat(QUESTIONS), {
     bulk: true,
-    mistake,
-    patienceMs: WAKING_MS,
+    likelyCause,
+    patienceMs: WAKE_UP_PATIENCE_MS,
   })
-  await talk.expectEnd({ bulk: true })
+  await probe.expectEnd({ bulk: true })
 }
 
-async function keepsTheSilent(at: Examiner): Promise<void> {
-  const ask = async (talk: Talk) => {
-    talk.send('\n')
-    await answers(at, talk)
+async function keepsTheSilent(check: CheckContext): Promise<void> {
+  const ask = async (probe: TcpProbe) => {
+    probe.send('\n')
+    await answers(check, probe)
   }
-  const [dumb, asked, within] = [await at.connect(), await at.connect(), await at.connect()]
-  const active = await at.connect()
+  const [dumb, asked, within] = [
+    await check.connect(),
+    await check.connect(),
+    await check.connect(),
+  ]
+  const active = await check.connect()
   await ask(asked)
   within.send('is this')
-  const [late, ended] = await Promise.all([asleep(at), asleep(at)])
-  ended.finish()
-  await ask(await at.connect())
+  const [late, ended] = await Promise.all([startSlowReader(check), startSlowReader(check)])
+  ended.sendFin()
+  await ask(await check.connect())
   const clients = [
-    { where: 'before its first byte', talk: dumb, goOn: () => ask(dumb) },
-    { where: 'behind an answer', talk: asked, goOn: () => ask(asked) },
-    { where: 'in the middle of a line', talk: within, goOn: () => ask(within) },
+    { where: 'before its first byte', probe: dumb, goOn: () => ask(dumb) },
+    { where: 'behind an answer', probe: asked, goOn: () => ask(asked) },
+    { where: 'in the middle of a line', probe: within, goOn: () => ask(within) },
     {
       where: 'and read no answers',
-      talk: late,
+      probe: late,
       async goOn() {
-        late.finish()
-        await wakes(at, late)
+        late.sendFin()
+        await readsAgain(check, late)
       },
     },
-    { where: 'and read no answers, behind its FIN', talk: ended, goOn: () => wakes(at, ended) },
+    {
+      where: 'and read no answers, behind its FIN',
+      probe: ended,
+      goOn: () => readsAgain(check, ended),
+    },
   ]
-  await staySilent(at, clients, async () => {
+  await staySilent(check, clients, async () => {
     for (let n = 0; n < 40; n++) await ask(active)
   })
-  await ask(await at.connect())
+  await ask(await check.connect())
 }

@@ -1,11 +1,12 @@
-import { fromShortPort, ownAddress } from '#lib/workshop/addresses.ts'
+import { fromFourDigitPort, uniqueAddress } from '#lib/workshop/addresses.ts'
+import { firstDifference } from '#lib/workshop/bytes.ts'
+import { CheckFailed } from '#lib/workshop/check-failed.ts'
 import { COMMANDS } from '#lib/workshop/commands.ts'
-import { comeAndGo, gather } from '#lib/workshop/crowd.ts'
-import { type Examiner, exercise } from '#lib/workshop/exercise.ts'
-import { Failed, firstDifference } from '#lib/workshop/failed.ts'
+import { comeAndGo, connectCrowd } from '#lib/workshop/crowd.ts'
+import { type CheckContext, exercise } from '#lib/workshop/exercise.ts'
 import { staySilent } from '#lib/workshop/silence.ts'
-import { goneBeforeAccept, survives, whileStopped } from '#lib/workshop/survives.ts'
-import type { Talk } from '#lib/workshop/talk.ts'
+import { resetBeforeAccept, survivesResets, whileStopped } from '#lib/workshop/survives-resets.ts'
+import type { TcpProbe } from '#lib/workshop/tcp-probe.ts'
 
 /** More than the buffers of both kernels hold: somebody must read. */
 const BLOCK_BYTES = 65_536
@@ -38,20 +39,21 @@ after the other, and a client may say any bytes, as many as it likes: none of th
   steps: [
     {
       title: 'greets a client that says nothing, and ends with a FIN',
-      async run(at) {
-        const mistake = 'write() sends bytes, but only end() sends the FIN that says: that was all'
-        const talk = await at.connect()
-        await greets(at, talk)
-        await talk.expectEnd({ mistake })
+      async run(check) {
+        const likelyCause =
+          'write() sends bytes, but only end() sends the FIN that says: that was all'
+        const probe = await check.connect()
+        await greets(check, probe)
+        await probe.expectEnd({ likelyCause })
         // The FIN of this one is there before the server looks at it.
-        const ended = await whileStopped(at, async () => {
-          const one = await at.connect()
-          one.finish()
+        const ended = await whileStopped(check, async () => {
+          const one = await check.connect()
+          one.sendFin()
           return one
         })
         const silence = 'a client that has sent its FIN still reads: greet it like any other'
-        await greets(at, ended, silence)
-        await ended.expectEnd({ mistake })
+        await greets(check, ended, silence)
+        await ended.expectEnd({ likelyCause })
       },
     },
     {
@@ -64,25 +66,25 @@ after the other, and a client may say any bytes, as many as it likes: none of th
     },
     {
       title: 'reads what a client sends after the greeting, until the client ends too',
-      async run(at) {
-        const talk = await at.connect()
-        await greets(at, talk)
-        await talk.expectEnd()
+      async run(check) {
+        const probe = await check.connect()
+        await greets(check, probe)
+        await probe.expectEnd()
         // Each of them has been read before the next one comes.
         for (const word of COMMANDS) {
-          talk.send(word)
-          await greets(at, await at.connect())
+          probe.send(word)
+          await greets(check, await check.connect())
         }
-        await isHeard(at, talk)
-        await greets(at, await at.connect())
+        await isHeard(check, probe)
+        await greets(check, await check.connect())
         // This one speaks first: to close with unread bytes makes a reset, which eats the greeting.
-        const first = await at.connect({ reading: false })
-        first.send(at.random.bytes(2 * BLOCK_BYTES))
-        await greets(at, await at.connect())
-        first.read()
-        await greets(at, first)
+        const first = await check.connect({ reading: false })
+        first.send(check.random.bytes(2 * BLOCK_BYTES))
+        await greets(check, await check.connect())
+        first.startReading()
+        await greets(check, first)
         await first.expectEnd()
-        await isHeard(at, first)
+        await isHeard(check, first)
       },
     },
     {
@@ -93,112 +95,122 @@ after the other, and a client may say any bytes, as many as it likes: none of th
   ],
 })
 
-async function greetsMany(at: Examiner): Promise<void> {
-  const addresses = ([1, 2, 3] as const).map(digits => ownAddress(at.random, digits))
-  const talks: Talk[] = []
+async function greetsMany(check: CheckContext): Promise<void> {
+  const addresses = ([1, 2, 3] as const).map(digits => uniqueAddress(check.random, digits))
+  const probes: TcpProbe[] = []
   for (let n = 0; n < 20; n++) {
-    talks.push(await at.connect({ localAddress: at.random.of(['127.0.0.1', ...addresses]) }))
+    probes.push(await check.connect({ localAddress: check.random.of(['127.0.0.1', ...addresses]) }))
   }
   for (const localAddress of addresses) {
-    talks.push(await at.connect({ localAddress }))
-    talks.push(await fromShortPort(at.random, localPort => at.connect({ localAddress, localPort })))
+    probes.push(await check.connect({ localAddress }))
+    probes.push(
+      await fromFourDigitPort(check.random, localPort =>
+        check.connect({ localAddress, localPort }),
+      ),
+    )
   }
-  for (const talk of talks) await greets(at, talk, CROWDED)
-  await gather(at, talk => greets(at, talk, CROWDED))
+  for (const probe of probes) await greets(check, probe, CROWDED)
+  await connectCrowd(check, probe => greets(check, probe, CROWDED))
   // None of them has ended: a server that waits for that has no time for this one.
-  await greets(at, await at.connect({ localAddress: addresses[0]! }), CROWDED)
+  await greets(check, await check.connect({ localAddress: addresses[0]! }), CROWDED)
 }
 
-async function survivesThem(at: Examiner): Promise<void> {
-  const talks: Talk[] = []
-  for (let n = 0; n < 5; n++) talks.push(await at.connect())
-  for (const talk of talks) {
-    await greets(at, talk)
-    await talk.expectEnd()
+async function survivesThem(check: CheckContext): Promise<void> {
+  const probes: TcpProbe[] = []
+  for (let n = 0; n < 5; n++) probes.push(await check.connect())
+  for (const probe of probes) {
+    await greets(check, probe)
+    await probe.expectEnd()
   }
-  for (const talk of talks) talk.reset()
-  await survives(at, async () => {
-    await greetsOn(at)
-    await goneBeforeAccept(at)
-    await greetsOn(at)
+  for (const probe of probes) probe.reset()
+  await survivesResets(check, async () => {
+    await greetsOn(check)
+    await resetBeforeAccept(check)
+    await greetsOn(check)
     // bind() chooses a port that is ours alone, so that we may come from there again.
     let from = { localAddress: '127.0.0.1', localPort: 0 }
     for (let n = 0; n < RETURNS; n++) {
-      const talk = await at.connect(from)
+      const probe = await check.connect(from)
       await greets(
-        at,
-        talk,
+        check,
+        probe,
         'what it keeps of a client that has reset stands in the way of the next',
       )
-      from = { ...from, localPort: talk.socket.localPort! }
-      talk.reset()
-      await talk.expectGone()
+      from = { ...from, localPort: probe.socket.localPort! }
+      probe.reset()
+      await probe.expectClosed()
     }
     await comeAndGo(
-      at,
+      check,
       () => {},
-      async () => greets(at, await at.connect(), LEAKS),
+      async () => greets(check, await check.connect(), LEAKS),
     )
   })
 }
 
 /** What the client says must be read, and the connection stay until it has ended. */
-async function isHeard(at: Examiner, talk: Talk): Promise<void> {
-  const taken = await talk.pour(at.random.bytes(BLOCK_BYTES), BLOCKS, 4000)
+async function isHeard(check: CheckContext, probe: TcpProbe): Promise<void> {
+  const taken = await probe.sendBlocks(check.random.bytes(BLOCK_BYTES), BLOCKS, 4000)
   if (taken < BLOCKS) {
-    at.fail({
-      what: talk.isGone
+    check.fail({
+      what: probe.isClosed
         ? 'the server broke the connection while the client was still sending'
         : 'the server does not read what the client sends after the greeting',
-      mistake: talk.isGone
+      likelyCause: probe.isClosed
         ? 'close() or destroy() with bytes still to come causes a reset; send the FIN, and keep reading'
         : 'the socket is not read, so the client’s FIN goes unseen and the socket stays open for ever',
     })
   }
-  talk.finish()
+  probe.sendFin()
 }
 
 /** These have their greeting and the FIN: that the server has given up reading shows when they speak. */
-async function hearsTheSilent(at: Examiner): Promise<void> {
-  const [dumb, spoken] = [await at.connect(), await at.connect()]
-  for (const talk of [dumb, spoken]) {
-    await greets(at, talk)
-    await talk.expectEnd()
+async function hearsTheSilent(check: CheckContext): Promise<void> {
+  const [dumb, spoken] = [await check.connect(), await check.connect()]
+  for (const probe of [dumb, spoken]) {
+    await greets(check, probe)
+    await probe.expectEnd()
   }
   spoken.send('a few words')
-  await staySilent(at, [], async () => greets(at, await at.connect()))
-  for (const talk of [dumb, spoken]) await isHeard(at, talk)
+  await staySilent(check, [], async () => greets(check, await check.connect()))
+  for (const probe of [dumb, spoken]) await isHeard(check, probe)
 }
 
 /** The next line must be the greeting for this client. */
-async function greets(at: Examiner, talk: Talk, mistake?: string): Promise<void> {
-  const end = () => talk.peek().indexOf(0x0a) + 1
-  const line = await talk
+async function greets(check: CheckContext, probe: TcpProbe, likelyCause?: string): Promise<void> {
+  const end = () => probe.peek().indexOf(0x0a) + 1
+  const line = await probe
     .take(() => (end() > 0 ? end() : undefined), 'the greeting', {
-      mistake,
-      silence: mistake ?? 'the server waits for the client to speak first, or sends no newline',
+      likelyCause,
+      causeOfSilence:
+        likelyCause ?? 'the server waits for the client to speak first, or sends no newline',
     })
     .catch(error => {
-      if (!(error instanceof Failed) || talk.unread === 0) throw error
-      at.fail({
+      if (!(error instanceof CheckFailed) || probe.unreadBytes === 0) throw error
+      check.fail({
         ...error.failure,
-        mistake: 'the greeting is cut off, or has no newline at its end',
+        likelyCause: 'the greeting is cut off, or has no newline at its end',
       })
     })
-  const { localAddress = '', localPort = 0 } = talk.socket
+  const { localAddress = '', localPort = 0 } = probe.socket
   const expected = Buffer.from(`hello ${localAddress} port ${localPort}\n`)
   if (line.equals(expected)) return
   const received = line.toString()
-  at.fail({
+  check.fail({
     what: `the greeting is ${JSON.stringify(received)}, and not ${JSON.stringify(expected.toString())}`,
     expected,
     received: line,
     offset: firstDifference(expected, line),
-    mistake: mistakeOf(received, localAddress, localPort, at.subject.port),
+    likelyCause: likelyCauseOf(received, localAddress, localPort, check.program.port),
   })
 }
 
-function mistakeOf(received: string, address: string, port: number, serverPort: number): string {
+function likelyCauseOf(
+  received: string,
+  address: string,
+  port: number,
+  serverPort: number,
+): string {
   if (received.includes('::ffff:')) {
     return 'listen() without an address makes a socket of IPv6, where IPv4 clients are called ::ffff:…'
   }
@@ -219,6 +231,6 @@ function mistakeOf(received: string, address: string, port: number, serverPort: 
 }
 
 /** One after the other: the last of them comes when everything before has been looked at. */
-async function greetsOn(at: Examiner): Promise<void> {
-  for (let n = 0; n < 4; n++) await greets(at, await at.connect())
+async function greetsOn(check: CheckContext): Promise<void> {
+  for (let n = 0; n < 4; n++) await greets(check, await check.connect())
 }

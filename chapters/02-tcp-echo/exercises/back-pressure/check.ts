@@ -1,10 +1,10 @@
+import { appliesBackPressure, bytesHeldInMemory } from '#lib/workshop/back-pressure.ts'
+import { CheckFailed } from '#lib/workshop/check-failed.ts'
 import { COMMANDS } from '#lib/workshop/commands.ts'
-import { type Examiner, exercise } from '#lib/workshop/exercise.ts'
-import { Failed } from '#lib/workshop/failed.ts'
-import { heldInMemory, staysHeldBack } from '#lib/workshop/held-back.ts'
+import { type CheckContext, exercise } from '#lib/workshop/exercise.ts'
 import { staySilent } from '#lib/workshop/silence.ts'
-import { goneBeforeAccept, survives } from '#lib/workshop/survives.ts'
-import { type Talk, WAKING_MS } from '#lib/workshop/talk.ts'
+import { resetBeforeAccept, survivesResets } from '#lib/workshop/survives-resets.ts'
+import { type TcpProbe, WAKE_UP_PATIENCE_MS } from '#lib/workshop/tcp-probe.ts'
 
 /** How long a slow server may take over what twenty clients have sent before it serves another. */
 const BUSY_MS = 40_000
@@ -22,7 +22,7 @@ const MAX_HELD_BYTES = 16 * 2 ** 20
 const QUIET_MS = 1000
 
 /** More clients that sleep at once than a pool of buffers, or a sum of memory, has room for. */
-const SLEEPERS = 20
+const SLOW_READERS = 20
 /** So often a client falls asleep before it reads to the end. */
 const NAPS = 3
 
@@ -51,243 +51,257 @@ too. Clients that reset their connection do the others no harm, nor the client t
   steps: [
     {
       title: 'sends back what a client has sent',
-      async run(at) {
-        const talk = await at.connect()
-        const bytes = at.random.bytes(300)
+      async run(check) {
+        const probe = await check.connect()
+        const bytes = check.random.bytes(300)
         for (const part of [bytes.subarray(0, 100), bytes.subarray(100), ...COMMANDS]) {
-          talk.send(part)
-          await talk.expect(part, { mistake: 'whatever comes goes back, as it comes' })
+          probe.send(part)
+          await probe.expect(part, { likelyCause: 'whatever comes goes back, as it comes' })
         }
       },
     },
     {
       title: 'serves the other clients while many do not read',
-      run: servesBesideSleepers,
+      run: servesBesideSlowReaders,
     },
     {
       title: 'stops taking bytes from a client that does not read',
-      async run(at) {
-        const [sleeper, other] = [await at.connect({ reading: false }), await at.connect()]
-        const block = at.random.bytes(BLOCK_BYTES)
+      async run(check) {
+        const [slowReader, other] = [await check.connect({ reading: false }), await check.connect()]
+        const block = check.random.bytes(BLOCK_BYTES)
         let sent = 0
         for (let moves = 0; moves < MOVES; moves++) {
-          sent += await untilHeldBack(at, sleeper, other, block, TOO_MUCH - sent)
-          staysOpen(at, sleeper)
-          if (sent === TOO_MUCH && sleeper.waiting === 0) break
-          if (await staysHeldBack(sleeper)) {
-            keepsLittle(at, sleeper)
+          sent += await untilHeldBack(check, slowReader, other, block, TOO_MUCH - sent)
+          staysOpen(check, slowReader)
+          if (sent === TOO_MUCH && slowReader.unsentBytes === 0) break
+          if (await appliesBackPressure(slowReader)) {
+            keepsLittle(check, slowReader)
             return
           }
         }
         if (sent < TOO_MUCH) {
-          at.fail({
+          check.fail({
             what: 'it stopped, and then went on to take bytes, again and again; nothing was read',
-            mistake:
+            likelyCause:
               'to wait for some time is no back-pressure: wait until `drain` says that somebody reads',
           })
         }
-        at.fail({
+        check.fail({
           what: `the server has taken ${(TOO_MUCH * BLOCK_BYTES) >> 20} MiB from a client that reads nothing`,
-          mistake:
+          likelyCause:
             'write() returned false, and it read on: from there on all bytes pile up in its memory',
         })
       },
     },
     {
       title: 'sends everything back to a client that reads late, and falls asleep again',
-      async run(at) {
-        const { talk, block, sent } = await fallAsleep(at)
+      async run(check) {
+        const { probe, block, sent } = await startSlowReader(check)
         let came = 0
         let all = sent
         for (let naps = 1; naps < NAPS; naps++) {
           // Half of it: the server has room again, and the client sends more.
           const half = Math.floor((all - came) / 2)
-          talk.read()
-          await comesBack(at, talk, block, half)
-          talk.sleep()
+          probe.startReading()
+          await comesBack(check, probe, block, half)
+          probe.stopReading()
           came += half
-          const other = await at.connect()
-          all += await untilHeldBack(at, talk, other, block, MORE)
-          staysOpen(at, talk)
-          keepsLittle(at, talk)
+          const other = await check.connect()
+          all += await untilHeldBack(check, probe, other, block, MORE)
+          staysOpen(check, probe)
+          keepsLittle(check, probe)
         }
-        talk.finish()
-        talk.read()
-        await comesBack(at, talk, block, all - came)
-        await talk.expectEnd({
+        probe.sendFin()
+        probe.startReading()
+        await comesBack(check, probe, block, all - came)
+        await probe.expectEnd({
           bulk: true,
-          mistake: 'nobody calls end() when the client has ended',
+          likelyCause: 'nobody calls end() when the client has ended',
         })
       },
     },
     {
       title: 'survives clients that fall asleep and reset',
-      async run(at) {
-        const [kept, ...leavers] = await Promise.all([1, 2, 3].map(() => fallAsleep(at)))
+      async run(check) {
+        const [kept, ...leavers] = await Promise.all([1, 2, 3].map(() => startSlowReader(check)))
         // These have sent only a part.
-        for (const times of [16, 16]) leavers.push(await fallAsleep(at, times))
-        for (const { talk } of leavers) talk.reset()
-        const mistake =
+        for (const times of [16, 16]) leavers.push(await startSlowReader(check, times))
+        for (const { probe } of leavers) probe.reset()
+        const likelyCause =
           'a socket without an error listener, as pipe() leaves it: one reset ends the server'
         const goesOn = async () => {
-          await goneBeforeAccept(at)
-          await servesOn(at)
+          await resetBeforeAccept(check)
+          await servesOn(check)
           // One that slept beside them is not forgotten.
-          await wakes(at, kept!)
+          await readsAgain(check, kept!)
         }
-        await survives(at, goesOn, mistake)
+        await survivesResets(check, goesOn, likelyCause)
       },
     },
     {
       title: 'keeps clients connected that do not read for long, and serves the others meanwhile',
       alongside: true,
-      run: keepsSleepers,
+      run: keepsSlowReaders,
     },
   ],
 })
 
 /** A client that sends the same block again and again, and reads nothing. */
-interface Sleeper {
-  talk: Talk
+interface SlowReader {
+  probe: TcpProbe
   block: Buffer
   /** How many blocks are on their way. */
   sent: number
 }
 
-async function fallAsleep(at: Examiner, times = MUCH): Promise<Sleeper> {
-  const [talk, other] = [await at.connect({ reading: false }), await at.connect()]
-  const block = at.random.bytes(BLOCK_BYTES)
-  const sent = await untilHeldBack(at, talk, other, block, times)
-  staysOpen(at, talk)
-  return { talk, block, sent }
+async function startSlowReader(check: CheckContext, times = MUCH): Promise<SlowReader> {
+  const [probe, other] = [await check.connect({ reading: false }), await check.connect()]
+  const block = check.random.bytes(BLOCK_BYTES)
+  const sent = await untilHeldBack(check, probe, other, block, times)
+  staysOpen(check, probe)
+  return { probe, block, sent }
 }
 
 /** It sends its FIN, if it has not, and reads everything. */
-async function wakes(at: Examiner, { talk, block, sent }: Sleeper): Promise<void> {
-  staysOpen(at, talk)
-  talk.finish()
-  talk.read()
-  await comesBack(at, talk, block, sent)
-  await talk.expectEnd({ bulk: true, mistake: 'nobody calls end() when the client has ended' })
+async function readsAgain(check: CheckContext, { probe, block, sent }: SlowReader): Promise<void> {
+  staysOpen(check, probe)
+  probe.sendFin()
+  probe.startReading()
+  await comesBack(check, probe, block, sent)
+  await probe.expectEnd({ bulk: true, likelyCause: 'nobody calls end() when the client has ended' })
 }
 
-async function servesBesideSleepers(at: Examiner): Promise<void> {
-  const before = await at.connect()
-  const sleepers = await Promise.all(Array.from({ length: SLEEPERS }, () => fallAsleep(at)))
-  const after = await at.connect()
-  for (const talk of [before, after]) {
-    await isServed(at, talk, at.random.bytes(at.random.between(50_000, 100_000)))
+async function servesBesideSlowReaders(check: CheckContext): Promise<void> {
+  const before = await check.connect()
+  const slowReaders = await Promise.all(
+    Array.from({ length: SLOW_READERS }, () => startSlowReader(check)),
+  )
+  const after = await check.connect()
+  for (const probe of [before, after]) {
+    await isServed(check, probe, check.random.bytes(check.random.between(50_000, 100_000)))
   }
-  for (const { talk } of sleepers) {
-    staysOpen(at, talk)
-    keepsLittle(at, talk)
+  for (const { probe } of slowReaders) {
+    staysOpen(check, probe)
+    keepsLittle(check, probe)
   }
   // Its end is heard by a server that does not read: the answers still come.
-  for (const { talk } of sleepers.slice(0, 3)) talk.finish()
-  for (const talk of [before, after]) await isServed(at, talk)
-  for (const sleeper of sleepers) await wakes(at, sleeper)
+  for (const { probe } of slowReaders.slice(0, 3)) probe.sendFin()
+  for (const probe of [before, after]) await isServed(check, probe)
+  for (const slowReader of slowReaders) await readsAgain(check, slowReader)
 }
 
-async function keepsSleepers(at: Examiner): Promise<void> {
-  const [dumb, active] = [await at.connect(), await at.connect()]
-  const [open, ended] = (await Promise.all([1, 2].map(() => fallAsleep(at)))) as [Sleeper, Sleeper]
-  ended.talk.finish()
-  const clients = [
-    { where: 'before its first byte', talk: dumb, goOn: () => isServed(at, dumb) },
-    { where: 'and read nothing', talk: open.talk, goOn: () => wakes(at, open) },
-    { where: 'and read nothing, behind its FIN', talk: ended.talk, goOn: () => wakes(at, ended) },
+async function keepsSlowReaders(check: CheckContext): Promise<void> {
+  const [dumb, active] = [await check.connect(), await check.connect()]
+  const [open, ended] = (await Promise.all([1, 2].map(() => startSlowReader(check)))) as [
+    SlowReader,
+    SlowReader,
   ]
-  await staySilent(at, clients, () => isServed(at, active))
+  ended.probe.sendFin()
+  const clients = [
+    { where: 'before its first byte', probe: dumb, goOn: () => isServed(check, dumb) },
+    { where: 'and read nothing', probe: open.probe, goOn: () => readsAgain(check, open) },
+    {
+      where: 'and read nothing, behind its FIN',
+      probe: ended.probe,
+      goOn: () => readsAgain(check, ended),
+    },
+  ]
+  await staySilent(check, clients, () => isServed(check, active))
 }
 
 /** Sends blocks until no more are taken, so many at most. Returns how many are on their way. */
 async function untilHeldBack(
-  at: Examiner,
-  sleeper: Talk,
-  other: Talk,
+  check: CheckContext,
+  slowReader: TcpProbe,
+  other: TcpProbe,
   block: Buffer,
   times: number,
 ): Promise<number> {
   let taken = 0
-  while (taken < times && !sleeper.isGone) {
-    taken += await sleeper.pour(block, times - taken, QUIET_MS)
+  while (taken < times && !slowReader.isClosed) {
+    taken += await slowReader.sendBlocks(block, times - taken, QUIET_MS)
     // Has it stopped, or is it slow? When it has answered another client, it had the time.
-    await isServed(at, other)
+    await isServed(check, other)
     if (taken === times) break
     // One block more than was taken is on its way.
-    if (sleeper.waiting > 0) return taken + 1
+    if (slowReader.unsentBytes > 0) return taken + 1
     taken++
   }
   return taken
 }
 
 async function isServed(
-  at: Examiner,
-  other: Talk,
+  check: CheckContext,
+  other: TcpProbe,
   bytes: Uint8Array = Buffer.from('a word'),
 ): Promise<void> {
   other.send(bytes)
   try {
     await other.expect(bytes, { patienceMs: BUSY_MS })
   } catch (error) {
-    if (!(error instanceof Failed)) throw error
-    const { subject } = at
-    if (await subject.until(() => !subject.running, 1000)) {
-      at.fail({ what: `while one client did not read, ${subject.fate()}` })
+    if (!(error instanceof CheckFailed)) throw error
+    const { program } = check
+    if (await program.waitFor(() => !program.isRunning, 1000)) {
+      check.fail({ what: `while one client did not read, ${program.describeEnd()}` })
     }
-    at.fail({
-      what: `while one client did not read, another one got no answer (${at.subject.condition()})`,
-      mistake: 'it waits for the client that sleeps; only that one is to be paused',
+    check.fail({
+      what: `while one client did not read, another one got no answer (${check.program.describeState()})`,
+      likelyCause: 'it waits for the client that sleeps; only that one is to be paused',
     })
   }
 }
 
 /** What is neither in the kernels nor with us is in the memory of the server. */
-function keepsLittle(at: Examiner, sleeper: Talk): void {
-  if ((heldInMemory(sleeper) ?? 0) <= MAX_HELD_BYTES) return
-  at.fail({
+function keepsLittle(check: CheckContext, slowReader: TcpProbe): void {
+  if ((bytesHeldInMemory(slowReader) ?? 0) <= MAX_HELD_BYTES) return
+  check.fail({
     what: 'the server stopped at last, but it keeps more than 16 MiB for a client that reads nothing',
-    mistake:
+    likelyCause:
       'a queue of its own is large, or it waits only once: pause whenever write() returns false',
   })
 }
 
-function staysOpen(at: Examiner, talk: Talk): void {
-  if (!talk.isGone) return
-  at.fail({
+function staysOpen(check: CheckContext, probe: TcpProbe): void {
+  if (!probe.isClosed) return
+  check.fail({
     what: 'the server broke the connection of a client that did not read',
-    mistake: 'a client that sleeps is to be held back, not thrown out: pause it until drain',
+    likelyCause: 'a client that sleeps is to be held back, not thrown out: pause it until drain',
   })
 }
 
 /** So many blocks must come back. */
-async function comesBack(at: Examiner, talk: Talk, block: Buffer, times: number): Promise<void> {
+async function comesBack(
+  check: CheckContext,
+  probe: TcpProbe,
+  block: Buffer,
+  times: number,
+): Promise<void> {
   try {
-    await talk.expect(Buffer.alloc(times * block.length, block), {
+    await probe.expect(Buffer.alloc(times * block.length, block), {
       bulk: true,
-      silence: NEVER_RESUMES,
-      patienceMs: WAKING_MS,
+      causeOfSilence: NEVER_RESUMES,
+      patienceMs: WAKE_UP_PATIENCE_MS,
     })
   } catch (error) {
-    if (!(error instanceof Failed) || error.failure.mistake === NEVER_RESUMES) throw error
+    if (!(error instanceof CheckFailed) || error.failure.likelyCause === NEVER_RESUMES) throw error
     // Whether it ends too early, or something else follows, is a matter of chance.
     const { offset = 0 } = error.failure
-    at.fail({
+    check.fail({
       what: `bytes are missing: only the first ${offset} of ${times * block.length} bytes came back as they should`,
       offset,
-      mistake:
+      likelyCause:
         'when write() returns false, the bytes are taken all the same; what comes then must not be thrown away, nor, elsewhere, the part that send() has not taken',
     })
   }
 }
 
 /** One after the other: the last of them comes when the resets have been looked at. */
-async function servesOn(at: Examiner): Promise<void> {
+async function servesOn(check: CheckContext): Promise<void> {
   for (let n = 0; n < 10; n++) {
-    const talk = await at.connect()
-    talk.send('still there?')
-    await talk.expect('still there?')
-    talk.finish()
-    await talk.expectEnd({ tooMuch: LEFT_OVER })
+    const probe = await check.connect()
+    probe.send('still there?')
+    await probe.expect('still there?')
+    probe.sendFin()
+    await probe.expectEnd({ causeOfExcess: LEFT_OVER })
   }
 }

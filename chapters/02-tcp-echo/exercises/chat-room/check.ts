@@ -1,11 +1,11 @@
 import { COMMANDS } from '#lib/workshop/commands.ts'
-import { comeAndGo, gather } from '#lib/workshop/crowd.ts'
-import { type Examiner, exercise } from '#lib/workshop/exercise.ts'
+import { comeAndGo, connectCrowd } from '#lib/workshop/crowd.ts'
+import { type CheckContext, exercise } from '#lib/workshop/exercise.ts'
 import { staySilent } from '#lib/workshop/silence.ts'
-import { goneBeforeAccept, survives } from '#lib/workshop/survives.ts'
-import type { Talk } from '#lib/workshop/talk.ts'
+import { resetBeforeAccept, survivesResets } from '#lib/workshop/survives-resets.ts'
+import type { TcpProbe } from '#lib/workshop/tcp-probe.ts'
 import { hears, join, MAX_LINE_BYTES } from './members.ts'
-import { dropsSleepers, neverMixes } from './slow-members.ts'
+import { dropsSlowReaders, neverMixes } from './slow-members.ts'
 
 /** So many short lines come at once: together they are fewer bytes than may wait for a member. */
 const LINES = 20_000
@@ -61,25 +61,25 @@ any other.`,
   steps: [
     {
       title: 'welcomes each member, and passes a line on to all others',
-      async run(at) {
-        const [ann, ben, cat] = [await join(at), await join(at), await join(at)]
+      async run(check) {
+        const [ann, ben, cat] = [await join(check), await join(check), await join(check)]
         ann.send('hello, all\n')
-        await hears(at, ben, 'hello, all\n', 'what one member says goes to all others')
-        await hears(at, cat, 'hello, all\n', 'what one member says goes to all others')
+        await hears(check, ben, 'hello, all\n', 'what one member says goes to all others')
+        await hears(check, cat, 'hello, all\n', 'what one member says goes to all others')
         ben.send('hello, Ann\n')
         // The next that Ann hears is Ben: not her own line.
-        await hears(at, ann, 'hello, Ann\n', 'a line does not go back to the one who said it')
-        await hears(at, cat, 'hello, Ann\n')
+        await hears(check, ann, 'hello, Ann\n', 'a line does not go back to the one who said it')
+        await hears(check, cat, 'hello, Ann\n')
       },
     },
     {
       title: 'passes on whole lines, however they arrive',
-      async run(at) {
-        const [ann, ben, cat] = [await join(at), await join(at), await join(at)]
+      async run(check) {
+        const [ann, ben, cat] = [await join(check), await join(check), await join(check)]
         ann.send('one\ntwo\n\nfour\n')
         for (const line of ['one\n', 'two\n', '\n', 'four\n']) {
           for (const other of [ben, cat]) {
-            await hears(at, other, line, 'a piece of data may hold many lines, also empty ones')
+            await hears(check, other, line, 'a piece of data may hold many lines, also empty ones')
           }
         }
         // Half a line of Ann's, a line of Ben's, the other half: Ben's comes first.
@@ -87,17 +87,17 @@ any other.`,
         ben.send('what?\n')
         for (const other of [cat, ann]) {
           await hears(
-            at,
+            check,
             other,
             'what?\n',
             'a line counts when its newline has come; what has begun is kept, for each member apart',
           )
         }
-        await ann.sendPieces(at.random.cut(Buffer.from(' say\nthat\n'), 1))
+        await ann.sendPieces(check.random.cut(Buffer.from(' say\nthat\n'), 1))
         for (const line of ['I wanted to say\n', 'that\n']) {
           for (const other of [ben, cat]) {
             await hears(
-              at,
+              check,
               other,
               line,
               'the beginning of a line must be kept until the rest comes',
@@ -108,7 +108,7 @@ any other.`,
           cat.send(odd)
           for (const other of [ann, ben]) {
             await hears(
-              at,
+              check,
               other,
               odd,
               'pass a line on byte for byte: only 0x0a ends it, and nothing is removed or replaced',
@@ -119,37 +119,37 @@ any other.`,
     },
     {
       title: 'joins characters whose bytes arrive separately',
-      async run(at) {
-        const [ann, ben, cat] = [await join(at), await join(at), await join(at)]
+      async run(check) {
+        const [ann, ben, cat] = [await join(check), await join(check), await join(check)]
         const said = Buffer.from('Grüße, Zoë! 日本語 👋🏽\n')
-        for (const piece of at.random.cut(said, 3)) {
+        for (const piece of check.random.cut(said, 3)) {
           ann.send(piece)
           if (piece.at(-1) === 0x0a) break
           // When Ann has heard Ben twice, the server has read her piece, and it alone: what is ready at
           // the same time may be read in any order, but not twice before it.
           for (const word of ['yes?\n', 'go on\n']) {
             ben.send(word)
-            for (const other of [ann, cat]) await hears(at, other, word)
+            for (const other of [ann, cat]) await hears(check, other, word)
           }
         }
-        const mistake =
+        const likelyCause =
           'each piece was made into text alone: a character in two pieces becomes U+FFFD, ef bf bd'
-        for (const other of [ben, cat]) await hears(at, other, said, mistake)
+        for (const other of [ben, cat]) await hears(check, other, said, likelyCause)
       },
     },
     {
       title: 'answers the FIN of a member who leaves, and drops an unfinished line',
-      async run(at) {
-        const [ann, ben, cat] = [await join(at), await join(at), await join(at)]
+      async run(check) {
+        const [ann, ben, cat] = [await join(check), await join(check), await join(check)]
         ann.send('good bye\nand')
-        ann.finish()
-        await hears(at, ben, 'good bye\n')
-        await ann.expectEnd({ mistake: 'nobody calls end() when the member has ended' })
+        ann.sendFin()
+        await hears(check, ben, 'good bye\n')
+        await ann.expectEnd({ likelyCause: 'nobody calls end() when the member has ended' })
         ben.send('she has left\n')
-        await hears(at, cat, 'good bye\n')
-        await hears(at, cat, 'she has left\n', 'what has no newline at its end is no line')
+        await hears(check, cat, 'good bye\n')
+        await hears(check, cat, 'she has left\n', 'what has no newline at its end is no line')
         cat.send('yes\n')
-        await hears(at, ben, 'yes\n', 'what has no newline at its end is no line')
+        await hears(check, ben, 'yes\n', 'what has no newline at its end is no line')
       },
     },
     {
@@ -174,7 +174,7 @@ any other.`,
     },
     {
       title: 'drops members who do not read, without holding up the others',
-      run: dropsSleepers,
+      run: dropsSlowReaders,
     },
     {
       title: 'keeps silent members, and lets the others talk meanwhile',
@@ -184,48 +184,48 @@ any other.`,
   ],
 })
 
-async function dropsTheLong(at: Examiner): Promise<void> {
-  const [ann, ben, cat] = [await join(at), await join(at), await join(at)]
-  const longest = `${at.random.word(MAX_LINE_BYTES)}\n`
+async function dropsTheLong(check: CheckContext): Promise<void> {
+  const [ann, ben, cat] = [await join(check), await join(check), await join(check)]
+  const longest = `${check.random.word(MAX_LINE_BYTES)}\n`
   const allowed = 'a line of 8192 bytes is not too long, whatever comes with it'
   // Several of them at once, and behind them the beginning of one more.
   ann.send(longest.repeat(3) + longest.slice(0, -1))
-  for (let n = 0; n < 3; n++) await hears(at, ben, longest, allowed)
+  for (let n = 0; n < 3; n++) await hears(check, ben, longest, allowed)
   ann.send('\n')
-  await hears(at, ben, longest, allowed)
+  await hears(check, ben, longest, allowed)
   // Two bytes each: so many bytes are half as many characters.
   const widest = `${'é'.repeat(MAX_LINE_BYTES / 2)}\n`
   ann.send(widest)
-  await hears(at, ben, widest, allowed)
-  for (let n = 0; n < 4; n++) await hears(at, cat, longest)
-  await hears(at, cat, widest)
+  await hears(check, ben, widest, allowed)
+  for (let n = 0; n < 4; n++) await hears(check, cat, longest)
+  await hears(check, cat, widest)
   const counted = 'characters are counted, and the limit is in bytes: this line has 8194'
   const unended = 'a line is kept until its newline comes, without a limit: so is your memory'
   const ended = 'the limit is looked at only where no newline has come'
   const tooLong = [
-    { line: 'x'.repeat(MAX_LINE_BYTES + 1), mistake: unended },
-    { line: `${'y'.repeat(MAX_LINE_BYTES + 1)}\n`, mistake: ended },
-    { line: `${at.random.word(at.random.between(8200, 12_000))}\n`, mistake: ended },
-    { line: `${at.random.word(1000).repeat(300)}\nbehind it\n`, mistake: ended },
-    { line: `é${widest}`, mistake: counted },
+    { line: 'x'.repeat(MAX_LINE_BYTES + 1), likelyCause: unended },
+    { line: `${'y'.repeat(MAX_LINE_BYTES + 1)}\n`, likelyCause: ended },
+    { line: `${check.random.word(check.random.between(8200, 12_000))}\n`, likelyCause: ended },
+    { line: `${check.random.word(1000).repeat(300)}\nbehind it\n`, likelyCause: ended },
+    { line: `é${widest}`, likelyCause: counted },
   ]
-  for (const { line, mistake } of tooLong) {
-    const dan = await join(at)
+  for (const { line, likelyCause } of tooLong) {
+    const dan = await join(check)
     // With it, and in the same piece, come lines that are not too long.
-    const before = at.random.of(['', `${at.random.word(20)}\n`, '\n'])
+    const before = check.random.of(['', `${check.random.word(20)}\n`, '\n'])
     const known = 'nobody had a line yet'
     dan.send(`${known}\n${before}${line}`)
     for (const other of [ben, cat]) {
       for (const text of [`${known}\n`, before]) {
         const lost = 'the lines before one that is too long are lines like any other'
-        if (text !== '') await hears(at, other, text, lost)
+        if (text !== '') await hears(check, other, text, lost)
       }
     }
-    await dan.expectGone({ bulk: true, mistake })
+    await dan.expectClosed({ bulk: true, likelyCause })
     ann.send('where is Dan?\n')
     for (const other of [ben, cat]) {
       await hears(
-        at,
+        check,
         other,
         'where is Dan?\n',
         'nobody gets a line that is too long, nor what is behind it',
@@ -234,112 +234,117 @@ async function dropsTheLong(at: Examiner): Promise<void> {
   }
 }
 
-async function passesMany(at: Examiner): Promise<void> {
-  const [ann, ben, cat] = [await join(at), await join(at), await join(at)]
-  for (const letters of [1, at.random.between(2, 40)]) {
-    const lines = Array.from({ length: LINES }, (_, n) => `${at.random.word(letters)}${n % 10}\n`)
+async function passesMany(check: CheckContext): Promise<void> {
+  const [ann, ben, cat] = [await join(check), await join(check), await join(check)]
+  for (const letters of [1, check.random.between(2, 40)]) {
+    const lines = Array.from(
+      { length: LINES },
+      (_, n) => `${check.random.word(letters)}${n % 10}\n`,
+    )
     const all = Buffer.from(lines.join(''))
     ann.socket.write(all)
-    const mistake =
+    const likelyCause =
       'a member who reads all the time is dropped, or misses lines: it is bytes that wait, not lines'
-    for (const other of [ben, cat]) await other.expect(all, { bulk: true, mistake })
+    for (const other of [ben, cat]) await other.expect(all, { bulk: true, likelyCause })
   }
 }
 
-async function goesOn(at: Examiner): Promise<void> {
-  const [ben, cat] = [await join(at), await join(at)]
-  const others = [await join(at), await join(at), await join(at)]
-  for (const talk of others) talk.reset()
-  await survives(at, async () => {
-    await goneBeforeAccept(at)
+async function goesOn(check: CheckContext): Promise<void> {
+  const [ben, cat] = [await join(check), await join(check)]
+  const others = [await join(check), await join(check), await join(check)]
+  for (const probe of others) probe.reset()
+  await survivesResets(check, async () => {
+    await resetBeforeAccept(check)
     // Each answer comes after the one before: the last of them after the resets.
     for (let n = 0; n < 4; n++) {
       ben.send('still here\n')
-      await hears(at, cat, 'still here\n')
+      await hears(check, cat, 'still here\n')
       cat.send('me too\n')
-      await hears(at, ben, 'me too\n')
+      await hears(check, ben, 'me too\n')
     }
-    await join(at)
-    const mistake = 'half a line of a member who has left was put before the line of the next one'
-    const parted = async (gone: Talk) => {
+    await join(check)
+    const likelyCause =
+      'half a line of a member who has left was put before the line of the next one'
+    const parted = async (gone: TcpProbe) => {
       gone.send('half a li')
       // Two lines of others say that the server has had its turn here, too.
       for (const [speaker, other] of [[ben, cat] as const, [cat, ben] as const]) {
         speaker.send('go on\n')
-        await hears(at, other, 'go on\n', mistake)
+        await hears(check, other, 'go on\n', likelyCause)
       }
     }
     for (let n = 0; n < 5; n++) {
-      const gone = await join(at)
+      const gone = await join(check)
       await parted(gone)
       gone.reset()
-      const next = await join(at)
+      const next = await join(check)
       next.send('ne\n')
-      for (const other of [ben, cat]) await hears(at, other, 'ne\n', mistake)
+      for (const other of [ben, cat]) await hears(check, other, 'ne\n', likelyCause)
     }
     await comeAndGo(
-      at,
+      check,
       gone => gone.send('half a li'),
       async () => {
-        const next = await join(at)
+        const next = await join(check)
         next.send('ne\n')
-        for (const other of [ben, cat]) await hears(at, other, 'ne\n', mistake)
+        for (const other of [ben, cat]) await hears(check, other, 'ne\n', likelyCause)
         next.close()
       },
     )
   })
 }
 
-async function hasRoom(at: Examiner): Promise<void> {
-  const members: Talk[] = []
-  await gather(at, async talk => {
+async function hasRoom(check: CheckContext): Promise<void> {
+  const members: TcpProbe[] = []
+  await connectCrowd(check, async probe => {
     // All of a group are members when the last of them is.
-    await talk.expect('welcome\n', {
-      mistake: 'send `welcome` as soon as a client connects, however many others there are',
+    await probe.expect('welcome\n', {
+      likelyCause: 'send `welcome` as soon as a client connects, however many others there are',
     })
-    members.push(talk)
+    members.push(probe)
   })
   const [first, last] = [members[0]!, members.at(-1)!]
   for (const speaker of [first, last]) {
     speaker.send('hello, all\n')
     for (const member of members) {
-      if (member !== speaker) await hears(at, member, 'hello, all\n', 'it has forgotten a member')
+      if (member !== speaker)
+        await hears(check, member, 'hello, all\n', 'it has forgotten a member')
     }
   }
 }
 
-async function keepsTheSilent(at: Examiner): Promise<void> {
-  const [ann, ben] = [await join(at), await join(at)]
-  const [dumb, spoken, within] = [await join(at), await join(at), await join(at)]
+async function keepsTheSilent(check: CheckContext): Promise<void> {
+  const [ann, ben] = [await join(check), await join(check)]
+  const [dumb, spoken, within] = [await join(check), await join(check), await join(check)]
   const silent = [dumb, spoken, within]
   spoken.send('hello\n')
-  for (const other of [ann, ben, dumb, within]) await hears(at, other, 'hello\n')
+  for (const other of [ann, ben, dumb, within]) await hears(check, other, 'hello\n')
   within.send(Buffer.from('Gr\u00fc').subarray(0, 3))
-  const says = (talk: Talk, line: string) => async () => {
-    talk.send(line)
+  const says = (probe: TcpProbe, line: string) => async () => {
+    probe.send(line)
     for (const other of [ann, ben, ...silent]) {
-      if (other !== talk) await hears(at, other, line)
+      if (other !== probe) await hears(check, other, line)
     }
   }
   const clients = [
-    { where: 'since its welcome', talk: dumb, goOn: says(dumb, 'at last\n') },
-    { where: 'behind a line', talk: spoken, goOn: says(spoken, 'me too\n') },
+    { where: 'since its welcome', probe: dumb, goOn: says(dumb, 'at last\n') },
+    { where: 'behind a line', probe: spoken, goOn: says(spoken, 'me too\n') },
     {
       where: 'in the middle of a character',
-      talk: within,
+      probe: within,
       async goOn() {
         const line = 'Gr\u00fc\u00dfe\n'
         within.send(Buffer.from(line).subarray(3))
-        for (const other of [ann, ben, dumb, spoken]) await hears(at, other, line)
+        for (const other of [ann, ben, dumb, spoken]) await hears(check, other, line)
       },
     },
   ]
   const [annSays, benSays] = [says(ann, 'still here\n'), says(ben, 'me too\n')]
-  await staySilent(at, clients, async () => {
+  await staySilent(check, clients, async () => {
     for (let n = 0; n < 10; n++) {
       await annSays()
       await benSays()
     }
   })
-  await join(at)
+  await join(check)
 }

@@ -1,10 +1,10 @@
+import { waitUntilRead } from '#lib/workshop/back-pressure.ts'
 import { COMMANDS } from '#lib/workshop/commands.ts'
-import { comeAndGo, gather } from '#lib/workshop/crowd.ts'
-import { type Examiner, exercise } from '#lib/workshop/exercise.ts'
-import { hasRead } from '#lib/workshop/held-back.ts'
+import { comeAndGo, connectCrowd } from '#lib/workshop/crowd.ts'
+import { type CheckContext, exercise } from '#lib/workshop/exercise.ts'
 import { staySilent } from '#lib/workshop/silence.ts'
-import { goneBeforeAccept, survives } from '#lib/workshop/survives.ts'
-import { type Expected, type Talk, WAKING_MS } from '#lib/workshop/talk.ts'
+import { resetBeforeAccept, survivesResets } from '#lib/workshop/survives-resets.ts'
+import { type Expectation, type TcpProbe, WAKE_UP_PATIENCE_MS } from '#lib/workshop/tcp-probe.ts'
 
 /** More than the kernels hold for a client that reads nothing: a part waits with the server. */
 const MUCH_BYTES = 12 * 2 ** 20
@@ -37,87 +37,88 @@ clients, at once and one after the other.`,
   steps: [
     {
       title: 'sends back what a client has sent',
-      async run(at) {
-        const talk = await at.connect()
-        talk.send('hello\n')
-        await talk.expect('hello\n', { mistake: STREAM })
-        talk.send('and again')
-        await talk.expect('and again', {
-          mistake: 'it answers only the first piece: `once` where it should be `on`',
+      async run(check) {
+        const probe = await check.connect()
+        probe.send('hello\n')
+        await probe.expect('hello\n', { likelyCause: STREAM })
+        probe.send('and again')
+        await probe.expect('and again', {
+          likelyCause: 'it answers only the first piece: `once` where it should be `on`',
         })
       },
     },
     {
       title: 'sends back bytes that are not text, one by one',
-      async run(at) {
-        const talk = await at.connect()
-        const bytes = at.random.bytes(300)
-        talk.send(bytes)
-        await talk.expect(bytes, {
-          mistake: 'bytes were made into text and back: 0x80 and above do not survive that',
+      async run(check) {
+        const probe = await check.connect()
+        const bytes = check.random.bytes(300)
+        probe.send(bytes)
+        await probe.expect(bytes, {
+          likelyCause: 'bytes were made into text and back: 0x80 and above do not survive that',
         })
-        await talk.sendPieces(at.random.cut(bytes, 1))
-        await talk.expect(bytes, { mistake: 'it waits for more than has come' })
+        await probe.sendPieces(check.random.cut(bytes, 1))
+        await probe.expect(bytes, { likelyCause: 'it waits for more than has come' })
       },
     },
     {
       title: 'sends every byte back, and treats none as a command',
-      async run(at) {
-        const talk = await at.connect()
+      async run(check) {
+        const probe = await check.connect()
         for (const word of COMMANDS) {
-          talk.send(word)
-          await talk.expect(word, {
-            mistake: 'no byte is a command, and none ends the conversation',
+          probe.send(word)
+          await probe.expect(word, {
+            likelyCause: 'no byte is a command, and none ends the conversation',
           })
         }
         const bytes = Buffer.from(Array.from({ length: 256 }, (_, byte) => byte))
-        talk.send(bytes)
-        await talk.expect(bytes, {
-          mistake: 'no byte is a command, and none ends the conversation',
+        probe.send(bytes)
+        await probe.expect(bytes, {
+          likelyCause: 'no byte is a command, and none ends the conversation',
         })
       },
     },
     {
       title: 'sends back a stream of any length',
-      async run(at) {
-        const talk = await at.connect()
-        const block = at.random.bytes(BLOCK_BYTES)
-        for (let n = 0; n < STREAM_BLOCKS; n++) talk.socket.write(block)
-        await talk.expect(Buffer.alloc(STREAM_BLOCKS * block.length, block), {
+      async run(check) {
+        const probe = await check.connect()
+        const block = check.random.bytes(BLOCK_BYTES)
+        for (let n = 0; n < STREAM_BLOCKS; n++) probe.socket.write(block)
+        await probe.expect(Buffer.alloc(STREAM_BLOCKS * block.length, block), {
           bulk: true,
-          mistake: 'a stream may have any length, and what send() did not take must be sent later',
+          likelyCause:
+            'a stream may have any length, and what send() did not take must be sent later',
         })
       },
     },
     {
       title: 'keeps two clients apart',
-      async run(at) {
-        const [ann, ben] = [await at.connect(), await at.connect()]
+      async run(check) {
+        const [ann, ben] = [await check.connect(), await check.connect()]
         ann.send('ann')
         ben.send('ben')
         await ann.expect('ann')
-        await ben.expect('ben', { mistake: 'it talks with one client at a time' })
+        await ben.expect('ben', { likelyCause: 'it talks with one client at a time' })
         ann.send('ann again')
         await ann.expect('ann again')
       },
     },
     {
       title: 'ends the connection after the client’s FIN, once the last byte is sent',
-      async run(at) {
-        const talk = await at.connect()
-        const bytes = at.random.bytes(100_000)
-        talk.send(bytes)
-        talk.finish()
-        await talk.expect(bytes, {
-          mistake: 'it closes at the client’s FIN, with bytes still on their way back',
+      async run(check) {
+        const probe = await check.connect()
+        const bytes = check.random.bytes(100_000)
+        probe.send(bytes)
+        probe.sendFin()
+        await probe.expect(bytes, {
+          likelyCause: 'it closes at the client’s FIN, with bytes still on their way back',
         })
-        await talk.expectEnd({
-          mistake: 'allowHalfOpen is true, and nobody calls end() when the client has ended',
+        await probe.expectEnd({
+          likelyCause: 'allowHalfOpen is true, and nobody calls end() when the client has ended',
         })
-        const silent = await at.connect()
-        silent.finish()
+        const silent = await check.connect()
+        silent.sendFin()
         await silent.expectEnd({
-          mistake: 'answer the FIN of a client that sent nothing, like any other',
+          likelyCause: 'answer the FIN of a client that sent nothing, like any other',
         })
       },
     },
@@ -142,25 +143,28 @@ clients, at once and one after the other.`,
   ],
 })
 
-async function losesNothing(at: Examiner): Promise<void> {
-  const other = await at.connect()
-  const bytes = Buffer.alloc(MUCH_BYTES, at.random.bytes(BLOCK_BYTES))
-  const [open, ended] = await Promise.all([asleep(at, bytes), asleep(at, bytes)])
-  ended.finish()
-  await hasRead(ended, 500)
+async function losesNothing(check: CheckContext): Promise<void> {
+  const other = await check.connect()
+  const bytes = Buffer.alloc(MUCH_BYTES, check.random.bytes(BLOCK_BYTES))
+  const [open, ended] = await Promise.all([
+    startSlowReader(check, bytes),
+    startSlowReader(check, bytes),
+  ])
+  ended.sendFin()
+  await waitUntilRead(ended, 500)
   // They answer other clients: so they have had their turn to see the FIN.
-  const mistake =
+  const likelyCause =
     'it waits in write() or send() for the client that does not read: so do all others'
-  for (const talk of [other, await at.connect()]) {
-    const much = at.random.bytes(at.random.between(30_000, 90_000))
-    talk.send(much)
-    await talk.expect(much, { mistake })
-    await echoes(talk, { mistake })
+  for (const probe of [other, await check.connect()]) {
+    const much = check.random.bytes(check.random.between(30_000, 90_000))
+    probe.send(much)
+    await probe.expect(much, { likelyCause })
+    await echoes(probe, { likelyCause })
   }
-  open.finish()
-  for (const talk of [ended, open]) {
-    await wakes(
-      talk,
+  open.sendFin()
+  for (const probe of [ended, open]) {
+    await readsAgain(
+      probe,
       bytes,
       'destroy() throws away what Node still has to send, where end() sends it first; or the result of send() is ignored: it may take only a part',
     )
@@ -168,97 +172,107 @@ async function losesNothing(at: Examiner): Promise<void> {
 }
 
 /** A client that sends this, as far as it is taken, and reads nothing of what comes back. */
-async function asleep(at: Examiner, bytes: Buffer): Promise<Talk> {
-  const talk = await at.connect({ reading: false })
-  talk.socket.write(bytes)
+async function startSlowReader(check: CheckContext, bytes: Buffer): Promise<TcpProbe> {
+  const probe = await check.connect({ reading: false })
+  probe.socket.write(bytes)
   // A server that reads on has it all now; one that holds the client back has a part.
-  await hasRead(talk, 500)
-  return talk
+  await waitUntilRead(probe, 500)
+  return probe
 }
 
 /** It has sent its FIN, and now reads what it has sent. */
-async function wakes(talk: Talk, bytes: Buffer, mistake: string): Promise<void> {
-  talk.read()
-  await talk.expect(bytes, { bulk: true, mistake, patienceMs: WAKING_MS })
-  await talk.expectEnd({ bulk: true, mistake: 'nobody calls end() when the last byte has left' })
+async function readsAgain(probe: TcpProbe, bytes: Buffer, likelyCause: string): Promise<void> {
+  probe.startReading()
+  await probe.expect(bytes, { bulk: true, likelyCause, patienceMs: WAKE_UP_PATIENCE_MS })
+  await probe.expectEnd({
+    bulk: true,
+    likelyCause: 'nobody calls end() when the last byte has left',
+  })
 }
 
-async function survivesThem(at: Examiner): Promise<void> {
-  await survives(at, async () => {
+async function survivesThem(check: CheckContext): Promise<void> {
+  await survivesResets(check, async () => {
     for (let n = 0; n < 5; n++) {
-      const talk = await at.connect()
-      talk.send(at.random.bytes(10_000))
-      if (n % 2) talk.reset()
-      else talk.close()
+      const probe = await check.connect()
+      probe.send(check.random.bytes(10_000))
+      if (n % 2) probe.reset()
+      else probe.close()
     }
-    await goneBeforeAccept(at)
-    const talk = await at.connect()
-    await echoes(talk, {})
+    await resetBeforeAccept(check)
+    const probe = await check.connect()
+    await echoes(probe, {})
     // Of these, much is still to be sent when they go.
-    const much = Buffer.alloc(MUCH_BYTES, at.random.bytes(BLOCK_BYTES))
-    const sleepers = await Promise.all([1, 2, 3].map(() => asleep(at, much)))
-    for (const sleeper of sleepers) sleeper.reset()
-    await echoes(talk, {})
-    const mistake = 'what was kept for a client that has gone was sent to the next one'
-    for (const next of await Promise.all(sleepers.map(() => at.connect()))) {
-      await echoes(next, { mistake })
-      next.finish()
-      await next.expectEnd({ tooMuch: mistake })
+    const much = Buffer.alloc(MUCH_BYTES, check.random.bytes(BLOCK_BYTES))
+    const slowReaders = await Promise.all([1, 2, 3].map(() => startSlowReader(check, much)))
+    for (const slowReader of slowReaders) slowReader.reset()
+    await echoes(probe, {})
+    const likelyCause = 'what was kept for a client that has gone was sent to the next one'
+    for (const next of await Promise.all(slowReaders.map(() => check.connect()))) {
+      await echoes(next, { likelyCause })
+      next.sendFin()
+      await next.expectEnd({ causeOfExcess: likelyCause })
     }
     await comeAndGo(
-      at,
+      check,
       gone => gone.send('half a word'),
       async () =>
-        echoes(await at.connect(), {
-          mistake: 'clients that have gone still count, so their places are never freed',
+        echoes(await check.connect(), {
+          likelyCause: 'clients that have gone still count, so their places are never freed',
         }),
     )
   })
 }
 
-async function servesCrowd(at: Examiner): Promise<void> {
-  const talks = await gather(at, (talk, others) =>
-    echoes(talk, {
-      mistake: `${others} other clients are connected and silent: a limit on connections, a full pool of threads or processes, or a read that blocks`,
+async function servesCrowd(check: CheckContext): Promise<void> {
+  const probes = await connectCrowd(check, (probe, others) =>
+    echoes(probe, {
+      likelyCause: `${others} other clients are connected and silent: a limit on connections, a full pool of threads or processes, or a read that blocks`,
     }),
   )
-  for (const talk of talks.toReversed()) {
-    await echoes(talk, { mistake: 'with many others connected, a client is forgotten' })
+  for (const probe of probes.toReversed()) {
+    await echoes(probe, { likelyCause: 'with many others connected, a client is forgotten' })
   }
 }
 
-async function keepsTheSilent(at: Examiner): Promise<void> {
-  const [dumb, spoken, active] = [await at.connect(), await at.connect(), await at.connect()]
+async function keepsTheSilent(check: CheckContext): Promise<void> {
+  const [dumb, spoken, active] = [
+    await check.connect(),
+    await check.connect(),
+    await check.connect(),
+  ]
   await echoes(spoken, {})
-  const bytes = Buffer.alloc(TOO_MUCH_BYTES, at.random.bytes(BLOCK_BYTES))
-  const [sleeper, ended] = await Promise.all([asleep(at, bytes), asleep(at, bytes)])
-  ended.finish()
-  await echoes(await at.connect(), {})
-  const mistake = 'keep what a client has yet to read, however long it takes'
+  const bytes = Buffer.alloc(TOO_MUCH_BYTES, check.random.bytes(BLOCK_BYTES))
+  const [slowReader, ended] = await Promise.all([
+    startSlowReader(check, bytes),
+    startSlowReader(check, bytes),
+  ])
+  ended.sendFin()
+  await echoes(await check.connect(), {})
+  const likelyCause = 'keep what a client has yet to read, however long it takes'
   const clients = [
-    { where: 'before its first byte', talk: dumb, goOn: () => echoes(dumb, {}) },
-    { where: 'behind a word', talk: spoken, goOn: () => echoes(spoken, {}) },
+    { where: 'before its first byte', probe: dumb, goOn: () => echoes(dumb, {}) },
+    { where: 'behind a word', probe: spoken, goOn: () => echoes(spoken, {}) },
     {
       where: 'and read nothing of what came back',
-      talk: sleeper,
+      probe: slowReader,
       async goOn() {
-        sleeper.finish()
-        await wakes(sleeper, bytes, mistake)
+        slowReader.sendFin()
+        await readsAgain(slowReader, bytes, likelyCause)
       },
     },
     {
       where: 'and read nothing of what came back, behind its FIN',
-      talk: ended,
-      goOn: () => wakes(ended, bytes, mistake),
+      probe: ended,
+      goOn: () => readsAgain(ended, bytes, likelyCause),
     },
   ]
-  await staySilent(at, clients, async () => {
+  await staySilent(check, clients, async () => {
     for (let n = 0; n < EXCHANGES; n++) await echoes(active, {})
   })
-  await echoes(await at.connect(), {})
+  await echoes(await check.connect(), {})
 }
 
-async function echoes(talk: Talk, options: Expected): Promise<void> {
-  talk.send('a word')
-  await talk.expect('a word', options)
+async function echoes(probe: TcpProbe, options: Expectation): Promise<void> {
+  probe.send('a word')
+  await probe.expect('a word', options)
 }

@@ -1,4 +1,4 @@
-import { type Examiner, exercise } from '#lib/workshop/exercise.ts'
+import { type CheckContext, exercise } from '#lib/workshop/exercise.ts'
 import { countsMany, distinguishes, keepsItsCounts } from './many-and-long.ts'
 import { Sender } from './sender.ts'
 
@@ -12,7 +12,7 @@ const SENDERS = 300
 /** So many of them send before some are asked. */
 const GROUP = 25
 /** What is no message of the protocol. Behind each, the counts must be what they were. */
-function garbage({ random }: Examiner): Buffer[] {
+function garbage({ random }: CheckContext): Buffer[] {
   return [
     Buffer.alloc(0),
     Buffer.from('D'),
@@ -69,56 +69,56 @@ length, is ignored: not counted, not answered. An answer comes within 4 seconds.
   steps: [
     {
       title: 'reports no loss when every number has arrived',
-      async run(at) {
-        const ann = await Sender.open(at)
+      async run(check) {
+        const ann = await Sender.open(check)
         await ann.number(0, 1, 2, 3, 4)
         await ann.ask()
       },
     },
     {
       title: 'answers a sender that has sent nothing numbered',
-      async run(at) {
-        const ann = await Sender.open(at)
+      async run(check) {
+        const ann = await Sender.open(check)
         await ann.ask('the highest number of nobody is not 0, and nobody has lost nothing')
       },
     },
     {
       title: 'counts the numbers that are missing',
-      async run(at) {
-        const ann = await Sender.open(at)
+      async run(check) {
+        const ann = await Sender.open(check)
         await ann.number(0, 1, 4, 9)
         await ann.ask('a gap can be wider than one')
       },
     },
     {
       title: 'counts from 0, whichever number comes first',
-      async run(at) {
-        const ann = await Sender.open(at)
+      async run(check) {
+        const ann = await Sender.open(check)
         await ann.number(2, 3)
         await ann.ask('numbers begin at 0: what is missing before the first that came is lost too')
       },
     },
     {
       title: 'counts repeats as repeats, and as nothing else',
-      async run(at) {
-        const ann = await Sender.open(at)
+      async run(check) {
+        const ann = await Sender.open(check)
         await ann.number(0, 1, 1, 4, 6, 6, 6)
         await ann.ask('the loss was computed from how many came: one that comes twice hides a loss')
       },
     },
     {
       title: 'gives the same answer when it is asked again',
-      async run(at) {
-        const ann = await Sender.open(at)
+      async run(check) {
+        const ann = await Sender.open(check)
         await ann.number(0, 3, 3)
         await ann.ask()
         const reset =
           'the counts are set back when they are asked for: a lost answer is lost for good'
         await ann.ask(reset)
-        const token = at.random.bytes(2)
+        const token = check.random.bytes(2)
         for (const number of [5, 5, 7]) {
           const again = 'a token may come again, and the answer to it is a new one'
-          for (const mistake of [again, reset]) await ann.ask(mistake, undefined, token)
+          for (const likelyCause of [again, reset]) await ann.ask(likelyCause, undefined, token)
           await ann.number(number)
         }
         await ann.ask(undefined, undefined, token)
@@ -126,8 +126,8 @@ length, is ignored: not counted, not answered. An answer comes within 4 seconds.
     },
     {
       title: 'returns every token, and counts numbers made of any bytes',
-      async run(at) {
-        const ann = await Sender.open(at)
+      async run(check) {
+        const ann = await Sender.open(check)
         for (const token of TOKENS) {
           await ann.ask(undefined, undefined, Buffer.from(token, 'hex'))
         }
@@ -142,14 +142,15 @@ length, is ignored: not counted, not answered. An answer comes within 4 seconds.
     },
     {
       title: 'no longer counts a number as lost when it arrives late',
-      async run(at) {
-        const ann = await Sender.open(at)
-        const mistake = 'a number below the highest one may be late, lost until now, and no repeat'
+      async run(check) {
+        const ann = await Sender.open(check)
+        const likelyCause =
+          'a number below the highest one may be late, lost until now, and no repeat'
         await ann.number(0, 4)
         await ann.ask()
         for (const late of [2, 1, 3]) {
           await ann.number(late)
-          await ann.ask(mistake)
+          await ann.ask(likelyCause)
         }
         await ann.number(2)
         await ann.ask('a late one that comes again is a repeat')
@@ -157,11 +158,11 @@ length, is ignored: not counted, not answered. An answer comes within 4 seconds.
     },
     {
       title: 'counts for each sender separately',
-      async run(at) {
-        const senders = await Promise.all(Array.from({ length: 8 }, () => Sender.open(at)))
+      async run(check) {
+        const senders = await Promise.all(Array.from({ length: 8 }, () => Sender.open(check)))
         for (let number = 0; number < 8; number++) {
           for (const sender of senders) {
-            if (at.random.below(3) > 0) await sender.number(number)
+            if (check.random.below(3) > 0) await sender.number(number)
           }
           // Nobody may be sent more than a receive buffer holds.
           for (const sender of number % 4 === 3 ? senders : []) {
@@ -176,9 +177,9 @@ length, is ignored: not counted, not answered. An answer comes within 4 seconds.
     },
     {
       title: 'keeps the counts of many senders',
-      async run(at) {
-        const senders = await Promise.all(Array.from({ length: SENDERS }, () => Sender.open(at)))
-        const mistake =
+      async run(check) {
+        const senders = await Promise.all(Array.from({ length: SENDERS }, () => Sender.open(check)))
+        const likelyCause =
           'the counts of some senders are forgotten, perhaps because a table is too small'
         // In groups: a receive buffer is small, and answers say that it has been read.
         const groups = Array.from({ length: SENDERS / GROUP }, (_, n) =>
@@ -187,17 +188,17 @@ length, is ignored: not counted, not answered. An answer comes within 4 seconds.
         for (const group of groups) {
           for (const [n, sender] of group.entries())
             await sender.number(0, 2 + (n % 5), 2 + (n % 5))
-          await askAll(group, mistake)
+          await askAll(group, likelyCause)
         }
-        for (const group of groups) await askAll(group, mistake)
+        for (const group of groups) await askAll(group, likelyCause)
       },
     },
     {
       title: 'ignores datagrams that are neither numbered nor a question',
-      async run(at) {
-        const ann = await Sender.open(at)
+      async run(check) {
+        const ann = await Sender.open(check)
         await ann.number(0, 2, 2)
-        for (const bytes of garbage(at)) {
+        for (const bytes of garbage(check)) {
           await ann.garbage(bytes)
           await ann.ask('look at the first byte and at the length before you read a field', bytes)
         }
@@ -205,8 +206,8 @@ length, is ignored: not counted, not answered. An answer comes within 4 seconds.
     },
     {
       title: 'counts correctly when a number is far ahead',
-      async run(at) {
-        const ann = await Sender.open(at)
+      async run(check) {
+        const ann = await Sender.open(check)
         await ann.number(0, 0x7fff_ffff)
         await ann.ask('the missing numbers are gone through one by one: subtract instead')
         await ann.number(LARGEST)
@@ -220,7 +221,7 @@ length, is ignored: not counted, not answered. An answer comes within 4 seconds.
           await ann.ask(late)
         }
         // 25 bits: more than a float of 32 bits holds.
-        const ben = await Sender.open(at)
+        const ben = await Sender.open(check)
         await ben.number(0x0100_0002)
         await ben.ask('the loss does not fit into a 32-bit float')
         await ben.number(5)
@@ -229,7 +230,7 @@ length, is ignored: not counted, not answered. An answer comes within 4 seconds.
         await ben.ask(late)
         const special = 'no number is special: a program may not use one to mean "none"'
         for (const number of [LARGEST, 0x8000_0000, 0]) {
-          const sender = await Sender.open(at)
+          const sender = await Sender.open(check)
           for (let times = 0; times < 3; times++) {
             await sender.number(number)
             await sender.ask(special)
@@ -239,18 +240,18 @@ length, is ignored: not counted, not answered. An answer comes within 4 seconds.
     },
     {
       title: 'stays right while many datagrams are lost, repeated and reordered',
-      async run(at) {
-        const ann = await Sender.open(at)
+      async run(check) {
+        const ann = await Sender.open(check)
         for (let batch = 0; batch < 6; batch++) {
-          await ann.number(...disorder(at, batch * 20, batch * 20 + 24))
+          await ann.number(...disorder(check, batch * 20, batch * 20 + 24))
           await ann.ask()
         }
       },
     },
     {
       title: 'counts the shortest numbered datagrams, and the longest',
-      async run(at) {
-        const ann = await Sender.open(at)
+      async run(check) {
+        const ann = await Sender.open(check)
         const shortest = await ann.long(1, 0)
         await ann.ask(
           'with nothing behind its number, a datagram of 5 bytes is one to count',
@@ -274,7 +275,7 @@ length, is ignored: not counted, not answered. An answer comes within 4 seconds.
 })
 
 /** Numbers from one to another as a bad network brings them. The ranges of two batches overlap. */
-function disorder({ random }: Examiner, from: number, to: number): number[] {
+function disorder({ random }: CheckContext, from: number, to: number): number[] {
   const numbers: number[] = []
   for (let number = from; number < to; number++) {
     const copies = [0, 1, 1, 1, 2][random.below(5)]!
@@ -286,7 +287,7 @@ function disorder({ random }: Examiner, from: number, to: number): number[] {
 }
 
 /** Asks for all of them at once; of those that are wrong, the first one counts. */
-async function askAll(senders: readonly Sender[], mistake: string): Promise<void> {
-  const asked = await Promise.allSettled(senders.map(sender => sender.ask(mistake)))
+async function askAll(senders: readonly Sender[], likelyCause: string): Promise<void> {
+  const asked = await Promise.allSettled(senders.map(sender => sender.ask(likelyCause)))
   for (const one of asked) if (one.status === 'rejected') throw one.reason
 }

@@ -1,15 +1,16 @@
-import type { Datagrams, DatagramsOptions } from '#lib/workshop/datagrams.ts'
-import type { Examiner } from '#lib/workshop/exercise.ts'
-import { count, firstDifference } from '#lib/workshop/failed.ts'
+import { firstDifference } from '#lib/workshop/bytes.ts'
+import type { CheckContext } from '#lib/workshop/exercise.ts'
+import { plural } from '#lib/workshop/plural.ts'
 import { Random } from '#lib/workshop/random.ts'
+import type { UdpProbe, UdpProbeOptions } from '#lib/workshop/udp-probe.ts'
 
 /** So many numbers are named in a failure. */
 const NAMED = 12
 
 /** Sends numbered datagrams, and knows what is right. */
 export class Sender {
-  readonly #at: Examiner
-  readonly #datagrams: Datagrams
+  readonly #at: CheckContext
+  readonly #datagrams: UdpProbe
   /** Of its own: however much other senders send meanwhile, this one sends the same. */
   readonly #random: Random
   /** The first numbers that were sent: these are named. */
@@ -18,14 +19,14 @@ export class Sender {
   #count = 0
   #highest = -1
 
-  private constructor(at: Examiner, datagrams: Datagrams) {
-    this.#at = at
+  private constructor(check: CheckContext, datagrams: UdpProbe) {
+    this.#at = check
     this.#datagrams = datagrams
-    this.#random = new Random(at.random.below(2 ** 31))
+    this.#random = new Random(check.random.below(2 ** 31))
   }
 
-  static async open(at: Examiner, from?: DatagramsOptions): Promise<Sender> {
-    return new Sender(at, await at.datagrams(from))
+  static async open(check: CheckContext, from?: UdpProbeOptions): Promise<Sender> {
+    return new Sender(check, await check.openUdp(from))
   }
 
   get localPort(): number {
@@ -65,7 +66,7 @@ export class Sender {
 
   /** Asks, and examines the answer. `behind`: the datagram before, where that is what matters. */
   async ask(
-    mistake?: string,
+    likelyCause?: string,
     behind?: Uint8Array,
     token: Uint8Array = this.#random.bytes(2),
   ): Promise<void> {
@@ -76,7 +77,7 @@ export class Sender {
     const expected = Buffer.concat([Buffer.of(0x41), token, u32(lost), u32(again)])
 
     const sent = behind ?? question
-    const received = await this.#datagrams.next({ mistake, sent }, expected)
+    const received = await this.#datagrams.next({ likelyCause, sent }, expected)
     if (received.equals(expected)) return
     const offset = firstDifference(expected, received)
     const counts = received.length === expected.length && offset >= 3
@@ -88,7 +89,7 @@ export class Sender {
       expected,
       received,
       offset,
-      ...(mistake !== undefined && (counts || behind) && { mistake }),
+      ...(likelyCause !== undefined && (counts || behind) && { likelyCause }),
     })
   }
 
@@ -111,7 +112,7 @@ const lostAndAgain = (answer: Buffer): string =>
   `${answer.readUInt32BE(3)} lost and ${answer.readUInt32BE(7)} again`
 
 function whatIsWrong(received: Buffer, offset: number): string {
-  if (received.length !== 11) return `the answer has ${count(received.length, 'byte')}, not 11`
+  if (received.length !== 11) return `the answer has ${plural(received.length, 'byte')}, not 11`
   return offset === 0
     ? 'the answer does not begin with 0x41'
     : 'the answer does not carry the token of the question'

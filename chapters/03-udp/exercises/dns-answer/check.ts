@@ -50,34 +50,36 @@ twice: each gets an answer.`,
   steps: [
     {
       title: 'answers a question for an address',
-      async run(at) {
-        await ask(at, await at.datagrams(), { name: ROSE }, { addresses: ['192.0.2.10'] })
+      async run(check) {
+        await ask(check, await check.openUdp(), { name: ROSE }, { addresses: ['192.0.2.10'] })
       },
     },
     {
       title: 'echoes the id and the RD bit, whatever they are',
-      async run(at) {
-        const ann = await at.datagrams()
-        for (const id of [0, 0x00ff, 0xff00, 0xffff, at.random.below(0x10000)]) {
+      async run(check) {
+        const ann = await check.openUdp()
+        for (const id of [0, 0x00ff, 0xff00, 0xffff, check.random.below(0x10000)]) {
           for (const flags of [0, 0x0100]) {
-            await ask(at, ann, { id, flags, name: ROSE }, { addresses: ['192.0.2.10'] })
+            await ask(check, ann, { id, flags, name: ROSE }, { addresses: ['192.0.2.10'] })
           }
         }
       },
     },
     {
       title: 'knows every name of the zone, and both addresses where there are two',
-      async run(at) {
-        const ann = await at.datagrams()
-        const mistake = 'each address is a record of its own, and ANCOUNT says how many there are'
-        for (const [name, addresses] of ZONE) await ask(at, ann, { name }, { addresses, mistake })
+      async run(check) {
+        const ann = await check.openUdp()
+        const likelyCause =
+          'each address is a record of its own, and ANCOUNT says how many there are'
+        for (const [name, addresses] of ZONE)
+          await ask(check, ann, { name }, { addresses, likelyCause })
       },
     },
     {
       title: 'says NXDOMAIN for names that are not in the zone',
-      async run(at) {
-        const ann = await at.datagrams()
-        const mistake = 'a name matches as a whole: neither its beginning nor its end is enough'
+      async run(check) {
+        const ann = await check.openUdp()
+        const likelyCause = 'a name matches as a whole: neither its beginning nor its end is enough'
         const strangers = [
           'moss.garden.test',
           'rose',
@@ -86,84 +88,85 @@ twice: each gets an answer.`,
           'a.red.rose.garden.test',
         ]
         for (const text of [...strangers, 'rose.garden.test.example', 'primrose.garden.test']) {
-          await ask(at, ann, { name: text.split('.') }, { rcode: NXDOMAIN, mistake })
+          await ask(check, ann, { name: text.split('.') }, { rcode: NXDOMAIN, likelyCause })
         }
         const longest = [63, 63, 63, 61].map(length => 'x'.repeat(length))
         const limits = 'a label has up to 63 bytes, and a name up to 255, lengths and 0 included'
-        await ask(at, ann, { name: longest }, { rcode: NXDOMAIN, mistake: limits })
+        await ask(check, ann, { name: longest }, { rcode: NXDOMAIN, likelyCause: limits })
         const root = 'a name can be empty: the root is a single byte 0'
-        await ask(at, ann, { name: [] }, { rcode: NXDOMAIN, mistake: root })
+        await ask(check, ann, { name: [] }, { rcode: NXDOMAIN, likelyCause: root })
       },
     },
     {
       title: 'says NOERROR, without a record, for another type of a known name',
-      async run(at) {
-        const ann = await at.datagrams()
-        const mistake =
+      async run(check) {
+        const ann = await check.openUdp()
+        const likelyCause =
           'NXDOMAIN says that there is no such name, of whichever type; this one exists'
-        for (const type of [AAAA, MX, TXT]) await ask(at, ann, { name: ROSE, type }, { mistake })
+        for (const type of [AAAA, MX, TXT])
+          await ask(check, ann, { name: ROSE, type }, { likelyCause })
         const unknown =
           'a type that the server has never heard of is no error: the name has no record of it'
-        for (const type of [SRV, at.random.between(0x100, 0xffff)]) {
-          await ask(at, ann, { name: ROSE, type }, { mistake: unknown })
+        for (const type of [SRV, check.random.between(0x100, 0xffff)]) {
+          await ask(check, ann, { name: ROSE, type }, { likelyCause: unknown })
         }
         const every = 'type 255 (any) is a type like any other here: no record has it'
-        await ask(at, ann, { name: ROSE, type: ANY }, { mistake: every })
+        await ask(check, ann, { name: ROSE, type: ANY }, { likelyCause: every })
       },
     },
     {
       title: 'ignores the case of letters, and sends them back as they came',
-      async run(at) {
-        const ann = await at.datagrams()
-        const mistake =
+      async run(check) {
+        const ann = await check.openUdp()
+        const likelyCause =
           'names are compared without regard to case; the question goes back unchanged'
         const mixed = (label: string) =>
-          label.replaceAll(/./g, c => (at.random.below(2) ? c.toUpperCase() : c))
+          label.replaceAll(/./g, c => (check.random.below(2) ? c.toUpperCase() : c))
         for (const name of [['ROSE', 'Garden', 'tesT'], ROSE.map(mixed)]) {
-          await ask(at, ann, { name }, { addresses: ['192.0.2.10'], mistake })
+          await ask(check, ann, { name }, { addresses: ['192.0.2.10'], likelyCause })
         }
       },
     },
     {
       title: 'answers a question as dig sends it, with flags and an extra record',
-      async run(at) {
-        const ann = await at.datagrams()
+      async run(check) {
+        const ann = await check.openUdp()
         // AD is set, and behind the question stands OPT: no name, the size that is taken, no data.
         const additional = Buffer.concat([Buffer.of(0), u16(OPT, 1232, 0, 0, 0)])
         const question = { name: ROSE, flags: 0x0120, additional }
-        await ask(at, ann, question, {
+        await ask(check, ann, question, {
           addresses: ['192.0.2.10'],
-          mistake:
+          likelyCause:
             'flags, counts or records of the question were copied: only id, RD and question go back',
         })
       },
     },
     {
       title: 'answers many senders at once, each with what it asked for',
-      async run(at) {
+      async run(check) {
         const waiting: (() => Promise<void>)[] = []
         for (let n = 0; n < 24; n++) {
-          const sender = await at.datagrams()
-          const [name, addresses] = ZONE[at.random.below(ZONE.length)]!
-          const question = { id: at.random.below(0x10000), name }
+          const sender = await check.openUdp()
+          const [name, addresses] = ZONE[check.random.below(ZONE.length)]!
+          const question = { id: check.random.below(0x10000), name }
           await sender.send(questionBytes(question))
-          waiting.push(() => examine(at, sender, question, { addresses }))
+          waiting.push(() => examine(check, sender, question, { addresses }))
         }
         for (const wait of waiting) await wait()
       },
     },
     {
       title: 'does not answer what is not a question',
-      async run(at) {
-        const ann = await at.datagrams()
+      async run(check) {
+        const ann = await check.openUdp()
         const id = 0x6e6f
-        for (const [bytes, mistake] of notQuestions(id)) {
+        for (const [bytes, likelyCause] of notQuestions(id)) {
           await ann.send(bytes)
-          const question = { id: at.random.below(0x6000), name: ROSE }
+          const question = { id: check.random.below(0x6000), name: ROSE }
           await ann.send(questionBytes(question))
-          await examine(at, ann, question, {
+          await examine(check, ann, question, {
             addresses: ['192.0.2.10'],
-            mistake,
+            likelyCause,
             behind: { bytes, id },
           })
         }
@@ -171,53 +174,54 @@ twice: each gets an answer.`,
     },
     {
       title: 'does not treat a dot in a label as the end of the label',
-      async run(at) {
-        const ann = await at.datagrams()
-        const mistake = 'labels were joined by dots: two different names have become one text'
+      async run(check) {
+        const ann = await check.openUdp()
+        const likelyCause = 'labels were joined by dots: two different names have become one text'
         for (const name of [
           ['rose.garden', 'test'],
           ['rose', 'garden.test'],
           ['rose.garden.test'],
         ]) {
-          await ask(at, ann, { name }, { rcode: NXDOMAIN, mistake })
+          await ask(check, ann, { name }, { rcode: NXDOMAIN, likelyCause })
         }
       },
     },
     {
       title: 'looks at both bytes of a type',
-      async run(at) {
-        const ann = await at.datagrams()
+      async run(check) {
+        const ann = await check.openUdp()
         const types = 'a type has two bytes: 0x0101 is not A'
         for (const type of [0, 2, 5, 6, 0x0100, 0x0101, 0x8001, 0xff01, 0xffff, ANY]) {
-          for (const [name] of ZONE) await ask(at, ann, { name, type }, { mistake: types })
+          for (const [name] of ZONE) await ask(check, ann, { name, type }, { likelyCause: types })
           const stranger = { name: ['moss', 'garden', 'test'], type }
-          await ask(at, ann, stranger, {
+          await ask(check, ann, stranger, {
             rcode: NXDOMAIN,
-            mistake: 'a name outside the zone gets NXDOMAIN for every type',
+            likelyCause: 'a name outside the zone gets NXDOMAIN for every type',
           })
         }
       },
     },
     {
       title: 'sends back no flag but RD, whichever flags are set',
-      async run(at) {
-        const ann = await at.datagrams()
+      async run(check) {
+        const ann = await check.openUdp()
         // TC, RA, Z, AD, CD and RCODE, each with and without RD; then AA.
         for (const bit of [0x0200, 0x0080, 0x0040, 0x0020, 0x0010, 8, 4, 2, 1, 0x0400, 0x06ff]) {
           for (const flags of [bit, bit | 0x0100]) {
-            const mistake = `the flags 0x${flags.toString(16)} of a question: only RD goes back, and no other bit matters`
-            await ask(at, ann, { name: ROSE, flags }, { addresses: ['192.0.2.10'], mistake })
+            const likelyCause = `the flags 0x${flags.toString(16)} of a question: only RD goes back, and no other bit matters`
+            await ask(check, ann, { name: ROSE, flags }, { addresses: ['192.0.2.10'], likelyCause })
             const stranger = { name: ['moss', 'garden', 'test'], flags }
-            await ask(at, ann, stranger, { rcode: NXDOMAIN, mistake })
+            await ask(check, ann, stranger, { rcode: NXDOMAIN, likelyCause })
           }
         }
       },
     },
     {
       title: 'ignores what follows the question, and answers a repeated question again',
-      async run(at) {
-        const ann = await at.datagrams()
-        const mistake = 'ignore ANCOUNT, NSCOUNT and ARCOUNT of a question, and whatever follows it'
+      async run(check) {
+        const ann = await check.openUdp()
+        const likelyCause =
+          'ignore ANCOUNT, NSCOUNT and ARCOUNT of a question, and whatever follows it'
         for (const [counts, size] of [
           [[0, 0, 1], 0],
           [[1, 2, 3], 3],
@@ -225,33 +229,38 @@ twice: each gets an answer.`,
           [[0, 0, 0], 1],
           [[0, 0, 0], 40_000],
         ] as const) {
-          const additional = at.random.bytes(size)
-          const question = { id: at.random.below(0x10000), name: ROSE, additional, counts }
+          const additional = check.random.bytes(size)
+          const question = { id: check.random.below(0x10000), name: ROSE, additional, counts }
           for (let times = 0; times < 2; times++) {
-            await ask(at, ann, question, {
+            await ask(check, ann, question, {
               addresses: ['192.0.2.10'],
-              mistake:
+              likelyCause:
                 times === 0
-                  ? mistake
+                  ? likelyCause
                   : 'a question that comes twice gets two answers: the first one may have been lost',
             })
           }
         }
         const kept = 'an id may come again with another question: nothing is kept of the last one'
-        const id = at.random.below(0x10000)
+        const id = check.random.below(0x10000)
         for (const [name, addresses] of ZONE) {
-          await ask(at, ann, { id, name }, { addresses, mistake: kept })
-          await ask(at, ann, { id, name, type: AAAA }, { mistake: kept })
-          await ask(at, ann, { id, name: ['moss', ...name] }, { rcode: NXDOMAIN, mistake: kept })
+          await ask(check, ann, { id, name }, { addresses, likelyCause: kept })
+          await ask(check, ann, { id, name, type: AAAA }, { likelyCause: kept })
+          await ask(
+            check,
+            ann,
+            { id, name: ['moss', ...name] },
+            { rcode: NXDOMAIN, likelyCause: kept },
+          )
         }
       },
     },
     {
       title: 'compares names byte by byte, except for the case of letters',
-      async run(at) {
-        const ann = await at.datagrams()
-        for (const [name, mistake] of LOOK_ALIKES) {
-          await ask(at, ann, { name: labelsOf(name) }, { rcode: NXDOMAIN, mistake })
+      async run(check) {
+        const ann = await check.openUdp()
+        for (const [name, likelyCause] of LOOK_ALIKES) {
+          await ask(check, ann, { name: labelsOf(name) }, { rcode: NXDOMAIN, likelyCause })
         }
         // 0x40 and 0x5b frame the capital letters, 0x60 and 0x7b the small ones.
         for (const [one, other] of ['@`', '[{', ']}', '^~', '\\|', '_\x7f', '\u00c1\u00e1'].map(
@@ -259,22 +268,27 @@ twice: each gets an answer.`,
         )) {
           for (const byte of [one!, other!]) {
             const name = [`ros${byte}`, 'garden', 'test']
-            await ask(at, ann, { name }, { rcode: NXDOMAIN, mistake: 'only A to Z match a to z' })
+            await ask(
+              check,
+              ann,
+              { name },
+              { rcode: NXDOMAIN, likelyCause: 'only A to Z match a to z' },
+            )
           }
         }
         for (const [name, addresses] of ZONE) {
           const capitals = name.map(label => label.toUpperCase())
-          const mistake =
+          const likelyCause =
             'names are compared without regard to case; the question goes back unchanged'
-          await ask(at, ann, { name: capitals }, { addresses, mistake })
+          await ask(check, ann, { name: capitals }, { addresses, likelyCause })
         }
-        await askMany(at, everyByte(at))
+        await askMany(check, everyByte(check))
       },
     },
     {
       title: 'serves many senders, and answers any number of questions',
-      async run(at) {
-        const senders = await Promise.all(Array.from({ length: SENDERS }, () => at.datagrams()))
+      async run(check) {
+        const senders = await Promise.all(Array.from({ length: SENDERS }, () => check.openUdp()))
         const questions = senders.map((_, id) => {
           const [name, addresses] = ZONE[id % ZONE.length]!
           return { id, name, addresses }
@@ -283,31 +297,31 @@ twice: each gets an answer.`,
           const some = [...senders.keys()].slice(from, from + AT_ONCE)
           for (const n of some) await senders[n]!.send(questionBytes(questions[n]!))
           for (const n of some) {
-            await examine(at, senders[n]!, questions[n]!, { addresses: questions[n]!.addresses })
+            await examine(check, senders[n]!, questions[n]!, { addresses: questions[n]!.addresses })
           }
         }
-        const mistake = 'it stops answering after some number of questions'
+        const likelyCause = 'it stops answering after some number of questions'
         const many = Array.from({ length: QUESTIONS }, (_, n): Case => {
           const [name, addresses] = ZONE[n % ZONE.length]!
-          return [{ name }, { addresses, mistake }]
+          return [{ name }, { addresses, likelyCause }]
         })
-        await askMany(at, many)
-        await ask(at, senders[0]!, { name: ROSE }, { addresses: ['192.0.2.10'], mistake })
+        await askMany(check, many)
+        await ask(check, senders[0]!, { name: ROSE }, { addresses: ['192.0.2.10'], likelyCause })
       },
     },
     {
       title: 'answers after a long silence',
       alongside: true,
-      async run(at) {
-        const ann = await at.datagrams()
+      async run(check) {
+        const ann = await check.openUdp()
         const right = {
           addresses: ['192.0.2.10'],
-          mistake:
+          likelyCause:
             'a timeout ends it, although the server has to wait however long no question comes',
         }
-        await ask(at, ann, { name: ROSE }, right)
-        await at.pause(SILENCE_MS)
-        for (const one of [await at.datagrams(), ann]) await ask(at, one, { name: ROSE }, right)
+        await ask(check, ann, { name: ROSE }, right)
+        await check.pause(SILENCE_MS)
+        for (const one of [await check.openUdp(), ann]) await ask(check, one, { name: ROSE }, right)
       },
     },
   ],

@@ -1,7 +1,9 @@
 /** Questions and answers of DNS as bytes (RFC 1035 §4), for the check. */
-import type { Datagrams } from '#lib/workshop/datagrams.ts'
-import type { Examiner } from '#lib/workshop/exercise.ts'
-import { count, firstDifference } from '#lib/workshop/failed.ts'
+
+import { firstDifference } from '#lib/workshop/bytes.ts'
+import type { CheckContext } from '#lib/workshop/exercise.ts'
+import { plural } from '#lib/workshop/plural.ts'
+import type { UdpProbe } from '#lib/workshop/udp-probe.ts'
 
 export const A = 1
 const IN = 1
@@ -24,7 +26,7 @@ const FLAGS: [name: string, mask: number][] = [
 ]
 /** What is the likely reason for a wrong field, where a step knows no other. */
 const ECHO = 'an answer brings its question along: a client compares the id and the question'
-const MISTAKES: Record<string, string> = {
+const LIKELY_CAUSES: Record<string, string> = {
   id: 'the id is copied as it came, byte for byte',
   flags: 'in an answer QR and AA are set, and RD is as it was asked',
   QDCOUNT: ECHO,
@@ -47,7 +49,7 @@ export interface Question {
 export interface Right {
   addresses?: readonly string[]
   rcode?: number
-  mistake?: string | undefined
+  likelyCause?: string | undefined
   /** What was sent before the question, and is not to be answered. */
   behind?: { bytes: Uint8Array; id: number }
 }
@@ -71,18 +73,18 @@ export function questionBytes(question: Question): Buffer {
 
 /** Waits for the answer to a question, and examines it byte by byte. */
 export async function examine(
-  at: Examiner,
-  datagrams: Datagrams,
+  check: CheckContext,
+  datagrams: UdpProbe,
   question: Question,
   right: Right,
 ): Promise<void> {
-  const { mistake, behind } = right
+  const { likelyCause, behind } = right
   const sent = behind?.bytes ?? questionBytes(question)
   const possible = rightAnswers(question, right)
-  const received = await datagrams.next({ mistake, sent }, bytesOf(possible[0]!))
+  const received = await datagrams.next({ likelyCause, sent }, bytesOf(possible[0]!))
   if (behind && received.length >= 2 && received.readUInt16BE() === behind.id) {
     const what = 'it answers what is no question'
-    at.fail({ what, sent, received, ...(mistake !== undefined && { mistake }) })
+    check.fail({ what, sent, received, ...(likelyCause !== undefined && { likelyCause }) })
   }
   // A name can be written in several ways, and addresses in any order: the one that comes nearest.
   const [best = []] = possible.sort(
@@ -92,14 +94,14 @@ export async function examine(
   const expected = bytesOf(best)
   if (received.equals(expected)) return
   const offset = firstDifference(expected, received)
-  const likely = mistake ?? MISTAKES[fieldAt(best, offset)]
-  at.fail({
+  const likely = likelyCause ?? LIKELY_CAUSES[fieldAt(best, offset)]
+  check.fail({
     what: whatDiffers(best, received, offset),
     sent,
     expected,
     received,
     offset,
-    ...(likely !== undefined && { mistake: likely }),
+    ...(likely !== undefined && { likelyCause: likely }),
   })
 }
 
@@ -162,7 +164,7 @@ function whatDiffers(fields: readonly Field[], received: Buffer, offset: number)
       continue
     }
     if (received.length < end) {
-      return `the answer ends after ${count(received.length, 'byte')}, before or in ${name}`
+      return `the answer ends after ${plural(received.length, 'byte')}, before or in ${name}`
     }
     const [is, not] = [received.subarray(start, end), expected]
     if (name === 'id') return `the id is 0x${is.toString('hex')}, not 0x${not.toString('hex')}`
@@ -171,7 +173,7 @@ function whatDiffers(fields: readonly Field[], received: Buffer, offset: number)
     if (COUNTS.includes(name)) return `${name} is ${is.readUInt16BE()}, not ${not.readUInt16BE()}`
     return `${name} is not the right one`
   }
-  return `the answer goes on for ${count(received.length - start, 'byte')} behind its end`
+  return `the answer goes on for ${plural(received.length - start, 'byte')} behind its end`
 }
 
 function flagsThatDiffer(is: number, not: number): string {

@@ -20,7 +20,7 @@ const FOLDED = 'only the bytes A to Z match a to z: a function for text knows mo
 const SAME = 'names are bytes: a function for text takes different characters for the same one'
 
 /** Names that are not in the zone, and why they may be found in it. */
-export const LOOK_ALIKES: readonly [name: string, mistake: string][] = [
+export const LOOK_ALIKES: readonly [name: string, likelyCause: string][] = [
   ['roße.garden.test', 'bytes above 7f are not letters'],
   ['rose\0.garden.test', 'a byte 0 in a label belongs to the label'],
   ['\0rose.garden.test', 'a byte 0 in a label belongs to the label'],

@@ -9,7 +9,7 @@ const POINTER = 'a length byte over 63 is no length: taken for a pointer, it lea
 const POINTED = 'a length byte over 63 is no length, and a pointer in a question is not followed'
 
 /** What is not to be answered, and what it means when it is. */
-export function notQuestions(id: number): [bytes: Buffer, mistake: string][] {
+export function notQuestions(id: number): [bytes: Buffer, likelyCause: string][] {
   const whole = questionBytes({ id, name: ROSE })
   const behindHeader = (...parts: Uint8Array[]) =>
     Buffer.concat([u16(id, 0x0100, 1, 0, 0, 0), ...parts])

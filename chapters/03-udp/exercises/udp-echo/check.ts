@@ -1,12 +1,12 @@
-import { ownAddress } from '#lib/workshop/addresses.ts'
+import { uniqueAddress } from '#lib/workshop/addresses.ts'
+import { CheckFailed } from '#lib/workshop/check-failed.ts'
 import { COMMANDS } from '#lib/workshop/commands.ts'
 import { CROWD } from '#lib/workshop/crowd.ts'
-import type { Datagrams } from '#lib/workshop/datagrams.ts'
-import { type Examiner, exercise } from '#lib/workshop/exercise.ts'
-import { Failed } from '#lib/workshop/failed.ts'
+import { type CheckContext, exercise } from '#lib/workshop/exercise.ts'
 import { SILENCE_MS } from '#lib/workshop/silence.ts'
-import { whileStopped } from '#lib/workshop/survives.ts'
-import { PATIENCE_MS } from '#lib/workshop/talk.ts'
+import { whileStopped } from '#lib/workshop/survives-resets.ts'
+import { PATIENCE_MS } from '#lib/workshop/tcp-probe.ts'
+import type { UdpProbe } from '#lib/workshop/udp-probe.ts'
 
 /** Around common sizes of buffers, of an Ethernet packet (1472), and the largest. */
 const SIZES = [
@@ -53,52 +53,53 @@ others no harm. There may be any number of senders and datagrams, at any rate, a
   steps: [
     {
       title: 'sends back the datagram that a client has sent',
-      async run(at) {
-        const ann = await at.datagrams()
+      async run(check) {
+        const ann = await check.openUdp()
         await ann.send('hello')
         await ann.expect('hello')
         await ann.send('and again')
-        await ann.expect('and again', { mistake: 'it answers one datagram and stops' })
+        await ann.expect('and again', { likelyCause: 'it answers one datagram and stops' })
       },
     },
     {
       title: 'sends back bytes that are not text',
-      async run(at) {
-        const ann = await at.datagrams()
-        const bytes = at.random.bytes(300)
+      async run(check) {
+        const ann = await check.openUdp()
+        const bytes = check.random.bytes(300)
         await ann.send(bytes)
         await ann.expect(bytes, {
-          mistake: 'bytes were made into text and back: 0x80 and above do not survive that',
+          likelyCause: 'bytes were made into text and back: 0x80 and above do not survive that',
         })
       },
     },
     {
       title: 'answers every datagram with the same bytes, repeated ones too',
-      async run(at) {
-        const ann = await at.datagrams()
-        await comeBack(at, ann, ODD, AS_IT_CAME)
+      async run(check) {
+        const ann = await check.openUdp()
+        await comeBack(check, ann, ODD, AS_IT_CAME)
         for (let n = 0; n < 4; n++) {
           await ann.send('the same again')
           await ann.expect('the same again', {
-            mistake: 'a repeated datagram is a datagram like any other, and gets its own answer',
+            likelyCause:
+              'a repeated datagram is a datagram like any other, and gets its own answer',
           })
         }
       },
     },
     {
       title: 'answers a long run of datagrams that are nearly the same',
-      async run(at) {
-        const ann = await at.datagrams()
-        const base = at.random.bytes(100)
+      async run(check) {
+        const ann = await check.openUdp()
+        const base = check.random.bytes(100)
         const similar = Array.from({ length: SIMILAR }, (_, n) => {
           const bytes = Buffer.from(base)
           // At the beginning, at the end, or anywhere.
-          bytes.writeUInt16BE(n, at.random.of([0, 98, at.random.below(98)]))
+          bytes.writeUInt16BE(n, check.random.of([0, 98, check.random.below(98)]))
           return bytes
         })
-        const mistake =
+        const likelyCause =
           'it answers with an earlier datagram that looks the same, or limits how many it answers'
-        await comeBack(at, ann, similar, mistake)
+        await comeBack(check, ann, similar, likelyCause)
       },
     },
     {
@@ -107,52 +108,58 @@ others no harm. There may be any number of senders and datagrams, at any rate, a
     },
     {
       title: 'keeps the boundaries of datagrams that arrive together',
-      async run(at) {
-        const ann = await at.datagrams()
+      async run(check) {
+        const ann = await check.openUdp()
         const sent = Array.from({ length: 24 }, (_, n) =>
-          Buffer.concat([Buffer.from(`${n} `), at.random.bytes(at.random.below(80))]),
+          Buffer.concat([Buffer.from(`${n} `), check.random.bytes(check.random.below(80))]),
         )
         for (const bytes of sent) await ann.send(bytes)
-        await answered(at, 'datagrams', sent, async () => ann.next({ bulk: true }), {
+        await expectAnswers(check, 'datagrams', sent, async () => ann.next({ bulk: true }), {
           what: 'a datagram came back that nobody had sent',
-          mistake: 'what comes together is joined, or cut: each message event has its own answer',
+          likelyCause:
+            'what comes together is joined, or cut: each message event has its own answer',
         })
       },
     },
     {
       title: 'answers an empty datagram with an empty one',
-      async run(at) {
-        const ann = await at.datagrams()
-        const mistake = 'an empty datagram is taken for nothing, or for an end: it is a message too'
+      async run(check) {
+        const ann = await check.openUdp()
+        const likelyCause =
+          'an empty datagram is taken for nothing, or for an end: it is a message too'
         const sent = Buffer.alloc(0)
         await ann.send(sent)
         // Behind it: had the empty one an answer, it would come first.
         await ann.send('marker')
-        const first = await ann.next({ mistake, sent })
+        const first = await ann.next({ likelyCause, sent })
         if (first.equals(Buffer.from('marker'))) {
-          at.fail({
+          check.fail({
             what: 'the empty datagram had no answer; the one behind it had',
             sent,
             received: first,
-            mistake,
+            likelyCause,
           })
         }
         if (first.length > 0) {
-          at.fail({ what: 'the answer to an empty datagram is not empty', sent, received: first })
+          check.fail({
+            what: 'the answer to an empty datagram is not empty',
+            sent,
+            received: first,
+          })
         }
-        await ann.expect('marker', { mistake: 'an empty datagram ends the conversation' })
+        await ann.expect('marker', { likelyCause: 'an empty datagram ends the conversation' })
       },
     },
     {
       title: 'sends back datagrams of every size, up to 65507 bytes',
-      async run(at) {
-        const ann = await at.datagrams()
+      async run(check) {
+        const ann = await check.openUdp()
         for (const size of SIZES) {
-          const bytes = at.random.bytes(size)
+          const bytes = check.random.bytes(size)
           // Some systems send less: macOS stops at 9216.
           if (!(await ann.send(bytes))) continue
           await ann.expect(bytes, {
-            mistake:
+            likelyCause:
               'a datagram comes back whole: not cut to the size of a buffer, and not in pieces',
           })
         }
@@ -160,23 +167,26 @@ others no harm. There may be any number of senders and datagrams, at any rate, a
     },
     {
       title: 'answers many senders at once, each with what it has sent',
-      async run(at) {
-        const senders = await Promise.all(Array.from({ length: 16 }, () => at.datagrams()))
+      async run(check) {
+        const senders = await Promise.all(Array.from({ length: 16 }, () => check.openUdp()))
         const sentBy = senders.map((_, n) => ['a', 'b', 'c'].map(round => `sender ${n} ${round}`))
         for (const round of [0, 1, 2]) {
           for (const [n, sender] of senders.entries()) await sender.send(sentBy[n]![round]!)
         }
-        const mistake =
+        const likelyCause =
           'the sender of one message is kept where the next one replaces it, before the answer has left'
-        await arrived(at, senders, 3 * senders.length)
+        await arrived(check, senders, 3 * senders.length)
         const strange = senders.some((sender, n) =>
           sender.unread.some(bytes => !sentBy[n]!.includes(bytes.toString())),
         )
-        if (strange) at.fail({ what: 'a sender was sent what another one had said', mistake })
+        if (strange)
+          check.fail({ what: 'a sender was sent what another one had said', likelyCause })
         for (const [n, sender] of senders.entries()) {
           const expected = sentBy[n]!.map(text => Buffer.from(text))
           const what = 'a datagram came back that nobody had sent'
-          await answered(at, 'datagrams', expected, () => sender.next({ bulk: true }), { what })
+          await expectAnswers(check, 'datagrams', expected, () => sender.next({ bulk: true }), {
+            what,
+          })
         }
       },
     },
@@ -192,25 +202,25 @@ others no harm. There may be any number of senders and datagrams, at any rate, a
     {
       title: 'answers after a long silence',
       alongside: true,
-      async run(at) {
-        const ann = await at.datagrams()
+      async run(check) {
+        const ann = await check.openUdp()
         await exchange(ann, 'hello')
-        await at.pause(SILENCE_MS)
-        const mistake = 'a timeout ends it, or makes it forget a silent sender'
-        await exchange(ann, 'still there?', mistake)
-        await exchange(await at.datagrams(), 'anybody?', mistake)
+        await check.pause(SILENCE_MS)
+        const likelyCause = 'a timeout ends it, or makes it forget a silent sender'
+        await exchange(ann, 'still there?', likelyCause)
+        await exchange(await check.openUdp(), 'anybody?', likelyCause)
       },
     },
   ],
 })
 
-async function exchange(sender: Datagrams, text: string, mistake?: string): Promise<void> {
+async function exchange(sender: UdpProbe, text: string, likelyCause?: string): Promise<void> {
   await sender.send(text)
-  await sender.expect(text, { mistake })
+  await sender.expect(text, { likelyCause })
 }
 
-async function answersOthers(at: Examiner): Promise<void> {
-  const [ann, ben] = [await at.datagrams(), await at.datagrams()]
+async function answersOthers(check: CheckContext): Promise<void> {
+  const [ann, ben] = [await check.openUdp(), await check.openUdp()]
   const first =
     'it talks with the first who sent: a UDP socket has no peer of its own, unless it is connected'
   await exchange(ann, 'ann')
@@ -218,33 +228,33 @@ async function answersOthers(at: Examiner): Promise<void> {
   await exchange(ann, 'ann again', first)
   // Linux has all of 127.0.0.0/8, other systems have 127.0.0.1 alone.
   if (process.platform !== 'linux') return
-  const mistake =
+  const likelyCause =
     'a sender is an address and a port: this one has another address, and the same port'
-  const carl = await at.datagrams({ localAddress: '127.0.0.1' })
+  const carl = await check.openUdp({ localAddress: '127.0.0.1' })
   const localPort = carl.localPort
-  const eve = await at.datagrams({ localAddress: ownAddress(at.random, 3), localPort })
+  const eve = await check.openUdp({ localAddress: uniqueAddress(check.random, 3), localPort })
   for (const round of ['first', 'second']) {
     await carl.send(`carl, ${round}`)
     await eve.send(`eve, ${round}`)
-    await eve.expect(`eve, ${round}`, { mistake })
-    await carl.expect(`carl, ${round}`, { mistake })
+    await eve.expect(`eve, ${round}`, { likelyCause })
+    await carl.expect(`carl, ${round}`, { likelyCause })
   }
-  const dan = await at.datagrams({
-    localAddress: ownAddress(at.random, 2),
-    localPort: at.subject.port,
+  const dan = await check.openUdp({
+    localAddress: uniqueAddress(check.random, 2),
+    localPort: check.program.port,
   })
   await exchange(dan, 'dan', 'this sender has the port of the server, at another address')
 }
 
-async function answersCrowd(at: Examiner): Promise<void> {
+async function answersCrowd(check: CheckContext): Promise<void> {
   const open = async (count: number) =>
-    Promise.all(Array.from({ length: count }, () => at.datagrams()))
-  const asked = async (senders: readonly Datagrams[], said: (n: number) => string) => {
+    Promise.all(Array.from({ length: count }, () => check.openUdp()))
+  const asked = async (senders: readonly UdpProbe[], said: (n: number) => string) => {
     for (let from = 0; from < senders.length; from += GROUP) {
       const group = senders.slice(from, from + GROUP)
       for (const [n, sender] of group.entries()) await sender.send(said(from + n))
       for (const [n, sender] of group.entries()) {
-        await sender.expect(said(from + n), { mistake: TABLE })
+        await sender.expect(said(from + n), { likelyCause: TABLE })
       }
     }
   }
@@ -262,33 +272,33 @@ async function answersCrowd(at: Examiner): Promise<void> {
  * The program stands still while some send who are gone when it goes on, and others who are not: what it
  * hears of the gone must not cost the others their answers.
  */
-async function answersBesideGone(at: Examiner): Promise<void> {
+async function answersBesideGone(check: CheckContext): Promise<void> {
   // Before the others: they must not get the port of one that is gone, and so an answer to that.
-  const [ann, ben] = [await at.datagrams(), await at.datagrams()]
+  const [ann, ben] = [await check.openUdp(), await check.openUdp()]
   const sent: Buffer[] = []
-  await whileStopped(at, async () => {
+  await whileStopped(check, async () => {
     for (let n = 0; n < GONE; n++) {
-      const gone = await at.datagrams()
-      await gone.send(at.random.bytes(100))
+      const gone = await check.openUdp()
+      await gone.send(check.random.bytes(100))
       gone.close()
-      sent.push(at.random.bytes(50))
+      sent.push(check.random.bytes(50))
       await ann.send(sent.at(-1)!)
     }
   })
-  const mistake =
+  const likelyCause =
     'an answer that nobody takes is an error for it, or for the next answer: for UDP it is nothing special'
-  await answered(at, 'datagrams', sent, () => ann.next({ bulk: true, mistake }), {
+  await expectAnswers(check, 'datagrams', sent, () => ann.next({ bulk: true, likelyCause }), {
     what: 'a datagram came back that nobody had sent',
   })
-  await exchange(ben, 'still there?', mistake)
+  await exchange(ben, 'still there?', likelyCause)
 }
 
 /** Sends these, some at a time, and waits for an answer to each. */
 async function comeBack(
-  at: Examiner,
-  sender: Datagrams,
+  check: CheckContext,
+  sender: UdpProbe,
   datagrams: readonly Uint8Array[],
-  mistake: string,
+  likelyCause: string,
 ): Promise<void> {
   for (let from = 0; from < datagrams.length; from += GROUP) {
     const group = datagrams.slice(from, from + GROUP).map(bytes => Buffer.from(bytes))
@@ -296,16 +306,16 @@ async function comeBack(
     for (const bytes of group) await sender.send(bytes)
     try {
       while (open.length > 0) {
-        const received = await sender.next({ bulk: true, mistake })
+        const received = await sender.next({ bulk: true, likelyCause })
         const place = open.findIndex(bytes => bytes.equals(received))
         if (place >= 0) open.splice(place, 1)
-        else at.fail({ what: 'a datagram came back changed, or twice', received, mistake })
+        else check.fail({ what: 'a datagram came back changed, or twice', received, likelyCause })
       }
     } catch (error) {
-      if (!(error instanceof Failed)) throw error
+      if (!(error instanceof CheckFailed)) throw error
       // Of those that have had no answer, the first.
       const sent = open[0]!
-      throw new Failed({
+      throw new CheckFailed({
         ...error.failure,
         sent,
         ...(error.failure.received && { expected: sent }),
@@ -315,26 +325,30 @@ async function comeBack(
 }
 
 /** Waits for an answer to each of these datagrams, in any order: the network promises none. */
-async function answered(
-  at: Examiner,
+async function expectAnswers(
+  check: CheckContext,
   name: string,
   sent: readonly Buffer[],
   next: () => Promise<Buffer>,
-  failure: { what: string; mistake?: string },
+  failure: { what: string; likelyCause?: string },
 ): Promise<void> {
   const open = [...sent]
   while (open.length > 0) {
     const received = await next()
     const place = open.findIndex(bytes => bytes.equals(received))
     if (place >= 0) open.splice(place, 1)
-    else if (!sent.some(bytes => bytes.equals(received))) at.fail(failure)
-    else at.fail({ what: `one of the ${name} came back twice` })
+    else if (!sent.some(bytes => bytes.equals(received))) check.fail(failure)
+    else check.fail({ what: `one of the ${name} came back twice` })
   }
 }
 
 /** Waits until so many datagrams have come, to whichever of the sockets. */
-async function arrived(at: Examiner, sockets: readonly Datagrams[], count: number): Promise<void> {
+async function arrived(
+  check: CheckContext,
+  sockets: readonly UdpProbe[],
+  count: number,
+): Promise<void> {
   const came = () => sockets.reduce((sum, { unread }) => sum + unread.length, 0)
-  const all = () => came() >= count || !at.subject.running
-  await Promise.race(sockets.map(socket => socket.until(all, PATIENCE_MS)))
+  const all = () => came() >= count || !check.program.isRunning
+  await Promise.race(sockets.map(socket => socket.waitFor(all, PATIENCE_MS)))
 }

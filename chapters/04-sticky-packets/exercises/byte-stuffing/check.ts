@@ -1,27 +1,31 @@
+import { keepsMemoryBounded } from '#lib/workshop/bounded-memory.ts'
 import { exercise } from '#lib/workshop/exercise.ts'
 import {
   crowdStep,
-  patienceStep,
+  leaveAnswersUnread,
+  silenceStep,
   slowReaderStep,
-  unreadAnswers,
 } from '#lib/workshop/many-clients.ts'
-import { keepsNothing } from '#lib/workshop/memory.ts'
-import { survives } from '#lib/workshop/survives.ts'
-import type { Talk } from '#lib/workshop/talk.ts'
+import { survivesResets } from '#lib/workshop/survives-resets.ts'
+import type { TcpProbe } from '#lib/workshop/tcp-probe.ts'
 import { DIALOGUE, END, ESC, frame, LIMIT, LONG_DIALOGUE, payloadsIn } from './frames.ts'
 
 /** One chunk holds more frames than a stack holds calls, and than 16 bits count. */
 const MANY = 140_000
 
 /** Waits for the answers to frames with these payloads. */
-const answers = (talk: Talk, payloads: readonly (string | Uint8Array)[], mistake?: string) =>
-  talk.expect(Buffer.concat(payloads.map(one => frame(Buffer.from(one).reverse()))), {
-    mistake,
+const answers = (
+  probe: TcpProbe,
+  payloads: readonly (string | Uint8Array)[],
+  likelyCause?: string,
+) =>
+  probe.expect(Buffer.concat(payloads.map(one => frame(Buffer.from(one).reverse()))), {
+    likelyCause,
     endByte: END,
   })
 
 /** Payloads that need escapes, and what is often wrong with them. */
-const ESCAPES: readonly [payload: Uint8Array, mistake: string][] = [
+const ESCAPES: readonly [payload: Uint8Array, likelyCause: string][] = [
   [
     Buffer.from([0x61, END, 0x62]),
     'c0 in a payload is db dc on the wire, in both directions: escape it after it is turned round',
@@ -60,12 +64,12 @@ does not read its answers. Meanwhile it may stop reading from such a client, or 
   steps: [
     {
       title: 'answers a frame with its payload in reverse order',
-      async run(at) {
-        const talk = await at.connect()
+      async run(check) {
+        const probe = await check.connect()
         for (const payload of ['stressed', 'a']) {
-          talk.send(frame(payload))
+          probe.send(frame(payload))
           await answers(
-            talk,
+            probe,
             [payload],
             'an answer is the payload in reverse, then one END (c0), and none before',
           )
@@ -74,12 +78,12 @@ does not read its answers. Meanwhile it may stop reading from such a client, or 
     },
     {
       title: 'answers each of several frames that come in one segment',
-      async run(at) {
-        const talk = await at.connect()
+      async run(check) {
+        const probe = await check.connect()
         const payloads = ['one', 'two', 'and three']
-        talk.send(Buffer.concat(payloads.map(frame)))
+        probe.send(Buffer.concat(payloads.map(frame)))
         await answers(
-          talk,
+          probe,
           payloads,
           'one data event is taken for one frame; a chunk may hold many of them',
         )
@@ -87,12 +91,12 @@ does not read its answers. Meanwhile it may stop reading from such a client, or 
     },
     {
       title: 'gives no answer to empty frames',
-      async run(at) {
-        const talk = await at.connect()
+      async run(check) {
+        const probe = await check.connect()
         const ends = Buffer.from([END, END])
-        talk.send(Buffer.concat([ends, frame('ab'), ends, frame('cd')]))
+        probe.send(Buffer.concat([ends, frame('ab'), ends, frame('cd')]))
         await answers(
-          talk,
+          probe,
           ['ab', 'cd'],
           'two ENDs in a row are no frame: many senders begin with one',
         )
@@ -100,27 +104,27 @@ does not read its answers. Meanwhile it may stop reading from such a client, or 
     },
     {
       title: 'removes the escapes on the way in, and adds them on the way out',
-      async run(at) {
-        for (const [payload, mistake] of ESCAPES) {
-          const talk = await at.connect()
-          talk.send(frame(payload))
-          await answers(talk, [payload], mistake)
+      async run(check) {
+        for (const [payload, likelyCause] of ESCAPES) {
+          const probe = await check.connect()
+          probe.send(frame(payload))
+          await answers(probe, [payload], likelyCause)
         }
       },
     },
     {
       title: 'reassembles a frame that is cut in two, even inside an escape',
-      async run(at) {
+      async run(check) {
         const payload = Buffer.from([0x61, END, 0x62, ESC, 0x63])
         const whole = frame(payload)
         for (let cut = 1; cut < whole.length; cut++) {
-          const talk = await at.connect()
+          const probe = await check.connect()
           // The first answer tells that the start of the second frame has been read too.
-          talk.send(Buffer.concat([frame('ab'), whole.subarray(0, cut)]))
-          await answers(talk, ['ab'], 'the start of another frame came along, and must wait')
-          talk.send(whole.subarray(cut))
+          probe.send(Buffer.concat([frame('ab'), whole.subarray(0, cut)]))
+          await answers(probe, ['ab'], 'the start of another frame came along, and must wait')
+          probe.send(whole.subarray(cut))
           await answers(
-            talk,
+            probe,
             [payload],
             whole[cut - 1] === ESC
               ? 'a chunk may end behind ESC: that must be known when the next one comes'
@@ -131,32 +135,32 @@ does not read its answers. Meanwhile it may stop reading from such a client, or 
     },
     {
       title: 'accepts all 256 values of a byte, one at a time',
-      async run(at) {
-        const talk = await at.connect()
+      async run(check) {
+        const probe = await check.connect()
         const all = Uint8Array.from({ length: 256 }, (_, value) => value)
-        await talk.sendPieces(at.random.cut(frame(all), 1))
-        await answers(talk, [all], 'bytes were made into text and back: most do not survive that')
+        await probe.sendPieces(check.random.cut(frame(all), 1))
+        await answers(probe, [all], 'bytes were made into text and back: most do not survive that')
       },
     },
     {
       title: 'keeps two clients apart when both are inside a frame',
-      async run(at) {
-        const [ann, ben] = [await at.connect(), await at.connect()]
-        const mistake = 'both clients share what has been kept: each connection needs its own'
+      async run(check) {
+        const [ann, ben] = [await check.connect(), await check.connect()]
+        const likelyCause = 'both clients share what has been kept: each connection needs its own'
         ann.send(Buffer.concat([frame('me'), Buffer.from([0x70, ESC])]))
-        await answers(ann, ['me'], mistake)
+        await answers(ann, ['me'], likelyCause)
         ben.send(Buffer.concat([frame('me'), Buffer.from('rew')]))
-        await answers(ben, ['me'], mistake)
+        await answers(ben, ['me'], likelyCause)
         ann.send(Buffer.from([0xdc, END]))
-        await answers(ann, [Buffer.from([0x70, END])], mistake)
+        await answers(ann, [Buffer.from([0x70, END])], likelyCause)
         ben.send(frame('ard'))
-        await answers(ben, ['reward'], mistake)
+        await answers(ben, ['reward'], likelyCause)
       },
     },
     {
       title: 'drops a damaged frame, and is back in step at the next END',
-      async run(at) {
-        for (const [damaged, mistake] of [
+      async run(check) {
+        for (const [damaged, likelyCause] of [
           [
             '61db6263c0',
             'behind ESC only dc and dd are right: a frame with anything else is dropped',
@@ -168,82 +172,84 @@ does not read its answers. Meanwhile it may stop reading from such a client, or 
           ['61dbc0', 'END ends a frame behind ESC too: it is never a part of an escape'],
           ['61dbdbdcc0', 'ESC behind ESC is a damage, not the start of another escape'],
         ] as const) {
-          const talk = await at.connect()
-          talk.send(Buffer.concat([Buffer.from(damaged, 'hex'), frame('ok'), frame('on')]))
-          await answers(talk, ['ok', 'on'], mistake)
+          const probe = await check.connect()
+          probe.send(Buffer.concat([Buffer.from(damaged, 'hex'), frame('ok'), frame('on')]))
+          await answers(probe, ['ok', 'on'], likelyCause)
         }
       },
     },
     {
       title: 'accepts payloads of up to 1024 bytes, drops longer ones, and goes on',
-      async run(at) {
+      async run(check) {
         const longest = Buffer.alloc(LIMIT, END)
-        const first = await at.connect()
+        const first = await check.connect()
         first.send(frame(longest))
         await answers(
           first,
           [longest],
           'the limit is for the payload: escapes are taken out before',
         )
-        const second = await at.connect()
+        const second = await check.connect()
         second.send(Buffer.concat([frame('x'.repeat(LIMIT + 1)), frame('ok')]))
-        const mistake = 'a frame that is too long is dropped, and only that one: END is found again'
-        await answers(second, ['ok'], mistake)
-        const third = await at.connect()
+        const likelyCause =
+          'a frame that is too long is dropped, and only that one: END is found again'
+        await answers(second, ['ok'], likelyCause)
+        const third = await check.connect()
         third.send(Buffer.concat([frame(Buffer.alloc(500_000, 'long')), frame('ok')]))
-        await answers(third, ['ok'], mistake)
+        await answers(third, ['ok'], likelyCause)
       },
     },
     {
       title: 'answers 500 frames of random bytes, cut at random',
-      async run(at) {
-        const talk = await at.connect()
+      async run(check) {
+        const probe = await check.connect()
         const odd = [END, ESC, 0xdc, 0xdd]
         const payloads = Array.from({ length: 500 }, () =>
           Buffer.from(
-            Array.from({ length: at.random.between(1, 60) }, () =>
-              at.random.below(2) ? at.random.of(odd) : at.random.below(256),
+            Array.from({ length: check.random.between(1, 60) }, () =>
+              check.random.below(2) ? check.random.of(odd) : check.random.below(256),
             ),
           ),
         )
-        await talk.sendPieces(at.random.cut(Buffer.concat(payloads.map(frame)), 200))
+        await probe.sendPieces(check.random.cut(Buffer.concat(payloads.map(frame)), 200))
         const expected = payloads.map(payload => frame(payload.toReversed()))
-        await talk.expect(Buffer.concat(expected), { bulk: true })
+        await probe.expect(Buffer.concat(expected), { bulk: true })
       },
     },
     {
       title: 'answers all whole frames after the client’s FIN, and then ends too',
-      async run(at) {
-        const talk = await at.connect()
-        talk.send(Buffer.concat([frame('live'), frame('on'), Buffer.from('never complete')]))
-        talk.finish()
-        await answers(talk, ['live', 'on'])
-        await talk.expectEnd({
-          mistake: 'with allowHalfOpen you end each connection yourself',
-          tooMuch: 'a frame without END is no frame',
+      async run(check) {
+        const probe = await check.connect()
+        probe.send(Buffer.concat([frame('live'), frame('on'), Buffer.from('never complete')]))
+        probe.sendFin()
+        await answers(probe, ['live', 'on'])
+        await probe.expectEnd({
+          likelyCause: 'with allowHalfOpen you end each connection yourself',
+          causeOfExcess: 'a frame without END is no frame',
         })
       },
     },
     {
       title: 'survives clients that reset inside a frame',
-      async run(at) {
-        await survives(at, async () => {
+      async run(check) {
+        await survivesResets(check, async () => {
           for (let n = 0; n < 5; n++) {
-            const talk = await at.connect()
-            talk.send(at.random.bytes(500))
-            talk.reset()
+            const probe = await check.connect()
+            probe.send(check.random.bytes(500))
+            probe.reset()
           }
-          const talk = await at.connect()
-          talk.send(frame('still there?'))
-          await answers(talk, ['still there?'])
+          const probe = await check.connect()
+          probe.send(frame('still there?'))
+          await answers(probe, ['still there?'])
         })
       },
     },
     {
       title: 'accepts only dc and dd after ESC',
-      async run(at) {
-        const talk = await at.connect()
-        const mistake = 'after ESC only dc and dd are valid; a frame with anything else is damaged'
+      async run(check) {
+        const probe = await check.connect()
+        const likelyCause =
+          'after ESC only dc and dd are valid; a frame with anything else is damaged'
         const others = Array.from({ length: 256 }, (_, value) => value).filter(
           value => value !== 0xdc && value !== 0xdd && value !== END,
         )
@@ -252,70 +258,73 @@ does not read its answers. Meanwhile it may stop reading from such a client, or 
         const frames = others.map((value, n) =>
           Buffer.concat([Buffer.from([0x61, ESC, value, 0x7a, END]), frame(names[n]!)]),
         )
-        talk.send(Buffer.concat(frames))
-        for (const name of names) await answers(talk, [name], mistake)
+        probe.send(Buffer.concat(frames))
+        for (const name of names) await answers(probe, [name], likelyCause)
         for (const start of ['dbc0', 'dbdbc0', 'db61c0', 'dbdcdbc0', 'dddbdcdb00dcc0']) {
-          talk.send(Buffer.concat([Buffer.from(start, 'hex'), frame(start)]))
-          await answers(talk, [start], mistake)
+          probe.send(Buffer.concat([Buffer.from(start, 'hex'), frame(start)]))
+          await answers(probe, [start], likelyCause)
         }
       },
     },
     {
       title: 'accepts any byte as a whole payload',
-      async run(at) {
-        const talk = await at.connect()
+      async run(check) {
+        const probe = await check.connect()
         const payloads = Array.from({ length: 256 }, (_, value) => Buffer.of(value))
-        talk.send(Buffer.concat(payloads.map(frame)))
+        probe.send(Buffer.concat(payloads.map(frame)))
         for (const payload of payloads) {
-          await answers(talk, [payload], 'a payload of one byte is a frame, whatever the byte is')
+          await answers(probe, [payload], 'a payload of one byte is a frame, whatever the byte is')
         }
       },
     },
     {
       title: 'enforces the limit whichever byte exceeds it, and keeps no frame that is too long',
-      async run(at) {
-        const talk = await at.connect()
+      async run(check) {
+        const probe = await check.connect()
         for (const last of [0x00, 0x61, END, ESC, 0xdc, 0xff]) {
           const full = Buffer.alloc(LIMIT, 'ab')
           full[LIMIT - 1] = last
           const over = Buffer.concat([full.subarray(1), Buffer.of(0x61, last)])
           const after = `after ${last.toString(16).padStart(2, '0')}`
-          talk.send(Buffer.concat([frame(full), frame(over), frame(after)]))
+          probe.send(Buffer.concat([frame(full), frame(over), frame(after)]))
           await answers(
-            talk,
+            probe,
             [full, after],
             '1024 bytes are allowed after unescaping; 1025 are not',
           )
         }
         const much = [LIMIT + 2, 1280, 2048, 2 ** 16 + 3, 2 ** 16 + LIMIT, 2 ** 17 + 5, 70_000]
-        for (const length of [...much, at.random.between(1026, 60_000)]) {
+        for (const length of [...much, check.random.between(1026, 60_000)]) {
           const wraps = 'a frame that is too long may have any length, more than 16 bits count too'
-          const over = Buffer.alloc(length, at.random.of(['x', Buffer.of(END), Buffer.of(0, ESC)]))
-          talk.send(Buffer.concat([frame(over), frame(`${length}`)]))
-          await answers(talk, [`${length}`], wraps)
+          const over = Buffer.alloc(
+            length,
+            check.random.of(['x', Buffer.of(END), Buffer.of(0, ESC)]),
+          )
+          probe.send(Buffer.concat([frame(over), frame(`${length}`)]))
+          await answers(probe, [`${length}`], wraps)
         }
         // What is too long may be damaged as well, or end behind ESC.
         const damaged = Buffer.concat([Buffer.alloc(LIMIT + 5, 'x'), Buffer.from([ESC, 0x78, ESC])])
-        talk.send(Buffer.concat([damaged, Buffer.of(END), frame('in step')]))
-        await answers(talk, ['in step'], 'END ends every frame, even one that is too long')
-        await keepsNothing(at, talk, 'x')
-        talk.send(Buffer.concat([Buffer.of(END), frame('still here')]))
-        await answers(talk, ['still here'], 'END ends every frame, even one that is too long')
+        probe.send(Buffer.concat([damaged, Buffer.of(END), frame('in step')]))
+        await answers(probe, ['in step'], 'END ends every frame, even one that is too long')
+        await keepsMemoryBounded(check, probe, 'x')
+        probe.send(Buffer.concat([Buffer.of(END), frame('still here')]))
+        await answers(probe, ['still here'], 'END ends every frame, even one that is too long')
       },
     },
     {
       title: 'finds whole frames among random bytes, and answers nothing else',
-      async run(at) {
-        const talk = await at.connect()
+      async run(check) {
+        const probe = await check.connect()
         for (let n = 0; n < 60; n++) {
           const bytes = Buffer.from(
-            Array.from({ length: at.random.between(1, 40) }, () =>
-              at.random.of([END, ESC, ESC, 0xdc, 0xdd, 0x61, at.random.below(256)]),
+            Array.from({ length: check.random.between(1, 40) }, () =>
+              check.random.of([END, ESC, ESC, 0xdc, 0xdd, 0x61, check.random.below(256)]),
             ),
           )
-          talk.send(Buffer.concat([bytes, Buffer.of(END), frame('in step')]))
+          probe.send(Buffer.concat([bytes, Buffer.of(END), frame('in step')]))
           await answers(
-            talk,
+            probe,
             [...payloadsIn(bytes), 'in step'],
             'END ends a frame in every state, ESC escapes one byte, and a damage lasts up to END',
           )
@@ -326,20 +335,20 @@ does not read its answers. Meanwhile it may stop reading from such a client, or 
     slowReaderStep(LONG_DIALOGUE, LIMIT + 1),
     {
       title: 'answers a great many frames of one byte that come at once',
-      async run(at) {
-        const talk = await at.connect()
+      async run(check) {
+        const probe = await check.connect()
         const bytes = Buffer.alloc(MANY * 2, frame('a'))
-        talk.send(bytes)
-        await talk.expect(bytes, {
+        probe.send(bytes)
+        await probe.expect(bytes, {
           bulk: true,
-          mistake:
+          likelyCause:
             'a client may send any number of frames: set no limit on their number, and read them in a loop, because nested calls overflow the stack',
         })
-        const other = await at.connect()
+        const other = await check.connect()
         other.send(frame('still there?'))
         await answers(other, ['still there?'])
       },
     },
-    patienceStep(DIALOGUE, unreadAnswers(LONG_DIALOGUE, LIMIT + 1)),
+    silenceStep(DIALOGUE, leaveAnswersUnread(LONG_DIALOGUE, LIMIT + 1)),
   ],
 })

@@ -1,14 +1,14 @@
+import { waitUntilRead } from '#lib/workshop/back-pressure.ts'
+import { keepsMemoryBounded } from '#lib/workshop/bounded-memory.ts'
 import { exercise } from '#lib/workshop/exercise.ts'
-import { hasRead } from '#lib/workshop/held-back.ts'
-import { servesBesideEnded } from '#lib/workshop/left-open.ts'
-import { crowdStep, patienceStep, slowReaderStep } from '#lib/workshop/many-clients.ts'
-import { keepsNothing } from '#lib/workshop/memory.ts'
-import { survives } from '#lib/workshop/survives.ts'
+import { servesBesideLingeringClients } from '#lib/workshop/lingering-clients.ts'
+import { crowdStep, silenceStep, slowReaderStep } from '#lib/workshop/many-clients.ts'
+import { survivesResets } from '#lib/workshop/survives-resets.ts'
 import {
-  answered,
   ask,
   BAD,
   DIALOGUE,
+  expectAnswers,
   LENIENT,
   LF,
   PLACES,
@@ -69,55 +69,56 @@ keeps anything.`,
   steps: [
     {
       title: 'adds, subtracts and multiplies',
-      async run(at) {
-        const talk = await at.connect()
-        await ask(talk, ['add 2 3'], ['ok 5'], 'an answer is `ok`, one space, the result, LF')
-        await ask(talk, ['sub 2 3'], ['ok -1'])
-        await ask(talk, ['mul -4 005'], ['ok -20'])
+      async run(check) {
+        const probe = await check.connect()
+        await ask(probe, ['add 2 3'], ['ok 5'], 'an answer is `ok`, one space, the result, LF')
+        await ask(probe, ['sub 2 3'], ['ok -1'])
+        await ask(probe, ['mul -4 005'], ['ok -20'])
       },
     },
     {
       title: 'divides, and rounds toward zero',
-      async run(at) {
-        const talk = await at.connect()
+      async run(check) {
+        const probe = await check.connect()
         for (const [request, answer] of [
           ['div 7 2', 'ok 3'],
           ['div -7 2', 'ok -3'],
           ['div 1 -2', 'ok 0'],
           ['div -1 2', 'ok 0'],
         ] as const) {
-          const mistake =
+          const likelyCause =
             answer === 'ok 0'
               ? 'rounded toward zero it is 0, which has no sign; rounded down it is -1'
               : '-3.5 rounded toward zero is -3; rounded down it is -4'
-          await ask(talk, [request], [answer], mistake)
+          await ask(probe, [request], [answer], likelyCause)
         }
       },
     },
     {
       title: 'gets all digits of a large product right',
-      async run(at) {
-        const talk = await at.connect()
-        const mistake = 'above 2^53 a number of JavaScript has no room for all digits: use BigInt'
-        await ask(talk, ['mul 999999999 999999999'], ['ok 999999998000000001'], mistake)
-        await ask(talk, ['mul -999999999 123456789'], ['ok -123456788876543211'], mistake)
+      async run(check) {
+        const probe = await check.connect()
+        const likelyCause =
+          'above 2^53 a number of JavaScript has no room for all digits: use BigInt'
+        await ask(probe, ['mul 999999999 999999999'], ['ok 999999998000000001'], likelyCause)
+        await ask(probe, ['mul -999999999 123456789'], ['ok -123456788876543211'], likelyCause)
       },
     },
     {
       title: 'accepts numbers with leading zeros, and answers without them',
-      async run(at) {
-        const talk = await at.connect()
+      async run(check) {
+        const probe = await check.connect()
         const octal = 'a zero in front does not make a number octal: all numbers are decimal'
-        await ask(talk, ['add 010 1'], ['ok 11'], octal)
-        await ask(talk, ['wait 0001'], ['ok 1'], 'it sends the word back, and not the number')
+        await ask(probe, ['add 010 1'], ['ok 11'], octal)
+        await ask(probe, ['wait 0001'], ['ok 1'], 'it sends the word back, and not the number')
       },
     },
     {
       title: 'answers each of several requests that come in one segment',
-      async run(at) {
-        const talk = await at.connect()
+      async run(check) {
+        const probe = await check.connect()
         await ask(
-          talk,
+          probe,
           ['add 1 2', 'sub 1 2', 'mul 1 2'],
           ['ok 3', 'ok -1', 'ok 2'],
           'one data event is taken for one request; a chunk may hold many of them',
@@ -126,16 +127,20 @@ keeps anything.`,
     },
     {
       title: 'reassembles a request that is cut in two, wherever the cut is',
-      async run(at) {
+      async run(check) {
         const request = 'add 12 34\n'
         for (let cut = 1; cut < request.length; cut++) {
-          const talk = await at.connect()
+          const probe = await check.connect()
           // The first answer tells that the start of the second request has been read too.
-          talk.send(`add 1 1\n${request.slice(0, cut)}`)
-          await answered(talk, ['ok 2'], 'the start of another request came along, and must wait')
-          talk.send(request.slice(cut))
-          await answered(
-            talk,
+          probe.send(`add 1 1\n${request.slice(0, cut)}`)
+          await expectAnswers(
+            probe,
+            ['ok 2'],
+            'the start of another request came along, and must wait',
+          )
+          probe.send(request.slice(cut))
+          await expectAnswers(
+            probe,
             ['ok 46'],
             'what is left of a chunk behind its last LF must be kept for the next one',
           )
@@ -144,64 +149,70 @@ keeps anything.`,
     },
     {
       title: 'answers a bad request with the error that fits, and keeps the connection',
-      async run(at) {
-        for (const [request, error, mistake] of BAD) {
-          const talk = await at.connect()
-          await ask(talk, [request], [`error ${error}`], mistake)
-          await ask(talk, ['add 1 2'], ['ok 3'], 'an error in one line does not end the connection')
+      async run(check) {
+        for (const [request, error, likelyCause] of BAD) {
+          const probe = await check.connect()
+          await ask(probe, [request], [`error ${error}`], likelyCause)
+          await ask(
+            probe,
+            ['add 1 2'],
+            ['ok 3'],
+            'an error in one line does not end the connection',
+          )
         }
       },
     },
     {
       title: 'answers a line of more than 100 bytes once, with an error, and keeps the connection',
-      async run(at) {
+      async run(check) {
         const longest = `add ${'1'.repeat(94)} 2`
-        const talk = await at.connect()
-        await ask(talk, [longest], ['error not a number'], 'a line of 100 bytes is not too long')
-        const other = await at.connect()
+        const probe = await check.connect()
+        await ask(probe, [longest], ['error not a number'], 'a line of 100 bytes is not too long')
+        const other = await check.connect()
         await ask(other, [`${longest}3`], ['error too long'], '101 bytes are too long')
         await ask(
-          await at.connect(),
+          await check.connect(),
           ['x'.repeat(1_000_000), 'add 1 2'],
           ['error too long', 'ok 3'],
           'a long line comes in many chunks: one answer for all of them, when its LF has come',
         )
-        const last = await at.connect()
+        const last = await check.connect()
         last.send(`add 1 2\n${'x'.repeat(1000)}`)
-        last.finish()
-        await answered(last, ['ok 3'])
+        last.sendFin()
+        await expectAnswers(last, ['ok 3'])
         await last.expectEnd({
-          tooMuch: 'bytes behind the last LF are no request, however many they are',
-          mistake: 'with allowHalfOpen you end each connection yourself',
+          causeOfExcess: 'bytes behind the last LF are no request, however many they are',
+          likelyCause: 'with allowHalfOpen you end each connection yourself',
         })
       },
     },
     {
       title: 'answers in the order of the requests, even when one takes time',
-      async run(at) {
+      async run(check) {
         const requests = ['wait 100', 'add 1 2', 'wait 0', 'div 1 0']
-        const mistake = 'whoever is done first answers first: the next request must wait its turn'
+        const likelyCause =
+          'whoever is done first answers first: the next request must wait its turn'
         const startMs = performance.now()
         await ask(
-          await at.connect(),
+          await check.connect(),
           requests,
           ['ok 100', 'ok 3', 'ok 0', 'error division by zero'],
-          mistake,
+          likelyCause,
         )
         if (performance.now() - startMs < 90) {
-          at.fail({ what: 'the answer to `wait 100` came before 100 ms were over' })
+          check.fail({ what: 'the answer to `wait 100` came before 100 ms were over' })
         }
         // A machine that is busy may be late with the second chunk: then again, with more time.
         for (const waitMs of [700, 1500, 3000]) {
-          const talk = await at.connect()
+          const probe = await check.connect()
           const sentMs = performance.now()
           // The answer to `add` tells that `wait` has been read as well.
-          talk.send(`add 1 1\nwait ${waitMs}\n`)
-          await answered(talk, ['ok 2'], mistake)
-          talk.send('add 2 2\n')
+          probe.send(`add 1 1\nwait ${waitMs}\n`)
+          await expectAnswers(probe, ['ok 2'], likelyCause)
+          probe.send('add 2 2\n')
           const inTime = performance.now() - sentMs < waitMs / 2
-          await answered(
-            talk,
+          await expectAnswers(
+            probe,
             [`ok ${waitMs}`, 'ok 4'],
             'an async function for `data` is called for the next chunk while it waits in this one',
           )
@@ -211,8 +222,8 @@ keeps anything.`,
     },
     {
       title: 'makes no client wait for another',
-      async run(at) {
-        const [ann, ben] = [await at.connect(), await at.connect()]
+      async run(check) {
+        const [ann, ben] = [await check.connect(), await check.connect()]
         await ask(ann, ['add 1 1', 'wait 9999'], ['ok 2'])
         await ask(
           ben,
@@ -224,55 +235,56 @@ keeps anything.`,
     },
     {
       title: 'says bye at quit, ends the connection, and answers nothing after it',
-      async run(at) {
-        const talk = await at.connect()
-        await ask(talk, ['add 1 2', 'quit', 'add 3 4'], ['ok 3', 'bye'])
-        await talk.expectEnd({
-          tooMuch: 'more requests have come with `quit`: the loop over them must end there too',
-          mistake: '`quit` asks for the end of the connection: end()',
+      async run(check) {
+        const probe = await check.connect()
+        await ask(probe, ['add 1 2', 'quit', 'add 3 4'], ['ok 3', 'bye'])
+        await probe.expectEnd({
+          causeOfExcess:
+            'more requests have come with `quit`: the loop over them must end there too',
+          likelyCause: '`quit` asks for the end of the connection: end()',
         })
-        await servesBesideEnded(at, DIALOGUE, 'quit\n')
+        await servesBesideLingeringClients(check, DIALOGUE, 'quit\n')
         const reset =
           'a connection that is closed with unread bytes is reset, and answers are lost: read on, up to the client’s FIN'
-        const late = await at.connect({ reading: false })
+        const late = await check.connect({ reading: false })
         late.send(`${'mul 999999999 9\n'.repeat(1000)}quit\n${'x'.repeat(BEHIND_QUIT)}\n`)
-        await hasRead(late, 1000)
-        late.read()
+        await waitUntilRead(late, 1000)
+        late.startReading()
         const expected = `${'ok 8999999991\n'.repeat(1000)}bye\n`
-        await late.expect(expected, { bulk: true, mistake: reset })
-        await late.expectEnd({ bulk: true, mistake: reset })
+        await late.expect(expected, { bulk: true, likelyCause: reset })
+        await late.expectEnd({ bulk: true, likelyCause: reset })
       },
     },
     {
       title: 'answers everything that came before the client’s FIN, and then ends too',
-      async run(at) {
-        const talk = await at.connect()
-        talk.send('wait 300\nadd 1 2\nadd 9 9')
-        talk.finish()
-        await answered(
-          talk,
+      async run(check) {
+        const probe = await check.connect()
+        probe.send('wait 300\nadd 1 2\nadd 9 9')
+        probe.sendFin()
+        await expectAnswers(
+          probe,
           ['ok 300', 'ok 3'],
           'the client’s FIN comes while answers are still to be given: end() belongs behind them',
         )
-        await talk.expectEnd({
-          mistake: 'with allowHalfOpen you end each connection yourself',
-          tooMuch: 'what stands behind the last LF is not a request',
+        await probe.expectEnd({
+          likelyCause: 'with allowHalfOpen you end each connection yourself',
+          causeOfExcess: 'what stands behind the last LF is not a request',
         })
       },
     },
     {
       title: 'survives clients that reset while they wait',
-      async run(at) {
-        await survives(
-          at,
+      async run(check) {
+        await survivesResets(
+          check,
           async () => {
             for (let n = 0; n < 5; n++) {
-              const talk = await at.connect()
-              await ask(talk, ['add 1 1', 'wait 100'], ['ok 2'])
-              talk.reset()
+              const probe = await check.connect()
+              await ask(probe, ['add 1 1', 'wait 100'], ['ok 2'])
+              probe.reset()
             }
-            const talk = await at.connect()
-            await ask(talk, ['wait 300', 'add 1 2'], ['ok 300', 'ok 3'])
+            const probe = await check.connect()
+            await ask(probe, ['wait 300', 'add 1 2'], ['ok 300', 'ok 3'])
           },
           'one reset ends the whole server: a socket without an error listener, or an async function that nobody catches',
         )
@@ -280,19 +292,19 @@ keeps anything.`,
     },
     {
       title: 'compares words and numbers byte by byte',
-      async run(at) {
+      async run(check) {
         for (const [before, after] of PLACES) {
-          const talk = await at.connect()
+          const probe = await check.connect()
           const bytes = Array.from({ length: 256 }, (_, byte) => byte).filter(byte => byte !== LF)
           const requests = bytes.map(byte => `${before}${String.fromCharCode(byte)}${after}`)
-          talk.send(Buffer.from(requests.map(request => `${request}\n`).join(''), 'latin1'))
+          probe.send(Buffer.from(requests.map(request => `${request}\n`).join(''), 'latin1'))
           for (const [n, request] of requests.entries()) {
             const hex = bytes[n]!.toString(16).padStart(2, '0')
-            const mistake = `in ${JSON.stringify(`${before}…${after}`)} the byte ${hex} is taken for another one, for a space, or for nothing`
-            await answered(talk, [rightAnswer(request)], mistake)
+            const likelyCause = `in ${JSON.stringify(`${before}…${after}`)} the byte ${hex} is taken for another one, for a space, or for nothing`
+            await expectAnswers(probe, [rightAnswer(request)], likelyCause)
           }
         }
-        const talk = await at.connect()
+        const probe = await check.connect()
         for (const word of [
           '1_0',
           '1,0',
@@ -307,11 +319,11 @@ keeps anything.`,
           '0o7',
           'Ⅷ',
         ]) {
-          await ask(talk, [`add ${word} 1`], ['error not a number'], LENIENT)
+          await ask(probe, [`add ${word} 1`], ['error not a number'], LENIENT)
         }
         for (const word of ['ａｄｄ', 'add\ufeff', '\ufeffadd', 'Add', 'add\u0301', 'toString']) {
           await ask(
-            talk,
+            probe,
             [`${word} 1 1`],
             ['error unknown command'],
             'a command is three or four lower-case letters',
@@ -321,8 +333,8 @@ keeps anything.`,
     },
     {
       title: 'counts the words before it parses them, and calculates with any numbers',
-      async run(at) {
-        const talk = await at.connect()
+      async run(check) {
+        const probe = await check.connect()
         for (const request of [
           ...[
             'add',
@@ -354,7 +366,7 @@ keeps anything.`,
           ],
         ]) {
           await ask(
-            talk,
+            probe,
             [request],
             [rightAnswer(request)],
             'the first error of the list that fits is the answer',
@@ -362,69 +374,69 @@ keeps anything.`,
         }
         const requests = Array.from({ length: 500 }, () => {
           const number = () =>
-            at.random.between(-1, 1) * at.random.below(10 ** at.random.between(1, 9))
-          return `${at.random.of(['add', 'sub', 'mul', 'div'])} ${number()} ${number()}`
+            check.random.between(-1, 1) * check.random.below(10 ** check.random.between(1, 9))
+          return `${check.random.of(['add', 'sub', 'mul', 'div'])} ${number()} ${number()}`
         })
-        talk.send(requests.map(request => `${request}\n`).join(''))
+        probe.send(requests.map(request => `${request}\n`).join(''))
         for (const request of requests) {
-          await answered(talk, [rightAnswer(request)], `wrong result of \`${request}\``)
+          await expectAnswers(probe, [rightAnswer(request)], `wrong result of \`${request}\``)
         }
       },
     },
     {
       title: 'enforces the limit whichever byte exceeds it, and keeps no line that is too long',
-      async run(at) {
-        const mistake = 'a line of more than 100 bytes gets one answer, wherever it is cut'
-        const talk = await at.connect()
+      async run(check) {
+        const likelyCause = 'a line of more than 100 bytes gets one answer, wherever it is cut'
+        const probe = await check.connect()
         // The answer to `add` tells that the start of the long line has been read as well.
-        talk.send(`add 1 1\n${'x'.repeat(60)}`)
-        await answered(talk, ['ok 2'])
-        talk.send(`${'x'.repeat(41)}\nadd 1 2\n`)
-        await answered(talk, ['error too long', 'ok 3'], mistake)
+        probe.send(`add 1 1\n${'x'.repeat(60)}`)
+        await expectAnswers(probe, ['ok 2'])
+        probe.send(`${'x'.repeat(41)}\nadd 1 2\n`)
+        await expectAnswers(probe, ['error too long', 'ok 3'], likelyCause)
         for (const fill of ['\r', ' ', '\0', 'é']) {
           const full = fill.repeat(100 / Buffer.byteLength(fill))
-          await ask(talk, [full], ['error unknown command'], 'a line of 100 bytes is not too long')
+          await ask(probe, [full], ['error unknown command'], 'a line of 100 bytes is not too long')
           await ask(
-            talk,
+            probe,
             [`${full}\r`],
             ['error too long'],
             'the limit is in bytes, and a CR is one',
           )
         }
-        await keepsNothing(at, talk, 'x')
-        talk.send('\nadd 1 2\n')
-        const late = { mistake, endByte: LF }
-        await talk.expect('error too long\nok 3\n', late)
+        await keepsMemoryBounded(check, probe, 'x')
+        probe.send('\nadd 1 2\n')
+        const late = { likelyCause, endByte: LF }
+        await probe.expect('error too long\nok 3\n', late)
       },
     },
     {
       title: 'starts no request until the previous one is done',
-      async run(at) {
-        const talk = await at.connect()
-        const watch = at.stopwatch()
-        talk.send('wait 400\nwait 400\nwait 0400\n')
-        await answered(talk, ['ok 400', 'ok 400', 'ok 400'])
+      async run(check) {
+        const probe = await check.connect()
+        const watch = check.stopwatch()
+        probe.send('wait 400\nwait 400\nwait 0400\n')
+        await expectAnswers(probe, ['ok 400', 'ok 400', 'ok 400'])
         watch.atLeast(1200, 800, {
           what: 'three times `wait 400` took less than 1200 ms together',
-          mistake:
+          likelyCause:
             'requests are started as they arrive, and only their answers wait for each other',
         })
-        await shortWaits(at)
+        await shortWaits(check)
       },
     },
     crowdStep(DIALOGUE),
     slowReaderStep(SHORT_DIALOGUE, 28),
     {
       title: 'answers a great many empty lines that come at once',
-      async run(at) {
-        const talk = await at.connect()
-        talk.send('\n'.repeat(MANY))
-        await talk.expect('error unknown command\n'.repeat(MANY), {
+      async run(check) {
+        const probe = await check.connect()
+        probe.send('\n'.repeat(MANY))
+        await probe.expect('error unknown command\n'.repeat(MANY), {
           bulk: true,
-          mistake:
+          likelyCause:
             'a client may send any number of requests: set no limit on their number, and read them in a loop, because nested calls overflow the stack',
         })
-        const other = await at.connect()
+        const other = await check.connect()
         await ask(other, ['add 1 2'], ['ok 3'])
       },
     },
@@ -438,6 +450,6 @@ keeps anything.`,
       alongside: true,
       run: longLineDuringWait,
     },
-    patienceStep(DIALOGUE, waitAndSleep),
+    silenceStep(DIALOGUE, waitAndSleep),
   ],
 })

@@ -1,21 +1,21 @@
 /** Requests, their answers, and what is often wrong with them. */
 import { exactDialogue } from '#lib/workshop/many-clients.ts'
-import type { Talk } from '#lib/workshop/talk.ts'
+import type { TcpProbe } from '#lib/workshop/tcp-probe.ts'
 
 export const LF = 0x0a
 /** Sends requests in one segment, and waits for the answers. */
 export async function ask(
-  talk: Talk,
+  probe: TcpProbe,
   requests: readonly string[],
   answers: readonly string[],
-  mistake?: string,
+  likelyCause?: string,
 ): Promise<void> {
-  talk.send(requests.map(request => `${request}\n`).join(''))
-  await answered(talk, answers, mistake)
+  probe.send(requests.map(request => `${request}\n`).join(''))
+  await expectAnswers(probe, answers, likelyCause)
 }
 
-export const answered = (talk: Talk, answers: readonly string[], mistake?: string) =>
-  talk.expect(answers.map(answer => `${answer}\n`).join(''), { mistake, endByte: LF })
+export const expectAnswers = (probe: TcpProbe, answers: readonly string[], likelyCause?: string) =>
+  probe.expect(answers.map(answer => `${answer}\n`).join(''), { likelyCause, endByte: LF })
 
 export const DIALOGUE = exactDialogue(
   n => Buffer.from(`mul -${n + 1} 1000003\n`),
@@ -66,7 +66,7 @@ export const LENIENT =
 const CR = 'a CR before the LF is a byte of the last word: lines end with LF alone'
 
 /** Bad requests, their answers, and what is often wrong with them. */
-export const BAD: readonly [request: string, error: string, mistake: string][] = [
+export const BAD: readonly [request: string, error: string, likelyCause: string][] = [
   ['pow 2 3', 'unknown command', 'a bad request gets an answer too'],
   ['add 2', 'wrong number of words', 'nobody counts the words'],
   ['', 'unknown command', 'an empty line is a request as well, and a bad one'],

@@ -1,16 +1,20 @@
 import { lengthPrefix } from '#lib/framing/index.ts'
-import { type Examiner, exercise } from '#lib/workshop/exercise.ts'
-import { hasRead, heldInMemory, staysHeldBack } from '#lib/workshop/held-back.ts'
-import { servesBesideEnded } from '#lib/workshop/left-open.ts'
+import {
+  appliesBackPressure,
+  bytesHeldInMemory,
+  waitUntilRead,
+} from '#lib/workshop/back-pressure.ts'
+import { type CheckContext, exercise } from '#lib/workshop/exercise.ts'
+import { servesBesideLingeringClients } from '#lib/workshop/lingering-clients.ts'
 import {
   crowdStep,
   exactDialogue,
+  leaveAnswersUnread,
   othersAreServed,
-  patienceStep,
-  unreadAnswers,
+  silenceStep,
 } from '#lib/workshop/many-clients.ts'
-import { survives } from '#lib/workshop/survives.ts'
-import type { Talk } from '#lib/workshop/talk.ts'
+import { survivesResets } from '#lib/workshop/survives-resets.ts'
+import type { TcpProbe } from '#lib/workshop/tcp-probe.ts'
 
 const LIMIT = 65_536
 /** 100 MiB in frames: the sockets hold less than that, on any kernel with its usual settings. */
@@ -71,12 +75,12 @@ frame, does not read, or does not close a connection that the server has ended.`
   steps: [
     {
       title: 'answers a frame with its payload in reverse order',
-      async run(at) {
-        const talk = await at.connect()
+      async run(check) {
+        const probe = await check.connect()
         for (const payload of ['stressed', 'a']) {
-          talk.send(frame(payload))
-          await talk.expect(mirrored(payload), {
-            mistake:
+          probe.send(frame(payload))
+          await probe.expect(mirrored(payload), {
+            likelyCause:
               'an answer is a frame too: its length in four bytes, then the bytes in reverse',
           })
         }
@@ -84,49 +88,49 @@ frame, does not read, or does not close a connection that the server has ended.`
     },
     {
       title: 'answers bytes that are not text',
-      async run(at) {
-        const talk = await at.connect()
-        const payload = at.random.bytes(40)
-        talk.send(frame(payload))
-        await talk.expect(mirrored(payload), {
-          mistake: 'bytes were made into text and back: 0x80 and above do not survive that',
+      async run(check) {
+        const probe = await check.connect()
+        const payload = check.random.bytes(40)
+        probe.send(frame(payload))
+        await probe.expect(mirrored(payload), {
+          likelyCause: 'bytes were made into text and back: 0x80 and above do not survive that',
         })
       },
     },
     {
       title: 'answers each of several frames that come in one segment',
-      async run(at) {
-        const talk = await at.connect()
+      async run(check) {
+        const probe = await check.connect()
         const payloads = ['one', 'two', 'and three']
-        talk.send(Buffer.concat(payloads.map(frame)))
-        await talk.expect(Buffer.concat(payloads.map(mirrored)), { mistake: ONE_CHUNK })
+        probe.send(Buffer.concat(payloads.map(frame)))
+        await probe.expect(Buffer.concat(payloads.map(mirrored)), { likelyCause: ONE_CHUNK })
       },
     },
     {
       title: 'answers an empty frame with an empty frame',
-      async run(at) {
-        const talk = await at.connect()
-        talk.send(Buffer.concat([frame(''), frame('x')]))
-        await talk.expect(Buffer.concat([mirrored(''), mirrored('x')]), {
-          mistake: 'a length of 0 is taken for "no length yet": 0 is false in a condition',
+      async run(check) {
+        const probe = await check.connect()
+        probe.send(Buffer.concat([frame(''), frame('x')]))
+        await probe.expect(Buffer.concat([mirrored(''), mirrored('x')]), {
+          likelyCause: 'a length of 0 is taken for "no length yet": 0 is false in a condition',
         })
       },
     },
     {
       title: 'reassembles a frame that is cut in two, wherever the cut is',
-      async run(at) {
+      async run(check) {
         const whole = frame('drawer')
         for (let cut = whole.length - 1; cut > 0; cut--) {
-          const talk = await at.connect()
+          const probe = await check.connect()
           // The first answer tells that the start of the second frame has been read too.
-          talk.send(Buffer.concat([frame('ab'), whole.subarray(0, cut)]))
-          await talk.expect(mirrored('ab'), {
-            mistake:
+          probe.send(Buffer.concat([frame('ab'), whole.subarray(0, cut)]))
+          await probe.expect(mirrored('ab'), {
+            likelyCause:
               'the start of another frame came along: it must wait, and keep nothing waiting',
           })
-          talk.send(whole.subarray(cut))
-          await talk.expect(mirrored('drawer'), {
-            mistake:
+          probe.send(whole.subarray(cut))
+          await probe.expect(mirrored('drawer'), {
+            likelyCause:
               cut < 4
                 ? 'the four bytes of the length may be cut too: wait until all of them are there'
                 : 'what is left of a chunk behind its last whole frame must be kept for the next one',
@@ -136,73 +140,74 @@ frame, does not read, or does not close a connection that the server has ended.`
     },
     {
       title: 'reassembles frames that arrive byte by byte',
-      async run(at) {
-        const talk = await at.connect()
-        const payloads = [0, 1, 60, 3].map(size => at.random.bytes(size))
-        await talk.sendPieces(at.random.cut(Buffer.concat(payloads.map(frame)), 1))
-        await talk.expect(Buffer.concat(payloads.map(mirrored)), {
-          mistake: 'a frame may come in more than two pieces: keep all of them until it is whole',
+      async run(check) {
+        const probe = await check.connect()
+        const payloads = [0, 1, 60, 3].map(size => check.random.bytes(size))
+        await probe.sendPieces(check.random.cut(Buffer.concat(payloads.map(frame)), 1))
+        await probe.expect(Buffer.concat(payloads.map(mirrored)), {
+          likelyCause:
+            'a frame may come in more than two pieces: keep all of them until it is whole',
         })
       },
     },
     {
       title: 'keeps two clients apart when both are inside a frame',
-      async run(at) {
-        const [ann, ben] = [await at.connect(), await at.connect()]
-        const mistake = 'both clients share what has been kept: each connection needs its own'
+      async run(check) {
+        const [ann, ben] = [await check.connect(), await check.connect()]
+        const likelyCause = 'both clients share what has been kept: each connection needs its own'
         const [fromAnn, fromBen] = [frame('pupils'), frame('reward')]
-        for (const [talk, bytes] of [
+        for (const [probe, bytes] of [
           [ann, fromAnn],
           [ben, fromBen],
         ] as const) {
-          talk.send(Buffer.concat([frame('me'), bytes.subarray(0, 7)]))
-          await talk.expect(mirrored('me'), { mistake })
+          probe.send(Buffer.concat([frame('me'), bytes.subarray(0, 7)]))
+          await probe.expect(mirrored('me'), { likelyCause })
         }
         ann.send(fromAnn.subarray(7))
-        await ann.expect(mirrored('pupils'), { mistake })
+        await ann.expect(mirrored('pupils'), { likelyCause })
         ben.send(fromBen.subarray(7))
-        await ben.expect(mirrored('reward'), { mistake })
+        await ben.expect(mirrored('reward'), { likelyCause })
       },
     },
     {
       title: 'accepts payloads of up to 65536 bytes, cut at random',
-      async run(at) {
-        const talk = await at.connect()
-        const sizes = [LIMIT, 255, LIMIT - 1, 256, at.random.below(LIMIT), LIMIT]
-        const payloads = sizes.map(size => at.random.bytes(size))
-        await talk.sendPieces(at.random.cut(Buffer.concat(payloads.map(frame)), 5000))
-        await talk.expect(Buffer.concat(payloads.map(mirrored)), {
+      async run(check) {
+        const probe = await check.connect()
+        const sizes = [LIMIT, 255, LIMIT - 1, 256, check.random.below(LIMIT), LIMIT]
+        const payloads = sizes.map(size => check.random.bytes(size))
+        await probe.sendPieces(check.random.cut(Buffer.concat(payloads.map(frame)), 5000))
+        await probe.expect(Buffer.concat(payloads.map(mirrored)), {
           bulk: true,
-          mistake: '65536 is allowed: only what is above it ends the connection',
+          likelyCause: '65536 is allowed: only what is above it ends the connection',
         })
       },
     },
     {
       title: 'ends the connection at a length of 65537, before any payload has arrived',
-      async run(at) {
-        const talk = await at.connect()
-        talk.send(frame('level'))
-        await talk.expect(mirrored('level'))
+      async run(check) {
+        const probe = await check.connect()
+        probe.send(frame('level'))
+        await probe.expect(mirrored('level'))
         const length = Buffer.alloc(4)
         length.writeUInt32BE(LIMIT + 1)
-        talk.send(length)
-        await talk.expectGone({
-          mistake: 'the limit is missing, or looked at only when the whole payload is there',
+        probe.send(length)
+        await probe.expectClosed({
+          likelyCause: 'the limit is missing, or looked at only when the whole payload is there',
         })
       },
     },
     {
       title: 'reads the length as an unsigned number',
-      async run(at) {
-        const random = at.random.bytes(4)
+      async run(check) {
+        const random = check.random.bytes(4)
         // Any that is too large, whatever its last two bytes say.
-        random.writeUInt16BE(at.random.between(2, 0xffff))
+        random.writeUInt16BE(check.random.between(2, 0xffff))
         const lengths = ['01000000', '05000003', '00020000', '7fffffff', 'ffffffff', '80000000']
         for (const bytes of [...lengths, random.toString('hex')]) {
-          const talk = await at.connect()
-          talk.send(Buffer.from(bytes, 'hex'))
-          await talk.expectGone({
-            mistake:
+          const probe = await check.connect()
+          probe.send(Buffer.from(bytes, 'hex'))
+          await probe.expectClosed({
+            likelyCause:
               bytes < '80000000'
                 ? 'all four bytes belong to the length, including the first'
                 : '`<< 24` and readInt32BE make a negative number, and that is below any limit',
@@ -212,64 +217,66 @@ frame, does not read, or does not close a connection that the server has ended.`
     },
     {
       title: 'answers all whole frames after the client’s FIN, and then ends too',
-      async run(at) {
-        const talk = await at.connect()
-        talk.send(
+      async run(check) {
+        const probe = await check.connect()
+        probe.send(
           Buffer.concat([frame('live'), frame('on'), frame('never complete').subarray(0, 9)]),
         )
-        talk.finish()
-        await talk.expect(Buffer.concat([mirrored('live'), mirrored('on')]))
-        await talk.expectEnd({
-          mistake:
+        probe.sendFin()
+        await probe.expect(Buffer.concat([mirrored('live'), mirrored('on')]))
+        await probe.expectEnd({
+          likelyCause:
             'with allowHalfOpen you end each connection yourself, also when a frame is cut off',
         })
       },
     },
     {
       title: 'survives clients that reset inside a frame',
-      async run(at) {
-        await survives(at, async () => {
+      async run(check) {
+        await survivesResets(check, async () => {
           for (let n = 0; n < 5; n++) {
-            const talk = await at.connect()
-            talk.send(frame(at.random.bytes(10_000)).subarray(0, 4 + 2000 * n))
-            talk.reset()
+            const probe = await check.connect()
+            probe.send(frame(check.random.bytes(10_000)).subarray(0, 4 + 2000 * n))
+            probe.reset()
           }
-          const talk = await at.connect()
-          talk.send(frame('still there?'))
-          await talk.expect(mirrored('still there?'))
+          const probe = await check.connect()
+          probe.send(frame('still there?'))
+          await probe.expect(mirrored('still there?'))
         })
       },
     },
     {
       title: 'sends the answers to all frames before a length that is too large',
-      async run(at) {
-        const mistake = 'destroy() throws away what has not been sent yet; end() sends it first'
-        const payload = at.random.bytes(LIMIT)
+      async run(check) {
+        const likelyCause = 'destroy() throws away what has not been sent yet; end() sends it first'
+        const payload = check.random.bytes(LIMIT)
         for (const payloads of [['live', 'on'], Array.from({ length: 100 }, () => payload)]) {
-          const talk = await at.connect({ reading: false })
-          talk.send(Buffer.concat([...payloads.map(frame), Buffer.from('00010001', 'hex')]))
-          await hasRead(talk, QUIET_MS)
-          talk.read()
+          const probe = await check.connect({ reading: false })
+          probe.send(Buffer.concat([...payloads.map(frame), Buffer.from('00010001', 'hex')]))
+          await waitUntilRead(probe, QUIET_MS)
+          probe.startReading()
           const bulk = payloads.length > 2
-          await talk.expect(Buffer.concat(payloads.map(mirrored)), { mistake, bulk })
-          await talk.expectGone({ mistake: 'a length that is too large ends the connection' })
+          await probe.expect(Buffer.concat(payloads.map(mirrored)), { likelyCause, bulk })
+          await probe.expectClosed({
+            likelyCause: 'a length that is too large ends the connection',
+          })
         }
-        await servesBesideEnded(at, DIALOGUE, Buffer.from('00010001', 'hex'))
+        await servesBesideLingeringClients(check, DIALOGUE, Buffer.from('00010001', 'hex'))
       },
     },
     crowdStep(DIALOGUE),
     {
       title: 'answers a great many empty frames that come at once',
-      async run(at) {
-        const talk = await at.connect()
+      async run(check) {
+        const probe = await check.connect()
         const bytes = Buffer.alloc(EMPTY * frame('').length)
-        talk.send(bytes)
-        await talk.expect(bytes, {
+        probe.send(bytes)
+        await probe.expect(bytes, {
           bulk: true,
-          mistake:
+          likelyCause:
             'a client may send any number of frames: set no limit on their number, and read them in a loop, because nested calls overflow the stack',
         })
-        const other = await at.connect()
+        const other = await check.connect()
         other.send(frame('still there?'))
         await other.expect(mirrored('still there?'))
       },
@@ -277,67 +284,73 @@ frame, does not read, or does not close a connection that the server has ended.`
     {
       title: 'stops reading from a client that does not read, serves others, and loses no answer',
       alongside: true,
-      async run(at) {
-        const earlier = await at.connect()
-        const talk = await at.connect({ reading: false })
-        const payload = at.random.bytes(LIMIT)
-        const sent = await untilHeldBack(at, talk, frame(payload))
-        await holdsFewEmptyFrames(at)
-        await othersAreServed(at, DIALOGUE, earlier)
-        talk.finish()
-        talk.read()
+      async run(check) {
+        const earlier = await check.connect()
+        const probe = await check.connect({ reading: false })
+        const payload = check.random.bytes(LIMIT)
+        const sent = await untilHeldBack(check, probe, frame(payload))
+        await holdsFewEmptyFrames(check)
+        await othersAreServed(check, DIALOGUE, earlier)
+        probe.sendFin()
+        probe.startReading()
         const answer = mirrored(payload)
-        await talk.expect(Buffer.alloc(sent * answer.length, answer), {
+        await probe.expect(Buffer.alloc(sent * answer.length, answer), {
           bulk: true,
-          mistake:
+          likelyCause:
             'hold back a client that does not read for a while, but lose none of its answers',
         })
-        await talk.expectEnd()
+        await probe.expectEnd()
       },
     },
-    patienceStep(DIALOGUE, unreadAnswers(LARGE_DIALOGUE, 4 + LIMIT)),
+    silenceStep(DIALOGUE, leaveAnswersUnread(LARGE_DIALOGUE, 4 + LIMIT)),
   ],
 })
 
 /** What a frame costs besides its payload counts too. */
-async function holdsFewEmptyFrames(at: Examiner): Promise<void> {
-  const talk = await at.connect({ reading: false })
-  await talk.pour(Buffer.alloc(LIMIT), SMALL_BYTES / LIMIT, QUIET_MS)
-  await hasRead(talk, QUIET_MS)
-  const held = heldInMemory(talk) ?? 0
-  talk.reset()
+async function holdsFewEmptyFrames(check: CheckContext): Promise<void> {
+  const probe = await check.connect({ reading: false })
+  await probe.sendBlocks(Buffer.alloc(LIMIT), SMALL_BYTES / LIMIT, QUIET_MS)
+  await waitUntilRead(probe, QUIET_MS)
+  const held = bytesHeldInMemory(probe) ?? 0
+  probe.reset()
   if (held <= MAX_HELD_BYTES) return
-  at.fail({
+  check.fail({
     what: 'it holds more than 4 MiB in memory for a client that sends empty frames and reads nothing',
-    mistake: 'the four bytes of a length count too: only payloads were counted',
+    likelyCause: 'the four bytes of a length count too: only payloads were counted',
   })
 }
 
 /** Sends a frame until no more are taken, and stay so. Returns how many are sent, or on their way. */
-async function untilHeldBack(at: Examiner, talk: Talk, bytes: Uint8Array): Promise<number> {
+async function untilHeldBack(
+  check: CheckContext,
+  probe: TcpProbe,
+  bytes: Uint8Array,
+): Promise<number> {
   let sent = 0
   for (let moves = 0; moves < MOVES; moves++) {
-    sent += await talk.pour(bytes, MANY - sent, QUIET_MS)
-    if (talk.isGone) return sent
+    sent += await probe.sendBlocks(bytes, MANY - sent, QUIET_MS)
+    if (probe.isClosed) return sent
     if (sent === MANY) {
-      at.fail({
+      check.fail({
         what: `it took ${(MANY * LIMIT) / 2 ** 20} MiB from a client that has not read one answer`,
-        mistake: 'what write() returns is ignored: all answers wait in the memory of the program',
+        likelyCause:
+          'what write() returns is ignored: all answers wait in the memory of the program',
       })
     }
     // One more is on its way. One who is held back is held back for as long as nobody reads.
     sent++
-    if (await staysHeldBack(talk)) {
-      if ((heldInMemory(talk) ?? 0) <= MAX_HELD_BYTES) return sent
-      at.fail({
+    if (await appliesBackPressure(probe)) {
+      if ((bytesHeldInMemory(probe) ?? 0) <= MAX_HELD_BYTES) return sent
+      check.fail({
         what: 'it did stop reading, but it holds more than 4 MiB in memory for a client that reads nothing',
-        mistake: 'a large queue is no back-pressure: stop reading as soon as write() returns false',
+        likelyCause:
+          'a large queue is no back-pressure: stop reading as soon as write() returns false',
       })
     }
   }
-  return at.fail({
+  return check.fail({
     what: 'it stopped, and then went on to take frames, again and again; not one answer had been read',
-    mistake:
+    likelyCause:
       'to wait for some time is no back-pressure: wait until `drain` says that somebody reads',
   })
 }

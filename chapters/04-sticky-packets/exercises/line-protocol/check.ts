@@ -1,14 +1,14 @@
-import { type Examiner, exercise } from '#lib/workshop/exercise.ts'
-import { servesBesideEnded } from '#lib/workshop/left-open.ts'
+import { type CheckContext, exercise } from '#lib/workshop/exercise.ts'
+import { servesBesideLingeringClients } from '#lib/workshop/lingering-clients.ts'
 import {
   crowdStep,
   exactDialogue,
-  patienceStep,
+  leaveAnswersUnread,
+  silenceStep,
   slowReaderStep,
-  unreadAnswers,
 } from '#lib/workshop/many-clients.ts'
-import { survives } from '#lib/workshop/survives.ts'
-import type { Talk } from '#lib/workshop/talk.ts'
+import { survivesResets } from '#lib/workshop/survives-resets.ts'
+import type { TcpProbe } from '#lib/workshop/tcp-probe.ts'
 
 const LIMIT = 1024
 /** One chunk holds more lines than a stack holds calls, and than 16 bits count. */
@@ -21,8 +21,8 @@ const answer = (line: string) => {
 }
 
 /** Waits for the answers to these lines. */
-const answers = (talk: Talk, lines: readonly string[], mistake?: string) =>
-  talk.expect(lines.map(answer).join(''), { mistake, endByte: LF })
+const answers = (probe: TcpProbe, lines: readonly string[], likelyCause?: string) =>
+  probe.expect(lines.map(answer).join(''), { likelyCause, endByte: LF })
 
 const lineOf = (n: number) => `${n} żółw 😀`
 const DIALOGUE = exactDialogue(
@@ -47,7 +47,7 @@ const ODD = [
 ]
 
 /** As many with two, three and four bytes. */
-function anyCharacter({ random }: Examiner): string {
+function anyCharacter({ random }: CheckContext): string {
   const [least, most] = random.of([
     [0x80, 0x7ff],
     [0x800, 0xd7ff],
@@ -60,7 +60,7 @@ function anyCharacter({ random }: Examiner): string {
 const BYTES = 'bytes were counted, or turned round, where characters should be'
 
 /** Lines of characters that somebody counts in another way. */
-const CHARACTERS: readonly [line: string, mistake: string][] = [
+const CHARACTERS: readonly [line: string, likelyCause: string][] = [
   ['żółw', BYTES],
   ['日本語', BYTES],
   [
@@ -105,21 +105,21 @@ does not read its answers.`,
   steps: [
     {
       title: 'answers a line with its number of characters, and the line in reverse',
-      async run(at) {
-        const talk = await at.connect()
-        talk.send('hello\n')
-        await answers(talk, ['hello'], 'an answer is a number, one space, the line in reverse, LF')
-        talk.send(' a  b\t\n')
-        await answers(talk, [' a  b\t'], '`trim()` takes more than the end of a line')
+      async run(check) {
+        const probe = await check.connect()
+        probe.send('hello\n')
+        await answers(probe, ['hello'], 'an answer is a number, one space, the line in reverse, LF')
+        probe.send(' a  b\t\n')
+        await answers(probe, [' a  b\t'], '`trim()` takes more than the end of a line')
       },
     },
     {
       title: 'answers each of several lines that come in one segment, even an empty one',
-      async run(at) {
-        const talk = await at.connect()
-        talk.send('one\n\ntwo three\n')
+      async run(check) {
+        const probe = await check.connect()
+        probe.send('one\n\ntwo three\n')
         await answers(
-          talk,
+          probe,
           ['one', '', 'two three'],
           'one data event is taken for one line; a chunk may hold many of them',
         )
@@ -127,32 +127,32 @@ does not read its answers.`,
     },
     {
       title: 'accepts CRLF as the end of a line, as well as LF',
-      async run(at) {
-        const talk = await at.connect()
-        talk.send('one\r\ntwo\n\r\n')
-        await answers(talk, ['one', 'two', ''], 'the CR before LF is taken for a part of the line')
+      async run(check) {
+        const probe = await check.connect()
+        probe.send('one\r\ntwo\n\r\n')
+        await answers(probe, ['one', 'two', ''], 'the CR before LF is taken for a part of the line')
       },
     },
     {
       title: 'counts characters, not bytes or halves of characters',
-      async run(at) {
-        for (const [line, mistake] of CHARACTERS) {
+      async run(check) {
+        for (const [line, likelyCause] of CHARACTERS) {
           // Each on a connection of its own: some functions look for U+FEFF only where text begins.
-          const talk = await at.connect()
-          talk.send(`${line}\n`)
-          await answers(talk, [line], mistake)
+          const probe = await check.connect()
+          probe.send(`${line}\n`)
+          await answers(probe, [line], likelyCause)
         }
       },
     },
     {
       title: 'breaks lines at nothing but LF and CRLF',
-      async run(at) {
+      async run(check) {
         const lines = ['a\rb\r', 'a\u2028b\u2029c', 'a\u0085b', 'a\vb\fc\0d']
         for (const line of lines) {
-          const talk = await at.connect()
-          talk.send(`${line}\r\n`)
+          const probe = await check.connect()
+          probe.send(`${line}\r\n`)
           await answers(
-            talk,
+            probe,
             [line],
             'a function for lines has its own opinion of what ends one: readline, splitlines()',
           )
@@ -161,17 +161,17 @@ does not read its answers.`,
     },
     {
       title: 'reassembles a line that is cut in two, wherever the cut is',
-      async run(at) {
+      async run(check) {
         for (const line of ['drawer', 'ż語😀']) {
           const whole = Buffer.from(`${line}\r\n`)
           for (let cut = 1; cut < whole.length; cut++) {
-            const talk = await at.connect()
+            const probe = await check.connect()
             // The first answer tells that the start of the second line has been read too.
-            talk.send(Buffer.concat([Buffer.from('ab\n'), whole.subarray(0, cut)]))
-            await answers(talk, ['ab'], 'the start of another line came along, and must wait')
-            talk.send(whole.subarray(cut))
+            probe.send(Buffer.concat([Buffer.from('ab\n'), whole.subarray(0, cut)]))
+            await answers(probe, ['ab'], 'the start of another line came along, and must wait')
+            probe.send(whole.subarray(cut))
             await answers(
-              talk,
+              probe,
               [line],
               line === 'drawer'
                 ? 'what is left of a chunk behind its last LF must be kept for the next one'
@@ -183,17 +183,17 @@ does not read its answers.`,
     },
     {
       title: 'keeps two clients apart when both are inside a line',
-      async run(at) {
-        const [ann, ben] = [await at.connect(), await at.connect()]
-        const mistake = 'both clients share what has been kept: each connection needs its own'
+      async run(check) {
+        const [ann, ben] = [await check.connect(), await check.connect()]
+        const likelyCause = 'both clients share what has been kept: each connection needs its own'
         ann.send('me\npup')
-        await answers(ann, ['me'], mistake)
+        await answers(ann, ['me'], likelyCause)
         ben.send('me\nrew')
-        await answers(ben, ['me'], mistake)
+        await answers(ben, ['me'], likelyCause)
         ann.send('ils\n')
-        await answers(ann, ['pupils'], mistake)
+        await answers(ann, ['pupils'], likelyCause)
         ben.send('ard\n')
-        await answers(ben, ['reward'], mistake)
+        await answers(ben, ['reward'], likelyCause)
         const whole = Buffer.from('語😀\n')
         const shared = 'half a character of one client was put together with bytes of another one'
         for (const cut of [1, 2, 4, 5, 6]) {
@@ -201,150 +201,157 @@ does not read its answers.`,
           await answers(ann, ['me'], shared)
           ben.send(Buffer.concat([Buffer.from('ab\n'), whole.subarray(0, 7 - cut)]))
           await answers(ben, ['ab'], shared)
-          for (const [talk, from] of [
+          for (const [probe, from] of [
             [ben, 7 - cut],
             [ann, cut],
           ] as const) {
-            talk.send(whole.subarray(from))
-            await answers(talk, ['語😀'], shared)
+            probe.send(whole.subarray(from))
+            await answers(probe, ['語😀'], shared)
           }
         }
       },
     },
     {
       title: 'answers 2000 lines of any characters, cut at random',
-      async run(at) {
-        const talk = await at.connect()
+      async run(check) {
+        const probe = await check.connect()
         const common = [...'abc xyz\t\réżß語本😀🎈\u2028']
-        const alphabet = [...common, ...Array.from({ length: 40 }, () => anyCharacter(at))]
+        const alphabet = [...common, ...Array.from({ length: 40 }, () => anyCharacter(check))]
         const lines = Array.from({ length: 2000 }, () =>
-          Array.from({ length: at.random.below(60) }, () => at.random.of(alphabet)).join(''),
+          Array.from({ length: check.random.below(60) }, () => check.random.of(alphabet)).join(''),
         )
-        const ends = lines.map(line => (line.endsWith('\r') || at.random.below(2) ? '\r\n' : '\n'))
+        const ends = lines.map(line =>
+          line.endsWith('\r') || check.random.below(2) ? '\r\n' : '\n',
+        )
         const bytes = Buffer.from(lines.map((line, n) => line + ends[n]).join(''))
-        await talk.sendPieces(at.random.cut(bytes, 300))
-        await talk.expect(lines.map(answer).join(''), { bulk: true })
+        await probe.sendPieces(check.random.cut(bytes, 300))
+        await probe.expect(lines.map(answer).join(''), { bulk: true })
       },
     },
     {
       title: 'accepts a line of 1024 bytes, and ends the connection at one of 1025',
-      async run(at) {
-        const talk = await at.connect()
+      async run(check) {
+        const probe = await check.connect()
         const longest = 'é'.repeat(LIMIT / 2)
         // The end of a line does not count, nor does the CR that comes alone at first.
-        talk.send(`${longest}\nab\n${longest}\r`)
+        probe.send(`${longest}\nab\n${longest}\r`)
         await answers(
-          talk,
+          probe,
           [longest, 'ab'],
           '1024 bytes are allowed: only more ends the connection',
         )
-        talk.send('\n')
-        await answers(talk, [longest], 'a CR was counted that belongs to the end of the line')
-        const mistake = 'the limit is in bytes: a line of 513 characters may have 1025 of them'
-        const other = await at.connect()
+        probe.send('\n')
+        await answers(probe, [longest], 'a CR was counted that belongs to the end of the line')
+        const likelyCause = 'the limit is in bytes: a line of 513 characters may have 1025 of them'
+        const other = await check.connect()
         other.send(`${longest}a\n`)
-        await other.expectGone({ mistake })
-        if (other.unread > 0) at.fail({ what: 'it answered a line of 1025 bytes', mistake })
+        await other.expectClosed({ likelyCause })
+        if (other.unreadBytes > 0)
+          check.fail({ what: 'it answered a line of 1025 bytes', likelyCause })
       },
     },
     {
       title: 'does not wait for the end of a line that is already too long',
-      async run(at) {
-        const talk = await at.connect()
-        talk.send('level\n')
-        await answers(talk, ['level'])
-        talk.send('x'.repeat(LIMIT + 2))
-        await talk.expectGone({
-          mistake: 'the limit is looked at only when LF has come: until then the memory fills',
+      async run(check) {
+        const probe = await check.connect()
+        probe.send('level\n')
+        await answers(probe, ['level'])
+        probe.send('x'.repeat(LIMIT + 2))
+        await probe.expectClosed({
+          likelyCause: 'the limit is looked at only when LF has come: until then the memory fills',
         })
       },
     },
     {
       title: 'answers all whole lines after the client’s FIN, and then ends too',
-      async run(at) {
-        const talk = await at.connect()
-        talk.send('live\non\r\nnever complete')
-        talk.finish()
-        await answers(talk, ['live', 'on'])
-        await talk.expectEnd({
-          mistake: 'with allowHalfOpen you end each connection yourself',
-          tooMuch: 'what stands behind the last LF is not a line: the rest of it may be lost',
+      async run(check) {
+        const probe = await check.connect()
+        probe.send('live\non\r\nnever complete')
+        probe.sendFin()
+        await answers(probe, ['live', 'on'])
+        await probe.expectEnd({
+          likelyCause: 'with allowHalfOpen you end each connection yourself',
+          causeOfExcess: 'what stands behind the last LF is not a line: the rest of it may be lost',
         })
       },
     },
     {
       title: 'survives clients that reset inside a line',
-      async run(at) {
-        await survives(at, async () => {
+      async run(check) {
+        await survivesResets(check, async () => {
           for (let n = 0; n < 5; n++) {
-            const talk = await at.connect()
-            talk.send(`${at.random.word(500)}\n${at.random.word(500)}`)
-            talk.reset()
+            const probe = await check.connect()
+            probe.send(`${check.random.word(500)}\n${check.random.word(500)}`)
+            probe.reset()
           }
-          const talk = await at.connect()
-          talk.send('still there?\n')
-          await answers(talk, ['still there?'])
+          const probe = await check.connect()
+          probe.send('still there?\n')
+          await answers(probe, ['still there?'])
         })
       },
     },
     {
       title: 'sends every character back, wherever it is in a line',
-      async run(at) {
-        const talk = await at.connect()
+      async run(check) {
+        const probe = await check.connect()
         for (const code of ODD) {
           const odd = String.fromCodePoint(code)
           const name = `U+${code.toString(16).toUpperCase().padStart(4, '0')}`
           const lines = [odd, `${odd}a`, `a${odd}b`, `a${odd}`, `${odd}${odd}a${odd}${odd}`]
           // CRLF, so that a CR at the end of the text is one of two.
-          talk.send(lines.map(line => `${line}\r\n`).join(''))
-          const mistake = `${name} is a character like any other, at either end too`
-          await answers(talk, lines, mistake)
+          probe.send(lines.map(line => `${line}\r\n`).join(''))
+          const likelyCause = `${name} is a character like any other, at either end too`
+          await answers(probe, lines, likelyCause)
         }
       },
     },
     {
       title: 'ends the connection at a line that is too long, and sends the answers before it',
-      async run(at) {
+      async run(check) {
         const full = 'x'.repeat(LIMIT)
         const fits = ['😀'.repeat(LIMIT / 4), full, `${full.slice(1)}\r`, `${full.slice(3)}\ufeff`]
-        const talk = await at.connect()
-        talk.send(fits.map(line => `${line}\r\n`).join(''))
-        await answers(talk, fits, '1024 bytes are allowed, whatever they are')
-        const mistake =
+        const probe = await check.connect()
+        probe.send(fits.map(line => `${line}\r\n`).join(''))
+        await answers(probe, fits, '1024 bytes are allowed, whatever they are')
+        const likelyCause =
           'the answers before the line that is too long are lost, or are not sent first'
         const long = [`${full}x\n`, `${full}x\r\n`, `${full}\r\r\n`, `${full}\rx`, `${full}é\n`]
         for (const line of long) {
-          const other = await at.connect()
+          const other = await check.connect()
           other.send(`live\non\r\n${line}`)
-          await answers(other, ['live', 'on'], mistake)
-          await other.expectGone({ mistake: 'a line of more than 1024 bytes ends the connection' })
-          if (other.unread > 0) at.fail({ what: 'it answered a line of more than 1024 bytes' })
+          await answers(other, ['live', 'on'], likelyCause)
+          await other.expectClosed({
+            likelyCause: 'a line of more than 1024 bytes ends the connection',
+          })
+          if (other.unreadBytes > 0)
+            check.fail({ what: 'it answered a line of more than 1024 bytes' })
         }
-        await servesBesideEnded(at, DIALOGUE, `${full}x\n`)
-        const last = await at.connect()
+        await servesBesideLingeringClients(check, DIALOGUE, `${full}x\n`)
+        const last = await check.connect()
         last.send(`live\n${full}x\non\n`)
-        await answers(last, ['live'], mistake)
-        await last.expectGone()
-        if (last.unread > 0) at.fail({ what: 'it answered a line behind one that is too long' })
+        await answers(last, ['live'], likelyCause)
+        await last.expectClosed()
+        if (last.unreadBytes > 0)
+          check.fail({ what: 'it answered a line behind one that is too long' })
       },
     },
     crowdStep(DIALOGUE),
     slowReaderStep(LONG_DIALOGUE, LIMIT + 6),
     {
       title: 'answers a great many empty lines that come at once',
-      async run(at) {
-        const talk = await at.connect()
-        talk.send('\n'.repeat(MANY))
-        await talk.expect(answer('').repeat(MANY), {
+      async run(check) {
+        const probe = await check.connect()
+        probe.send('\n'.repeat(MANY))
+        await probe.expect(answer('').repeat(MANY), {
           bulk: true,
-          mistake:
+          likelyCause:
             'a client may send any number of lines: set no limit on their number, and read them in a loop, because nested calls overflow the stack',
         })
-        const other = await at.connect()
+        const other = await check.connect()
         other.send('still there?\n')
         await answers(other, ['still there?'])
       },
     },
-    patienceStep(DIALOGUE, unreadAnswers(LONG_DIALOGUE, LIMIT + 6)),
+    silenceStep(DIALOGUE, leaveAnswersUnread(LONG_DIALOGUE, LIMIT + 6)),
   ],
 })

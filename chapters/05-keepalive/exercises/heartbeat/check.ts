@@ -1,5 +1,5 @@
-import { type Examiner, type Exercise, exercise } from '#lib/workshop/exercise.ts'
-import { hasRead } from '#lib/workshop/held-back.ts'
+import { waitUntilRead } from '#lib/workshop/back-pressure.ts'
+import { type CheckContext, type Exercise, exercise } from '#lib/workshop/exercise.ts'
 import { inTime, PINGS, pingsAtOnce, pingsOn, pongsAtOnce } from './intervals.ts'
 import {
   CLOSED,
@@ -61,16 +61,16 @@ right. Each of these is the last line that it prints on standard output.`,
     },
     {
       title: 'pings every 250 ms, answered or not',
-      async run(at) {
-        const peer = await at.accept()
-        const connected = at.stopwatch()
+      async run(check) {
+        const peer = await check.accept()
+        const connected = check.stopwatch()
         let first = connected
         for (let n = 1; n <= PINGS; n++) {
           await peer.expect(`ping ${n}\n`, {
-            mistake: 'it waits for a pong before it sends the next ping',
+            likelyCause: 'it waits for a pong before it sends the next ping',
             patienceMs: SILENT_MS,
           })
-          if (n === 1) first = at.stopwatch()
+          if (n === 1) first = check.stopwatch()
           if (n === 3) peer.send('pong 1\npong 2\npong 3\n')
           if (n > 3) peer.send(`pong ${n}\n`)
         }
@@ -79,51 +79,51 @@ right. Each of these is the last line that it prints on standard output.`,
     },
     {
       title: 'answers pings of the peer at once, cut and joined as they come',
-      async run(at) {
-        const peer = await at.accept()
-        const numbers = Array.from({ length: 3 }, () => at.random.between(1, 9999))
+      async run(check) {
+        const peer = await check.accept()
+        const numbers = Array.from({ length: 3 }, () => check.random.between(1, 9999))
         peer.send(numbers.map(n => `ping ${n}\n`).join(''))
         for (const n of numbers) {
-          await pong(at, peer, n, 'it takes what comes together for one line')
+          await pong(check, peer, n, 'it takes what comes together for one line')
         }
-        await peer.sendPieces(at.random.cut(Buffer.from(`hurry up\nping ${numbers[0]}\n`), 1))
-        await pong(at, peer, numbers[0]!, 'it takes a piece of a line for a line')
-        await pongsAtOnce(at, peer)
+        await peer.sendPieces(check.random.cut(Buffer.from(`hurry up\nping ${numbers[0]}\n`), 1))
+        await pong(check, peer, numbers[0]!, 'it takes a piece of a line for a line')
+        await pongsAtOnce(check, peer)
       },
     },
     {
       title: 'sends the digits of a ping back as they came',
-      async run(at) {
-        const peer = await at.accept()
-        const digits = () => Array.from({ length: 18 }, () => at.random.between(1, 9)).join('')
+      async run(check) {
+        const peer = await check.accept()
+        const digits = () => Array.from({ length: 18 }, () => check.random.between(1, 9)).join('')
         for (const n of ['4294967299', '2147483648', '0', '007', digits(), '9'.repeat(18)]) {
           peer.send(`ping ${n}\n`)
-          await pong(at, peer, n, 'the digits become a number, and that has other digits')
+          await pong(check, peer, n, 'the digits become a number, and that has other digits')
         }
       },
     },
     {
       title: 'skips lines that are no ping, of any length',
-      async run(at) {
-        const peer = await at.accept()
-        for (const line of [...lookAlikes(at.random.between(1000, 9999)), ...longLines(5)]) {
+      async run(check) {
+        const peer = await check.accept()
+        for (const line of [...lookAlikes(check.random.between(1000, 9999)), ...longLines(5)]) {
           peer.send(Buffer.concat([line, Buffer.from('\n')]))
           // The answer to this one comes next, where the other was skipped.
-          const n = at.random.between(1000, 9999)
+          const n = check.random.between(1000, 9999)
           peer.send(`ping ${n}\n`)
-          await pong(at, peer, n, LOOK_ALIKE)
+          await pong(check, peer, n, LOOK_ALIKE)
         }
       },
     },
     {
       title: 'survives a reset long enough to say so',
-      async run(at) {
-        const peer = await at.accept()
+      async run(check) {
+        const peer = await check.accept()
         await peer.expect('ping 1\n')
         peer.reset()
-        await ends(at, peer, LOST, {
+        await ends(check, peer, LOST, {
           after: 'the reset',
-          mistake: 'nobody listens to the error event of the socket',
+          likelyCause: 'nobody listens to the error event of the socket',
         })
       },
     },
@@ -145,11 +145,11 @@ right. Each of these is the last line that it prints on standard output.`,
     {
       title: 'gives up on a peer that never says a word',
       alongside: true,
-      async run(at) {
-        const peer = await at.accept()
-        await ends(at, peer, GONE, {
+      async run(check) {
+        const peer = await check.accept()
+        await ends(check, peer, GONE, {
           after: 'the connection to a peer that never says a word',
-          mistake: 'the clock starts with the first thing that comes, which never comes',
+          likelyCause: 'the clock starts with the first thing that comes, which never comes',
         })
       },
     },
@@ -173,91 +173,101 @@ right. Each of these is the last line that it prints on standard output.`,
 
 export default exercise({
   ...definition,
-  steps: definition.steps.map(step => ({ ...step, run: at => unlessLate(at, step.run) })),
+  steps: definition.steps.map(step => ({ ...step, run: check => unlessLate(check, step.run) })),
 })
 
 const LOOK_ALIKE =
   'only the whole line says whether it is a ping, all of its bytes up to LF; node:readline and others end lines at CR, too'
 
 /** Pings and the FIN come together, and wait while the program is stopped. */
-async function answersBeforeFin(at: Examiner): Promise<void> {
-  const peer = await at.accept()
+async function answersBeforeFin(check: CheckContext): Promise<void> {
+  const peer = await check.accept()
   await peer.expect('ping 1\n')
-  const numbers = Array.from({ length: 5 }, () => at.random.between(1000, 9999))
-  const half = at.random.between(10_000, 99_999)
-  await spared(at, 'a timer decides before what has come is read', async () => {
-    await at.pause(INTERVAL_MS / 2)
-    at.subject.signal('SIGSTOP')
-    await at.pause(LIMIT_MS / 2)
+  const numbers = Array.from({ length: 5 }, () => check.random.between(1000, 9999))
+  const half = check.random.between(10_000, 99_999)
+  await spared(check, 'a timer decides before what has come is read', async () => {
+    await check.pause(INTERVAL_MS / 2)
+    check.program.signal('SIGSTOP')
+    await check.pause(LIMIT_MS / 2)
     peer.send(`${numbers.map(n => `ping ${n}\n`).join('')}ping ${half}`)
-    peer.finish()
-    await at.pause(LIMIT_MS / 2 + SIGN_MS)
-    at.subject.signal('SIGCONT')
+    peer.sendFin()
+    await check.pause(LIMIT_MS / 2 + SIGN_MS)
+    check.program.signal('SIGCONT')
     for (const n of numbers) {
-      await pong(at, peer, n, 'a ping that came before the FIN is answered: write before you leave')
+      await pong(
+        check,
+        peer,
+        n,
+        'a ping that came before the FIN is answered: write before you leave',
+      )
     }
   })
-  await ends(at, peer, CLOSED, {
+  await ends(check, peer, CLOSED, {
     after: 'the peer’s FIN',
-    mistake: 'the connection ends, and the interval that pings keeps the program alive',
+    likelyCause: 'the connection ends, and the interval that pings keeps the program alive',
   })
   if (!peer.peek().includes(`pong ${half}`)) return
-  at.fail({
+  check.fail({
     what: `"ping ${half}" came without its LF, then the FIN, and it was answered`,
     sent: peer.sent,
     received: peer.peek(),
-    mistake: 'a line is complete at its LF: what the FIN cuts off is none',
+    likelyCause: 'a line is complete at its LF: what the FIN cuts off is none',
   })
 }
 
 /** It is stopped twice: once the peer goes on meanwhile, and once it has vanished. */
-async function countsItsOwnPause(at: Examiner): Promise<void> {
-  const peer = await at.accept()
+async function countsItsOwnPause(check: CheckContext): Promise<void> {
+  const peer = await check.accept()
   await peer.expect('ping 1\nping 2\n')
   peer.send('pong 1\npong 2\n')
-  const n = at.random.between(1, 9999)
-  await spared(at, 'a timer decides before what has come is read', async () => {
+  const n = check.random.between(1, 9999)
+  await spared(check, 'a timer decides before what has come is read', async () => {
     // Stopped while it waits: not in the middle of what it does with our pongs.
-    await at.pause(INTERVAL_MS / 2)
-    at.subject.signal('SIGSTOP')
-    await at.pause(LIMIT_MS / 2)
+    await check.pause(INTERVAL_MS / 2)
+    check.program.signal('SIGSTOP')
+    await check.pause(LIMIT_MS / 2)
     peer.send(`ping ${n}\n`)
-    await at.pause(LIMIT_MS / 2 + SIGN_MS)
-    at.subject.signal('SIGCONT')
-    await pong(at, peer, n)
+    await check.pause(LIMIT_MS / 2 + SIGN_MS)
+    check.program.signal('SIGCONT')
+    await pong(check, peer, n)
   })
-  const last = at.stopwatch()
+  const last = check.stopwatch()
   peer.send(`ping ${n + 1}\n`)
-  await pong(at, peer, n + 1)
+  await pong(check, peer, n + 1)
   // One that looks at bytes only when it pings has seen this one then.
-  await at.pause(INTERVAL_MS + 100)
-  at.subject.signal('SIGSTOP')
-  await at.pause(LIMIT_MS)
-  at.subject.signal('SIGCONT')
-  await givesUp(at, peer, last, {
+  await check.pause(INTERVAL_MS + 100)
+  check.program.signal('SIGSTOP')
+  await check.pause(LIMIT_MS)
+  check.program.signal('SIGCONT')
+  await givesUp(check, peer, last, {
     late: 'it counts calls of its timer, and the time for which it was stopped itself is missing',
   })
 }
 
 /** A peer that asks and asks, and never reads an answer: pongs have no room in any buffer. */
-async function writesToDeafPeer(at: Examiner): Promise<void> {
-  const peer = await at.accept()
+async function writesToDeafPeer(check: CheckContext): Promise<void> {
+  const peer = await check.accept()
   await peer.expect('ping 1\n')
-  peer.sleep()
-  const digits = String(at.random.between(100_000_000, 999_999_999)).repeat(2)
-  await peer.pour(Buffer.from(`ping ${digits}\n`.repeat(FLOOD_LINES)), FLOOD_BLOCKS, SILENT_MS)
-  await hasRead(peer, SILENT_MS)
-  await ends(at, peer, GONE, {
+  peer.stopReading()
+  const digits = String(check.random.between(100_000_000, 999_999_999)).repeat(2)
+  await peer.sendBlocks(
+    Buffer.from(`ping ${digits}\n`.repeat(FLOOD_LINES)),
+    FLOOD_BLOCKS,
+    SILENT_MS,
+  )
+  await waitUntilRead(peer, SILENT_MS)
+  await ends(check, peer, GONE, {
     after: `${FLOOD_LINES * FLOOD_BLOCKS} pings from a peer that reads no pong, and then vanishes`,
-    mistake: 'a write waits until the peer reads: nothing may keep you from looking at the clock',
+    likelyCause:
+      'a write waits until the peer reads: nothing may keep you from looking at the clock',
   })
 }
 
 /** Answers three pings late, and then says nothing more. */
-async function sparesLatePongs(at: Examiner): Promise<void> {
-  const peer = await at.accept()
-  const mistake = 'an overdue pong is no silence: others have come meanwhile'
-  await spared(at, mistake, async alive => {
+async function sparesLatePongs(check: CheckContext): Promise<void> {
+  const peer = await check.accept()
+  const likelyCause = 'an overdue pong is no silence: others have come meanwhile'
+  await spared(check, likelyCause, async alive => {
     for (let n = 1; n <= VANISHES_AT_PING; n++) {
       await peer.expect(`ping ${n}\n`)
       if (n <= 3) continue
@@ -266,36 +276,36 @@ async function sparesLatePongs(at: Examiner): Promise<void> {
     }
   })
   // The last byte comes between two looks at the clock, and long after the last pong.
-  await at.pause(INTERVAL_MS / 2)
-  const last = at.stopwatch()
+  await check.pause(INTERVAL_MS / 2)
+  const last = check.stopwatch()
   peer.send('n')
-  await givesUp(at, peer, last, {
+  await givesUp(check, peer, last, {
     never:
       'the timer of socket.setTimeout() starts anew with each byte that *leaves*: with pings it never runs out',
   })
 }
 
 /** Lines that are no pong, then a line that takes its time, and is longer than any buffer for it. */
-async function takesEveryByte(at: Examiner): Promise<void> {
-  const peer = await at.accept()
+async function takesEveryByte(check: CheckContext): Promise<void> {
+  const peer = await check.accept()
   await peer.expect('ping 1\n')
   const only = 'only pongs count for it: whatever comes is a sign of life'
-  await signs(at, peer, ['news\n', 'more news\n', 'and so on\n'], only)
+  await signs(check, peer, ['news\n', 'more news\n', 'and so on\n'], only)
   const whole = 'only whole lines count for it: a byte of a long one is a sign of life'
-  await signs(at, peer, ['n', 'e', 'w', 's'], whole)
+  await signs(check, peer, ['n', 'e', 'w', 's'], whole)
   for (const length of LONG_LINES) {
     // A program that drops a line which is too long takes its rest for another one.
-    await sign(at, peer, 'x'.repeat(length), INTERVAL_MS)
-    const n = at.random.between(1000, 9999)
+    await sign(check, peer, 'x'.repeat(length), INTERVAL_MS)
+    const n = check.random.between(1000, 9999)
     peer.send(`ping ${n - 1}\nping ${n}\n`)
-    await pong(at, peer, n, LOOK_ALIKE)
+    await pong(check, peer, n, LOOK_ALIKE)
   }
   for (;;) {
     const leftMs = (1000 + LATE_IN_SECOND_MS - (Date.now() % 1000)) % 1000
-    await sign(at, peer, 'news\n', Math.min(leftMs, SIGN_MS))
+    await sign(check, peer, 'news\n', Math.min(leftMs, SIGN_MS))
     if (leftMs <= SIGN_MS) break
   }
-  const last = at.stopwatch()
+  const last = check.stopwatch()
   peer.send('n')
-  await givesUp(at, peer, last)
+  await givesUp(check, peer, last)
 }

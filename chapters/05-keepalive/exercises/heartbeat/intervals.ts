@@ -1,6 +1,6 @@
-import type { Examiner } from '#lib/workshop/exercise.ts'
+import type { CheckContext } from '#lib/workshop/exercise.ts'
 import type { Stopwatch } from '#lib/workshop/stopwatch.ts'
-import type { Talk } from '#lib/workshop/talk.ts'
+import type { TcpProbe } from '#lib/workshop/tcp-probe.ts'
 import { AT_ONCE_MS, AT_ONCE_SURE_MS, INTERVAL_MS, pong, SILENT_MS } from './judge.ts'
 
 /** So many pings say how fast they come. */
@@ -13,30 +13,30 @@ const MANY_PINGS = 64
 const EACH_LATE_MS = 80
 
 /** Pings of ours are answered meanwhile: what has not come with the answers had not been sent. */
-export async function pingsAtOnce(at: Examiner): Promise<void> {
-  const peer = await at.accept()
-  const connected = at.stopwatch()
+export async function pingsAtOnce(check: CheckContext): Promise<void> {
+  const peer = await check.accept()
+  const connected = check.stopwatch()
   const late = {
     what: `the connection was ${AT_ONCE_MS} ms old, and "ping 1" had not come; pings of the peer were answered meanwhile`,
-    mistake:
+    likelyCause:
       'setInterval() calls for the first time when an interval is over: send one ping before',
   }
   for (let n = 1; ; n++) {
     peer.send(`ping ${n}\n`)
-    const line = await peer.line(`"pong ${n}"`)
+    const line = await peer.takeLine(`"pong ${n}"`)
     if (line === 'ping 1') {
       connected.atMost(AT_ONCE_MS, late, AT_ONCE_SURE_MS)
       return
     }
     if (line !== `pong ${n}`) {
-      at.fail({
+      check.fail({
         what: 'a line came that is neither the first ping nor the pong that was asked for',
         expected: Buffer.from(`pong ${n}\n`),
         received: Buffer.from(`${line}\n`),
       })
     }
-    if (connected.read().leastMs > AT_ONCE_MS) at.fail(late)
-    await at.pause(5)
+    if (connected.read().leastMs > AT_ONCE_MS) check.fail(late)
+    await check.pause(5)
   }
 }
 
@@ -47,50 +47,50 @@ export function inTime(connected: Stopwatch, first: Stopwatch): void {
   // A first ping that was late itself makes the others look early; none leaves before the connection.
   connected.atLeast(rightMs - PINGS_EARLY_MS, rightMs - 2 * INTERVAL_MS, {
     what: `it pings too fast: ${due}, and came more than ${PINGS_EARLY_MS} ms early`,
-    mistake: `the interval is shorter than ${INTERVAL_MS} ms, or it also pings when something arrives`,
+    likelyCause: `the interval is shorter than ${INTERVAL_MS} ms, or it also pings when something arrives`,
   })
   first.atMost(rightMs + PINGS_LATE_MS, {
     what: `it pings too slowly: ${due}, and came more than ${PINGS_LATE_MS} ms late`,
-    mistake: `the interval is longer than ${INTERVAL_MS} ms, or it restarts when something arrives`,
+    likelyCause: `the interval is longer than ${INTERVAL_MS} ms, or it restarts when something arrives`,
   })
 }
 
 /** Asks at different moments between two pings: a pong does not wait for the next one. */
-export async function pongsAtOnce(at: Examiner, peer: Talk): Promise<void> {
+export async function pongsAtOnce(check: CheckContext, peer: TcpProbe): Promise<void> {
   for (const waitMs of [0, 10, 0]) {
     const aPing = (bytes: Buffer) =>
       /ping \d+\n$/.test(bytes.toString()) ? bytes.length : undefined
     await peer.take(aPing, 'its next ping')
-    await at.pause(waitMs)
-    const n = at.random.between(1, 9999)
-    const asked = at.stopwatch()
+    await check.pause(waitMs)
+    const n = check.random.between(1, 9999)
+    const asked = check.stopwatch()
     peer.send(`ping ${n}\n`)
-    await pong(at, peer, n)
+    await pong(check, peer, n)
     const late = {
       what: `a pong came more than ${AT_ONCE_MS} ms after its ping`,
-      mistake: 'pongs wait for the next ping: they leave when the ping of the peer has come',
+      likelyCause: 'pongs wait for the next ping: they leave when the ping of the peer has come',
     }
     asked.atMost(AT_ONCE_MS, late, AT_ONCE_SURE_MS)
   }
 }
 
 /** A peer that says something between two pings, for as long as people think that it takes. */
-export async function pingsOn(at: Examiner): Promise<void> {
-  const peer = await at.accept()
+export async function pingsOn(check: CheckContext): Promise<void> {
+  const peer = await check.accept()
   await peer.expect('ping 1\n')
-  const first = at.stopwatch()
+  const first = check.stopwatch()
   const off =
     'what comes puts the next ping off, or the pings come to an end: they leave every 250 ms while the connection lasts'
   for (let n = 2; n <= MANY_PINGS; n++) {
-    const text = at.random.of(['news\n', `pong ${n - 1}\n`, 'half a line, and '])
+    const text = check.random.of(['news\n', `pong ${n - 1}\n`, 'half a line, and '])
     // Reading does not wait for it: so our own delays do not add up.
     setTimeout(() => peer.socket.write(text), INTERVAL_MS / 2)
-    await peer.expect(`ping ${n}\n`, { mistake: off, patienceMs: SILENT_MS })
-    at.stopwatch()
+    await peer.expect(`ping ${n}\n`, { likelyCause: off, patienceMs: SILENT_MS })
+    check.stopwatch()
     if (n % PINGS !== 0) continue
     first.atMost((n - 1) * (INTERVAL_MS + EACH_LATE_MS), {
       what: `it pings too slowly: ping ${n} is due ${(n - 1) * INTERVAL_MS} ms after ping 1, and came more than ${(n - 1) * EACH_LATE_MS} ms late`,
-      mistake: off,
+      likelyCause: off,
     })
   }
 }

@@ -1,7 +1,8 @@
-import type { Examiner } from '#lib/workshop/exercise.ts'
-import { Failed, firstDifference } from '#lib/workshop/failed.ts'
+import { firstDifference } from '#lib/workshop/bytes.ts'
+import { CheckFailed } from '#lib/workshop/check-failed.ts'
+import type { CheckContext } from '#lib/workshop/exercise.ts'
 import type { Stopwatch } from '#lib/workshop/stopwatch.ts'
-import type { Talk } from '#lib/workshop/talk.ts'
+import type { TcpProbe } from '#lib/workshop/tcp-probe.ts'
 
 /** What the protocol promises, in milliseconds. */
 export const INTERVAL_MS = 250
@@ -27,32 +28,32 @@ export const LOST = { line: 'connection is lost', code: 4 }
 
 /** A program that gives up is right to do so where the machine kept us from giving a sign of life. */
 export async function unlessLate(
-  at: Examiner,
-  run: (at: Examiner) => Promise<void>,
+  check: CheckContext,
+  run: (check: CheckContext) => Promise<void>,
 ): Promise<void> {
   const watches: Stopwatch[] = []
   const stopwatch = () => {
-    const started = at.stopwatch()
+    const started = check.stopwatch()
     watches.push(started)
     return started
   }
   const accept = async () => {
-    const peer = await at.accept()
+    const peer = await check.accept()
     stopwatch()
     return peer
   }
   try {
-    await run({ ...at, accept, stopwatch })
+    await run({ ...check, accept, stopwatch })
   } catch (error) {
-    if (!(error instanceof Failed)) throw error
+    if (!(error instanceof CheckFailed)) throw error
     // What was late long ago has no part in it.
     const recent = watches.findLast(watch => watch.read().ms > 2 * LIMIT_MS) ?? watches[0]
     if (!recent) throw error
     const { leastMs, mostMs } = recent.read()
     const lateMs = Math.round(mostMs - leastMs)
-    await at.subject.until(() => !at.subject.running, 1000)
-    if (!at.subject.lines.includes(GONE.line) || lateMs < TOO_LATE_MS) throw error
-    at.inconclusive(
+    await check.program.waitFor(() => !check.program.isRunning, 1000)
+    if (!check.program.lines.includes(GONE.line) || lateMs < TOO_LATE_MS) throw error
+    check.inconclusive(
       `it gave up, and other programs kept it, or this check, waiting for ${lateMs} ms: it may not have seen a sign of life in time`,
     )
   }
@@ -60,33 +61,33 @@ export async function unlessLate(
 
 /** Waits for a pong between the pings. */
 export async function pong(
-  at: Examiner,
-  peer: Talk,
+  check: CheckContext,
+  peer: TcpProbe,
   n: number | string,
-  mistake?: string,
+  likelyCause?: string,
 ): Promise<void> {
   const expected = Buffer.from(`pong ${n}\n`)
-  const asked = at.stopwatch()
+  const asked = check.stopwatch()
   const lineEnd = (bytes: Buffer) => bytes.indexOf('\n') + 1 || undefined
   for (;;) {
-    const received = await peer.take(lineEnd, `"pong ${n}"`, { mistake, patienceMs: SILENT_MS })
+    const received = await peer.take(lineEnd, `"pong ${n}"`, { likelyCause, patienceMs: SILENT_MS })
     if (received.equals(expected)) return
     if (/^ping \d+\n$/.test(received.toString())) {
       if (!asked.isOver(SILENT_MS)) continue
-      at.fail({
+      check.fail({
         what: `"pong ${n}" did not come for ${SILENT_MS} ms, and pings came`,
         ...(peer.sent.length > 0 && { sent: peer.sent.subarray(-64) }),
         expected,
-        ...(mistake !== undefined && { mistake }),
+        ...(likelyCause !== undefined && { likelyCause }),
       })
     }
-    at.fail({
+    check.fail({
       what: 'a line came that is neither a ping nor the pong that was asked for',
       ...(peer.sent.length > 0 && { sent: peer.sent.subarray(-64) }),
       expected,
       received,
       offset: firstDifference(expected, received),
-      ...(mistake !== undefined && { mistake }),
+      ...(likelyCause !== undefined && { likelyCause }),
     })
   }
 }
@@ -95,56 +96,56 @@ interface Ending {
   after: string
   /** Since when the time counts, where that is not now. */
   since?: Stopwatch
-  mistake?: string | undefined
-  /** The likely mistake where it gives up late. */
+  likelyCause?: string | undefined
+  /** The likely cause where it gives up late. */
   late?: string | undefined
 }
 
 /** Waits until the program has ended, in the way that is expected. */
 export async function ends(
-  at: Examiner,
-  peer: Talk,
+  check: CheckContext,
+  peer: TcpProbe,
   { line, code }: { line: string; code: number },
-  { after, since = at.stopwatch(), mistake, late }: Ending,
+  { after, since = check.stopwatch(), likelyCause, late }: Ending,
 ): Promise<void> {
-  const { subject } = at
-  const ended = (ms: number) => subject.until(() => !subject.running, ms)
-  if (!(await since.happens(LATEST_MS, ended))) {
+  const { program } = check
+  const ended = (ms: number) => program.waitFor(() => !program.isRunning, ms)
+  if (!(await since.happensWithin(LATEST_MS, ended))) {
     // Our side stays open, as that of a peer that has vanished does.
     if (peer.socket.readableEnded && !peer.socket.writableEnded) {
-      at.fail({
+      check.fail({
         what: 'it has sent its FIN, and has not ended: it waits for ours',
-        mistake: 'end() waits until the peer closes, too; a peer that has vanished never will',
+        likelyCause: 'end() waits until the peer closes, too; a peer that has vanished never will',
       })
     }
     const what = `${LATEST_MS} ms after ${after} the program still runs`
-    at.fail({ what, ...(mistake !== undefined && { mistake }) })
+    check.fail({ what, ...(likelyCause !== undefined && { likelyCause }) })
   }
-  const last = subject.lines.at(-1) ?? ''
-  if (last === line && subject.exitCode === code) {
+  const last = program.lines.at(-1) ?? ''
+  if (last === line && program.exitCode === code) {
     if (code !== GONE.code) return
     since.atMost(GONE_MS, {
       what: `it gave up, but later than ${GONE_MS} ms after ${after}`,
-      mistake:
+      likelyCause:
         late ??
         `${LIMIT_MS} ms without a sign of life are enough, and 2500 are the most: the limit is longer, or too seldom looked at`,
     })
     return
   }
   const how = last === line ? 'the line is right, the exit code is not' : `expected was "${line}"`
-  at.fail({
-    what: `${subject.fate()} after ${after}, and its last line was "${last}": ${how}`,
-    ...(mistake !== undefined && subject.exitCode !== code && { mistake }),
+  check.fail({
+    what: `${program.describeEnd()} after ${after}, and its last line was "${last}": ${how}`,
+    ...(likelyCause !== undefined && program.exitCode !== code && { likelyCause }),
   })
 }
 
 /** Something that must not make the program give up: the peer is never silent for long. */
 export async function spared(
-  at: Examiner,
-  mistake: string,
+  check: CheckContext,
+  likelyCause: string,
   run: (alive: () => void) => Promise<void>,
 ): Promise<void> {
-  const { subject } = at
+  const { program } = check
   let aliveMs = performance.now()
   let silentMs = 0
   const alive = () => {
@@ -155,59 +156,59 @@ export async function spared(
   try {
     await run(alive)
   } catch (error) {
-    await subject.until(() => !subject.running, 1000)
-    if (!subject.lines.includes(GONE.line)) throw error
-    if (silentMs >= LIMIT_MS) at.inconclusive(`the peer came to say nothing for ${silentMs} ms`)
-    at.fail({ what: `it gave up ("${GONE.line}") on a peer that was alive`, mistake })
+    await program.waitFor(() => !program.isRunning, 1000)
+    if (!program.lines.includes(GONE.line)) throw error
+    if (silentMs >= LIMIT_MS) check.inconclusive(`the peer came to say nothing for ${silentMs} ms`)
+    check.fail({ what: `it gave up ("${GONE.line}") on a peer that was alive`, likelyCause })
   }
 }
 
 /** Sends signs of life for longer than the limit. */
 export async function signs(
-  at: Examiner,
-  peer: Talk,
+  check: CheckContext,
+  peer: TcpProbe,
   pieces: string[],
-  mistake: string,
+  likelyCause: string,
 ): Promise<void> {
-  await spared(at, mistake, async alive => {
+  await spared(check, likelyCause, async alive => {
     for (let sent = 0; sent * SIGN_MS < LIMIT_MS + 2 * SIGN_MS; sent++) {
-      await sign(at, peer, pieces[sent % pieces.length]!, SIGN_MS, alive)
+      await sign(check, peer, pieces[sent % pieces.length]!, SIGN_MS, alive)
     }
   })
 }
 
 /** Sends a sign of life, and looks for a while whether the program goes on. */
 export async function sign(
-  at: Examiner,
-  peer: Talk,
+  check: CheckContext,
+  peer: TcpProbe,
   text: string,
   ms: number,
   alive = () => {},
 ): Promise<void> {
   peer.send(text)
   alive()
-  await at.pause(ms)
-  if (at.subject.running) return
+  await check.pause(ms)
+  if (check.program.isRunning) return
   alive()
-  at.fail({ what: at.subject.fate() })
+  check.fail({ what: check.program.describeEnd() })
 }
 
 /** The last byte has just been sent: waits until the program gives up, neither early nor late. */
 export async function givesUp(
-  at: Examiner,
-  peer: Talk,
+  check: CheckContext,
+  peer: TcpProbe,
   last: Stopwatch,
-  mistakes: { never?: string; late?: string } = {},
+  likelyCauses: { never?: string; late?: string } = {},
 ): Promise<void> {
-  await ends(at, peer, GONE, {
+  await ends(check, peer, GONE, {
     after: 'the last byte of a peer that has vanished',
     since: last,
-    mistake: mistakes.never,
-    late: mistakes.late,
+    likelyCause: likelyCauses.never,
+    late: likelyCauses.late,
   })
   last.atLeast(LIMIT_MS, LIMIT_MS - INTERVAL_MS, {
     what: `it gave up sooner than ${LIMIT_MS} ms after the last byte`,
-    mistake:
+    likelyCause:
       'the time is counted from something earlier than the last sign of life: from the start, a pong, a whole line, or the last look at the clock; or by a clock that is too coarse',
   })
 }

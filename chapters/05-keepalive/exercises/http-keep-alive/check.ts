@@ -1,14 +1,14 @@
-import { type Examiner, exercise } from '#lib/workshop/exercise.ts'
-import { Failed } from '#lib/workshop/failed.ts'
-import { hasRead } from '#lib/workshop/held-back.ts'
+import { waitUntilRead } from '#lib/workshop/back-pressure.ts'
+import { CheckFailed } from '#lib/workshop/check-failed.ts'
+import { type CheckContext, exercise } from '#lib/workshop/exercise.ts'
 import {
   crowdStep,
-  patienceStep,
+  leaveAnswersUnread,
+  silenceStep,
   slowReaderStep,
-  unreadAnswers,
 } from '#lib/workshop/many-clients.ts'
-import { survives } from '#lib/workshop/survives.ts'
-import type { Expected, Talk } from '#lib/workshop/talk.ts'
+import { survivesResets } from '#lib/workshop/survives-resets.ts'
+import type { Expectation, TcpProbe } from '#lib/workshop/tcp-probe.ts'
 import { BAD_LENGTHS } from './examples.ts'
 import {
   limitsHeads,
@@ -37,17 +37,30 @@ const QUIET_MS = 1000
 const DIALOGUE = {
   request: (n: number) =>
     Buffer.from(request('POST', `/${n}`, ['Content-Length: 7'], 'a\r\n\r\nbc')),
-  async answered(at: Examiner, talk: Talk, first: number, times: number, expected: Expected) {
-    for (let n = first; n < first + times; n++) await answer(at, talk, `POST /${n} 7\n`, expected)
+  async expectAnswers(
+    check: CheckContext,
+    probe: TcpProbe,
+    first: number,
+    times: number,
+    expected: Expectation,
+  ) {
+    for (let n = first; n < first + times; n++)
+      await answer(check, probe, `POST /${n} 7\n`, expected)
   },
 }
 /** Long targets, so that answers are long as well. */
 const longTarget = (n: number) => `/${'path/'.repeat(1600)}${n}`
 const LONG_DIALOGUE = {
   request: (n: number) => Buffer.from(request('GET', longTarget(n))),
-  async answered(at: Examiner, talk: Talk, first: number, times: number, expected: Expected) {
+  async expectAnswers(
+    check: CheckContext,
+    probe: TcpProbe,
+    first: number,
+    times: number,
+    expected: Expectation,
+  ) {
     const targets = Array.from({ length: times }, (_, n) => longTarget(first + n))
-    await longAnswers(at, talk, targets, expected)
+    await longAnswers(check, probe, targets, expected)
   },
 }
 
@@ -88,41 +101,41 @@ middle of a request, or does not read its answers, or does not close after the l
   steps: [
     {
       title: 'answers a request, and says how long the answer is',
-      async run(at) {
-        const talk = await at.connect()
-        await ask(at, talk, 'GET', `/${at.random.word(6)}`)
+      async run(check) {
+        const probe = await check.connect()
+        await ask(check, probe, 'GET', `/${check.random.word(6)}`)
       },
     },
     {
       title: 'answers a second and a third request on the same connection',
-      async run(at) {
-        const talk = await at.connect()
+      async run(check) {
+        const probe = await check.connect()
         for (let n = 0; n < 3; n++) {
-          await ask(at, talk, 'GET', `/${at.random.word(6)}`, {
-            mistake: 'it ends the connection after its answer, as in HTTP/1.0',
+          await ask(check, probe, 'GET', `/${check.random.word(6)}`, {
+            likelyCause: 'it ends the connection after its answer, as in HTTP/1.0',
           })
         }
       },
     },
     {
       title: 'answers requests that come all at once, in their order',
-      async run(at) {
-        const talk = await at.connect()
-        const targets = Array.from({ length: 20 }, () => `/${at.random.word(6)}`)
-        talk.send(targets.map(target => request('GET', target)).join(''))
+      async run(check) {
+        const probe = await check.connect()
+        const targets = Array.from({ length: 20 }, () => `/${check.random.word(6)}`)
+        probe.send(targets.map(target => request('GET', target)).join(''))
         for (const target of targets) {
-          await answer(at, talk, `GET ${target} 0\n`, {
-            mistake: 'it takes what comes at once for one request: requests may be pipelined',
+          await answer(check, probe, `GET ${target} 0\n`, {
+            likelyCause: 'it takes what comes at once for one request: requests may be pipelined',
           })
         }
       },
     },
     {
       title: 'accepts a request that arrives byte by byte',
-      async run(at) {
-        const talk = await at.connect()
-        const other = await at.connect()
-        const target = `/${at.random.word(6)}`
+      async run(check) {
+        const probe = await check.connect()
+        const other = await check.connect()
+        const target = `/${check.random.word(6)}`
         const pieces = [
           `POST ${target} HT`,
           'TP/1.1\r\ncontent-LEN',
@@ -131,159 +144,162 @@ middle of a request, or does not read its answers, or does not close after the l
           'llo',
         ]
         for (const piece of pieces) {
-          await talk.sendPieces(at.random.cut(Buffer.from(piece), 1))
+          await probe.sendPieces(check.random.cut(Buffer.from(piece), 1))
           // Two answers there say that the server has had its turn here, too: what is ready at the same
           // time may be read in any order.
-          for (let n = 0; n < 2; n++) await ask(at, other, 'GET', '/other')
+          for (let n = 0; n < 2; n++) await ask(check, other, 'GET', '/other')
         }
-        await answer(at, talk, `POST ${target} 5\n`, {
-          mistake: 'a chunk is not a request: what is not complete has to be kept',
+        await answer(check, probe, `POST ${target} 5\n`, {
+          likelyCause: 'a chunk is not a request: what is not complete has to be kept',
         })
-        await ask(at, talk, 'GET', '/next')
+        await ask(check, probe, 'GET', '/next')
       },
     },
     {
       title: 'reads a body by its length, whatever is in it',
-      async run(at) {
-        const talk = await at.connect()
+      async run(check) {
+        const probe = await check.connect()
         const inside = Buffer.from(request('GET', '/inside'))
-        const body = Buffer.concat([inside, at.random.bytes(200), inside])
+        const body = Buffer.concat([inside, check.random.bytes(200), inside])
         const head = request('POST', '/upload', [`Content-Length: ${body.length}`])
         const next = Buffer.from(request('GET', '/next'))
-        talk.send(Buffer.concat([Buffer.from(head), body, next]))
-        await answer(at, talk, `POST /upload ${body.length}\n`, {
-          mistake: 'it does not wait for the bytes that Content-Length announces',
+        probe.send(Buffer.concat([Buffer.from(head), body, next]))
+        await answer(check, probe, `POST /upload ${body.length}\n`, {
+          likelyCause: 'it does not wait for the bytes that Content-Length announces',
         })
-        await answer(at, talk, 'GET /next 0\n', {
-          mistake:
+        await answer(check, probe, 'GET /next 0\n', {
+          likelyCause:
             'it does not find the end of the body: Content-Length counts bytes, not characters',
         })
-        talk.send(request('POST', '/largest', [`Content-Length: ${LARGEST_BYTES}`]))
-        talk.send(Buffer.alloc(LARGEST_BYTES, at.random.bytes(1024)))
-        await answer(at, talk, `POST /largest ${LARGEST_BYTES}\n`, {
-          mistake:
+        probe.send(request('POST', '/largest', [`Content-Length: ${LARGEST_BYTES}`]))
+        probe.send(Buffer.alloc(LARGEST_BYTES, check.random.bytes(1024)))
+        await answer(check, probe, `POST /largest ${LARGEST_BYTES}\n`, {
+          likelyCause:
             'its limit is too small, or one for heads: a body may have 1 MiB, which is 1,048,576 bytes',
         })
       },
     },
     {
       title: 'ends after Connection: close, and answers nothing after it',
-      async run(at) {
+      async run(check) {
         for (const line of ['Connection: close', 'connection: TE, Close']) {
-          const talk = await at.connect()
-          await ask(at, talk, 'GET', '/first')
-          talk.send(request('GET', '/last', [line]) + request('GET', '/behind'))
-          await answer(at, talk, 'GET /last 0\n', { connection: 'close' })
-          await talk.expectEnd({
-            mistake: 'it does not look at the Connection header of the request',
-            tooMuch: 'what comes behind the request that says Connection: close is not answered',
+          const probe = await check.connect()
+          await ask(check, probe, 'GET', '/first')
+          probe.send(request('GET', '/last', [line]) + request('GET', '/behind'))
+          await answer(check, probe, 'GET /last 0\n', { connection: 'close' })
+          await probe.expectEnd({
+            likelyCause: 'it does not look at the Connection header of the request',
+            causeOfExcess:
+              'what comes behind the request that says Connection: close is not answered',
           })
         }
       },
     },
     {
       title: 'ends after an HTTP/1.0 request, unless it asks to keep the connection',
-      async run(at) {
-        const kept = await at.connect()
+      async run(check) {
+        const kept = await check.connect()
         for (const word of ['keep-alive', 'Keep-Alive']) {
           kept.send(request('GET', '/kept', [`Connection: ${word}`], '', '1.0'))
-          await answer(at, kept, 'GET /kept 0\n', { connection: 'keep-alive' })
+          await answer(check, kept, 'GET /kept 0\n', { connection: 'keep-alive' })
         }
         kept.send(request('GET', '/old', [], '', '1.0'))
-        await answer(at, kept, 'GET /old 0\n', { connection: 'close' })
-        await kept.expectEnd({ mistake: 'it treats HTTP/1.0 like HTTP/1.1' })
+        await answer(check, kept, 'GET /old 0\n', { connection: 'close' })
+        await kept.expectEnd({ likelyCause: 'it treats HTTP/1.0 like HTTP/1.1' })
       },
     },
     {
       title: 'answers everything even when the client has sent its FIN, and then ends too',
-      async run(at) {
-        const talk = await at.connect()
-        talk.send(request('GET', '/one') + request('GET', '/two') + request('GET', '/three'))
-        talk.finish()
-        const mistake =
+      async run(check) {
+        const probe = await check.connect()
+        probe.send(request('GET', '/one') + request('GET', '/two') + request('GET', '/three'))
+        probe.sendFin()
+        const likelyCause =
           'at the client’s FIN Node ends our side as well, answers or not, unless allowHalfOpen is true'
         for (const target of ['/one', '/two', '/three']) {
-          await answer(at, talk, `GET ${target} 0\n`, { mistake })
+          await answer(check, probe, `GET ${target} 0\n`, { likelyCause })
         }
-        await talk.expectEnd({
-          mistake: 'allowHalfOpen is true, and nobody calls end() when the client has ended',
+        await probe.expectEnd({
+          likelyCause: 'allowHalfOpen is true, and nobody calls end() when the client has ended',
         })
       },
     },
     {
       title: 'answers 400 to a length that is not a number, and ends',
-      async run(at) {
+      async run(check) {
         for (const length of BAD_LENGTHS) {
-          const talk = await at.connect()
-          talk.send(request('GET', '/before'))
+          const probe = await check.connect()
+          probe.send(request('GET', '/before'))
           const bad = request('POST', '/upload', [`Content-Length: ${length}`], 'hello')
-          talk.send(Buffer.from(bad, 'latin1'))
-          await answer(at, talk, 'GET /before 0\n', {
-            mistake: 'the requests before a bad one are answered first',
+          probe.send(Buffer.from(bad, 'latin1'))
+          await answer(check, probe, 'GET /before 0\n', {
+            likelyCause: 'the requests before a bad one are answered first',
           })
-          const mistake =
+          const likelyCause =
             length === ''
               ? 'it takes an empty length for 0, as Number() does, or a pattern that needs no digit'
               : 'Number() takes +5, 0x5 and 1e1, parseInt() takes 5x, and `|| 0` takes all: look at the text first'
           const name = `400 to ${JSON.stringify(`Content-Length: ${length}`)}`
-          const { head } = await headOf(talk, name, { mistake })
+          const { head } = await headOf(probe, name, { likelyCause })
           if (!/^HTTP\/1\.1 400\b/.test(head)) {
-            at.fail({
+            check.fail({
               what: `the answer to ${JSON.stringify(`Content-Length: ${length}`)} does not begin with "HTTP/1.1 400"`,
-              sent: talk.sent,
+              sent: probe.sent,
               received: Buffer.from(head),
-              mistake,
+              likelyCause,
             })
           }
-          await talk.expectGone({
-            mistake: 'where the next request begins nobody knows now: the connection has to end',
+          await probe.expectClosed({
+            likelyCause:
+              'where the next request begins nobody knows now: the connection has to end',
           })
         }
       },
     },
     {
       title: 'does not keep a head that has no end',
-      async run(at) {
-        const talk = await at.connect()
-        const line = `X-More: ${at.random.word(1000)}\r\n`
+      async run(check) {
+        const probe = await check.connect()
+        const line = `X-More: ${check.random.word(1000)}\r\n`
         const lines = line.repeat(Math.ceil(ENDLESS_BYTES / line.length))
-        talk.send(`GET /long HTTP/1.1\r\nHost: a.example\r\n${lines}`)
-        await talk.expectGone({
-          mistake: 'what is not complete is kept without a limit, until there is no memory left',
+        probe.send(`GET /long HTTP/1.1\r\nHost: a.example\r\n${lines}`)
+        await probe.expectClosed({
+          likelyCause:
+            'what is not complete is kept without a limit, until there is no memory left',
         })
       },
     },
     {
       title: 'serves others while clients stop in the middle, or reset',
-      async run(at) {
-        const stuck = await at.connect()
+      async run(check) {
+        const stuck = await check.connect()
         stuck.send('GET /stuck HTTP/1.1\r\nHo')
-        const other = async () => ask(at, await at.connect(), 'GET', '/other')
-        const half = await at.connect()
+        const other = async () => ask(check, await check.connect(), 'GET', '/other')
+        const half = await check.connect()
         half.send('GET /half HTTP/1.1\r\nHo')
         await other()
         half.reset()
-        await survives(at, async () => {
+        await survivesResets(check, async () => {
           await other()
           for (let n = 0; n < 5; n++) {
-            const talk = await at.connect()
-            talk.send(request('GET', '/first').repeat(at.random.between(1, 50)))
-            if (n % 2) talk.reset()
-            else talk.close()
+            const probe = await check.connect()
+            probe.send(request('GET', '/first').repeat(check.random.between(1, 50)))
+            if (n % 2) probe.reset()
+            else probe.close()
           }
           await other()
         })
         // They have their last answer and the FIN, and do not close.
         for (let n = 0; n < 5; n++) {
-          const last = await at.connect()
+          const last = await check.connect()
           last.send(request('GET', '/last', ['Connection: close']))
-          await answer(at, last, 'GET /last 0\n')
+          await answer(check, last, 'GET /last 0\n')
           await last.expectEnd()
         }
         await other()
         stuck.send('st: a.example\r\n\r\n')
-        await answer(at, stuck, 'GET /stuck 0\n', {
-          mistake: 'what has come is kept for all connections together, not for each one',
+        await answer(check, stuck, 'GET /stuck 0\n', {
+          likelyCause: 'what has come is kept for all connections together, not for each one',
         })
       },
     },
@@ -309,135 +325,141 @@ middle of a request, or does not read its answers, or does not close after the l
     },
     {
       title: 'reassembles a request that is cut in two, wherever the cut is',
-      async run(at) {
-        const talk = await at.connect()
+      async run(check) {
+        const probe = await check.connect()
         const whole = request('POST', '/cut', ['content-length:\t5 '], '\r\n\r\n!')
         for (let cut = 1; cut < whole.length; cut++) {
           // The first answer tells that the start of the second request has been read as well.
-          talk.send(request('GET', '/whole') + whole.slice(0, cut))
-          await answer(at, talk, 'GET /whole 0\n')
-          talk.send(whole.slice(cut))
-          await answer(at, talk, 'POST /cut 5\n', {
-            mistake: 'keep the beginning of a request until the rest arrives, wherever it was cut',
+          probe.send(request('GET', '/whole') + whole.slice(0, cut))
+          await answer(check, probe, 'GET /whole 0\n')
+          probe.send(whole.slice(cut))
+          await answer(check, probe, 'POST /cut 5\n', {
+            likelyCause:
+              'keep the beginning of a request until the rest arrives, wherever it was cut',
           })
         }
       },
     },
     {
       title: 'gives no answer to a request whose body is cut off by the client’s FIN',
-      async run(at) {
+      async run(check) {
         for (const body of ['', 'half']) {
-          const talk = await at.connect()
-          talk.send(
+          const probe = await check.connect()
+          probe.send(
             request('GET', '/whole') + request('POST', '/half', ['Content-Length: 9'], body),
           )
-          talk.finish()
-          await answer(at, talk, 'GET /whole 0\n')
-          await talk.expectGone({
-            mistake: 'nothing more can arrive, so the connection has to end',
+          probe.sendFin()
+          await answer(check, probe, 'GET /whole 0\n')
+          await probe.expectClosed({
+            likelyCause: 'nothing more can arrive, so the connection has to end',
           })
-          const rest = await talk.take(unread => unread.length, 'the end')
+          const rest = await probe.take(unread => unread.length, 'the end')
           if (/^HTTP\/1\.1 200\b/.test(rest.toString('latin1'))) {
-            at.fail({ what: 'it answered a request that is not complete', sent: talk.sent })
+            check.fail({ what: 'it answered a request that is not complete', sent: probe.sent })
           }
         }
       },
     },
     {
       title: 'answers many requests on one connection',
-      async run(at) {
-        const talk = await at.connect()
-        const mistake = 'it ends the connection after some number of requests'
-        for (let n = 0; n < 150; n++) await ask(at, talk, 'GET', `/${n}`, { mistake })
+      async run(check) {
+        const probe = await check.connect()
+        const likelyCause = 'it ends the connection after some number of requests'
+        for (let n = 0; n < 150; n++) await ask(check, probe, 'GET', `/${n}`, { likelyCause })
         const all = Array.from({ length: MANY - 150 }, (_, n) => `/${n}`)
-        talk.send(all.map(target => request('GET', target)).join(''))
-        for (const target of all) await answer(at, talk, `GET ${target} 0\n`, { mistake })
+        probe.send(all.map(target => request('GET', target)).join(''))
+        for (const target of all) await answer(check, probe, `GET ${target} 0\n`, { likelyCause })
       },
     },
     {
       title: 'refuses a Content-Length above 1 MiB',
-      async run(at) {
+      async run(check) {
         const tooLarge = 'refuse a Content-Length above 1 MiB, and count all its digits'
         for (const length of ['1048577', '4294967301', '18446744073709551621', '9'.repeat(40)]) {
-          const talk = await at.connect()
-          talk.send(request('POST', '/upload', [`Content-Length: ${length}`], 'hello'))
-          const { head } = await headOf(talk, `400 or 413 to a length of ${length}`, {
-            mistake: tooLarge,
+          const probe = await check.connect()
+          probe.send(request('POST', '/upload', [`Content-Length: ${length}`], 'hello'))
+          const { head } = await headOf(probe, `400 or 413 to a length of ${length}`, {
+            likelyCause: tooLarge,
           })
           if (!/^HTTP\/1\.1 4(00|13)\b/.test(head)) {
-            at.fail({
+            check.fail({
               what: `the answer to "Content-Length: ${length}" begins with neither "HTTP/1.1 400" nor "HTTP/1.1 413"`,
               received: Buffer.from(head),
-              mistake: tooLarge,
+              likelyCause: tooLarge,
             })
           }
-          await talk.expectGone({ mistake: tooLarge })
+          await probe.expectClosed({ likelyCause: tooLarge })
         }
       },
     },
     crowdStep(DIALOGUE),
     slowReaderStep(LONG_DIALOGUE, 8000),
-    patienceStep(DIALOGUE, unreadAnswers(LONG_DIALOGUE, 8000)),
+    silenceStep(DIALOGUE, leaveAnswersUnread(LONG_DIALOGUE, 8000)),
   ],
 })
 
 /** Waits for long answers. Where the connection ends among them, the place is chance. */
 async function longAnswers(
-  at: Examiner,
-  talk: Talk,
+  check: CheckContext,
+  probe: TcpProbe,
   targets: readonly string[],
-  expected: Expected,
+  expected: Expectation,
 ): Promise<void> {
   try {
-    for (const target of targets) await answer(at, talk, `GET ${target} 0\n`, expected)
+    for (const target of targets) await answer(check, probe, `GET ${target} 0\n`, expected)
   } catch (error) {
-    if (!(error instanceof Failed) || !talk.hasEnded) throw error
-    const fate = (await at.subject.hasEnded()) ? `: ${at.subject.fate()}` : ''
-    at.fail({
+    if (!(error instanceof CheckFailed) || !probe.hasEnded) throw error
+    const fate = (await check.program.hasEnded()) ? `: ${check.program.describeEnd()}` : ''
+    check.fail({
       what: `the connection ended before all answers to requests with long targets had come${fate}`,
-      ...(expected.mistake !== undefined && { mistake: expected.mistake }),
+      ...(expected.likelyCause !== undefined && { likelyCause: expected.likelyCause }),
     })
   }
 }
 
 /** Long answers wait, a last request comes, and more behind it. */
-async function losesNoAnswer(at: Examiner): Promise<void> {
-  const mistake =
+async function losesNoAnswer(check: CheckContext): Promise<void> {
+  const likelyCause =
     'a connection that is closed with bytes unread is reset, and loses answers on their way: end() it, and read on until the client’s FIN (RFC 9112, section 9.6)'
   for (const [last, status] of [
     [request('POST', '/bad', ['Content-Length: five']), 400],
     [request('POST', '/large', ['Content-Length: 3000000']), 413],
     [request('GET', '/last', ['Connection: close']), 200],
   ] as const) {
-    const talk = await at.connect({ reading: false })
-    for (let n = 0; n < LONG_ANSWERS; n++) talk.send(request('GET', veryLongTarget(n)))
-    talk.send(last + request('GET', '/behind').repeat(BEHIND))
-    await hasRead(talk, QUIET_MS)
-    talk.read()
+    const probe = await check.connect({ reading: false })
+    for (let n = 0; n < LONG_ANSWERS; n++) probe.send(request('GET', veryLongTarget(n)))
+    probe.send(last + request('GET', '/behind').repeat(BEHIND))
+    await waitUntilRead(probe, QUIET_MS)
+    probe.startReading()
     const targets = Array.from({ length: LONG_ANSWERS }, (_, n) => veryLongTarget(n))
-    await longAnswers(at, talk, targets, { mistake })
-    if (status === 200) await answer(at, talk, 'GET /last 0\n', { mistake, connection: 'close' })
-    else await refusal(at, talk, status === 400 ? [400] : [400, 413], mistake)
-    await talk.expectEnd({ mistake })
+    await longAnswers(check, probe, targets, { likelyCause })
+    if (status === 200)
+      await answer(check, probe, 'GET /last 0\n', { likelyCause, connection: 'close' })
+    else await refusal(check, probe, status === 400 ? [400] : [400, 413], likelyCause)
+    await probe.expectEnd({ likelyCause })
   }
 }
 
 /** Waits for an answer with one of these statuses, and for all of it. */
 async function refusal(
-  at: Examiner,
-  talk: Talk,
+  check: CheckContext,
+  probe: TcpProbe,
   statuses: readonly number[],
-  mistake: string,
+  likelyCause: string,
 ): Promise<void> {
   const name = `with status ${statuses.join(' or ')}`
-  const { head, length } = await headOf(talk, name, { mistake })
+  const { head, length } = await headOf(probe, name, { likelyCause })
   if (!statuses.some(status => head.startsWith(`HTTP/1.1 ${status}`))) {
-    at.fail({ what: `the answer ${name} has another one`, received: Buffer.from(head), mistake })
+    check.fail({
+      what: `the answer ${name} has another one`,
+      received: Buffer.from(head),
+      likelyCause,
+    })
   }
   // Without a length it has all that comes until the FIN.
   const whole = (unread: Buffer) => {
-    const isWhole = length === undefined ? talk.hasEnded : unread.length >= length
+    const isWhole = length === undefined ? probe.hasEnded : unread.length >= length
     return isWhole ? (length ?? unread.length) : undefined
   }
-  await talk.take(whole, `the body of the answer ${name}`, { mistake })
+  await probe.take(whole, `the body of the answer ${name}`, { likelyCause })
 }

@@ -7,7 +7,7 @@ export const TARGETS = [
 ]
 
 /** Headers that only look as if they said close, or a length. */
-export const INNOCENT: readonly [header: string, mistake: string][] = [
+export const INNOCENT: readonly [header: string, likelyCause: string][] = [
   ['Connection: closed', 'each word of Connection is compared as a whole: `closed` is not `close`'],
   ['Connection: not-close', 'each word of Connection is compared as a whole'],
   ['Connection: close-not, TE', 'each word of Connection is compared as a whole'],

@@ -1,5 +1,5 @@
-import type { Examiner } from '#lib/workshop/exercise.ts'
-import type { Talk } from '#lib/workshop/talk.ts'
+import type { CheckContext } from '#lib/workshop/exercise.ts'
+import type { TcpProbe } from '#lib/workshop/tcp-probe.ts'
 import { CLOSING, INNOCENT, METHODS, TARGETS } from './examples.ts'
 import { answer, request } from './requests.ts'
 
@@ -7,32 +7,32 @@ import { answer, request } from './requests.ts'
 const HEAD_BYTES = 65_536
 
 /** No space behind the colon, many, and one list in several lines. */
-export async function readsSpacesAndLines(at: Examiner): Promise<void> {
-  const talk = await at.connect()
-  for (const [line, mistake] of [
+export async function readsSpacesAndLines(check: CheckContext): Promise<void> {
+  const probe = await check.connect()
+  for (const [line, likelyCause] of [
     ['Content-Length:5', 'the colon ends the name of a header: no space has to follow it'],
     ['Content-Length:   5  ', 'spaces around a value do not belong to it: trim them'],
   ] as const) {
-    talk.send(request('POST', '/upload', [line], 'hello'))
-    await answer(at, talk, 'POST /upload 5\n', { mistake })
+    probe.send(request('POST', '/upload', [line], 'hello'))
+    await answer(check, probe, 'POST /upload 5\n', { likelyCause })
   }
   for (const words of [
     ['close', 'TE'],
     ['TE', 'close'],
   ]) {
-    const last = await at.connect()
+    const last = await check.connect()
     const lines = words.map(word => `Connection: ${word}`)
     last.send(request('GET', '/last', lines))
-    const mistake =
+    const likelyCause =
       'it looks at one line of Connection: there may be several, and they are one list'
-    await answer(at, last, 'GET /last 0\n', { connection: 'close', mistake })
-    await last.expectEnd({ mistake })
+    await answer(check, last, 'GET /last 0\n', { connection: 'close', likelyCause })
+    await last.expectEnd({ likelyCause })
   }
 }
 
 /** Each method, with and without a body; and each target. */
-export async function readsMethodsAndTargets(at: Examiner): Promise<void> {
-  const talk = await at.connect()
+export async function readsMethodsAndTargets(check: CheckContext): Promise<void> {
+  const probe = await check.connect()
   for (const method of METHODS) {
     for (const [headers, body] of [
       [[], ''],
@@ -41,62 +41,62 @@ export async function readsMethodsAndTargets(at: Examiner): Promise<void> {
       [['Content-Length: 00005', 'X-More: 1'], 'a\r\n\r\n'],
       [[`Content-Length: ${'0'.repeat(40)}7`], '7 bytes'],
     ] as const) {
-      talk.send(request(method, '/a', headers, body))
-      const mistake =
+      probe.send(request(method, '/a', headers, body))
+      const likelyCause =
         body === '' && headers.length === 0
           ? 'every registered method may come, with any letters and hyphens: the decoder of lib/framing takes those that its option `methods` names'
           : 'Content-Length alone says how long a body is, whatever the method'
-      await answer(at, talk, `${method} /a ${body.length}\n`, { mistake })
+      await answer(check, probe, `${method} /a ${body.length}\n`, { likelyCause })
     }
   }
   for (const target of TARGETS) {
-    talk.send(request('GET', target))
-    const mistake =
+    probe.send(request('GET', target))
+    const likelyCause =
       'send the target back byte for byte, without decoding, cutting or normalising it'
-    await answer(at, talk, `GET ${target} 0\n`, { mistake })
+    await answer(check, probe, `GET ${target} 0\n`, { likelyCause })
   }
 }
 
 /** Headers that look like others, and lists of words. */
-export async function readsWholeHeaders(at: Examiner): Promise<void> {
-  const talk = await at.connect()
-  for (const [header, mistake] of INNOCENT) {
+export async function readsWholeHeaders(check: CheckContext): Promise<void> {
+  const probe = await check.connect()
+  for (const [header, likelyCause] of INNOCENT) {
     for (const line of [header, header.toLowerCase()]) {
-      talk.send(request('GET', '/innocent', [line]) + request('GET', '/next'))
-      await answer(at, talk, 'GET /innocent 0\n', { mistake })
-      await answer(at, talk, 'GET /next 0\n', { mistake })
+      probe.send(request('GET', '/innocent', [line]) + request('GET', '/next'))
+      await answer(check, probe, 'GET /innocent 0\n', { likelyCause })
+      await answer(check, probe, 'GET /next 0\n', { likelyCause })
     }
   }
   for (const line of CLOSING) {
-    const mistake = `${JSON.stringify(line)} has the word close in its list`
-    for (const version of ['1.0', '1.1']) await isLast(at, [line], version, mistake)
+    const likelyCause = `${JSON.stringify(line)} has the word close in its list`
+    for (const version of ['1.0', '1.1']) await isLast(check, [line], version, likelyCause)
   }
   const keepAlive = 'an HTTP/1.0 connection is kept by the word keep-alive, and by no other'
   for (const line of ['Connection: x-keep-alive', 'Keep-Alive: 5', 'Connection: keep-alive-x']) {
-    await isLast(at, [line], '1.0', keepAlive)
+    await isLast(check, [line], '1.0', keepAlive)
   }
   const both = ['Connection: keep-alive', 'Connection: close']
-  await isLast(at, both, '1.0', 'close ends the connection, even beside keep-alive')
+  await isLast(check, both, '1.0', 'close ends the connection, even beside keep-alive')
   for (const line of [
     ...['Connection: TE, Keep-Alive', 'connection:keep-alive', 'Connection: keep-alive\t'],
     ...['Connection: TE,\tkeep-alive\t,x', 'Connection: ,,keep-alive,'],
   ]) {
-    talk.send(request('GET', '/old', [line], '', '1.0'))
-    await answer(at, talk, 'GET /old 0\n', { connection: 'keep-alive', mistake: keepAlive })
+    probe.send(request('GET', '/old', [line], '', '1.0'))
+    await answer(check, probe, 'GET /old 0\n', { connection: 'keep-alive', likelyCause: keepAlive })
   }
 }
 
 /** A request after whose answer the connection ends. */
 async function isLast(
-  at: Examiner,
+  check: CheckContext,
   headers: readonly string[],
   version: string,
-  mistake: string,
+  likelyCause: string,
 ): Promise<void> {
-  const talk = await at.connect()
-  talk.send(request('GET', '/last', headers, '', version) + request('GET', '/behind'))
-  await answer(at, talk, 'GET /last 0\n', { connection: 'close', mistake })
-  await talk.expectEnd({ mistake, tooMuch: mistake })
+  const probe = await check.connect()
+  probe.send(request('GET', '/last', headers, '', version) + request('GET', '/behind'))
+  await answer(check, probe, 'GET /last 0\n', { connection: 'close', likelyCause })
+  await probe.expectEnd({ likelyCause, causeOfExcess: likelyCause })
 }
 
 /** Heads of exactly this size: in the target, in one header, in many short ones, in fewer long ones. */
@@ -119,31 +119,36 @@ function headsOf(bytes: number, last: readonly string[]): { target: string; line
 }
 
 /** The largest head, and those that are a little larger. */
-export async function limitsHeads(at: Examiner): Promise<void> {
-  const talk = await at.connect()
+export async function limitsHeads(check: CheckContext): Promise<void> {
+  const probe = await check.connect()
   for (const { target, lines } of headsOf(HEAD_BYTES, ['Content-Length: 5'])) {
-    talk.send(request('POST', target, lines, 'hello'))
-    const mistake =
+    probe.send(request('POST', target, lines, 'hello'))
+    const likelyCause =
       'a head may have 64 KiB, which is 65,536 bytes, in lines of any number and length'
-    await answer(at, talk, `POST ${target} 5\n`, { mistake })
+    await answer(check, probe, `POST ${target} 5\n`, { likelyCause })
   }
   for (const above of [1, 2, 4, 100]) {
     for (const { target, lines } of headsOf(HEAD_BYTES + above, ['Connection: close'])) {
-      await isRefused(at, await at.connect(), request('POST', target, lines), above)
+      await isRefused(check, await check.connect(), request('POST', target, lines), above)
     }
   }
 }
 
-async function isRefused(at: Examiner, talk: Talk, head: string, above: number): Promise<void> {
-  const mistake =
+async function isRefused(
+  check: CheckContext,
+  probe: TcpProbe,
+  head: string,
+  above: number,
+): Promise<void> {
+  const likelyCause =
     'count all bytes of the head, from its first one to the end of the empty line, before you answer'
-  talk.send(head)
-  await talk.expectGone({ mistake })
-  const rest = talk.peek()
+  probe.send(head)
+  await probe.expectClosed({ likelyCause })
+  const rest = probe.peek()
   if (rest.length === 0 || /^HTTP\/1\.1 4(00|14|31)\b/.test(rest.toString('latin1'))) return
-  at.fail({
+  check.fail({
     what: `a head of ${HEAD_BYTES} bytes is the largest one, and one of ${HEAD_BYTES + above} got an answer`,
     received: rest.subarray(0, 64),
-    mistake,
+    likelyCause,
   })
 }

@@ -1,9 +1,9 @@
-import type { Examiner } from '#lib/workshop/exercise.ts'
-import { firstDifference } from '#lib/workshop/failed.ts'
-import type { Talk } from '#lib/workshop/talk.ts'
+import { firstDifference } from '#lib/workshop/bytes.ts'
+import type { CheckContext } from '#lib/workshop/exercise.ts'
+import type { TcpProbe } from '#lib/workshop/tcp-probe.ts'
 
 interface Wanted {
-  mistake?: string | undefined
+  likelyCause?: string | undefined
   patienceMs?: number | undefined
   /** The word that the Connection header must have. */
   connection?: 'close' | 'keep-alive'
@@ -21,47 +21,50 @@ export function request(
 }
 
 export async function ask(
-  at: Examiner,
-  talk: Talk,
+  check: CheckContext,
+  probe: TcpProbe,
   method: string,
   target: string,
   wanted: Wanted = {},
 ): Promise<void> {
-  talk.send(request(method, target))
-  await answer(at, talk, `${method} ${target} 0\n`, wanted)
+  probe.send(request(method, target))
+  await answer(check, probe, `${method} ${target} 0\n`, wanted)
 }
 
 /** Waits for an answer of status 200 with this body. */
 export async function answer(
-  at: Examiner,
-  talk: Talk,
+  check: CheckContext,
+  probe: TcpProbe,
   line: string,
-  { mistake, connection, patienceMs }: Wanted = {},
+  { likelyCause, connection, patienceMs }: Wanted = {},
 ): Promise<void> {
-  const advice = { ...(mistake !== undefined && { mistake }), ...(patienceMs && { patienceMs }) }
+  const advice = {
+    ...(likelyCause !== undefined && { likelyCause }),
+    ...(patienceMs && { patienceMs }),
+  }
   const text = line.trimEnd()
   const name = JSON.stringify(text.length > 60 ? `${text.slice(0, 60)}…` : text)
-  const { head, length, words } = await headOf(talk, name, advice)
+  const { head, length, words } = await headOf(probe, name, advice)
   const received = Buffer.from(head)
   if (!/^HTTP\/1\.1 200\b/.test(head)) {
     const what = `the answer ${name} does not begin with "HTTP/1.1 200"`
-    at.fail({ what, sent: talk.sent, received, ...advice })
+    check.fail({ what, sent: probe.sent, received, ...advice })
   }
   if (length === undefined) {
-    at.fail({
+    check.fail({
       what: `the answer ${name} does not say how long it is`,
       received,
-      mistake:
+      likelyCause:
         'without Content-Length an answer ends with the connection, and none can follow behind it',
     })
   }
   const whole = (unread: Buffer) => (unread.length >= length ? length : undefined)
-  const body = await talk.take(whole, `the body of the answer ${name}`, advice)
+  const body = await probe.take(whole, `the body of the answer ${name}`, advice)
   const expected = Buffer.from(line)
   if (!body.equals(expected)) {
-    at.fail({
+    check.fail({
       what: 'the body of the answer is not the one that was expected',
-      sent: talk.sent,
+      sent: probe.sent,
       expected,
       received: body,
       offset: firstDifference(expected, body),
@@ -69,12 +72,12 @@ export async function answer(
     })
   }
   if (connection !== undefined && !words.includes(connection)) {
-    at.fail({
+    check.fail({
       what: `the answer ${name} does not say "Connection: ${connection}"`,
-      sent: talk.sent,
+      sent: probe.sent,
       received,
-      mistake:
-        mistake ??
+      likelyCause:
+        likelyCause ??
         (connection === 'close'
           ? 'it does not see that this request is the last one of its connection'
           : 'without that header an HTTP/1.0 client takes the connection for one that ends'),
@@ -84,11 +87,11 @@ export async function answer(
 
 /** Waits for the head of an answer. */
 export async function headOf(
-  talk: Talk,
+  probe: TcpProbe,
   name: string,
-  advice: { mistake?: string; patienceMs?: number },
+  advice: { likelyCause?: string; patienceMs?: number },
 ): Promise<{ head: string; length: number | undefined; words: string[] }> {
-  const bytes = await talk.take(
+  const bytes = await probe.take(
     unread => {
       const end = unread.indexOf('\r\n\r\n')
       return end < 0 ? undefined : end + 4

@@ -1,7 +1,7 @@
-import { type Examiner, exercise } from '#lib/workshop/exercise.ts'
-import { exactDialogue, patienceStep } from '#lib/workshop/many-clients.ts'
-import { survives } from '#lib/workshop/survives.ts'
-import type { Talk } from '#lib/workshop/talk.ts'
+import { type CheckContext, exercise } from '#lib/workshop/exercise.ts'
+import { exactDialogue, silenceStep } from '#lib/workshop/many-clients.ts'
+import { survivesResets } from '#lib/workshop/survives-resets.ts'
+import type { TcpProbe } from '#lib/workshop/tcp-probe.ts'
 import {
   AGAIN_MS,
   begins,
@@ -63,24 +63,28 @@ the deadline stays where it was.`,
   steps: [
     {
       title: 'answers each request when its work is done',
-      async run(at) {
-        const [endless, slow, talk] = [await at.connect(), await at.connect(), await at.connect()]
+      async run(check) {
+        const [endless, slow, probe] = [
+          await check.connect(),
+          await check.connect(),
+          await check.connect(),
+        ]
         endless.send('work 60000\n')
-        const watch = at.stopwatch()
+        const watch = check.stopwatch()
         slow.send('work 300\nwork 300\nwork 0\n')
-        await talk.sendPieces(at.random.cut(Buffer.from('work 0\n'), 1))
-        await talk.expect('done 0\n', { mistake: 'one client’s work holds up another client' })
-        talk.send('work 20\nwork 10\nwork 0\n')
-        talk.finish()
-        await talk.expect('done 20\ndone 10\ndone 0\n', {
+        await probe.sendPieces(check.random.cut(Buffer.from('work 0\n'), 1))
+        await probe.expect('done 0\n', { likelyCause: 'one client’s work holds up another client' })
+        probe.send('work 20\nwork 10\nwork 0\n')
+        probe.sendFin()
+        await probe.expect('done 20\ndone 10\ndone 0\n', {
           endByte: 0x0a,
-          mistake: 'requests of one connection are worked on side by side, or lost at the FIN',
+          likelyCause: 'requests of one connection are worked on side by side, or lost at the FIN',
         })
-        await talk.expectEnd({ mistake: 'nobody calls end() when the client has ended' })
+        await probe.expectEnd({ likelyCause: 'nobody calls end() when the client has ended' })
         await slow.expect('done 300\ndone 300\ndone 0\n')
         watch.atLeast(600, 400, {
           what: 'two requests `work 300` on one connection took less than 600 ms together',
-          mistake: 'work for as long as the request says, and begin the next request only then',
+          likelyCause: 'work for as long as the request says, and begin the next request only then',
         })
       },
     },
@@ -90,39 +94,43 @@ the deadline stays where it was.`,
     },
     {
       title: 'ends idle connections, and then itself',
-      async run(at) {
-        const [silent, served, half] = [await at.connect(), await at.connect(), await at.connect()]
+      async run(check) {
+        const [silent, served, half] = [
+          await check.connect(),
+          await check.connect(),
+          await check.connect(),
+        ]
         served.send('work 0\n')
         half.send('work 0\nwor')
-        for (const talk of [served, half]) await talk.expect('done 0\n')
-        await exchange(at)
-        const signalled = terminate(at)
-        for (const talk of [silent, served, half]) {
-          await fin(at, talk, IDLE)
-          talk.finish()
+        for (const probe of [served, half]) await probe.expect('done 0\n')
+        await exchange(check)
+        const signalled = terminate(check)
+        for (const probe of [silent, served, half]) {
+          await fin(check, probe, IDLE)
+          probe.sendFin()
         }
-        await exits(at, signalled, 0)
+        await exits(check, signalled, 0)
       },
     },
     {
       title: 'accepts no further connections',
-      async run(at) {
-        const { busy, idle } = await company(at)
-        const begun = await begins(at, busy, `work ${WORK_MS}\n`)
-        const signalled = terminate(at)
-        await fin(at, idle, IDLE)
-        idle.finish()
-        const taken = await takesConnection(at.subject.port)
+      async run(check) {
+        const { busy, idle } = await company(check)
+        const begun = await begins(check, busy, `work ${WORK_MS}\n`)
+        const signalled = terminate(check)
+        await fin(check, idle, IDLE)
+        idle.sendFin()
+        const taken = await takesConnection(check.program.port)
         // A process that ends closes its sockets in any order: what it has not finished is told below.
-        if (taken && !(await at.subject.until(() => !at.subject.running, 300))) {
-          at.fail({
+        if (taken && !(await check.program.waitFor(() => !check.program.isRunning, 300))) {
+          check.fail({
             what: 'it still takes connections while it finishes its work',
-            mistake: 'server.close() comes first, and not when everything else is done',
+            likelyCause: 'server.close() comes first, and not when everything else is done',
           })
         }
-        await finished(at, busy, begun)
-        busy.finish()
-        await exits(at, signalled, 0)
+        await finished(check, busy, begun)
+        busy.sendFin()
+        await exits(check, signalled, 0)
       },
     },
     {
@@ -131,30 +139,30 @@ the deadline stays where it was.`,
     },
     {
       title: 'ignores a second signal',
-      async run(at) {
-        const { busy, idle } = await company(at)
-        const begun = await begins(at, busy, `work ${WORK_MS}\n`)
-        const signalled = terminate(at)
-        await fin(at, idle, IDLE)
-        idle.finish()
-        terminate(at)
-        await finished(at, busy, begun, {
-          mistake: 'process.once(): the second signal finds no listener, and kills',
+      async run(check) {
+        const { busy, idle } = await company(check)
+        const begun = await begins(check, busy, `work ${WORK_MS}\n`)
+        const signalled = terminate(check)
+        await fin(check, idle, IDLE)
+        idle.sendFin()
+        terminate(check)
+        await finished(check, busy, begun, {
+          likelyCause: 'process.once(): the second signal finds no listener, and kills',
         })
-        busy.finish()
-        await exits(at, signalled, 0)
+        busy.sendFin()
+        await exits(check, signalled, 0)
       },
     },
     {
       title: 'keeps the deadline when work takes too long',
       alongside: true,
-      async run(at) {
-        const { busy, idle } = await company(at)
-        await begins(at, busy, 'work 60000\n')
-        const signalled = terminate(at)
-        await fin(at, idle, IDLE)
-        idle.finish()
-        await exits(at, signalled, 1)
+      async run(check) {
+        const { busy, idle } = await company(check)
+        await begins(check, busy, 'work 60000\n')
+        const signalled = terminate(check)
+        await fin(check, idle, IDLE)
+        idle.sendFin()
+        await exits(check, signalled, 1)
       },
     },
     {
@@ -166,15 +174,15 @@ the deadline stays where it was.`,
     {
       title: 'answers many requests that come at once',
       alongside: true,
-      async run(at) {
-        const talk = await at.connect()
-        talk.send('work 0\n'.repeat(AT_ONCE))
-        talk.finish()
-        await talk.expect('done 0\n'.repeat(AT_ONCE), {
+      async run(check) {
+        const probe = await check.connect()
+        probe.send('work 0\n'.repeat(AT_ONCE))
+        probe.sendFin()
+        await probe.expect('done 0\n'.repeat(AT_ONCE), {
           bulk: true,
-          mistake: 'any number of requests may wait: take them one by one, in a loop',
+          likelyCause: 'any number of requests may wait: take them one by one, in a loop',
         })
-        await talk.expectEnd()
+        await probe.expectEnd()
       },
     },
     {
@@ -182,133 +190,134 @@ the deadline stays where it was.`,
       alongside: true,
       run: worksSideBySide,
     },
-    patienceStep(DIALOGUE, longWork),
+    silenceStep(DIALOGUE, longWork),
   ],
 })
 
 /** Clients come and go in every way before the signal: none of them is there any more. */
-async function endsWithoutClients(at: Examiner): Promise<void> {
+async function endsWithoutClients(check: CheckContext): Promise<void> {
   for (const sent of ['', 'wor', 'work 0\n', 'work 0\nwor', 'work 20\n', 'work 0\nwork 20\n']) {
-    for (const leave of ['reset', 'close', 'finish'] as const) {
-      const talk = await at.connect()
-      if (sent !== '') talk.send(sent)
+    for (const leave of ['reset', 'close', 'sendFin'] as const) {
+      const probe = await check.connect()
+      if (sent !== '') probe.send(sent)
       // It knows of this client before that is gone.
-      await survives(at, () => exchange(at))
-      talk[leave]()
-      if (leave === 'finish') talk.close()
+      await survivesResets(check, () => exchange(check))
+      probe[leave]()
+      if (leave === 'sendFin') probe.close()
     }
   }
   // Begun work is over by then, whether it was dropped or not.
-  await at.pause(100)
-  await survives(at, () => exchange(at))
-  await exits(at, terminate(at), 0, {
+  await check.pause(100)
+  await survivesResets(check, () => exchange(check))
+  await exits(check, terminate(check), 0, {
     late: 'a client that has reset its connection still counts: the event `close` always comes, `end` does not',
   })
 }
 
 /** One client goes on after the signal, one has sent its FIN before it, and one has no work. */
-async function finishesItsWork(at: Examiner): Promise<void> {
-  const { busy, idle } = await company(at)
-  const ended = await at.connect()
+async function finishesItsWork(check: CheckContext): Promise<void> {
+  const { busy, idle } = await company(check)
+  const ended = await check.connect()
   const longer = 1.5 * WORK_MS
-  const begunToo = await begins(at, ended, `work ${longer}\n`)
-  ended.finish()
-  const begun = await begins(at, busy, `work ${WORK_MS}\nwork 1\n`)
-  const signalled = terminate(at)
-  await fin(at, idle, IDLE)
-  if (busy.unread > 0) {
-    if (begun.read().leastMs < WORK_MS) at.inconclusive('a FIN took as long as work does')
-    at.fail({
+  const begunToo = await begins(check, ended, `work ${longer}\n`)
+  ended.sendFin()
+  const begun = await begins(check, busy, `work ${WORK_MS}\nwork 1\n`)
+  const signalled = terminate(check)
+  await fin(check, idle, IDLE)
+  if (busy.unreadBytes > 0) {
+    if (begun.read().leastMs < WORK_MS) check.inconclusive('a FIN took as long as work does')
+    check.fail({
       what: 'an idle connection got its FIN only after the work of another one was done',
-      mistake: IDLE,
+      likelyCause: IDLE,
     })
   }
-  idle.finish()
+  idle.sendFin()
   busy.send('work 60000\n')
-  await finished(at, busy, begun)
-  await fin(at, busy, 'after the signal a connection goes on to its next request')
-  busy.finish()
+  await finished(check, busy, begun)
+  await fin(check, busy, 'after the signal a connection goes on to its next request')
+  busy.sendFin()
   // All others are gone, and this one has only its answer to come.
-  const mistake = 'a client that has sent its FIN still waits for its answer: count it until then'
-  await finished(at, ended, begunToo, { ms: longer, mistake })
-  await fin(at, ended, 'the FIN comes behind the last answer')
-  await exits(at, signalled, 0)
+  const likelyCause =
+    'a client that has sent its FIN still waits for its answer: count it until then'
+  await finished(check, ended, begunToo, { ms: longer, likelyCause })
+  await fin(check, ended, 'the FIN comes behind the last answer')
+  await exits(check, signalled, 0)
 }
 
 /** It has its FIN, sends more requests, and does not close. */
-async function keepsTheDeadline(at: Examiner): Promise<void> {
-  const stubborn = await at.connect()
+async function keepsTheDeadline(check: CheckContext): Promise<void> {
+  const stubborn = await check.connect()
   stubborn.send('work 0\n')
   await stubborn.expect('done 0\n')
-  await exchange(at)
-  const signalled = terminate(at)
-  await fin(at, stubborn, IDLE)
-  const chatter = setInterval(() => stubborn.isGone || stubborn.send('work 0\n'), CHATTER_MS)
+  await exchange(check)
+  const signalled = terminate(check)
+  await fin(check, stubborn, IDLE)
+  const chatter = setInterval(() => stubborn.isClosed || stubborn.send('work 0\n'), CHATTER_MS)
   try {
-    await at.subject.until(() => !at.subject.running, AGAIN_MS)
-    const again = terminate(at)
-    await exits(at, signalled, 1, { again })
+    await check.program.waitFor(() => !check.program.isRunning, AGAIN_MS)
+    const again = terminate(check)
+    await exits(check, signalled, 1, { again })
   } finally {
     clearInterval(chatter)
   }
 }
 
-async function worksSideBySide(at: Examiner): Promise<void> {
-  const workers: Talk[] = []
+async function worksSideBySide(check: CheckContext): Promise<void> {
+  const workers: TcpProbe[] = []
   for (let n = 0; n < WORKERS; n++) {
-    const talk = await at.connect()
-    talk.send('work 0\n')
-    await talk.expect('done 0\n')
-    workers.push(talk)
+    const probe = await check.connect()
+    probe.send('work 0\n')
+    await probe.expect('done 0\n')
+    workers.push(probe)
   }
-  const watch = at.stopwatch()
-  for (const talk of workers) talk.send(`work ${LONG_WORK_MS}\n`)
-  const mistake =
+  const watch = check.stopwatch()
+  for (const probe of workers) probe.send(`work ${LONG_WORK_MS}\n`)
+  const likelyCause =
     'the work of one client occupies a thread, and there are too few threads for the others'
-  const other = await at.connect()
+  const other = await check.connect()
   other.send('work 0\n')
-  await other.expect('done 0\n', { mistake })
-  if (workers.some(talk => talk.unread > 0)) {
+  await other.expect('done 0\n', { likelyCause })
+  if (workers.some(probe => probe.unreadBytes > 0)) {
     if (watch.read().leastMs < LONG_WORK_MS) {
-      at.inconclusive('an exchange took as long as the work of another client')
+      check.inconclusive('an exchange took as long as the work of another client')
     }
-    at.fail({
+    check.fail({
       what: `a client whose work takes no time had its answer after another one that works for ${LONG_WORK_MS} ms`,
-      mistake,
+      likelyCause,
     })
   }
-  for (const talk of workers) await talk.expect(`done ${LONG_WORK_MS}\n`, { mistake })
+  for (const probe of workers) await probe.expect(`done ${LONG_WORK_MS}\n`, { likelyCause })
 }
 
 /** Begins work that takes long. */
-async function longWork(at: Examiner): Promise<() => Promise<void>> {
+async function longWork(check: CheckContext): Promise<() => Promise<void>> {
   const working = (async (ms: number) => {
-    const talk = await at.connect()
-    const watch = at.stopwatch()
-    talk.send(`work ${ms}\nwork 0\n`)
-    await talk.expect(`done ${ms}\ndone 0\n`, { patienceMs: 2 * ms, endByte: 0x0a })
+    const probe = await check.connect()
+    const watch = check.stopwatch()
+    probe.send(`work ${ms}\nwork 0\n`)
+    await probe.expect(`done ${ms}\ndone 0\n`, { patienceMs: 2 * ms, endByte: 0x0a })
     watch.atLeast(ms, ms / 2, {
       what: `the answer to \`work ${ms}\` came too early`,
-      mistake: 'MS may be any number, and the work has to last all of it',
+      likelyCause: 'MS may be any number, and the work has to last all of it',
     })
   })(15_800)
   const endless = await Promise.all(
     ENDLESS.map(async ms => {
-      const talk = await at.connect()
-      talk.send(`work ${ms}\n`)
-      return { ms, talk }
+      const probe = await check.connect()
+      probe.send(`work ${ms}\n`)
+      return { ms, probe }
     }),
   )
   // What fails while nobody waits for it is told at the end.
   working.catch(() => {})
   return async () => {
-    for (const { ms, talk } of endless) {
-      if (talk.unread === 0 && !talk.hasEnded) continue
-      at.fail({
+    for (const { ms, probe } of endless) {
+      if (probe.unreadBytes === 0 && !probe.hasEnded) continue
+      check.fail({
         what: `work of ${ms} ms was over within seconds`,
-        sent: talk.sent,
-        received: talk.peek(),
-        mistake:
+        sent: probe.sent,
+        received: probe.peek(),
+        likelyCause:
           'work has a limit, or the number is too large for what counts it: setTimeout() takes at most 2147483647 ms, and makes 1 ms of what is more',
       })
     }

@@ -1,8 +1,8 @@
 import { once } from 'node:events'
 import { connect } from 'node:net'
-import type { Examiner } from '#lib/workshop/exercise.ts'
+import type { CheckContext } from '#lib/workshop/exercise.ts'
 import type { Stopwatch } from '#lib/workshop/stopwatch.ts'
-import type { Talk } from '#lib/workshop/talk.ts'
+import type { TcpProbe } from '#lib/workshop/tcp-probe.ts'
 
 /** What the protocol promises, in milliseconds. */
 export const DEADLINE_MS = 3000
@@ -17,82 +17,91 @@ const SIGTERM_ENDS =
   'without a listener the signal ends the process, in the middle of whatever it does'
 
 /** Sends SIGTERM. The time that is returned runs from there. */
-export function terminate(at: Examiner): Stopwatch {
-  if (!at.subject.isOurs) {
-    at.fail({
+export function terminate(check: CheckContext): Stopwatch {
+  if (!check.program.isOurs) {
+    check.fail({
       what: 'this check has not started the program, and so it cannot send it a signal; give --command instead of --port',
     })
   }
-  const signalled = at.stopwatch()
-  at.subject.signal('SIGTERM')
+  const signalled = check.stopwatch()
+  check.program.signal('SIGTERM')
   return signalled
 }
 
 /** Two connections that the server knows of. */
-export async function company(at: Examiner): Promise<{ busy: Talk; idle: Talk }> {
-  const [busy, idle] = [await at.connect(), await at.connect()]
-  for (const talk of [busy, idle]) {
-    talk.send('work 0\n')
-    await talk.expect('done 0\n')
+export async function company(check: CheckContext): Promise<{ busy: TcpProbe; idle: TcpProbe }> {
+  const [busy, idle] = [await check.connect(), await check.connect()]
+  for (const probe of [busy, idle]) {
+    probe.send('work 0\n')
+    await probe.expect('done 0\n')
   }
   return { busy, idle }
 }
 
 /** Gives work to the server, and returns when it works on it. The time runs from its beginning. */
-export async function begins(at: Examiner, talk: Talk, work: string): Promise<Stopwatch> {
-  const begun = at.stopwatch()
+export async function begins(
+  check: CheckContext,
+  probe: TcpProbe,
+  work: string,
+): Promise<Stopwatch> {
+  const begun = check.stopwatch()
   // In one piece with a request that is answered: the work has come by then, and is its next one.
-  talk.send(`work 0\n${work}`)
-  await talk.expect('done 0\n')
+  probe.send(`work 0\n${work}`)
+  await probe.expect('done 0\n')
   // And while it serves another client it has the time for that.
-  await exchange(at)
+  await exchange(check)
   return begun
 }
 
 /** A whole exchange on a connection of its own. */
-export async function exchange(at: Examiner): Promise<void> {
-  const talk = await at.connect()
-  talk.send('work 0\n')
-  talk.finish()
-  await talk.expect('done 0\n')
-  await talk.expectEnd()
+export async function exchange(check: CheckContext): Promise<void> {
+  const probe = await check.connect()
+  probe.send('work 0\n')
+  probe.sendFin()
+  await probe.expect('done 0\n')
+  await probe.expectEnd()
 }
 
 /** Waits for the server's FIN. */
-export async function fin(at: Examiner, talk: Talk, mistake: string): Promise<void> {
-  await unlessEnded(at, () => talk.expectEnd({ mistake }))
+export async function fin(
+  check: CheckContext,
+  probe: TcpProbe,
+  likelyCause: string,
+): Promise<void> {
+  await unlessEnded(check, () => probe.expectEnd({ likelyCause }))
 }
 
 /** Waits for the answer to the work that was begun. */
 export async function finished(
-  at: Examiner,
-  talk: Talk,
+  check: CheckContext,
+  probe: TcpProbe,
   begun: Stopwatch,
-  { ms = WORK_MS, mistake }: { ms?: number; mistake?: string } = {},
+  { ms = WORK_MS, likelyCause }: { ms?: number; likelyCause?: string } = {},
 ): Promise<void> {
-  await unlessEnded(at, () => talk.expect(`done ${ms}\n`), mistake)
+  await unlessEnded(check, () => probe.expect(`done ${ms}\n`), likelyCause)
   begun.atLeast(ms, ms / 2, {
     what: `work of ${ms} ms was answered sooner, because of the signal`,
-    mistake: 'the signal interrupts what waits (EINTR), or cuts it short: wait for what is left',
+    likelyCause:
+      'the signal interrupts what waits (EINTR), or cuts it short: wait for what is left',
   })
 }
 
 /** Tells a program that has ended too early from one that does something else wrong. */
 async function unlessEnded(
-  at: Examiner,
+  check: CheckContext,
   run: () => Promise<void>,
-  mistake?: string,
+  likelyCause?: string,
 ): Promise<void> {
-  const { subject } = at
+  const { program } = check
   try {
     await run()
   } catch (error) {
-    if (!(await subject.until(() => !subject.running, 500))) throw error
-    at.fail({
-      what: `${subject.fate()}, with work that it had begun`,
-      mistake:
-        mistake ??
-        (subject.exitCode === null
+    if (!(await program.waitFor(() => !program.isRunning, 500))) throw error
+    check.fail({
+      what: `${program.describeEnd()}, with work that it had begun`,
+      likelyCause:
+        likelyCause ??
+        (program.exitCode === null
           ? SIGTERM_ENDS
           : 'process.exit() ends the process in the middle of whatever it does'),
     })
@@ -101,7 +110,7 @@ async function unlessEnded(
 
 /** Waits until the program has ended: at once, or at the deadline. */
 export async function exits(
-  at: Examiner,
+  check: CheckContext,
   signalled: Stopwatch,
   code: 0 | 1,
   {
@@ -109,27 +118,27 @@ export async function exits(
     late = 'something keeps the process alive: a connection that nobody ends, or a timer',
   }: { again?: Stopwatch; late?: string } = {},
 ): Promise<void> {
-  const { subject } = at
-  const ended = (ms: number) => subject.until(() => !subject.running, ms)
+  const { program } = check
+  const ended = (ms: number) => program.waitFor(() => !program.isRunning, ms)
   const limitMs = DEADLINE_MS + GRACE_MS
   const limit = `${limitMs / 1000} s after the`
   const anew = {
     what: `${limit} first signal the program still ran, and ended later`,
-    mistake:
+    likelyCause:
       'the deadline starts anew, with the second signal or with what comes: only the first signal counts',
   }
-  if (!(await signalled.happens(limitMs, ended))) {
-    if (await again?.happens(limitMs, ended)) at.fail(anew)
-    const mistake =
+  if (!(await signalled.happensWithin(limitMs, ended))) {
+    if (await again?.happensWithin(limitMs, ended)) check.fail(anew)
+    const likelyCause =
       code === 0
         ? late
         : `nothing cuts what is still open ${DEADLINE_MS} ms after the signal: end() and close() wait for the other side, destroy() does not`
-    at.fail({ what: `${limit} signal the program still runs`, mistake })
+    check.fail({ what: `${limit} signal the program still runs`, likelyCause })
   }
   if (code === 1) {
     signalled.atLeast(DEADLINE_MS, DEADLINE_MS / 2, {
-      what: `the program ended before the deadline of ${DEADLINE_MS} ms: ${subject.fate()}`,
-      mistake: 'a connection counts as closed only when both sides have closed it',
+      what: `the program ended before the deadline of ${DEADLINE_MS} ms: ${program.describeEnd()}`,
+      likelyCause: 'a connection counts as closed only when both sides have closed it',
     })
     // One that was late, on a machine that explains it, has not shown that it keeps the deadline.
     const after = { what: `the program ended later than ${limitMs / 1000} s after the signal` }
@@ -137,14 +146,15 @@ export async function exits(
   } else {
     signalled.atMost(DEADLINE_MS - GRACE_MS / 2, {
       what: 'there was nothing left to do, and the program ended only at the deadline',
-      mistake:
+      likelyCause:
         'something keeps the process alive: the timer of the deadline, which unref() or clearTimeout() takes away, or a client that has gone and still counts',
     })
   }
-  if (subject.exitCode === code) return
-  at.fail({
-    what: `the exit code should be ${code}: ${subject.fate()}`,
-    mistake: code === 0 ? SIGTERM_ENDS : 'what was cut at the deadline is not done: that is no 0',
+  if (program.exitCode === code) return
+  check.fail({
+    what: `the exit code should be ${code}: ${program.describeEnd()}`,
+    likelyCause:
+      code === 0 ? SIGTERM_ENDS : 'what was cut at the deadline is not done: that is no 0',
   })
 }
 

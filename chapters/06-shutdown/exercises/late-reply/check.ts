@@ -1,8 +1,8 @@
+import { waitUntilRead } from '#lib/workshop/back-pressure.ts'
 import { comeAndGo } from '#lib/workshop/crowd.ts'
 import { exercise } from '#lib/workshop/exercise.ts'
-import { hasRead } from '#lib/workshop/held-back.ts'
-import { survives } from '#lib/workshop/survives.ts'
-import { PATIENCE_MS } from '#lib/workshop/talk.ts'
+import { survivesResets } from '#lib/workshop/survives-resets.ts'
+import { PATIENCE_MS } from '#lib/workshop/tcp-probe.ts'
 import {
   answerTo,
   ended,
@@ -47,63 +47,64 @@ as long as it says; no other client waits for that.`,
   steps: [
     {
       title: 'answers an upload after the client’s FIN, and then ends too',
-      async run(at) {
-        const talk = await at.connect()
+      async run(check) {
+        const probe = await check.connect()
         const upload = Buffer.from('one\ntwo\nthree\n')
-        talk.send(`work 0\n${upload}`)
-        talk.finish()
-        await talk.expect(answerTo(upload), { mistake: HALF_OPEN })
-        await ended(talk)
+        probe.send(`work 0\n${upload}`)
+        probe.sendFin()
+        await probe.expect(answerTo(upload), { likelyCause: HALF_OPEN })
+        await ended(probe)
       },
     },
     {
       title: 'works for as long as the client asks, and the answer still arrives',
-      async run(at) {
-        const talk = await at.connect()
-        const upload = at.random.bytes(300)
-        talk.send('work 300\n')
-        talk.send(upload)
+      async run(check) {
+        const probe = await check.connect()
+        const upload = check.random.bytes(300)
+        probe.send('work 300\n')
+        probe.send(upload)
         const startMs = performance.now()
-        talk.finish()
-        await talk.expect(answerTo(upload), {
-          mistake: 'the FIN must come behind the answer: end() was called before the work was done',
+        probe.sendFin()
+        await probe.expect(answerTo(upload), {
+          likelyCause:
+            'the FIN must come behind the answer: end() was called before the work was done',
         })
         // Timers may be early by a little.
         if (performance.now() - startMs < 290) {
-          at.fail({ what: 'the answer came sooner than 300 ms after the FIN' })
+          check.fail({ what: 'the answer came sooner than 300 ms after the FIN' })
         }
-        await ended(talk)
+        await ended(probe)
       },
     },
     {
       title: 'finds the first line, however it is cut',
-      async run(at) {
-        const [talk, other] = [await at.connect(), await at.connect()]
-        const upload = at.random.bytes(40)
+      async run(check) {
+        const [probe, other] = [await check.connect(), await check.connect()]
+        const upload = check.random.bytes(40)
         for (const piece of ['wo', 'rk ', '1', '0', '\n']) {
-          talk.send(piece)
+          probe.send(piece)
           // Two answers there say that the server has had its turn here, too: what is ready at the
           // same time may be read in any order.
-          await exchange(at)
-          await exchange(at)
+          await exchange(check)
+          await exchange(check)
         }
-        await talk.sendPieces(at.random.cut(upload, 1))
-        talk.finish()
-        await talk.expect(answerTo(upload), {
-          mistake: 'it takes the first chunk for the first line: a chunk may be less, and more',
+        await probe.sendPieces(check.random.cut(upload, 1))
+        probe.sendFin()
+        await probe.expect(answerTo(upload), {
+          likelyCause: 'it takes the first chunk for the first line: a chunk may be less, and more',
         })
         other.send('work 0\nwork 0\n\n\nwork 0\n')
-        other.finish()
+        other.sendFin()
         await other.expect(answerTo(Buffer.from('work 0\n\n\nwork 0\n')), {
-          mistake: 'what stands behind the first line is the upload, whatever it looks like',
+          likelyCause: 'what stands behind the first line is the upload, whatever it looks like',
         })
         for (const beginning of BEGINNINGS) {
-          const one = await at.connect()
+          const one = await check.connect()
           const all = Buffer.from(`${beginning}abc${beginning}`)
           one.send(Buffer.concat([Buffer.from('work 5\n'), all]))
-          one.finish()
+          one.sendFin()
           await one.expect(answerTo(all), {
-            mistake:
+            likelyCause:
               'the upload begins behind LF, with whatever byte: scanf() and strip() skip some',
           })
         }
@@ -111,90 +112,90 @@ as long as it says; no other client waits for that.`,
     },
     {
       title: 'sends nothing before the client’s FIN, and only then begins its work',
-      async run(at) {
-        const talk = await at.connect()
-        const [one, two] = [at.random.bytes(1000), at.random.bytes(1000)]
-        talk.send('work 0\n')
-        talk.send(one)
-        const slow = await at.connect()
+      async run(check) {
+        const probe = await check.connect()
+        const [one, two] = [check.random.bytes(1000), check.random.bytes(1000)]
+        probe.send('work 0\n')
+        probe.send(one)
+        const slow = await check.connect()
         slow.send(`work ${WORK_MS}\n`)
         slow.send(one)
-        await hasRead(slow, SILENT_MS)
-        await at.pause(SILENT_MS)
-        await exchange(at)
-        if (talk.unread > 0) {
-          at.fail({
-            what: `it answered before the client’s FIN, with ${talk.unread} bytes`,
-            sent: talk.sent,
-            mistake: PAUSE,
+        await waitUntilRead(slow, SILENT_MS)
+        await check.pause(SILENT_MS)
+        await exchange(check)
+        if (probe.unreadBytes > 0) {
+          check.fail({
+            what: `it answered before the client’s FIN, with ${probe.unreadBytes} bytes`,
+            sent: probe.sent,
+            likelyCause: PAUSE,
           })
         }
-        talk.send(two)
-        talk.finish()
-        await talk.expect(answerTo(Buffer.concat([one, two])), { mistake: PAUSE })
+        probe.send(two)
+        probe.sendFin()
+        await probe.expect(answerTo(Buffer.concat([one, two])), { likelyCause: PAUSE })
         const startMs = performance.now()
-        slow.finish()
-        await slow.expect(answerTo(one), { mistake: PAUSE })
+        slow.sendFin()
+        await slow.expect(answerTo(one), { likelyCause: PAUSE })
         // Timers may be early by a little.
         if (performance.now() - startMs < WORK_MS - 10) {
-          at.fail({
+          check.fail({
             what: `the answer to a client that was silent for ${SILENT_MS} ms before its FIN came sooner than ${WORK_MS} ms after it`,
             sent: slow.sent,
-            mistake: 'it works while the upload comes: the time counts from the client’s FIN',
+            likelyCause: 'it works while the upload comes: the time counts from the client’s FIN',
           })
         }
       },
     },
     {
       title: 'answers an empty upload, but not a client that sends nothing',
-      async run(at) {
-        const empty = await at.connect()
+      async run(check) {
+        const empty = await check.connect()
         empty.send('work 0\n')
-        empty.finish()
+        empty.sendFin()
         await empty.expect('got 0 0\n', {
-          mistake: 'it begins with the first byte of the upload, which never comes',
+          likelyCause: 'it begins with the first byte of the upload, which never comes',
         })
         await ended(empty)
         for (const text of ['', 'wor', 'work 0']) {
-          const talk = await at.connect()
-          if (text !== '') talk.send(text)
-          talk.finish()
-          await talk.expectEnd({
-            mistake: 'without a complete first line there is only a FIN to send: end()',
-            tooMuch: 'without a complete first line there is nothing to answer',
+          const probe = await check.connect()
+          if (text !== '') probe.send(text)
+          probe.sendFin()
+          await probe.expectEnd({
+            likelyCause: 'without a complete first line there is only a FIN to send: end()',
+            causeOfExcess: 'without a complete first line there is nothing to answer',
           })
         }
-        await exchange(at)
+        await exchange(check)
       },
     },
     {
       title: 'takes large uploads of many clients at the same time',
-      async run(at) {
-        const block = at.random.bytes(64 * 1024)
-        const alone = await at.connect()
+      async run(check) {
+        const block = check.random.bytes(64 * 1024)
+        const alone = await check.connect()
         alone.send('work 0\n')
         for (let n = 0; n < LARGE_BLOCKS; n++) alone.socket.write(block)
-        alone.finish()
+        alone.sendFin()
         // A program may take its time for them, as long as it goes on.
-        await hasRead(alone, PATIENCE_MS)
+        await waitUntilRead(alone, PATIENCE_MS)
         await alone.expect(answerTo(block, LARGE_BLOCKS), {
-          mistake: 'an upload may be larger than any room for it: count its bytes as they come',
+          likelyCause: 'an upload may be larger than any room for it: count its bytes as they come',
         })
-        const times = Array.from({ length: 8 }, () => at.random.between(1, 6))
-        const talks = await Promise.all(
+        const times = Array.from({ length: 8 }, () => check.random.between(1, 6))
+        const probes = await Promise.all(
           times.map(async blocks => {
-            const talk = await at.connect()
-            talk.send('work 100\n')
-            for (let n = 0; n < blocks; n++) talk.socket.write(block)
-            talk.finish()
-            return { talk, blocks }
+            const probe = await check.connect()
+            probe.send('work 100\n')
+            for (let n = 0; n < blocks; n++) probe.socket.write(block)
+            probe.sendFin()
+            return { probe, blocks }
           }),
         )
-        for (const { talk, blocks } of talks) {
-          await talk.expect(answerTo(block, blocks), {
-            mistake: 'what is counted for one client must not be counted for another',
+        for (const { probe, blocks } of probes) {
+          await probe.expect(answerTo(block, blocks), {
+            likelyCause: 'what is counted for one client must not be counted for another',
           })
-          await ended(talk)
+          await ended(probe)
         }
       },
     },
@@ -208,28 +209,28 @@ as long as it says; no other client waits for that.`,
     },
     {
       title: 'survives clients that leave before their answer',
-      async run(at) {
-        const half = await at.connect()
+      async run(check) {
+        const half = await check.connect()
         half.send('work 0\nhalf of it')
-        await exchange(at)
+        await exchange(check)
         half.reset()
-        await survives(at, async () => {
-          await exchange(at)
+        await survivesResets(check, async () => {
+          await exchange(check)
           for (let n = 0; n < 3; n++) {
-            const talk = await at.connect()
-            talk.send('work 100\nall of it')
-            talk.finish()
+            const probe = await check.connect()
+            probe.send('work 100\nall of it')
+            probe.sendFin()
             // The server has had its turn: it works now.
-            await exchange(at)
-            talk.reset()
+            await exchange(check)
+            probe.reset()
           }
           // That one works longer than those that are gone.
-          await exchange(at, 300)
-          await othersTakeTheirPlace(at)
+          await exchange(check, 300)
+          await othersTakeTheirPlace(check)
           await comeAndGo(
-            at,
+            check,
             gone => gone.send('work 0\nhalf of'),
-            () => exchange(at),
+            () => exchange(check),
           )
         })
       },

@@ -1,7 +1,7 @@
-import { gather } from '#lib/workshop/crowd.ts'
-import type { Examiner } from '#lib/workshop/exercise.ts'
+import { connectCrowd } from '#lib/workshop/crowd.ts'
+import type { CheckContext } from '#lib/workshop/exercise.ts'
 import { staySilent } from '#lib/workshop/silence.ts'
-import { type Talk, WAKING_MS } from '#lib/workshop/talk.ts'
+import { type TcpProbe, WAKE_UP_PATIENCE_MS } from '#lib/workshop/tcp-probe.ts'
 
 const APART =
   'it does not keep its clients apart: each has its own count, and none waits for another'
@@ -23,107 +23,107 @@ export const PAUSE =
 /** A time for work that is over before such a client says something, in milliseconds. */
 export const WORK_MS = 600
 
-export async function worksSideBySide(at: Examiner): Promise<void> {
-  const upload = at.random.bytes(50)
-  const workers: Talk[] = []
+export async function worksSideBySide(check: CheckContext): Promise<void> {
+  const upload = check.random.bytes(50)
+  const workers: TcpProbe[] = []
   for (let n = 0; n < WORKERS; n++) {
-    const talk = await at.connect()
-    talk.send(`work ${LONG_WORK_MS}\n`)
-    talk.send(upload)
-    workers.push(talk)
+    const probe = await check.connect()
+    probe.send(`work ${LONG_WORK_MS}\n`)
+    probe.send(upload)
+    workers.push(probe)
   }
   // These are answered behind all that was said before: a slow program has read that now.
-  await exchange(at)
-  await exchange(at)
-  const watch = at.stopwatch()
-  for (const talk of workers) talk.finish()
-  const mistake =
+  await exchange(check)
+  await exchange(check)
+  const watch = check.stopwatch()
+  for (const probe of workers) probe.sendFin()
+  const likelyCause =
     'the work of one client occupies a thread, and there are too few threads for the others'
-  await exchange(at, 0, mistake)
-  if (workers.some(talk => talk.unread > 0)) {
+  await exchange(check, 0, likelyCause)
+  if (workers.some(probe => probe.unreadBytes > 0)) {
     if (watch.read().leastMs < LONG_WORK_MS) {
-      at.inconclusive('an exchange took as long as the work of another client')
+      check.inconclusive('an exchange took as long as the work of another client')
     }
-    at.fail({
+    check.fail({
       what: `a client whose work takes no time had its answer after another one that works for ${LONG_WORK_MS} ms`,
-      mistake,
+      likelyCause,
     })
   }
-  for (const talk of workers) {
-    await talk.expect(answerTo(upload), { mistake })
-    await ended(talk)
+  for (const probe of workers) {
+    await probe.expect(answerTo(upload), { likelyCause })
+    await ended(probe)
   }
 }
 
 /** Clients reset while it works for them; the next ones get the same descriptors. */
-export async function othersTakeTheirPlace(at: Examiner): Promise<void> {
-  const upload = at.random.bytes(20)
-  const gone: Talk[] = []
+export async function othersTakeTheirPlace(check: CheckContext): Promise<void> {
+  const upload = check.random.bytes(20)
+  const gone: TcpProbe[] = []
   for (let n = 0; n < PLACES; n++) {
-    const talk = await at.connect()
-    talk.send(`work ${WORK_MS}\nall of it`)
-    talk.finish()
-    gone.push(talk)
+    const probe = await check.connect()
+    probe.send(`work ${WORK_MS}\nall of it`)
+    probe.sendFin()
+    gone.push(probe)
   }
-  await exchange(at)
-  for (const talk of gone) talk.reset()
-  await exchange(at)
-  const next = await Promise.all(gone.map(() => at.connect()))
-  for (const talk of next) {
-    talk.send('work 0\n')
-    talk.send(upload.subarray(0, 10))
+  await exchange(check)
+  for (const probe of gone) probe.reset()
+  await exchange(check)
+  const next = await Promise.all(gone.map(() => check.connect()))
+  for (const probe of next) {
+    probe.send('work 0\n')
+    probe.send(upload.subarray(0, 10))
   }
-  await at.pause(2 * WORK_MS)
-  await exchange(at)
-  const mistake =
+  await check.pause(2 * WORK_MS)
+  await exchange(check)
+  const likelyCause =
     'the answer to a client that is gone goes to the next one with its descriptor: stop its timer'
-  const disturbed = next.find(talk => talk.unread > 0 || talk.hasEnded)
+  const disturbed = next.find(probe => probe.unreadBytes > 0 || probe.hasEnded)
   if (disturbed) {
-    at.fail({
-      what: `other clients had reset their connections during their work; the next one got ${disturbed.unread} bytes, or an end, before its own FIN`,
+    check.fail({
+      what: `other clients had reset their connections during their work; the next one got ${disturbed.unreadBytes} bytes, or an end, before its own FIN`,
       sent: disturbed.sent,
       received: disturbed.peek(),
-      mistake,
+      likelyCause,
     })
   }
-  for (const talk of next) {
-    talk.send(upload.subarray(10))
-    talk.finish()
-    await talk.expect(answerTo(upload), { mistake })
-    await ended(talk)
+  for (const probe of next) {
+    probe.send(upload.subarray(10))
+    probe.sendFin()
+    await probe.expect(answerTo(upload), { likelyCause })
+    await ended(probe)
   }
 }
 
-export async function servesCrowd(at: Examiner): Promise<void> {
+export async function servesCrowd(check: CheckContext): Promise<void> {
   const silence =
     'it does not serve so many clients at once: a pool is too small, or there is a limit'
-  const talks = await gather(at, async (talk, others) => {
-    talk.send('work 0\n')
-    await exchange(at, 0, `${silence}; ${others} others are connected`)
+  const probes = await connectCrowd(check, async (probe, others) => {
+    probe.send('work 0\n')
+    await exchange(check, 0, `${silence}; ${others} others are connected`)
   })
-  for (const [n, talk] of talks.entries()) {
-    if (talk.sent.length === 0) talk.send('work 0\n')
-    talk.send(`client ${n}`)
+  for (const [n, probe] of probes.entries()) {
+    if (probe.sent.length === 0) probe.send('work 0\n')
+    probe.send(`client ${n}`)
   }
-  for (const [n, talk] of [...talks.entries()].toReversed()) {
-    talk.finish()
+  for (const [n, probe] of [...probes.entries()].toReversed()) {
+    probe.sendFin()
     const answer = answerTo(Buffer.from(`client ${n}`))
-    await talk.expect(answer, { mistake: silence, patienceMs: WAKING_MS })
+    await probe.expect(answer, { likelyCause: silence, patienceMs: WAKE_UP_PATIENCE_MS })
   }
 }
 
-export async function keepsTheSilent(at: Examiner): Promise<void> {
+export async function keepsTheSilent(check: CheckContext): Promise<void> {
   const upload = Buffer.from('the upload')
   const whole = `work 0\n${upload}`
   const falls = async (where: string, place: number) => {
-    const talk = await at.connect()
-    if (place > 0) talk.send(whole.slice(0, place))
+    const probe = await check.connect()
+    if (place > 0) probe.send(whole.slice(0, place))
     const goOn = async () => {
-      talk.send(whole.slice(place))
-      talk.finish()
-      await talk.expect(answerTo(upload), { mistake: PAUSE })
+      probe.send(whole.slice(place))
+      probe.sendFin()
+      await probe.expect(answerTo(upload), { likelyCause: PAUSE })
     }
-    return { where, talk, goOn }
+    return { where, probe, goOn }
   }
   const clients = [
     await falls('before its first byte', 0),
@@ -133,28 +133,28 @@ export async function keepsTheSilent(at: Examiner): Promise<void> {
   ]
   const endless = await Promise.all(
     ENDLESS.map(async ms => {
-      const talk = await at.connect()
-      talk.send(`work ${ms}\n${upload}`)
-      talk.finish()
-      return { ms, talk }
+      const probe = await check.connect()
+      probe.send(`work ${ms}\n${upload}`)
+      probe.sendFin()
+      return { ms, probe }
     }),
   )
-  const worker = await at.connect()
+  const worker = await check.connect()
   worker.send(`work ${LATE_MS}\n${upload}`)
-  worker.finish()
-  await staySilent(at, clients, () => exchange(at))
-  for (const { ms, talk } of endless) {
-    if (talk.unread === 0 && !talk.hasEnded) continue
-    at.fail({
+  worker.sendFin()
+  await staySilent(check, clients, () => exchange(check))
+  for (const { ms, probe } of endless) {
+    if (probe.unreadBytes === 0 && !probe.hasEnded) continue
+    check.fail({
       what: `work of ${ms} ms was over within seconds`,
-      sent: talk.sent,
-      received: talk.peek(),
-      mistake:
+      sent: probe.sent,
+      received: probe.peek(),
+      likelyCause:
         'work has a limit, or the number is too large for what counts it: setTimeout() takes at most 2147483647 ms, and makes 1 ms of what is more',
     })
   }
   await worker.expect(answerTo(upload), {
-    mistake: `work of ${LATE_MS} ms is cut short: it takes as long as the client says`,
+    likelyCause: `work of ${LATE_MS} ms is cut short: it takes as long as the client says`,
   })
 }
 
@@ -165,17 +165,21 @@ export function answerTo(block: Uint8Array, times = 1): string {
 }
 
 /** A whole exchange on a connection of its own. */
-export async function exchange(at: Examiner, workMs = 0, mistake = APART): Promise<void> {
-  const talk = await at.connect()
-  const word = Buffer.from(at.random.word(8))
-  talk.send(`work ${workMs}\n${word}`)
-  talk.finish()
+export async function exchange(
+  check: CheckContext,
+  workMs = 0,
+  likelyCause = APART,
+): Promise<void> {
+  const probe = await check.connect()
+  const word = Buffer.from(check.random.word(8))
+  probe.send(`work ${workMs}\n${word}`)
+  probe.sendFin()
   // A server that is slow, with much to do, is no server that waits for others.
-  await talk.expect(answerTo(word), { mistake, patienceMs: WAKING_MS })
+  await probe.expect(answerTo(word), { likelyCause, patienceMs: WAKE_UP_PATIENCE_MS })
 }
 
-export async function ended(talk: Talk): Promise<void> {
-  await talk.expectEnd({
-    mistake: 'allowHalfOpen is true, and nobody calls end() behind the answer',
+export async function ended(probe: TcpProbe): Promise<void> {
+  await probe.expectEnd({
+    likelyCause: 'allowHalfOpen is true, and nobody calls end() behind the answer',
   })
 }

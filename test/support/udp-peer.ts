@@ -1,16 +1,17 @@
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram'
 import { once } from 'node:events'
+import { Condition } from '#lib/workshop/condition.ts'
 
 /** The test's own UDP socket. It keeps what comes. */
-export class Datagrams {
+export class UdpPeer {
   readonly socket: Socket = createSocket('udp4')
   readonly received: { data: Buffer; from: RemoteInfo }[] = []
-  #changed: (() => void)[] = []
+  readonly #condition = new Condition()
 
   constructor() {
     this.socket.on('message', (data, from) => {
       this.received.push({ data, from })
-      for (const resolve of this.#changed.splice(0)) resolve()
+      this.#condition.notify()
     })
   }
 
@@ -33,9 +34,7 @@ export class Datagrams {
 
   /** Waits until as many datagrams have come in all; returns them. */
   async receive(count: number): Promise<Buffer[]> {
-    while (this.received.length < count) {
-      await new Promise<void>(resolve => this.#changed.push(resolve))
-    }
+    await this.#condition.waitFor(() => this.received.length >= count)
     return this.received.map(({ data }) => data)
   }
 
@@ -44,9 +43,7 @@ export class Datagrams {
     const again = setInterval(() => this.socket.send(question, port, '127.0.0.1'), 200)
     this.socket.send(question, port, '127.0.0.1')
     try {
-      while (!this.received.some(({ data }) => data.includes(wanted))) {
-        await new Promise<void>(resolve => this.#changed.push(resolve))
-      }
+      await this.#condition.waitFor(() => this.received.some(({ data }) => data.includes(wanted)))
     } finally {
       clearInterval(again)
     }

@@ -1,6 +1,6 @@
-import type { Examiner } from './exercise.ts'
-import { hasRead } from './held-back.ts'
-import type { Talk } from './talk.ts'
+import { waitUntilRead } from './back-pressure.ts'
+import type { CheckContext } from './exercise.ts'
+import type { TcpProbe } from './tcp-probe.ts'
 
 /** What is sent first: a program takes some memory for anything that it reads. */
 const FIRST_BYTES = 4 * 2 ** 20
@@ -25,17 +25,21 @@ const QUIET_MS = 4000
  * Sends a part of a message that has no end. Only Linux shows how much of it is kept; elsewhere this
  * finds programs that break at it.
  */
-export async function keepsNothing(at: Examiner, talk: Talk, fill: string): Promise<void> {
+export async function keepsMemoryBounded(
+  check: CheckContext,
+  probe: TcpProbe,
+  fill: string,
+): Promise<void> {
   const block = Buffer.alloc(65_536, fill)
   const grownTo = async (bytes: number) => {
-    await talk.pour(block, bytes / block.length, QUIET_MS)
-    await hasRead(talk, QUIET_MS)
-    return at.subject.residentPages * PAGE_BYTES
+    await probe.sendBlocks(block, bytes / block.length, QUIET_MS)
+    await waitUntilRead(probe, QUIET_MS)
+    return check.program.residentPages * PAGE_BYTES
   }
-  const watch = at.stopwatch()
+  const watch = check.stopwatch()
   const before = await grownTo(FIRST_BYTES)
   for (let round = 1; round <= ROUNDS; round++) {
-    const one = at.stopwatch()
+    const one = check.stopwatch()
     const grown = (await grownTo(ROUND_BYTES)) - before
     if (grown < KEPT_SHARE * round * ROUND_BYTES) return
     // One that goes through all that it keeps each time becomes ever slower: garbage slows nobody down so much.
@@ -45,11 +49,11 @@ export async function keepsNothing(at: Examiner, talk: Talk, fill: string): Prom
   const { ms, leastMs } = watch.read()
   if (leastMs < ms / 2) {
     const waited = `but other programs kept it, or this check, waiting for up to ${Math.round(ms - leastMs)} of ${Math.round(ms)} ms`
-    at.inconclusive(`${what}, ${waited}: it may have had no time to collect its garbage`)
+    check.inconclusive(`${what}, ${waited}: it may have had no time to collect its garbage`)
   }
-  at.fail({
+  check.fail({
     what,
-    mistake:
+    likelyCause:
       'a message that is already too long is kept until its end comes: remember only that it is too long',
   })
 }

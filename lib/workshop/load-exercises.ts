@@ -31,7 +31,7 @@ export async function loadExercises(): Promise<ListedExercise[]> {
 }
 
 /** The mistakes that people really make, by name: files of `wrong/`. */
-export function wrongOnes({ folder }: ListedExercise): string[] {
+export function wrongSolutions({ folder }: ListedExercise): string[] {
   return readdirSync(join(ROOT, folder, 'wrong'))
     .filter(name => name.endsWith('.ts'))
     .map(name => name.slice(0, -'.ts'.length))

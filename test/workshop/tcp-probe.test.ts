@@ -2,11 +2,11 @@ import { once } from 'node:events'
 import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { expect, onTestFinished, test } from 'vitest'
 import { TcpSnapshot } from '#lib/kernel/tcp-table.ts'
-import { type Examiner, exercise } from '#lib/workshop/exercise.ts'
+import { type CheckContext, exercise } from '#lib/workshop/exercise.ts'
 import { runCheck } from '#lib/workshop/run-check.ts'
 
 /** Examines a server of ours. */
-async function check(serve: (socket: Socket) => void, run: (at: Examiner) => Promise<void>) {
+async function check(serve: (socket: Socket) => void, run: (check: CheckContext) => Promise<void>) {
   const server = createServer({ allowHalfOpen: true }, socket => {
     socket.on('error', () => {})
     socket.once('data', () => serve(socket))
@@ -21,16 +21,17 @@ async function check(serve: (socket: Socket) => void, run: (at: Examiner) => Pro
 }
 
 /** A client that reads when all that the server sends, and the end, has come. */
-const readsLate = (isOver: (state: string | undefined) => boolean) => async (at: Examiner) => {
-  const talk = await at.connect({ reading: false })
-  talk.send('quit\n')
-  const { localPort = 0, remotePort = 0 } = talk.socket
-  const state = () => new TcpSnapshot().ends(localPort, remotePort)[0]?.state
-  while (!isOver(state())) await at.pause(10)
-  talk.read()
-  await talk.expect('bye\n')
-  await talk.expectEnd()
-}
+const readsLate =
+  (isOver: (state: string | undefined) => boolean) => async (check: CheckContext) => {
+    const probe = await check.connect({ reading: false })
+    probe.send('quit\n')
+    const { localPort = 0, remotePort = 0 } = probe.socket
+    const state = () => new TcpSnapshot().ends(localPort, remotePort)[0]?.state
+    while (!isOver(state())) await check.pause(10)
+    probe.startReading()
+    await probe.expect('bye\n')
+    await probe.expectEnd()
+  }
 
 test.skipIf(process.platform !== 'linux')(
   'a reset behind the last bytes is told from a FIN, though libuv reports both as the end (needs Linux)',

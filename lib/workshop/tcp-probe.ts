@@ -1,8 +1,10 @@
 import { connect, type Socket } from 'node:net'
 import { TcpSnapshot } from '#lib/kernel/tcp-table.ts'
-import { Changed } from './changed.ts'
-import { bytesOf, count, Failed, firstDifference } from './failed.ts'
-import type { Subject } from './subject.ts'
+import { bytesOf, firstDifference } from './bytes.ts'
+import { CheckFailed } from './check-failed.ts'
+import { Condition } from './condition.ts'
+import { plural } from './plural.ts'
+import type { ProgramUnderTest } from './program-under-test.ts'
 
 /** How long a program may say nothing before we stop waiting for it, in milliseconds. */
 export const PATIENCE_MS = 4000
@@ -11,9 +13,9 @@ export const PATIENCE_MS = 4000
  * The same for a client that has read nothing for long: where the kernel loses the news that there is
  * room again, as it does on a busy machine, the next probe of the window comes so much later.
  */
-export const WAKING_MS = 15_000
+export const WAKE_UP_PATIENCE_MS = 15_000
 
-export interface TalkOptions {
+export interface TcpProbeOptions {
   /** Do not read what comes until `read()`. */
   reading?: boolean
   /** Where the connection comes from, as in `net.connect`. */
@@ -22,13 +24,13 @@ export interface TalkOptions {
 }
 
 /** What is expected, and what it means when it does not come. */
-export interface Expected {
-  /** The likely mistake, in one sentence. */
-  mistake?: string | undefined
-  /** The likely mistake where it falls silent; without it, the one above. */
-  silence?: string | undefined
-  /** The likely mistake where more comes than should. */
-  tooMuch?: string | undefined
+export interface Expectation {
+  /** The likely cause, in one sentence. */
+  likelyCause?: string | undefined
+  /** The likely cause where the program falls silent; by default, the one above. */
+  causeOfSilence?: string | undefined
+  /** The likely cause where the program sends more than it should. */
+  causeOfExcess?: string | undefined
   patienceMs?: number | undefined
   /** A mass of bytes, of which one place says nothing: the failure counts them, and shows none. */
   bulk?: boolean | undefined
@@ -37,9 +39,9 @@ export interface Expected {
 }
 
 /** A TCP connection between a check and the program that it examines. */
-export class Talk {
+export class TcpProbe {
   readonly socket: Socket
-  readonly #subject: Subject
+  readonly #program: ProgramUnderTest
   #sent: Buffer[] = []
   #received: Buffer = Buffer.alloc(0)
   /** Where `#received` lies, with room behind it. */
@@ -53,54 +55,59 @@ export class Talk {
   #slept = false
   /** Our port and the program's: a socket that was reset does not know them any more. */
   #ports: [here?: number | undefined, there?: number | undefined] = []
-  readonly #changed = new Changed()
+  readonly #condition = new Condition()
 
-  constructor(socket: Socket, subject: Subject) {
+  constructor(socket: Socket, program: ProgramUnderTest) {
     this.socket = socket
-    this.#subject = subject
+    this.#program = program
     socket.on('data', chunk => {
       this.#keep(chunk)
-      this.#changed.tell()
+      this.#condition.notify()
     })
     socket.on('end', () => {
       this.#ended = true
-      this.#changed.tell()
+      this.#condition.notify()
     })
-    for (const event of ['connect', 'drain', 'finish']) socket.on(event, () => this.#changed.tell())
+    for (const event of ['connect', 'drain', 'finish'])
+      socket.on(event, () => this.#condition.notify())
     socket.on('error', (error: NodeJS.ErrnoException) => {
       this.#error = error.code ?? error.message
     })
     socket.on('close', () => {
       this.#closed = true
-      this.#changed.tell()
+      this.#condition.notify()
     })
   }
 
-  /** @throws {Failed} when the program does not take the connection. */
-  static async open(port: number, subject: Subject, options: TalkOptions = {}): Promise<Talk> {
+  /** @throws {CheckFailed} when the program does not take the connection. */
+  static async open(
+    port: number,
+    program: ProgramUnderTest,
+    options: TcpProbeOptions = {},
+  ): Promise<TcpProbe> {
     const { reading, ...from } = options
     const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true, ...from })
     // Small pieces leave as they are written: that is how they are to arrive.
     socket.setNoDelay()
     // Before anybody listens to what comes: Node would read a little of it.
     if (reading === false) socket.pause()
-    const talk = new Talk(socket, subject)
-    talk.#slept = reading === false
-    await talk.#within(PATIENCE_MS, () => !socket.connecting || talk.#closed)
-    talk.#ports = [socket.localPort, socket.remotePort]
-    if (talk.#error === 'ECONNREFUSED') {
-      await subject.hasEnded() // its port goes a moment before it
+    const probe = new TcpProbe(socket, program)
+    probe.#slept = reading === false
+    await probe.#within(PATIENCE_MS, () => !socket.connecting || probe.#closed)
+    probe.#ports = [socket.localPort, socket.remotePort]
+    if (probe.#error === 'ECONNREFUSED') {
+      await program.hasEnded() // its port goes a moment before it
       const what = `nobody listens on port ${port} any more`
-      const mistake = subject.advice(undefined)
-      throw new Failed({
-        what: subject.isOurs ? `${what}: ${subject.fate()}` : what,
-        ...(mistake !== undefined && { mistake }),
+      const likelyCause = program.refineCause(undefined)
+      throw new CheckFailed({
+        what: program.isOurs ? `${what}: ${program.describeEnd()}` : what,
+        ...(likelyCause !== undefined && { likelyCause }),
       })
     }
-    if (talk.#error !== undefined && socket.destroyed) {
-      throw new Failed({ what: `cannot connect to port ${port}: ${talk.#error}` })
+    if (probe.#error !== undefined && socket.destroyed) {
+      throw new CheckFailed({ what: `cannot connect to port ${port}: ${probe.#error}` })
     }
-    return talk
+    return probe
   }
 
   /** Sends bytes at once. */
@@ -126,13 +133,13 @@ export class Talk {
    * many were taken before nothing moved for `quietMs`, or the connection broke. Where it stopped
    * short, one more block is on its way.
    */
-  async pour(block: Uint8Array, times: number, quietMs: number): Promise<number> {
+  async sendBlocks(block: Uint8Array, times: number, quietMs: number): Promise<number> {
     let taken = 0
     while (taken < times && !this.#closed) {
       const next = taken + 1
       this.socket.write(block, error => {
         if (!error) taken = next
-        this.#changed.tell()
+        this.#condition.notify()
       })
       if (!(await this.#within(quietMs, () => taken === next || this.#closed))) break
     }
@@ -140,7 +147,7 @@ export class Talk {
   }
 
   /** Sends a FIN: nothing more comes from here. */
-  finish(): void {
+  sendFin(): void {
     this.socket.end()
   }
 
@@ -149,13 +156,13 @@ export class Talk {
   }
 
   /** Stops reading: what comes waits in the kernel's buffers. */
-  sleep(): void {
+  stopReading(): void {
     this.#slept = true
     this.socket.pause()
   }
 
   /** Begins to read what came. */
-  read(): void {
+  startReading(): void {
     this.socket.resume()
   }
 
@@ -164,7 +171,7 @@ export class Talk {
   }
 
   /** Bytes that came and have not been looked at. */
-  get unread(): number {
+  get unreadBytes(): number {
     return this.#received.length - this.#at
   }
 
@@ -174,7 +181,7 @@ export class Talk {
   }
 
   /** True when the connection is over in both directions, or broken. */
-  get isGone(): boolean {
+  get isClosed(): boolean {
     return this.#closed
   }
 
@@ -184,12 +191,12 @@ export class Talk {
   }
 
   /** Settles with true when it holds: asked when something comes; with false when the time is over. */
-  until(holds: () => boolean, ms: number): Promise<boolean> {
-    return this.#changed.until(holds, ms)
+  waitFor(holds: () => boolean, ms: number): Promise<boolean> {
+    return this.#condition.waitFor(holds, ms)
   }
 
   /** Bytes that the program's side has not taken from us. */
-  get waiting(): number {
+  get unsentBytes(): number {
     return this.socket.writableLength
   }
 
@@ -201,10 +208,10 @@ export class Talk {
   /**
    * Waits for exactly these bytes to come next.
    *
-   * @throws {Failed} at the first byte that differs, when the connection ends before, or when nothing
+   * @throws {CheckFailed} at the first byte that differs, when the connection ends before, or when nothing
    *   comes for long.
    */
-  async expect(data: string | Uint8Array, options: Expected = {}): Promise<void> {
+  async expect(data: string | Uint8Array, options: Expectation = {}): Promise<void> {
     const expected = bytesOf(data)
     const from = this.#at
     const arrived = () => this.#received.subarray(from, from + expected.length)
@@ -233,7 +240,7 @@ export class Talk {
   async take(
     enough: (bytes: Buffer) => number | undefined,
     what: string,
-    options: Expected = {},
+    options: Expectation = {},
   ): Promise<Buffer> {
     for (;;) {
       const unread = this.#received.subarray(this.#at)
@@ -252,12 +259,12 @@ export class Talk {
         () => this.#received.length > before || this.#ended || this.#closed,
       )
       if (!moved) {
-        const state = this.#subject.condition()
+        const state = this.#program.describeState()
         const patience = options.patienceMs ?? PATIENCE_MS
-        const mistake = options.silence ?? options.mistake
+        const likelyCause = options.causeOfSilence ?? options.likelyCause
         this.#fail(
           `${what} did not come for ${patience} ms (${state})`,
-          this.#advised({ ...options, mistake }),
+          this.#advised({ ...options, likelyCause }),
           { received: unread },
         )
       }
@@ -265,7 +272,7 @@ export class Talk {
   }
 
   /** Waits for one line, and returns it without its end. */
-  async line(what: string, options: Expected = {}): Promise<string> {
+  async takeLine(what: string, options: Expectation = {}): Promise<string> {
     const bytes = await this.take(
       unread => {
         const end = unread.indexOf(0x0a)
@@ -278,22 +285,22 @@ export class Talk {
   }
 
   /** Waits for the program's FIN, with nothing before it. */
-  async expectEnd(options: Expected = {}): Promise<void> {
+  async expectEnd(options: Expectation = {}): Promise<void> {
     const patience = options.patienceMs ?? PATIENCE_MS
-    await this.#within(patience, () => this.#ended || this.#closed || this.unread > 0)
-    if (this.unread > 0) {
+    await this.#within(patience, () => this.#ended || this.#closed || this.unreadBytes > 0)
+    if (this.unreadBytes > 0) {
       const more = this.#received.subarray(this.#at)
-      const what = `it sent ${count(more.length, 'byte')} more than it should`
-      const { mistake: _, tooMuch: mistake, ...rest } = options
+      const what = `it sent ${plural(more.length, 'byte')} more than it should`
+      const { likelyCause: _, causeOfExcess: likelyCause, ...rest } = options
       const seen = { expected: Buffer.alloc(0), received: more, offset: 0 }
-      this.#fail(what, { ...rest, mistake }, seen)
+      this.#fail(what, { ...rest, likelyCause }, seen)
     }
     if (this.#ended && !this.#wasReset()) return
     if (this.#closed || this.#ended) {
       const how = this.#ended ? 'it reset the connection' : await this.#how()
       this.#fail(`${how}; it should have ended with a FIN`, this.#advised(options), {})
     }
-    const state = this.#subject.condition()
+    const state = this.#program.describeState()
     this.#fail(`it did not end the connection (${state})`, this.#advised(options), {})
   }
 
@@ -309,18 +316,18 @@ export class Talk {
     return here === undefined || here.state === 'CLOSED'
   }
 
-  /** Waits until the connection is gone, whichever way. */
-  async expectGone(options: Expected = {}): Promise<void> {
+  /** Waits until the connection has ended, with a FIN or a reset. */
+  async expectClosed(options: Expectation = {}): Promise<void> {
     const patience = options.patienceMs ?? PATIENCE_MS
     await this.#within(patience, () => this.#ended || this.#closed)
     if (this.#ended || this.#closed) return
-    const state = this.#subject.condition()
+    const state = this.#program.describeState()
     this.#fail(`it kept the connection open (${state})`, this.#advised(options), {})
   }
 
   /** Waits until it holds, or the program had so much time for it. */
   #within(limitMs: number, holds: () => boolean): Promise<boolean> {
-    return this.#subject.within(limitMs, ms => this.#changed.until(holds, ms))
+    return this.#program.within(limitMs, ms => this.#condition.waitFor(holds, ms))
   }
 
   /** The room doubles: a mass of bytes is not copied again for each chunk. */
@@ -337,7 +344,7 @@ export class Talk {
     expected: Buffer,
     from: number,
     offset: number,
-    options: Expected,
+    options: Expectation,
   ): Promise<never> {
     const { bulk, endByte } = options
     // Whatever came: what stands behind the difference helps to see what it is.
@@ -348,7 +355,7 @@ export class Talk {
       received = this.#received.subarray(from, end() < 0 ? undefined : end() + 1)
     }
     const other = 'the answer is not the one that was expected'
-    const all = count(expected.length, 'byte')
+    const all = plural(expected.length, 'byte')
     const what = bulk
       ? `${other}: ${offset} of ${all} are right, and the next one is not`
       : offset === 0
@@ -357,48 +364,48 @@ export class Talk {
     this.#fail(what, options, { expected, received, offset })
   }
 
-  async #short(expected: Buffer, received: Buffer, options: Expected): Promise<never> {
-    const all = count(expected.length, 'byte')
+  async #short(expected: Buffer, received: Buffer, options: Expectation): Promise<never> {
+    const all = plural(expected.length, 'byte')
     // With bytes on their way in both directions, FIN or reset is a matter of chance.
     const how = await this.#how()
-    const closed = options.bulk && this.#subject.running ? 'it closed the connection' : how
+    const closed = options.bulk && this.#program.isRunning ? 'it closed the connection' : how
     const what = `${closed} after ${received.length} of ${all}`
     this.#fail(what, this.#advised(options), { expected, received, offset: received.length })
   }
 
-  async #silent(expected: Buffer, from: number, options: Expected): Promise<never> {
+  async #silent(expected: Buffer, from: number, options: Expectation): Promise<never> {
     const received = () => this.#received.subarray(from, from + expected.length)
     const came = received().length
-    const state = this.#subject.condition()
+    const state = this.#program.describeState()
     const patience = options.patienceMs ?? PATIENCE_MS
     const seen = { expected, received: received(), offset: came }
-    const all = count(expected.length, 'byte')
+    const all = plural(expected.length, 'byte')
     const missing = `${came} of ${all} came, and then nothing for ${patience} ms`
-    const silent = { ...options, mistake: options.silence ?? options.mistake }
-    if (this.#subject.computes()) {
+    const silent = { ...options, likelyCause: options.causeOfSilence ?? options.likelyCause }
+    if (this.#program.isComputing()) {
       this.#fail(`${state}: ${missing}`, this.#advised(silent), seen)
     }
     // Does it wait for our end? Then the answer comes now.
     if (!this.socket.writableEnded) {
-      this.finish()
+      this.sendFin()
       await this.#within(1000, () => received().length === expected.length || this.#ended)
       if (received().equals(expected)) {
-        const mistake = 'it answers in the `end` event, when it should answer each request'
-        this.#fail('it answered only after we had sent our FIN', { ...options, mistake }, seen)
+        const likelyCause = 'it answers in the `end` event, when it should answer each request'
+        this.#fail('it answered only after we had sent our FIN', { ...options, likelyCause }, seen)
       }
     }
     this.#fail(`it fell silent: ${missing} (${state})`, silent, seen)
   }
 
-  /** The mistake, with what the state of the program says about it. */
-  #advised(options: Expected): Expected {
-    return { ...options, mistake: this.#subject.advice(options.mistake) }
+  /** The expectation, with the likely cause that the state of the program shows. */
+  #advised(options: Expectation): Expectation {
+    return { ...options, likelyCause: this.#program.refineCause(options.likelyCause) }
   }
 
   /** How the connection ended: with the program, or by its will. */
   async #how(): Promise<string> {
-    if (await this.#subject.hasEnded()) {
-      return `${this.#subject.fate()}; the connection broke off`
+    if (await this.#program.hasEnded()) {
+      return `${this.#program.describeEnd()}; the connection broke off`
     }
     if (this.#error === 'ECONNRESET') return 'it reset the connection'
     if (this.#error !== undefined) return `the connection broke (${this.#error})`
@@ -407,16 +414,16 @@ export class Talk {
 
   #fail(
     what: string,
-    { mistake, bulk = false }: Expected,
+    { likelyCause, bulk = false }: Expectation,
     seen: { expected?: Buffer; received?: Buffer; offset?: number },
   ): never {
     const sent = Buffer.concat(this.#sent)
     const { offset } = seen
-    throw new Failed({
+    throw new CheckFailed({
       what,
       ...(sent.length > 0 && !bulk && { sent }),
       ...(bulk ? offset !== undefined && { offset } : seen),
-      ...(mistake !== undefined && { mistake }),
+      ...(likelyCause !== undefined && { likelyCause }),
     })
   }
 }

@@ -1,5 +1,5 @@
-import type { Examiner } from './exercise.ts'
-import { type Dialogue, exchange, otherwise } from './many-clients.ts'
+import type { CheckContext } from './exercise.ts'
+import { type Dialogue, exchange, mustSucceed } from './many-clients.ts'
 
 /** So many that a server which waits a second for each of them keeps the others waiting for long. */
 const ENDED = 12
@@ -9,24 +9,24 @@ const ENDED = 12
  * be served all the same.
  *
  * @param last What ends a connection.
- * @throws {Failed} when another client gets no answer.
+ * @throws {CheckFailed} when another client gets no answer.
  */
-export async function servesBesideEnded(
-  at: Examiner,
+export async function servesBesideLingeringClients(
+  check: CheckContext,
   dialogue: Dialogue,
   last: string | Uint8Array,
 ): Promise<void> {
-  const earlier = await at.connect()
-  for (let n = 0; n < ENDED; n++) (await at.connect()).send(last)
+  const earlier = await check.connect()
+  for (let n = 0; n < ENDED; n++) (await check.connect()).send(last)
   const serve = async () => {
-    for (const [n, talk] of [earlier, await at.connect()].entries()) {
-      await exchange(at, dialogue, talk, n)
+    for (const [n, probe] of [earlier, await check.connect()].entries()) {
+      await exchange(check, dialogue, probe, n)
     }
   }
-  await otherwise(at, serve, state => ({
+  await mustSucceed(check, serve, state => ({
     what: `${ENDED} clients had not closed connections that the server has to end, and another client got no answer (${state})`,
     sent: Buffer.from(last),
-    mistake:
+    likelyCause:
       'the server waits until a client closes its side, and serves no other client meanwhile',
   }))
 }

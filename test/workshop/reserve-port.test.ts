@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { connect, createServer } from 'node:net'
 import { expect, test } from 'vitest'
-import { type ReservedPort, reservePort } from '#lib/workshop/port.ts'
+import { type ReservedPort, reservePort } from '#lib/workshop/reserve-port.ts'
 
 test('reservePort gives no port twice while it is held, and frees it for a server', async () => {
   const reserved: ReservedPort[] = []

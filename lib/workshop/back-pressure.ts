@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { type TcpRow, TcpSnapshot } from '#lib/kernel/tcp-table.ts'
-import { PATIENCE_MS, type Talk } from './talk.ts'
+import { PATIENCE_MS, type TcpProbe } from './tcp-probe.ts'
 
 /** How often to look whether something has moved, in milliseconds. */
 const LOOK_MS = 100
@@ -26,18 +26,18 @@ function look(): Promise<TcpSnapshot> {
 }
 
 /**
- * Tells a program that holds a client back from one that only makes a pause: whether nothing of what
- * waits for it moves for `PATIENCE_MS`. Where Linux shows the queue, each byte counts; elsewhere it
+ * Whether the program holds the client back, and does not just pause: nothing that waits for it moves
+ * for `PATIENCE_MS`. Where Linux shows the queue, each byte counts; elsewhere it
  * moves when a whole block of ours has been taken.
  */
-export async function staysHeldBack(talk: Talk): Promise<boolean> {
+export async function appliesBackPressure(probe: TcpProbe): Promise<boolean> {
   const end = performance.now() + PATIENCE_MS
-  const waiting = talk.waiting
-  const queue = endsOf(talk, new TcpSnapshot()).ours?.txQueue
+  const waiting = probe.unsentBytes
+  const queue = endsOf(probe, new TcpSnapshot()).ours?.txQueue
   while (performance.now() < end) {
     const snapshot = await look()
-    if (talk.isGone || talk.waiting !== waiting) return false
-    if (endsOf(talk, snapshot).ours?.txQueue !== queue) return false
+    if (probe.isClosed || probe.unsentBytes !== waiting) return false
+    if (endsOf(probe, snapshot).ours?.txQueue !== queue) return false
   }
   return true
 }
@@ -46,24 +46,24 @@ export async function staysHeldBack(talk: Talk): Promise<boolean> {
  * Waits until the program has read everything that was sent, or nothing has moved for `quietMs`. What
  * still waits in a kernel is seen on Linux only; elsewhere it ends when our kernel has taken all.
  */
-export async function hasRead(talk: Talk, quietMs: number): Promise<void> {
+export async function waitUntilRead(probe: TcpProbe, quietMs: number): Promise<void> {
   let before = Number.POSITIVE_INFINITY
   let waiting = Number.POSITIVE_INFINITY
   let movedMs = performance.now()
   for (;;) {
     const snapshot = await look()
-    if (talk.isGone) return
+    if (probe.isClosed) return
     // While our own memory empties, the kernel's tables say nothing more.
-    if (talk.waiting > 0 && talk.waiting < waiting) movedMs = performance.now()
+    if (probe.unsentBytes > 0 && probe.unsentBytes < waiting) movedMs = performance.now()
     else {
-      const { ours, theirs } = endsOf(talk, snapshot)
-      const left = talk.waiting + (ours?.txQueue ?? 0) + (theirs?.rxQueue ?? 0)
+      const { ours, theirs } = endsOf(probe, snapshot)
+      const left = probe.unsentBytes + (ours?.txQueue ?? 0) + (theirs?.rxQueue ?? 0)
       if (left === 0) return
       if (left !== before) movedMs = performance.now()
       else if (performance.now() - movedMs > quietMs) return
       before = left
     }
-    waiting = talk.waiting
+    waiting = probe.unsentBytes
   }
 }
 
@@ -72,17 +72,17 @@ export async function hasRead(talk: Talk, quietMs: number): Promise<void> {
  * much it holds in its memory. For a client that reads nothing, when nothing moves. Undefined where
  * the queues of both sides are not seen: elsewhere than on Linux, and where the server is not here.
  */
-export function heldInMemory(talk: Talk): number | undefined {
-  const { bytesWritten, bytesRead } = talk.socket
-  const { ours, theirs } = endsOf(talk, new TcpSnapshot())
+export function bytesHeldInMemory(probe: TcpProbe): number | undefined {
+  const { bytesWritten, bytesRead } = probe.socket
+  const { ours, theirs } = endsOf(probe, new TcpSnapshot())
   if (!ours || !theirs) return undefined
-  const taken = bytesWritten - talk.waiting - ours.txQueue - theirs.rxQueue
+  const taken = bytesWritten - probe.unsentBytes - ours.txQueue - theirs.rxQueue
   return taken - theirs.txQueue - ours.rxQueue - bytesRead
 }
 
 /** What our kernel holds that the program has not taken, and what waits for it to be read. */
 function endsOf(
-  { socket: { localPort, remotePort } }: Talk,
+  { socket: { localPort, remotePort } }: TcpProbe,
   snapshot: TcpSnapshot,
 ): { ours?: TcpRow; theirs?: TcpRow } {
   if (process.platform !== 'linux' || localPort === undefined || remotePort === undefined) return {}

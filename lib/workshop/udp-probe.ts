@@ -1,57 +1,59 @@
 import { createSocket, type Socket } from 'node:dgram'
 import { once } from 'node:events'
-import { Changed } from './changed.ts'
-import { bytesOf, count, Failed, firstDifference } from './failed.ts'
-import type { Subject } from './subject.ts'
-import { type Expected, PATIENCE_MS } from './talk.ts'
+import { bytesOf, firstDifference } from './bytes.ts'
+import { CheckFailed } from './check-failed.ts'
+import { Condition } from './condition.ts'
+import { plural } from './plural.ts'
+import type { ProgramUnderTest } from './program-under-test.ts'
+import { type Expectation, PATIENCE_MS } from './tcp-probe.ts'
 
-/** What a socket tells nobody is looked for so often, in milliseconds: that the program has ended. */
+/** How often to look whether the program has ended, which no socket reports, in milliseconds. */
 const LOOK_MS = 100
 /** How long an answer from the wrong port may take, when the right one has had its time. */
 const STRANGER_MS = 1000
 
 /** What is expected of a datagram. */
-export interface ExpectedDatagram extends Expected {
+export interface DatagramExpectation extends Expectation {
   /** What it answers, where that is not what was sent last. */
   sent?: Uint8Array | undefined
 }
 
-export interface DatagramsOptions {
+export interface UdpProbeOptions {
   /** Where the datagrams come from, if not from 127.0.0.1. */
   localAddress?: string
   localPort?: number
 }
 
 /** A UDP socket between a check and the program that it examines. */
-export class Datagrams {
+export class UdpProbe {
   readonly #socket: Socket
   readonly #port: number
-  readonly #subject: Subject
+  readonly #program: ProgramUnderTest
   readonly #messages: Buffer[] = []
   #sent: Buffer = Buffer.alloc(0)
   #refused = false
   #closed = false
-  readonly #changed = new Changed()
+  readonly #condition = new Condition()
 
-  private constructor(socket: Socket, port: number, subject: Subject) {
+  private constructor(socket: Socket, port: number, program: ProgramUnderTest) {
     this.#socket = socket
     this.#port = port
-    this.#subject = subject
+    this.#program = program
     socket.on('message', message => {
       this.#messages.push(message)
-      this.#changed.tell()
+      this.#condition.notify()
     })
     socket.on('error', () => {
       this.#refused = true
-      this.#changed.tell()
+      this.#condition.notify()
     })
   }
 
   static async open(
     port: number,
-    subject: Subject,
-    { localAddress, localPort = 0 }: DatagramsOptions = {},
-  ): Promise<Datagrams> {
+    program: ProgramUnderTest,
+    { localAddress, localPort = 0 }: UdpProbeOptions = {},
+  ): Promise<UdpProbe> {
     const socket = createSocket('udp4')
     if (localAddress !== undefined) {
       const bound = once(socket, 'listening')
@@ -60,7 +62,7 @@ export class Datagrams {
     }
     socket.connect(port, '127.0.0.1')
     await once(socket, 'connect')
-    return new Datagrams(socket, port, subject)
+    return new UdpProbe(socket, port, program)
   }
 
   /** Sends one datagram; false when it is larger than this system sends any. */
@@ -75,7 +77,7 @@ export class Datagrams {
   }
 
   /** Waits for the next datagram, which must be these bytes. */
-  async expect(data: string | Uint8Array, options: ExpectedDatagram = {}): Promise<void> {
+  async expect(data: string | Uint8Array, options: DatagramExpectation = {}): Promise<void> {
     const expected = bytesOf(data)
     const received = await this.next(options, expected)
     if (received.equals(expected)) return
@@ -83,29 +85,33 @@ export class Datagrams {
     const what =
       received.length === expected.length
         ? 'the datagram that came back is not the one that was expected'
-        : `the datagram has ${count(received.length, 'byte')}, not ${expected.length}`
+        : `the datagram has ${plural(received.length, 'byte')}, not ${expected.length}`
     this.#fail(what, options, { expected, received, offset })
   }
 
   /** Waits for the next datagram. */
-  async next(options: ExpectedDatagram = {}, expected?: Buffer): Promise<Buffer> {
+  async next(options: DatagramExpectation = {}, expected?: Buffer): Promise<Buffer> {
     const patience = options.patienceMs ?? PATIENCE_MS
-    const running = () => this.#subject.running
+    const running = () => this.#program.isRunning
     const over = () => this.#messages.length > 0 || this.#refused || !running()
-    if (!(await this.until(over, patience))) await this.#silent(patience, options, expected)
+    if (!(await this.waitFor(over, patience))) await this.#silent(patience, options, expected)
     const next = this.#messages.shift()
     if (next) return next
     // The port is gone a moment before the process is.
-    await this.#subject.hasEnded(2000)
+    await this.#program.hasEnded(2000)
     const what = running()
       ? 'the datagram was refused: nobody on the port listens to this sender'
-      : `it does not answer: ${this.#subject.fate()}`
-    return this.#fail(what, { ...options, mistake: this.#subject.advice(options.mistake) }, {})
+      : `it does not answer: ${this.#program.describeEnd()}`
+    return this.#fail(
+      what,
+      { ...options, likelyCause: this.#program.refineCause(options.likelyCause) },
+      {},
+    )
   }
 
   /** Settles with true when it holds: asked when something comes; with false when the time is over. */
-  until(holds: () => boolean, ms: number): Promise<boolean> {
-    return this.#subject.within(ms, each => this.#changed.until(holds, each, LOOK_MS))
+  waitFor(holds: () => boolean, ms: number): Promise<boolean> {
+    return this.#program.within(ms, each => this.#condition.waitFor(holds, each, LOOK_MS))
   }
 
   get localPort(): number {
@@ -125,19 +131,19 @@ export class Datagrams {
 
   async #silent(
     patience: number,
-    options: ExpectedDatagram,
+    options: DatagramExpectation,
     expected: Buffer | undefined,
   ): Promise<never> {
     const seen = expected === undefined ? {} : { expected, received: Buffer.alloc(0), offset: 0 }
     // Taken before the program is asked again, and may compute again.
-    const condition = this.#subject.condition()
-    const advised = { ...options, mistake: this.#subject.advice(options.mistake) }
+    const condition = this.#program.describeState()
+    const advised = { ...options, likelyCause: this.#program.refineCause(options.likelyCause) }
     const port = await this.#strangersPort(options.sent ?? this.#sent)
     if (port !== undefined) {
       const what = `an answer came from port ${port}, and we had asked port ${this.#port}`
-      const mistake =
+      const likelyCause =
         'the answer must leave from the socket that the question came to: a client hears no other'
-      this.#fail(what, { ...options, mistake }, {})
+      this.#fail(what, { ...options, likelyCause }, {})
     }
     this.#fail(`no datagram came for ${patience} ms (${condition})`, advised, seen)
   }
@@ -160,13 +166,13 @@ export class Datagrams {
 
   #fail(
     what: string,
-    { mistake, bulk = false, sent = this.#sent }: ExpectedDatagram,
+    { likelyCause, bulk = false, sent = this.#sent }: DatagramExpectation,
     seen: { expected?: Buffer; received?: Buffer; offset?: number },
   ): never {
-    throw new Failed({
+    throw new CheckFailed({
       what,
       ...(!bulk && { sent, ...seen }),
-      ...(mistake !== undefined && { mistake }),
+      ...(likelyCause !== undefined && { likelyCause }),
     })
   }
 }

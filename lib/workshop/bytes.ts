@@ -1,21 +1,3 @@
-import type { Failure } from './failure.ts'
-
-/** A program does not do what it should: thrown by what examines it, shown to the learner. */
-export class Failed extends Error {
-  readonly failure: Omit<Failure, 'step'>
-
-  constructor(failure: Omit<Failure, 'step'>) {
-    super(failure.what)
-    this.failure = failure
-  }
-}
-
-/**
- * What was seen does not say whether a program does what it should: the message says what was seen,
- * and why that decides nothing.
- */
-export class Inconclusive extends Error {}
-
 /** Where two byte strings begin to differ; the length of the shorter one where that is all. */
 export function firstDifference(one: Uint8Array, other: Uint8Array): number {
   const shorter = Math.min(one.length, other.length)
@@ -27,5 +9,3 @@ export function firstDifference(one: Uint8Array, other: Uint8Array): number {
 
 export const bytesOf = (data: string | Uint8Array): Buffer =>
   typeof data === 'string' ? Buffer.from(data) : Buffer.from(data)
-
-export const count = (n: number, what: string): string => `${n} ${what}${n === 1 ? '' : 's'}`

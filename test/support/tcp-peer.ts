@@ -1,8 +1,9 @@
 import { once } from 'node:events'
 import { connect, type NetConnectOpts, type Socket } from 'node:net'
+import { Condition } from '#lib/workshop/condition.ts'
 
 /** The test's own end of a connection. It keeps what comes, and remembers how it ended. */
-export class Peer {
+export class TcpPeer {
   readonly socket: Socket
   /** Settles when the connection is gone: with everything that came. */
   readonly closed: Promise<Buffer>
@@ -11,18 +12,18 @@ export class Peer {
   /** The other side's FIN has been read. */
   ended = false
   readonly #chunks: Buffer[] = []
-  #changed: (() => void)[] = []
+  readonly #condition = new Condition()
 
   constructor(options: NetConnectOpts & { reading?: boolean }) {
     this.socket = connect(options)
     if (options.reading === false) this.socket.pause()
     this.socket.on('data', chunk => {
       this.#chunks.push(chunk)
-      this.#tell()
+      this.#condition.notify()
     })
     this.socket.on('end', () => {
       this.ended = true
-      this.#tell()
+      this.#condition.notify()
     })
     this.socket.on('error', (error: NodeJS.ErrnoException) => {
       this.errorCode = error.code
@@ -30,7 +31,7 @@ export class Peer {
     this.closed = new Promise(resolve => {
       this.socket.on('close', () => {
         resolve(this.received)
-        this.#tell()
+        this.#condition.notify()
       })
     })
   }
@@ -58,26 +59,18 @@ export class Peer {
       typeof wanted === 'number'
         ? this.socket.bytesRead >= wanted && this.received.length >= wanted
         : this.received.includes(wanted)
-    while (!enough()) {
-      if (this.socket.destroyed) {
-        const how = `${this.ended ? 'end' : ''} ${this.errorCode ?? ''}`
-        throw new Error(`closed (${how}) before ${wanted}; got ${this.received.length} bytes`)
-      }
-      await new Promise<void>(resolve => this.#changed.push(resolve))
+    await this.#condition.waitFor(() => enough() || this.socket.destroyed)
+    if (!enough()) {
+      const how = `${this.ended ? 'end' : ''} ${this.errorCode ?? ''}`
+      throw new Error(`closed (${how}) before ${wanted}; got ${this.received.length} bytes`)
     }
     return this.received
   }
 
   /** Waits for the other side's FIN. */
   async end(): Promise<void> {
-    while (!this.ended) {
-      if (this.socket.destroyed) throw new Error(`closed without end: ${this.errorCode}`)
-      await new Promise<void>(resolve => this.#changed.push(resolve))
-    }
-  }
-
-  #tell(): void {
-    for (const resolve of this.#changed.splice(0)) resolve()
+    await this.#condition.waitFor(() => this.ended || this.socket.destroyed)
+    if (!this.ended) throw new Error(`closed without end: ${this.errorCode}`)
   }
 }
 

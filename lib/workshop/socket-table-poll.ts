@@ -8,7 +8,7 @@ const PAUSE = 4
  * milliseconds, for an empty one too, since the kernel looks through all of its hash buckets; how many
  * sockets there are, it says at once. Where it does not say that, each reading may say something new.
  */
-export class SocketNews {
+export class SocketTablePoll {
   readonly #mostMs: number
   readonly #count: () => string | undefined
   #counts: string | undefined
@@ -25,10 +25,10 @@ export class SocketNews {
   }
 
   /** What `read` says, or false where it need not be asked. */
-  async ask(read: () => Promise<boolean>): Promise<boolean> {
+  async poll(read: () => Promise<boolean>): Promise<boolean> {
     const startMs = performance.now()
     if (startMs - this.#readMs < PAUSE * this.#tookMs) return false
-    // Counted before it is read: what comes meanwhile is news.
+    // Counted before it is read: what comes meanwhile counts as a change.
     const counts = this.#count()
     const same = counts !== undefined && counts === this.#counts
     if (same && startMs - this.#readMs < this.#mostMs) return false

@@ -5,21 +5,21 @@ import { connect } from 'node:net'
 import { cpus } from 'node:os'
 import { listensHere } from '#lib/kernel/tcp-table.ts'
 import { readUdpTable } from '#lib/kernel/udp-table.ts'
-import { Changed } from './changed.ts'
-import { Failed } from './failed.ts'
+import { CheckFailed } from './check-failed.ts'
+import { Condition } from './condition.ts'
+import { explainMissingListener } from './missing-listener.ts'
 import { processesOf } from './process-group.ts'
-import { MARK, report, watchOver } from './reaper.ts'
-import { explainSilentStart } from './silent-start.ts'
-import { SocketNews } from './socket-news.ts'
+import { MARK, reportGroup, startReaper } from './reaper.ts'
+import { SocketTablePoll } from './socket-table-poll.ts'
 import { Delays, type Stopwatch } from './stopwatch.ts'
 
-/** What is examined: a program that we start, or one that runs already. */
-export interface SubjectOptions {
-  /** The command line; absent for a server that somebody else has started. */
+/** A program that the check starts, or a server that runs already. */
+export interface ProgramUnderTestOptions {
+  /** The command line; absent for a server that the check did not start. */
   command?: { shell: string; folder?: string } | { file: string; args: readonly string[] }
   /** Where it listens, or, for a client, where it connects to. */
   port: number
-  /** How long a server may take until it listens; 10 s unless it is told otherwise. */
+  /** How long a server may take until it listens; 10 s by default. */
   startMs?: number | undefined
 }
 
@@ -64,8 +64,8 @@ function signalGroup(program: ChildProcess, signal: NodeJS.Signals): void {
   }
 }
 
-/** The program under examination. */
-export class Subject {
+/** The program that a check judges. */
+export class ProgramUnderTest {
   readonly port: number
   /** How the machine delays it, and us. */
   readonly delays: Delays
@@ -81,9 +81,9 @@ export class Subject {
   #stdout = ''
   #stderr = ''
   #output = ''
-  readonly #changed = new Changed()
+  readonly #condition = new Condition()
 
-  constructor({ command, port, startMs }: SubjectOptions) {
+  constructor({ command, port, startMs }: ProgramUnderTestOptions) {
     this.port = port
     this.#startMs = startMs ?? START_MS
     // Time to start is asked for a compiler, which computes all of that time.
@@ -93,8 +93,8 @@ export class Subject {
     this.#since = this.delays.startRoughly()
   }
 
-  #start(command: NonNullable<SubjectOptions['command']>): ChildProcess {
-    watchOver()
+  #start(command: NonNullable<ProgramUnderTestOptions['command']>): ChildProcess {
+    startReaper()
     const options = {
       env: {
         ...process.env,
@@ -112,12 +112,12 @@ export class Subject {
         ? spawn(inPlaceOfShell(command.shell), { ...options, shell: true, cwd: command.folder })
         : spawn(command.file, [...command.args], options)
     programs.add(child)
-    if (child.pid !== undefined) report('+', child.pid)
+    if (child.pid !== undefined) reportGroup('+', child.pid)
     child.stdin.on('error', () => {})
     child.stdout.setEncoding('utf8').on('data', (text: string) => {
       this.#stdout = (this.#stdout + text).slice(-OUTPUT_CHARACTERS)
       this.#output = (this.#output + text).slice(-OUTPUT_CHARACTERS)
-      this.#changed.tell()
+      this.#condition.notify()
     })
     child.stderr.setEncoding('utf8').on('data', (text: string) => {
       this.#stderr = (this.#stderr + text).slice(-OUTPUT_CHARACTERS)
@@ -126,7 +126,7 @@ export class Subject {
     child.once('error', error => {
       this.#stderr += error.message
       this.#exit = { code: 127, signal: null }
-      this.#changed.tell()
+      this.#condition.notify()
     })
     child.once('exit', () => {
       programs.delete(child)
@@ -134,12 +134,12 @@ export class Subject {
     })
     child.once('close', (code, signal) => {
       this.#exit ??= { code, signal }
-      this.#changed.tell()
+      this.#condition.notify()
     })
     return child
   }
 
-  get running(): boolean {
+  get isRunning(): boolean {
     return this.#child === undefined || this.#exit === undefined
   }
 
@@ -157,7 +157,7 @@ export class Subject {
     return this.#child !== undefined
   }
 
-  /** The last lines that it printed, without what Node prints of a crash: `fate()` tells that. */
+  /** The last lines that it printed, without what Node prints of a crash: `describeEnd()` does that. */
   get printed(): string {
     const lines = this.#output.replaceAll(CRASH, '').trimEnd().split('\n')
     const shown = lines.slice(-OUTPUT_LINES).map(line => line.slice(0, 200))
@@ -171,12 +171,12 @@ export class Subject {
 
   /** Signals the program, and what it has started: a shell may stand between it and us. */
   signal(name: NodeJS.Signals): void {
-    if (this.#child && this.running) signalGroup(this.#child, name)
+    if (this.#child && this.isRunning) signalGroup(this.#child, name)
   }
 
   /** Settles when something about its output or its life holds; false when the time is over. */
-  until(holds: () => boolean, ms: number): Promise<boolean> {
-    return this.#changed.until(holds, ms)
+  waitFor(holds: () => boolean, ms: number): Promise<boolean> {
+    return this.#condition.waitFor(holds, ms)
   }
 
   /**
@@ -187,54 +187,58 @@ export class Subject {
    * @throws {Inconclusive} when the machine does not let us find out.
    */
   within(ms: number, wait: (ms: number) => Promise<boolean>): Promise<boolean> {
-    return this.delays.startRoughly().happens(ms, wait)
+    return this.delays.startRoughly().happensWithin(ms, wait)
   }
 
   /**
    * Waits until a server takes connections, or datagrams.
    *
-   * @throws {Failed} when it ends before, or does not listen in time.
+   * @throws {CheckFailed} when it ends before, or does not listen in time.
    */
-  async listening(kind: 'tcp' | 'udp'): Promise<void> {
+  async waitUntilListening(kind: 'tcp' | 'udp'): Promise<void> {
     const transport = kind === 'tcp' ? 'TCP' : 'UDP'
     const since = this.delays.startRoughly()
-    const news = new SocketNews(READ_MS)
+    const table = new SocketTablePoll(READ_MS)
     const takes = () => (kind === 'tcp' ? this.#takesConnections() : this.#takesDatagrams())
     while (!since.isOver(this.#startMs)) {
-      if (!this.running) {
+      if (!this.isRunning) {
         // One that has come to its end in peace; others say why they have not.
-        const mistake = this.advice(
+        const likelyCause = this.refineCause(
           this.exitCode === 0 ? 'nothing keeps it alive: a server that listens does' : undefined,
         )
-        throw new Failed({ what: this.fate(), ...(mistake !== undefined && { mistake }) })
+        throw new CheckFailed({
+          what: this.describeEnd(),
+          ...(likelyCause !== undefined && { likelyCause }),
+        })
       }
-      this.mustNotCompute()
-      if (await news.ask(takes)) {
+      this.failIfComputing()
+      if (await table.poll(takes)) {
         this.#since = this.delays.startRoughly()
         this.#before = this.#computedMs()
         return
       }
       if (!this.isOurs) {
-        const found = explainSilentStart({ transport, port: this.port })
-        throw new Failed({
+        const found = explainMissingListener({ transport, port: this.port })
+        throw new CheckFailed({
           what: withFinding(
             `nothing listens on ${transport} port ${this.port} of 127.0.0.1`,
             found,
           ),
-          mistake:
-            found?.mistake ?? 'the server is not running, or listens on another port or address',
+          likelyCause:
+            found?.likelyCause ??
+            'the server is not running, or listens on another port or address',
         })
       }
-      await this.until(() => !this.running, LOOK_MS)
+      await this.waitFor(() => !this.isRunning, LOOK_MS)
     }
-    const found = explainSilentStart({ transport, port: this.port, group: this.pid })
+    const found = explainMissingListener({ transport, port: this.port, group: this.pid })
     const nothing =
       `nothing listens on ${transport} port ${this.port} of 127.0.0.1 ` +
-      `after ${this.#startMs / 1000} s (${this.condition()})`
-    throw new Failed({
+      `after ${this.#startMs / 1000} s (${this.describeState()})`
+    throw new CheckFailed({
       what: withFinding(nothing, found),
-      mistake:
-        found?.mistake ??
+      likelyCause:
+        found?.likelyCause ??
         'the program does not listen on the port that is in the environment variable PORT',
     })
   }
@@ -242,60 +246,63 @@ export class Subject {
   /**
    * For a program that should have begun by now.
    *
-   * @throws {Failed} when it only computes.
+   * @throws {CheckFailed} when it only computes.
    */
-  mustNotCompute(): void {
+  failIfComputing(): void {
     // It cannot have computed for longer than all processors together: most need not be asked.
     if (cpus().length * (performance.now() - this.#bornMs) < this.#computeMs) return
-    if (this.#computedMs() < this.#computeMs || !this.computes()) return
+    if (this.#computedMs() < this.#computeMs || !this.isComputing()) return
     const seconds = this.#computeMs / 1000
     const what = `the program computes without a pause, and was ended after ${seconds} s`
-    throw new Failed({ what, mistake: `${LOOP}; for a compiler, --start-timeout gives it longer` })
+    throw new CheckFailed({
+      what,
+      likelyCause: `${LOOP}; for a compiler, --start-timeout gives it longer`,
+    })
   }
 
   /** True where the program has ended, or does so within a moment: a connection goes before it. */
   async hasEnded(ms = END_MS): Promise<boolean> {
-    return this.isOurs && (await this.within(ms, each => this.until(() => !this.running, each)))
+    return this.isOurs && (await this.within(ms, each => this.waitFor(() => !this.isRunning, each)))
   }
 
-  /** The likely mistake, now that we know how the program is; without that, the one given. */
-  advice(mistake: string | undefined): string | undefined {
-    if (!this.isOurs) return mistake
-    if (this.running) return this.computes() ? LOOP : mistake
+  /** The likely cause that the state of the program shows; where it shows none, the one given. */
+  refineCause(likelyCause: string | undefined): string | undefined {
+    if (!this.isOurs) return likelyCause
+    if (this.isRunning) return this.isComputing() ? LOOP : likelyCause
     if (this.exitCode === 127) return 'the command was not found: look at its name'
-    const why = complaint(this.#stderr)
-    if (this.exitCode === 0 || why === '') return mistake
+    const why = mainError(this.#stderr)
+    if (this.exitCode === 0 || why === '') return likelyCause
     if (NOT_THERE.test(why))
       return 'there is no such file or package: look at its name and its path'
     if (COMPILER.test(why)) return 'the file does not compile'
     if (/\b(ECONNRESET|EPIPE)\b/.test(why)) return NO_LISTENER
     // These say themselves what is wrong.
-    return /^(Type|Reference|Syntax)Error\b/.test(why) ? undefined : mistake
+    return /^(Type|Reference|Syntax)Error\b/.test(why) ? undefined : likelyCause
   }
 
   /** What has become of the program, in words. */
-  fate(): string {
+  describeEnd(): string {
     if (this.#child === undefined) return 'the server does not listen any more'
     if (this.#exit === undefined) return 'the program still runs'
     const { code, signal } = this.#exit
     const how = signal
       ? `the program was ended by ${signal}`
       : `the program has ended with code ${code}`
-    const why = complaint(this.#stderr)
+    const why = mainError(this.#stderr)
     return why === '' ? how : `${how}: ${why}`
   }
 
   /** What it is doing now, in words. */
-  condition(): string {
+  describeState(): string {
     if (this.#child === undefined) return 'the server was not started by this check'
-    if (!this.running) return this.fate()
-    if (this.computes()) return 'the program computes without a pause'
+    if (!this.isRunning) return this.describeEnd()
+    if (this.isComputing()) return 'the program computes without a pause'
     return 'the program runs and waits'
   }
 
   /** True when the program has used a core nearly alone since it started to be looked at. */
-  computes(): boolean {
-    if (!this.running) return false
+  isComputing(): boolean {
+    if (!this.isRunning) return false
     // Where many want the cores, one that never waits gets its share of them and no more.
     const { leastMs } = this.#since.read()
     return this.#computedMs() - this.#before > Math.max(LEAST_BUSY_MS, BUSY * leastMs)
@@ -317,8 +324,8 @@ export class Subject {
     this.delays.close()
     if (child?.pid === undefined) return
     signalGroup(child, 'SIGKILL')
-    report('-', child.pid)
-    await this.until(() => !this.running, 5000)
+    reportGroup('-', child.pid)
+    await this.waitFor(() => !this.isRunning, 5000)
   }
 
   /**
@@ -364,7 +371,7 @@ const NOT_THERE =
   /\b(Cannot find (module|package)|ModuleNotFoundError|ENOENT|No such file or directory)\b/
 
 /** The line of what a program complained about that says most, and where: not the whole stack. */
-export function complaint(stderr: string): string {
+export function mainError(stderr: string): string {
   const lines = stderr.split('\n').filter(line => line.trim() !== '' && !/^Node\.js v\d/.test(line))
   // A file that does not compile: where, and what the compiler expects.
   const compiler = lines.find(line => COMPILER.test(line))
