@@ -7,6 +7,7 @@ import { median, quantile } from '../../bench/statistics.ts'
 import { tables } from '../../bench/tables/index.ts'
 import { type Measured, measure } from '../../bench/throughput.ts'
 import { KIT } from '../support/kit-folder.ts'
+import { spread } from '../support/slow.ts'
 
 const root = new URL('../../', import.meta.url)
 
@@ -20,18 +21,16 @@ async function bench(...words: string[]) {
 }
 
 describe.each(tables.map(table => [table.name, table] as const))('bench %s', (_, table) => {
-  test.each(table.candidates.map(candidate => [candidate.id, candidate] as const))(
-    '%s yields the right frames',
-    async (id, candidate) => {
-      const work = await candidate.prepare()
-      expect(work.payloads.length).toBeGreaterThan(100)
-      await check(id, work)
-      // A second pass must go on where the first one ended, as it does when it is timed.
-      const before = work.tally.frames
-      await work.run()
-      expect(work.tally.frames - before).toBe(work.payloads.length)
-    },
-  )
+  const candidates = table.candidates.map(candidate => [candidate.id, candidate] as const)
+  test.each(spread(candidates, 3))('%s yields the right frames', async (id, candidate) => {
+    const work = await candidate.prepare()
+    expect(work.payloads.length).toBeGreaterThan(100)
+    await check(id, work)
+    // A second pass must go on where the first one ended, as it does when it is timed.
+    const before = work.tally.frames
+    await work.run()
+    expect(work.tally.frames - before).toBe(work.payloads.length)
+  })
 
   test('compares candidates that are there', () => {
     const ids = table.candidates.map(({ id }) => id)

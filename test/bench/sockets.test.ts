@@ -13,9 +13,13 @@ import { SocketBench } from '../../bench/sockets/measure.ts'
 import { GoServers } from '../../bench/sockets/processes.ts'
 import { type SocketEffort, socketQuestions } from '../../bench/sockets/tables.ts'
 import { KIT } from '../support/kit-folder.ts'
+import { spread, withSlow } from '../support/slow.ts'
 
 const hasGo = spawnSync('go', ['version']).status === 0
-const withoutGo = kinds.filter(({ needs }) => needs === undefined)
+const withoutGo = spread(
+  kinds.filter(({ needs }) => needs === undefined),
+  4,
+)
 
 /** The whole harness at small size: what it counts is asserted, never how long it took. */
 const tiny: SocketEffort = {
@@ -56,27 +60,31 @@ describe('bench sockets', () => {
         expect(figures.bytesVerified).toBeGreaterThan(figures.answers! * 1024)
       } else expect(figures.bytesVerified, id).toBe(figures.answers! * replyBytes)
     }
-    expect(table!.verdicts.map(({ ours }) => ours)).toContain('http1')
+    if (withSlow) expect(table!.verdicts.map(({ ours }) => ours)).toContain('http1')
   }, 400_000)
 
-  test.each([
+  const loads = [
     ['sockets-64', 'length-prefix', 'ws', 64],
     ['sockets-65536', 'pipe', 'http1', 8],
     ['sockets-latency-1024', 'length-prefix', 'http1', 4],
     ['sockets-connect', 'node-http', 'ws', 30],
-  ])('%s ends, with every byte of its answers compared', async (name, first, second, least) => {
-    const { bytes } = question(name)
-    const [table] = await measured([name], some(first, second))
-    expect(table!.rows.map(({ id }) => id)).toEqual([first, second])
-    for (const { figures, unmeasured } of table!.rows) {
-      expect(unmeasured).toBeUndefined()
-      expect(figures.answers).toBeGreaterThanOrEqual(least)
-      expect(figures.bytesVerified).toBeGreaterThanOrEqual(figures.answers! * bytes)
-    }
-    if (name === 'sockets-connect') expect(table!.rows[0]!.figures.answers).toBe(least)
-    const text = terminalText({ kind: 'sockets', table: table! })
-    for (const line of text.split('\n')) expect(line.length, line).toBeLessThanOrEqual(100)
-  })
+  ] as const
+  test.each(spread(loads, 2))(
+    '%s ends, with every byte of its answers compared',
+    async (name, first, second, least) => {
+      const { bytes } = question(name)
+      const [table] = await measured([name], some(first, second))
+      expect(table!.rows.map(({ id }) => id)).toEqual([first, second])
+      for (const { figures, unmeasured } of table!.rows) {
+        expect(unmeasured).toBeUndefined()
+        expect(figures.answers).toBeGreaterThanOrEqual(least)
+        expect(figures.bytesVerified).toBeGreaterThanOrEqual(figures.answers! * bytes)
+      }
+      if (name === 'sockets-connect') expect(table!.rows[0]!.figures.answers).toBe(least)
+      const text = terminalText({ kind: 'sockets', table: table! })
+      for (const line of text.split('\n')) expect(line.length, line).toBeLessThanOrEqual(100)
+    },
+  )
 
   test('counts the memory of idle connections, or says what it lacks for that', async () => {
     const few = await measured(['sockets-memory'], some('pipe', 'length-prefix'))
@@ -95,7 +103,7 @@ describe('bench sockets', () => {
   })
 
   const name = 'the servers in Go answer with the same bytes as the others'
-  test.skipIf(!hasGo)(hasGo ? name : `${name} (skipped: needs go)`, async () => {
+  test.skipIf(!hasGo || !withSlow)(hasGo ? name : `${name} (skipped: needs go)`, async () => {
     const inGo = kinds.filter(({ needs }) => needs !== undefined)
     const [load, burst] = await measured(['sockets-65536', 'sockets-connect'], inGo)
     expect(load!.rows.map(({ id }) => id)).toEqual(['go-raw', 'go-length-prefix', 'go-http'])

@@ -6,6 +6,7 @@ import { claimsOf, loadExperiments } from '#lib/textbook/load.ts'
 import { readObservations } from '#lib/textbook/observations.ts'
 import { entries, has, type Kit, onLinux, test } from '../support/kit.ts'
 import { expectNoStack } from '../support/program.ts'
+import { spread } from '../support/slow.ts'
 import { flood } from '../support/tcp-peer.ts'
 
 const linesOf = (text: string) => text.trimEnd().split('\n')
@@ -393,12 +394,14 @@ const strangers: [does: string, greet: (socket: Socket) => void][] = [
   ['resets', socket => socket.resetAndDestroy()],
   ['sends garbage and ends', socket => socket.end('garbage\n')],
 ]
-const clients = entries.filter(({ chapter }) => chapter.id === '05').map(({ id }) => id)
+const meetings = entries
+  .filter(({ chapter }) => chapter.id === '05')
+  .flatMap(({ id }) => strangers.map(([does, greet]) => [id, does, greet] as const))
 
-describe.concurrent.each(clients)('%s', id => {
-  test.for(strangers)(
-    'client says in a line or two that a server which %s is not its own',
-    async ([, greet], { kit, expect, onTestFinished }) => {
+describe.concurrent('a client of chapter 05', () => {
+  test.for(spread(meetings, 4))(
+    'of %s says in a line or two that a server which %s is not its own',
+    async ([id, , greet], { kit, expect, onTestFinished }) => {
       const server = createServer(socket => greet(socket.on('error', () => {}).resume()))
       onTestFinished(() => void server.close())
       await once(server.listen(0, '127.0.0.1'), 'listening')

@@ -115,7 +115,7 @@ const asking = entries
   .flatMap(({ id }) => (Object.keys(answers) as WrongServer[]).map(does => [id, does] as const))
 
 describe.concurrent('a client over UDP', () => {
-  test.for(asking)(
+  test.for(spread(asking, 6))(
     'of %s tells in words if it is a wrong server that %s',
     { timeout: 40_000 },
     async ([id, does], { kit }) => {

@@ -8,6 +8,7 @@ import { codecs } from '#lib/cli/codec-catalogue.ts'
 import { copySources } from '#lib/cli/codec-copy.ts'
 import { nearest } from '#lib/program/nearest.ts'
 import { KIT } from '../support/kit-folder.ts'
+import { spread } from '../support/slow.ts'
 
 const root = fileURLToPath(new URL('../../', import.meta.url))
 const tsc = join(root, 'node_modules/typescript/bin/tsc')
@@ -96,7 +97,12 @@ const HTTP1 = [
 const passed = { exitCode: 0, stdout: '', stderr: '' }
 
 describe('codec copy', () => {
-  test.concurrent.each(names.filter(name => !name.includes('stream')))(
+  test.concurrent.each(
+    spread(
+      names.filter(name => !name.includes('stream')),
+      4,
+    ),
+  )(
     'puts %s into an empty project, where it compiles strictly and its example runs',
     async name => {
       const project = await emptyProject(COMPILED)

@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { execa } from 'execa'
-import { describe, expect, test } from 'vitest'
+import { beforeAll, describe, expect, test } from 'vitest'
 import { entriesOf, loadChapters, ROOT } from '#lib/catalogue/index.ts'
 import { missing } from '#lib/kernel/requirements.ts'
 import { renderDocument } from '#lib/textbook/document.ts'
@@ -31,12 +31,15 @@ const tested = claims.filter(({ from }) => withSlow || !from.experiment.slow)
 const chapters = await loadChapters()
 
 /** One run of the very command that a reader types, for all tests below. */
-const { stdout, exitCode } = await execa(
-  'npm',
-  ['run', '--silent', 'textbook', '--', '--json', ...(withSlow ? ['--slow'] : [])],
-  { cwd: KIT, reject: false, stderr: 'ignore' },
-)
-const results: Result[] = JSON.parse(stdout)
+let results: readonly Result[]
+let exitCode: number | undefined
+beforeAll(async () => {
+  const words = ['run', '--silent', 'textbook', '--', '--json', ...(withSlow ? ['--slow'] : [])]
+  const run = await execa('npm', words, { cwd: KIT, reject: false, stderr: 'ignore' })
+  results = JSON.parse(run.stdout)
+  exitCode = run.exitCode
+}, 1_200_000)
+const resultOf = (id: string): Result | undefined => results.find(result => result.id === id)
 
 test('npm run textbook -- --json has a result for every claim, in the order of their numbers', () => {
   expect(results.map(({ id }) => id)).toEqual(tested.map(({ claim }) => claim.id))
@@ -45,7 +48,6 @@ test('npm run textbook -- --json has a result for every claim, in the order of t
 })
 
 describe.each(claims)('claim $claim.id', ({ claim, from }) => {
-  const result = results.find(({ id }) => id === claim.id)!
   const needs = [...from.experiment.needs, ...(claim.needs ?? [])]
   const lacks = needs.flatMap(need => missing(need) ?? [])
 
@@ -55,6 +57,7 @@ describe.each(claims)('claim $claim.id', ({ claim, from }) => {
     out(
       `comes out as ${claim.verdict} on this kernel${lacks.length > 0 ? ` (${lacks[0]})` : ''}`,
       () => {
+        const result = resultOf(claim.id)!
         expect(result).toMatchObject({ verdict: claim.verdict, agrees: true })
         expect(result.observed).toMatch(/\S/)
         expect(result.observed).not.toMatch(/undefined|NaN|null|\[object/)
@@ -62,19 +65,17 @@ describe.each(claims)('claim $claim.id', ({ claim, from }) => {
       },
     )
 
-  // What was recorded; for a new experiment, what it has seen just now.
-  const observation = observations.get(from.name) ?? result?.evidence
-  test.skipIf(observation === undefined)(
-    `is judged by what was seen: another observation gets another verdict${observation ? '' : ' (skipped: needs an observation)'}`,
-    () => {
-      const { seen } = observation!
-      expect(judgeOne(claim, seen)).toMatchObject({ verdict: claim.verdict, agrees: true })
-      const altered = judgeOne(claim, claim.altered(structuredClone(seen)))
-      expect(altered.agrees).toBe(false)
-      // Another world, not one of which nothing can be said.
-      expect(altered.verdict).not.toBe('unclear')
-    },
-  )
+  test('is judged by what was seen: another observation gets another verdict', ({ skip }) => {
+    // What was recorded; for a new experiment, what it has seen just now.
+    const observation = observations.get(from.name) ?? resultOf(claim.id)?.evidence
+    if (observation === undefined) skip('needs an observation')
+    const { seen } = observation!
+    expect(judgeOne(claim, seen)).toMatchObject({ verdict: claim.verdict, agrees: true })
+    const altered = judgeOne(claim, claim.altered(structuredClone(seen)))
+    expect(altered.agrees).toBe(false)
+    // Another world, not one of which nothing can be said.
+    expect(altered.verdict).not.toBe('unclear')
+  })
 
   test('says what a reader needs', () => {
     const isUntrue = claim.verdict === 'wrong' || claim.verdict === 'outdated'

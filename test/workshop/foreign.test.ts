@@ -41,8 +41,8 @@ async function passes(skip: TestContext['skip'], id: string, command: string): P
 
 describe.skipIf(!has('python3')).concurrent('a solution in Python (needs python3)', () => {
   const solutions = readdirSync(PYTHON).map(name => name.replace(/\.py$/, ''))
-  // Two of them always, all with npm run test:slow.
-  const some = ['udp-echo', 'length-prefix']
+  // One of them always, all with npm run test:slow.
+  const some = ['udp-echo']
   test.for(withSlow ? solutions : some)('%s passes npm run check -- --command', (id, { skip }) =>
     passes(skip, id, `python3 ${join(PYTHON, `${id}.py`)}`),
   )
@@ -155,8 +155,8 @@ describe.concurrent('a server that nobody wrote for this kit', () => {
     )
   }
 
-  kitTest.skipIf(!has('cc'))(
-    'socket, bind, listen, accept, read, write, close in C pass tcp-echo (needs cc)',
+  kitTest.skipIf(!has('cc') || !withSlow)(
+    'socket, bind, listen, accept, read, write, close in C pass tcp-echo (needs cc, npm run test:slow)',
     async ({ kit, skip }) => {
       const program = join(kit.folder(), 'echo')
       await execa('cc', ['-x', 'c', '-o', program, '-'], { input: C })
