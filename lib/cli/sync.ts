@@ -1,10 +1,11 @@
 /**
- * `npm run docs:sync`: brings everything that is generated up to date: npm scripts, tables, the code
- * and output in write-ups, the document about the claims, and the pictures of recordings. What differs only in numbers from run to
- * run is left as it is.
+ * `npm run docs:sync`: updates everything that is generated: npm scripts, tables, the code and output
+ * in documents, the document about the claims, and the pictures of recordings. What differs from run
+ * to run only in its numbers is left as it is.
  */
 import { readFileSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { availableParallelism } from 'node:os'
+import { join, relative, resolve } from 'node:path'
 import {
   type CatalogueChapter,
   type CatalogueEntry,
@@ -12,8 +13,16 @@ import {
   ROOT,
   scriptsOf,
 } from '#lib/catalogue/index.ts'
-import { markdownFiles, recordExample } from '#lib/pages/documents.ts'
-import { comparable, findEmbeds, needsOf, renderEmbed, replaceEmbeds } from '#lib/pages/embed.ts'
+import { ExampleError, markdownFiles, recordExample } from '#lib/pages/documents.ts'
+import {
+  comparable,
+  type Embed,
+  entryOf,
+  findEmbeds,
+  needsOf,
+  renderEmbed,
+  replaceEmbeds,
+} from '#lib/pages/embed.ts'
 import {
   pictureOf,
   readRecording,
@@ -23,16 +32,22 @@ import {
 } from '#lib/pages/recordings.ts'
 import { renderStateDiagram } from '#lib/pages/state-diagram.ts'
 import { DIAGRAM, readWitnesses } from '#lib/pages/state-machine.ts'
+import { nearest } from '#lib/program/nearest.ts'
 import { documentOf } from '#lib/textbook/document.ts'
 import { loadExperiments } from '#lib/textbook/load.ts'
 import type { TraceEvent } from '#lib/trace/recording.ts'
-import { onlyHelp } from './arguments.ts'
-import { runCommand } from './run-command.ts'
+import { helpOrWords, UsageError } from './arguments.ts'
+import { folderOfReader, runCommand } from './run-command.ts'
 
-const USAGE = `Brings up to date what is generated: npm scripts, tables, the code and output in
-write-ups, docs/textbook-vs-kernel.md, and the pictures of recordings.
+const COMMAND = 'npm run docs:sync'
+const USAGE = `Updates what is generated: npm scripts, tables, the code and output in documents,
+docs/textbook-vs-kernel.md, and the pictures of recordings.
 
-usage: npm run docs:sync`
+usage: npm run docs:sync                  everything
+       npm run docs:sync -- FILE ...      the code, output and tables in these Markdown files`
+
+/** Examples mostly wait: several share a processor. */
+const PER_PROCESSOR = 2
 
 const runs = new Map<string, Promise<TraceEvent[]>>()
 const run = (entry: CatalogueEntry): Promise<TraceEvent[]> => {
@@ -44,15 +59,49 @@ const run = (entry: CatalogueEntry): Promise<TraceEvent[]> => {
 await runCommand(main)
 
 async function main(args: string[]): Promise<number> {
-  const over = onlyHelp('npm run docs:sync', args, USAGE)
-  if (over !== undefined) return over
+  const { help, words } = helpOrWords(COMMAND, args)
+  if (help) {
+    console.log(USAGE)
+    return 0
+  }
+  const known = markdownFiles()
+  const files = words.length > 0 ? words.map(word => documentNamed(word, known)) : known
   const chapters = await loadChapters()
-  syncScripts(chapters)
-  syncPictures(chapters)
-  const { name, text } = documentOf(await loadExperiments())
-  if (writeIfNew(name, text)) console.log(`wrote ${name}`)
-  for (const file of markdownFiles()) await syncDocument(file, chapters)
-  return 0
+  if (words.length === 0) {
+    syncScripts(chapters)
+    syncPictures(chapters)
+    const { name, text } = documentOf(await loadExperiments())
+    if (writeIfNew(name, text)) console.log(`wrote ${name}`)
+  }
+  await runExamples(files, chapters)
+  let exitCode = 0
+  for (const file of files) if (!(await syncDocument(file, chapters))) exitCode = 1
+  return exitCode
+}
+
+/** Finds the document that a reader means, from where the reader stands. */
+function documentNamed(word: string, known: readonly string[]): string {
+  const file = relative(ROOT, resolve(folderOfReader(), word))
+  if (known.includes(file)) return file
+  const close = nearest(file, known)
+  const advice = close === undefined ? 'give one like docs/observing.md' : `did you mean ${close}?`
+  throw new UsageError(`no Markdown file "${word}" in the project: ${advice}`)
+}
+
+/** Runs the examples of all documents, several at a time. How each went shows where it is needed. */
+async function runExamples(
+  files: readonly string[],
+  chapters: readonly CatalogueChapter[],
+): Promise<void> {
+  const shown = files.flatMap(file => findEmbeds(readFileSync(join(ROOT, file), 'utf8')))
+  const ids = shown
+    .filter(({ kind }) => kind === 'timeline' || kind === 'output')
+    .map(({ what }) => what.split(' ')[0]!)
+  const waiting = [...new Set(ids)].map(id => entryOf(chapters, id)).values()
+  const next = async (): Promise<void> => {
+    for (const entry of waiting) await run(entry).catch(() => {})
+  }
+  await Promise.all(Array.from({ length: availableParallelism() * PER_PROCESSOR }, next))
 }
 
 /** Scripts of the catalogue come last in package.json, in the catalogue's order. */
@@ -75,9 +124,11 @@ function syncPictures(chapters: readonly CatalogueChapter[]): void {
   if (writeIfNew(DIAGRAM, renderStateDiagram(readWitnesses()))) console.log(`wrote ${DIAGRAM}`)
 }
 
-async function syncDocument(name: string, chapters: readonly CatalogueChapter[]): Promise<void> {
+/** @returns whether all of its generated parts are up to date now, or could not be looked at here. */
+async function syncDocument(name: string, chapters: readonly CatalogueChapter[]): Promise<boolean> {
   const before = readFileSync(join(ROOT, name), 'utf8')
   const bodies: string[] = []
+  let isComplete = true
   for (const embed of findEmbeds(before)) {
     const { lacks } = needsOf(embed)
     if (lacks !== undefined) {
@@ -85,11 +136,30 @@ async function syncDocument(name: string, chapters: readonly CatalogueChapter[])
       bodies.push(embed.body)
       continue
     }
-    const body = await renderEmbed(embed, { chapters, run })
+    const body = await freshBody(embed, chapters)
+    if (body instanceof ExampleError) {
+      console.error(`${name}: ${embed.kind} ${embed.what} is left as it is: ${body.message}`)
+      isComplete = false
+      bodies.push(embed.body)
+      continue
+    }
     const [old, fresh] = comparable(embed, body)
     bodies.push(old === fresh ? embed.body : body)
   }
   write(name, before, replaceEmbeds(before, bodies))
+  return isComplete
+}
+
+async function freshBody(
+  embed: Embed,
+  chapters: readonly CatalogueChapter[],
+): Promise<string | ExampleError> {
+  try {
+    return await renderEmbed(embed, { chapters, run })
+  } catch (error) {
+    if (error instanceof ExampleError) return error
+    throw error
+  }
 }
 
 function write(name: string, before: string, after: string): void {

@@ -23,11 +23,18 @@ export function markdownFiles(root = ROOT): string[] {
   return filesIn('').sort()
 }
 
-/** Runs an example and returns its shortened timeline, in the order of time. */
+/** An example that did not run to its end: the message names it, and says what happened. */
+export class ExampleError extends Error {}
+
+/**
+ * Runs an example and returns its shortened timeline, in the order of time.
+ *
+ * @throws {ExampleError} where the example does not start, or takes too long.
+ */
 export async function recordExample(entry: CatalogueEntry): Promise<TraceEvent[]> {
   const events: TraceEvent[] = []
   const result = await runExample(entry, { onEvent: event => events.push(event) })
-  if (result.trouble !== undefined) throw new Error(`${entry.id}: ${result.trouble}`)
+  if (result.trouble !== undefined) throw new ExampleError(`${entry.id}: ${result.trouble}`)
   events.sort((a, b) => a.tNs - b.tNs)
   const condenser = new Condenser()
   return [...events.flatMap(event => condenser.push(event)), ...condenser.flush()]

@@ -85,9 +85,9 @@ export async function renderEmbed(embed: Embed, sources: EmbedSources): Promise<
     case 'session':
       return fenced('console', await runSession(name))
     case 'timeline':
-      return fenced('text', timelineText(await sources.run(entryOf(sources, name))))
+      return fenced('text', timelineText(await sources.run(entryOf(sources.chapters, name))))
     case 'output': {
-      const events = await sources.run(entryOf(sources, name))
+      const events = await sources.run(entryOf(sources.chapters, name))
       const lines = events.filter(
         event => event.lane === 'js' && event.event === 'print' && event.end === end,
       )
@@ -141,8 +141,9 @@ function columns(body: string): string {
   return [...server, ...client].map(line => line.trim().replace(/^\d+\.\d\s+/, '')).join('\n')
 }
 
-function entryOf(sources: EmbedSources, id: string): CatalogueEntry {
-  const entry = entriesOf(sources.chapters).find(candidate => candidate.id === id)
+/** @throws {Error} where the catalogue has no such example. */
+export function entryOf(chapters: readonly CatalogueChapter[], id: string): CatalogueEntry {
+  const entry = entriesOf(chapters).find(candidate => candidate.id === id)
   if (!entry) throw new Error(`no example "${id}" in the catalogue: correct the comment`)
   return entry
 }

@@ -14,7 +14,7 @@ const COMMANDS: [script: string, ofWord: string][] = [
   ['record', 'no recording of "nosuch"; there are 01/tcp, '],
   ['states', 'unexpected argument "nosuch" (see npm run states -- --help)'],
   ['textbook', 'no claim "nosuch": give a number like 1.1, or --list'],
-  ['docs:sync', 'unexpected argument "nosuch" (see npm run docs:sync -- --help)'],
+  ['docs:sync', 'no Markdown file "nosuch" in the project'],
   ['workshop', 'no command or exercise "nosuch"; all: npm run workshop -- --help'],
   ['check', 'no exercise "nosuch"; all: npm run check -- --list'],
   ['bench', "bench: no group or table 'nosuch'; there is "],
