@@ -31,7 +31,7 @@ export function parseCounters(text: string): Counters {
 }
 
 /** What has grown or shrunk between two readings; counters that stood still are left out. */
-export function changes(before: Counters, after: Counters): Counters {
+export function counterChanges(before: Counters, after: Counters): Counters {
   return Object.fromEntries(
     Object.entries(after)
       .map(([name, value]) => [name, value - (before[name] ?? 0)] as const)

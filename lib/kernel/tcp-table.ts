@@ -68,7 +68,7 @@ export function readTcpTable(pid: number | 'self' = 'self'): TcpRow[] {
  * const isTaken = listensHere(7020)
  * ```
  */
-export function listensHere(port: number): boolean {
+export function isListening(port: number): boolean {
   const [loopback, mapped] = LITTLE_ENDIAN ? ['0100007F', 'FFFF0000'] : ['7F000001', '0000FFFF']
   const addresses = `${loopback}|0{8}|0{32}|0{16}${mapped}${loopback}`
   const row = new RegExp(` (${addresses}):${portInHex(port)} 0+:0000 0A `)

@@ -7,9 +7,9 @@ import type { CapturedFrame } from '#lib/trace/captured-frame.ts'
 import { type CapturedPacket, capturedPacket } from './captured-packet.ts'
 import { realtimeToMonotonic } from './clock.ts'
 import { decodeFrame } from './decode-frame.ts'
-import { RUN, shown, startGuard } from './guard.ts'
 import { PcapError, PcapReader } from './pcap.ts'
 import { cannotEndCapture, missing } from './requirements.ts'
+import { RUN_UNTIL_PIPE_CLOSES, startSupervised, waitUntilShown } from './supervised.ts'
 
 /** A packet with the time of `process.hrtime`. */
 export type TimedPacket = CapturedPacket & {
@@ -69,7 +69,7 @@ export async function startTcpdump(options: CaptureOptions): Promise<Capture> {
   const buffer = snapBytes <= 2048 ? BUFFER_KIB.headers : BUFFER_KIB.whole
   const length = ['-s', String(snapBytes), '-B', String(buffer)]
   const command = ['tcpdump', ...ARGS, ...length, ...where, `(${filter}) or (${own})`]
-  const { child, end } = startGuard(RUN, command)
+  const { child, end } = startSupervised(RUN_UNTIL_PIPE_CLOSES, command)
   let said = 'it said nothing'
   createInterface({ input: child.stderr }).on('line', line => {
     said = line
@@ -100,7 +100,7 @@ export async function startTcpdump(options: CaptureOptions): Promise<Capture> {
       awaited = { length, seen: resolve }
       send()
     })
-    await shown('tcpdump', seen, ended).finally(() => clearInterval(timer))
+    await waitUntilShown('tcpdump', seen, ended).finally(() => clearInterval(timer))
   }
   const close = async () => {
     isClosing = true

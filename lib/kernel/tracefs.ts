@@ -1,7 +1,7 @@
 import { createInterface } from 'node:readline'
-import { shown, startGuard } from './guard.ts'
 import { parseTrace, type TraceRecord } from './parse-tracefs.ts'
 import { missing } from './requirements.ts'
+import { startSupervised, waitUntilShown } from './supervised.ts'
 import { instanceName, type TracefsWay, tracefsWays } from './tracefs-instance.ts'
 
 /** Trace events of the kernel that `startTracefs` can read. */
@@ -42,7 +42,11 @@ export async function startTracefs(options: TracefsOptions): Promise<Tracing> {
 /** As with packets, markers show that everything has come: a line of our own in the same stream. */
 async function startWay(way: TracefsWay, { events, onTrace }: TracefsOptions): Promise<Tracing> {
   const name = instanceName()
-  const { child, ended, end } = startGuard(way.script, [...way.args, name, ...events], way.command)
+  const { child, ended, end } = startSupervised(
+    way.script,
+    [...way.args, name, ...events],
+    way.command,
+  )
   let awaited: { text: string; seen: () => void } | undefined
   createInterface({ input: child.stdout }).on('line', line => {
     const record = parseTrace(line)
@@ -57,7 +61,7 @@ async function startWay(way: TracefsWay, { events, onTrace }: TracefsOptions): P
       awaited = { text, seen: resolve }
       child.stdin.write(`${text}\n`)
     })
-    return shown('tracefs', seen, ended)
+    return waitUntilShown('tracefs', seen, ended)
   }
 
   try {

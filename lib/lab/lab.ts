@@ -8,12 +8,12 @@ import { readTcpTable, type TcpRow } from '#lib/kernel/tcp-table.ts'
 import { startTcpdump, type TimedPacket } from '#lib/kernel/tcpdump.ts'
 import { readUdpTable, type UdpRow } from '#lib/kernel/udp-table.ts'
 import { runC } from './c-program.ts'
+import { HelperProcess, type HelperProgram } from './helper-process.ts'
 import { Inconclusive } from './inconclusive.ts'
+import { measureUndisturbed, raisePriority } from './measure-undisturbed.ts'
 import { type Drop, dropPackets } from './packet-drop.ts'
-import { Peer, type PeerProgram } from './peer-process.ts'
-import { buildRouted, type Routed } from './routed.ts'
-import { prefer, undisturbed } from './undisturbed.ts'
-import { until } from './until.ts'
+import { buildRoutedNetwork, type RoutedNetwork } from './routed-network.ts'
+import { waitUntil } from './wait-until.ts'
 
 /** Packets of a capture that runs. */
 export interface LabCapture {
@@ -48,7 +48,7 @@ const TIMERS = { tcp_rto_min_us: 200_000, tcp_rto_max_ms: 120_000 }
 export class Lab {
   /** True in a network namespace of one's own: nothing in there is anybody else's. */
   readonly isPrivate: boolean
-  readonly #peers: Peer[] = []
+  readonly #helpers: HelperProcess[] = []
   readonly #settings: Readonly<Record<string, string>>
 
   /** `settings`: kernel parameters of this network that further hosts in it shall have as well. */
@@ -62,11 +62,15 @@ export class Lab {
     mkdirSync('/run/netns')
   }
 
-  /** Runs a program in a process of its own; `inside`: words of `routed().in`. */
-  start<Args>(program: PeerProgram<Args>, args: Args, inside: readonly string[] = []): Peer {
-    const peer = new Peer(program.toString(), args, inside)
-    this.#peers.push(peer)
-    return peer
+  /** Runs a program in a process of its own; `inside`: words of `routedNetwork().inside`. */
+  start<Args>(
+    program: HelperProgram<Args>,
+    args: Args,
+    inside: readonly string[] = [],
+  ): HelperProcess {
+    const helper = new HelperProcess(program.toString(), args, inside)
+    this.#helpers.push(helper)
+    return helper
   }
 
   /**
@@ -95,14 +99,14 @@ export class Lab {
       this.#need(`net.ipv4.${name}`, own, sizes.join(' '), stock.join(' '))
     }
     // A connection that begins with a SYN cookie may have no window scale, and so no large buffers.
-    this.needRequests()
+    this.needRequestSockets()
   }
 
   /**
    * Has the kernel keep a request for each SYN: where it answers every SYN with a cookie
    * (`tcp_syncookies` 2), there is none.
    */
-  needRequests(): void {
+  needRequestSockets(): void {
     const cookies = 'net.ipv4.tcp_syncookies'
     if (exists(cookies) && this.sysctl(cookies) === '2') this.#need(cookies, '2', '1')
   }
@@ -113,7 +117,7 @@ export class Lab {
   }
 
   /** Makes room for connections that wait to be accepted, for an experiment with many at once. */
-  needQueue(): void {
+  needAcceptQueue(): void {
     this.#needAtLeast('net.core.somaxconn', QUEUE)
   }
 
@@ -129,7 +133,7 @@ export class Lab {
       if (exists(parameter)) this.#need(parameter, this.sysctl(parameter), String(stock))
     }
     // The round trip of a SYN that is answered with a cookie may not be measured.
-    this.needRequests()
+    this.needRequestSockets()
   }
 
   #needAtLeast(name: string, least: number): void {
@@ -205,7 +209,7 @@ export class Lab {
    * Rows of the kernel's TCP table that have that port at either end. `pid`: of the host on which
    * that process runs.
    */
-  table(port: number, pid: number | 'self' = 'self'): TcpRow[] {
+  tcpTable(port: number, pid: number | 'self' = 'self'): TcpRow[] {
     return readTcpTable(pid).filter(row => row.localPort === port || row.remotePort === port)
   }
 
@@ -221,28 +225,28 @@ export class Lab {
   statistics = readSocketStatistics
 
   /** Looks until there is something to see: for what no event announces. */
-  until = until
+  waitUntil = waitUntil
 
-  /** Asks the scheduler to prefer this process and these peers to other programs. */
-  prefer(peers: readonly Peer[] = []): void {
-    for (const pid of [process.pid, ...peers.map(peer => peer.pid)]) prefer(pid)
+  /** Asks the scheduler to prefer this process and these helper processes to other programs. */
+  raisePriority(helpers: readonly HelperProcess[] = []): void {
+    for (const pid of [process.pid, ...helpers.map(helper => helper.pid)]) raisePriority(pid)
   }
 
   /** Measures again while other programs on this machine disturb it. */
-  undisturbed = undisturbed
+  measureUndisturbed = measureUndisturbed
 
   /** Compiles and runs a C program. */
-  c = runC
+  runC = runC
 
-  /** Three hosts in a row: see `buildRouted`. */
-  routed(): Promise<Routed> {
+  /** Three hosts in a row: see `buildRoutedNetwork`. */
+  routedNetwork(): Promise<RoutedNetwork> {
     this.#mustBePrivate('build a network')
-    return buildRouted(this.#settings)
+    return buildRoutedNetwork(this.#settings)
   }
 
   /** Ends the programs that still run. */
   async close(): Promise<void> {
-    await Promise.all(this.#peers.map(peer => peer.kill()))
+    await Promise.all(this.#helpers.map(helper => helper.kill()))
   }
 
   #mustBePrivate(what: string): void {

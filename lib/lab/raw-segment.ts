@@ -3,7 +3,7 @@
  * stranger would send. Node has no raw sockets. Its arguments: source port, destination port, sequence
  * number, acknowledgement number, and the byte of the flags (RFC 9293 section 3.1).
  *
- * Run it with `lab.c`, in a private network.
+ * Run it with `lab.runC`, in a private network.
  */
 export const RAW_SEGMENT = `
 #include <arpa/inet.h>

@@ -18,14 +18,14 @@ if (isMainThread && KIT_TRACE_FD !== undefined) {
   const { observeSockets } = await import('./observe-sockets.ts')
   observeSockets(Number(KIT_TRACE_FD))
 }
-if (isMainThread && KIT_LIFELINE_FD !== undefined) holdOnTo(Number(KIT_LIFELINE_FD))
+if (isMainThread && KIT_LIFELINE_FD !== undefined) exitWithParent(Number(KIT_LIFELINE_FD))
 
 /**
  * Ends this process when the other end of a pipe is closed.
  *
  * Whoever runs the example holds that end. When it closes, that process has gone, however it died.
  */
-function holdOnTo(fd: number): void {
+function exitWithParent(fd: number): void {
   const lifeline = new net.Socket({ fd, readable: true, writable: false })
   lifeline.on('error', () => process.exit(1))
   lifeline.on('close', () => process.exit(1))

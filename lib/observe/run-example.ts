@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
 import { type CatalogueEntry, type Program, ROOT } from '#lib/catalogue/index.ts'
-import { temporaryFolder } from '#lib/kernel/guard.ts'
+import { temporaryFolder } from '#lib/kernel/supervised.ts'
 import type { End, JsEvent } from '#lib/trace/recording.ts'
 
 /** How one program of an example ended. */

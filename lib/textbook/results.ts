@@ -1,7 +1,7 @@
 import type { Claim, Judgement } from './experiment.ts'
 import { claimsOf, type ListedExperiment } from './load.ts'
-import { whatIsMissing } from './needs.ts'
 import type { RunOutcome, Step } from './run-experiment.ts'
+import { unmetNeeds } from './unmet-needs.ts'
 
 /** What became of one claim. */
 export type ClaimResult = {
@@ -25,7 +25,7 @@ export function judgeAll(outcomes: ReadonlyMap<ListedExperiment, RunOutcome>): C
     const outcome = outcomes.get(from)!
     if ('skipped' in outcome) return { claim, from, skipped: outcome.skipped }
     const { steps, ms } = outcome
-    const lacks = whatIsMissing(claim.needs ?? [])
+    const lacks = unmetNeeds(claim.needs ?? [])
     if (lacks.length > 0) return { claim, from, skipped: lacks.join(', ') }
     if ('failed' in outcome) return { claim, from, failed: outcome.failed, steps }
     if ('inconclusive' in outcome) {

@@ -6,7 +6,7 @@ import { isolation } from '#lib/kernel/isolation.ts'
 import { toolEnv } from '#lib/kernel/tools.ts'
 import { readSettings, type Settings } from './host-settings.ts'
 import type { ListedExperiment } from './load.ts'
-import { whatIsMissing } from './needs.ts'
+import { unmetNeeds } from './unmet-needs.ts'
 
 /** A line on the report channel of the process that runs an experiment. */
 export type Report = Step | Result | SettingsReport
@@ -45,7 +45,7 @@ export function runExperiment(
   signal?: AbortSignal,
   onStep?: (step: Step) => void,
 ): Promise<RunOutcome> {
-  const lacks = whatIsMissing(experiment.needs)
+  const lacks = unmetNeeds(experiment.needs)
   if (lacks.length > 0) return Promise.resolve({ skipped: lacks.join(', '), steps: [], ms: 0 })
 
   const way = isolation()

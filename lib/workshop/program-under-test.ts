@@ -3,7 +3,7 @@ import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import { cpus } from 'node:os'
-import { listensHere } from '#lib/kernel/tcp-table.ts'
+import { isListening } from '#lib/kernel/tcp-table.ts'
 import { readUdpTable } from '#lib/kernel/udp-table.ts'
 import { CheckFailed } from './check-failed.ts'
 import { Condition } from './condition.ts'
@@ -333,7 +333,7 @@ export class ProgramUnderTest {
    * tells its author of. Elsewhere, and where the port may be another machine's, one is tried.
    */
   async #takesConnections(): Promise<boolean> {
-    const listens = this.isOurs ? fromTable(() => listensHere(this.port)) : undefined
+    const listens = this.isOurs ? fromTable(() => isListening(this.port)) : undefined
     return listens ?? takesConnection(this.port)
   }
 

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect } from 'vitest'
 import { readTcpTable } from '#lib/kernel/tcp-table.ts'
-import { until } from '#lib/lab/until.ts'
+import { waitUntil } from '#lib/lab/wait-until.ts'
 import { onLinux, test } from '../support/kit.ts'
 import { memoryOf } from '../support/memory.ts'
 import { expectNoStack } from '../support/program.ts'
@@ -95,7 +95,7 @@ describe.concurrent('02 buffers', () => {
       await server.line(/^accepted .* not reading$/)
       await peer.write(Buffer.alloc(1000))
       const { localPort, remotePort } = peer.socket
-      await until('1000 bytes wait', () =>
+      await waitUntil('1000 bytes wait', () =>
         readTcpTable().some(
           row =>
             row.localPort === remotePort && row.remotePort === localPort && row.rxQueue === 1000,

@@ -4,7 +4,7 @@ import { readdirSync } from 'node:fs'
 import { connect } from 'node:net'
 import { describe, expect } from 'vitest'
 import { readTcpTable } from '#lib/kernel/tcp-table.ts'
-import { until } from '#lib/lab/until.ts'
+import { waitUntil } from '#lib/lab/wait-until.ts'
 import { has, onLinux, type Server, test } from '../support/kit.ts'
 import { memoryOf } from '../support/memory.ts'
 import { expectNoStack } from '../support/program.ts'
@@ -94,7 +94,7 @@ describe.skipIf(!onLinux).concurrent('06 states (needs Linux)', () => {
     await server.waitFor(() => accepted() === 15, '15 lines that start with "accepted"')
     for (const { socket } of peers) socket.end('later\n')
     const waiting = () => statesAt(server).filter(state => state === 'CLOSE-WAIT').length
-    await until('the server has all FINs', () => waiting() === 15)
+    await waitUntil('the server has all FINs', () => waiting() === 15)
     await kit.connect(server) // what they all wait for
     await Promise.all(peers.map(peer => peer.end()))
     expect((await server.stop()).stderr).toBe('')
@@ -125,7 +125,7 @@ describe.skipIf(!onLinux).concurrent('06 states (needs Linux)', () => {
         'before: 7 in CLOSE-WAIT, 8 sockets open',
         'cured:  0 in CLOSE-WAIT, 1 sockets open',
       ])
-      await until('the server holds nothing any more', () => statesAt(server).length === 0)
+      await waitUntil('the server holds nothing any more', () => statesAt(server).length === 0)
     }
   })
 
@@ -208,9 +208,9 @@ describe.skipIf(process.platform === 'win32').concurrent('06 shared-socket', () 
       for (const way of ['shutdown', 'close']) {
         const rude = await kit.connect(server)
         await rude.write(way)
-        await until('a child starts', () => childrenOf(server) > 0)
+        await waitUntil('a child starts', () => childrenOf(server) > 0)
         rude.socket.resetAndDestroy()
-        await until('no child is left', () => childrenOf(server) === 0)
+        await waitUntil('no child is left', () => childrenOf(server) === 0)
       }
       const { code } = await kit.client('06/shared-socket', server).ended
       expect(code).toBe(0)
@@ -237,7 +237,7 @@ describe.skipIf(process.platform === 'win32').concurrent('06 shared-socket', () 
     const peer = await kit.connect(server, { allowHalfOpen: true })
     await peer.write('close')
     await server.line(/^accepted /)
-    if (has('pgrep')) await until('a child starts', () => childrenOf(server) > 0)
+    if (has('pgrep')) await waitUntil('a child starts', () => childrenOf(server) > 0)
     expect((await server.stop()).stderr).toBe('') // of the child as well, which has nobody to tell
     await peer.end() // the child held the last reference
   })
@@ -407,7 +407,7 @@ test('06 close-wait holds what vanished, as it says, also for 200 clients', asyn
   const doctor = await kit.connect(server)
   await doctor.write('cure\n')
   await doctor.receive('sockets open\n')
-  await until('all are closed', async () => {
+  await waitUntil('all are closed', async () => {
     await doctor.write('count\n')
     return doctor.received.toString().includes('0 in CLOSE-WAIT, 1 sockets open\n')
   })

@@ -4,7 +4,7 @@ import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { describe, expect, test, vi } from 'vitest'
 import {
   describeRow,
-  listensHere,
+  isListening,
   parseTcpTable,
   readTcpTable,
   TcpSnapshot,
@@ -166,10 +166,10 @@ test.skipIf(process.platform !== 'linux').each(['127.0.0.1', '0.0.0.0', '::', ':
     const { port } = server.address() as AddressInfo
     const socket = connect(port, '127.0.0.1')
     await once(socket, 'connect')
-    expect(listensHere(port)).toBe(true)
+    expect(isListening(port)).toBe(true)
     // A connection on that port is no server.
     server.close()
-    await vi.waitFor(() => expect(listensHere(port)).toBe(false), 60_000)
+    await vi.waitFor(() => expect(isListening(port)).toBe(false), 60_000)
     socket.destroy()
   },
 )
@@ -209,7 +209,7 @@ test.skipIf(process.platform !== 'linux')(
   async () => {
     const server = createServer().listen(0, '127.0.0.2')
     await once(server, 'listening')
-    expect(listensHere((server.address() as AddressInfo).port)).toBe(false)
+    expect(isListening((server.address() as AddressInfo).port)).toBe(false)
     server.close()
   },
 )

@@ -6,13 +6,13 @@ import { delimiter, join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test, vi } from 'vitest'
-import { changes, parseCounters } from '#lib/kernel/counters.ts'
+import { counterChanges, parseCounters } from '#lib/kernel/counters.ts'
 import { isolation } from '#lib/kernel/isolation.ts'
 import { missing, type Requirement } from '#lib/kernel/requirements.ts'
 import { parseSocketStatistics } from '#lib/kernel/socket-statistics.ts'
 import { runC } from '#lib/lab/c-program.ts'
 import { Lab } from '#lib/lab/lab.ts'
-import { until } from '#lib/lab/until.ts'
+import { waitUntil } from '#lib/lab/wait-until.ts'
 import type { Experiment } from '#lib/textbook/experiment.ts'
 import { type RunOutcome, runExperiment } from '#lib/textbook/run-experiment.ts'
 import { spread } from '../support/slow.ts'
@@ -41,7 +41,7 @@ test('parseCounters reads pairs of lines', () => {
 })
 
 test('changes leaves out what stood still, and counts what is new from 0', () => {
-  expect(changes({ a: 1, b: 2 }, { a: 1, b: 5, c: 4 })).toEqual({ b: 3, c: 4 })
+  expect(counterChanges({ a: 1, b: 2 }, { a: 1, b: 5, c: 4 })).toEqual({ b: 3, c: 4 })
 })
 
 test('parseSocketStatistics reads a line of ss', () => {
@@ -61,8 +61,8 @@ test('parseSocketStatistics reads a line of ss', () => {
 
 test('until returns what it sees first, and says what it waited for in vain', async () => {
   let looks = 0
-  expect(await until('three', () => ++looks === 3 && looks)).toBe(3)
-  await expect(until('a thing', () => undefined, 20)).rejects.toThrow(
+  expect(await waitUntil('three', () => ++looks === 3 && looks)).toBe(3)
+  await expect(waitUntil('a thing', () => undefined, 20)).rejects.toThrow(
     'waited 0.02 s in vain: a thing',
   )
 })
@@ -84,7 +84,7 @@ test('Lab refuses on the host what would touch the host', async () => {
   const set = () => lab.sysctl(name, lab.sysctl(name))
   expect(set).toThrow('not in a private namespace')
   expect(() => lab.drop('tcp')).toThrow('not in a private namespace')
-  expect(() => lab.routed()).toThrow('not in a private namespace')
+  expect(() => lab.routedNetwork()).toThrow('not in a private namespace')
 })
 
 describe.skipIf(lacks('cc'))('runC (needs cc)', () => {
@@ -99,7 +99,7 @@ describe.skipIf(lacks('cc'))('runC (needs cc)', () => {
 })
 
 test('Lab.start runs a function in a process of its own, and tells how it crashed', async () => {
-  const { isPrivate, pid, ...rest } = await seen('peers')
+  const { isPrivate, pid, ...rest } = await seen('helper-processes')
   expect(rest).toEqual({
     hello: 'hi',
     sameClock: true,
@@ -165,7 +165,7 @@ test.skipIf(lacks('namespace', 'nft', 'tcpdump', 'ss'))(
 )
 
 test.skipIf(lacks('namespace', 'tcpdump', 'ss'))(
-  'Lab.routed carries real segments from A to B (needs root, tcpdump, ss)',
+  'Lab.routedNetwork carries real segments from A to B (needs root, tcpdump, ss)',
   async () => {
     const found = await seen('routed')
     expect(found.end).toEqual({ bytes: 100_000, from: '10.0.1.1' })

@@ -29,10 +29,10 @@ import { experiment } from '${join(ROOT, 'lib/textbook/experiment.ts')}'
 export default experiment({
   title: 'a test', needs: ['namespace'], claims: [],
   async run(lab) {
-    const net = await lab.routed()
+    const net = await lab.routedNetwork()
     lab.sysctl('net.ipv4.tcp_retries2', 6)
     const { execFileSync } = await import('node:child_process')
-    const [ip, ...words] = net.in.b
+    const [ip, ...words] = net.inside.b
     const atB = execFileSync(ip, [...words, 'sysctl', '-n', 'net.ipv4.tcp_fin_timeout'], { encoding: 'utf8' })
     return [lab.sysctl('net.ipv4.tcp_fin_timeout'), lab.sysctl('net.core.somaxconn'), atB.trim()]
   },

@@ -1,8 +1,8 @@
 /** A client connects and writes while the server's program stands still: who does the handshake? */
 import { once } from 'node:events'
 import { connect } from 'node:net'
+import type { HelperProgram } from '#lib/lab/helper-process.ts'
 import { monotonicMs } from '#lib/lab/lab.ts'
-import type { PeerProgram } from '#lib/lab/peer-process.ts'
 import { experiment } from '#lib/textbook/experiment.ts'
 
 /** All times in milliseconds since the client called connect. */
@@ -19,16 +19,16 @@ interface Seen {
 
 const BYTES = 5
 
-const server: PeerProgram<object> = async wire => {
+const server: HelperProgram<object> = async channel => {
   const { createServer } = await import('node:net')
   const listener = createServer(socket => {
-    wire.send('accepted')
+    channel.send('accepted')
     socket.on('error', () => {})
-    socket.once('data', () => wire.send('read'))
+    socket.once('data', () => channel.send('read'))
   })
   listener.listen(0, '127.0.0.1', () => {
     const address = listener.address()
-    wire.send('listening', typeof address === 'object' && address?.port)
+    channel.send('listening', typeof address === 'object' && address?.port)
   })
 }
 
@@ -90,9 +90,9 @@ export default experiment<Seen>({
   ],
 
   async run(lab, observe) {
-    const peer = lab.start(server, {})
-    const port = (await peer.message('listening')).value as number
-    await peer.pause()
+    const helper = lab.start(server, {})
+    const port = (await helper.message('listening')).value as number
+    await helper.pause()
     observe('the server listens; then its program stands still')
     const startMs = monotonicMs()
     const client = connect({ port, host: '127.0.0.1' })
@@ -102,8 +102,8 @@ export default experiment<Seen>({
     observe(`the client is connected after ${ms(connectedMs)}`)
     await new Promise(resolve => client.write(Buffer.alloc(BYTES), resolve))
     const writtenMs = monotonicMs() - startMs
-    const before = await lab.until('the bytes are in the server’s kernel', () => {
-      const rows = lab.table(port).filter(row => row.localPort === port)
+    const before = await lab.waitUntil('the bytes are in the server’s kernel', () => {
+      const rows = lab.tcpTable(port).filter(row => row.localPort === port)
       const listener = rows.find(({ state }) => state === 'LISTEN')
       const accepted = rows.find(({ rxQueue, state }) => rxQueue === BYTES && state !== 'LISTEN')
       if (!listener || !accepted) return undefined
@@ -112,10 +112,10 @@ export default experiment<Seen>({
     })
     observe(`${BYTES} bytes are written after ${ms(writtenMs)}, and wait at the other side`)
     const resumedMs = monotonicMs() - startMs
-    peer.resume()
+    helper.resume()
     const since = ({ tNs }: { tNs: number }) => tNs / 1e6 - startMs
-    const acceptedMs = since(await peer.message('accepted'))
-    const readMs = since(await peer.message('read'))
+    const acceptedMs = since(await helper.message('accepted'))
+    const readMs = since(await helper.message('read'))
     observe(`the server accepts after ${ms(acceptedMs)} and reads after ${ms(readMs)}`)
     client.destroy()
     return { connectedMs, writtenMs, resumedMs, acceptedMs, readMs, before }

@@ -97,7 +97,7 @@ export default experiment<Seen>({
       await accepting
     }
     const connected = lab
-      .table(port)
+      .tcpTable(port)
       .filter(row => row.localPort === port && row.state === 'ESTABLISHED').length
     observe(`backlog ${backlog}: ${connected} clients are connected`)
     for (const socket of sockets) socket.destroy()

@@ -4,9 +4,9 @@
  */
 import { once } from 'node:events'
 import { connect } from 'node:net'
-import { changes } from '#lib/kernel/counters.ts'
+import { counterChanges } from '#lib/kernel/counters.ts'
+import type { HelperProgram } from '#lib/lab/helper-process.ts'
 import { monotonicMs } from '#lib/lab/lab.ts'
-import type { PeerProgram } from '#lib/lab/peer-process.ts'
 import { experiment } from '#lib/textbook/experiment.ts'
 
 interface Seen {
@@ -30,15 +30,15 @@ interface Seen {
 const BACKLOG = 1
 const CLIENTS = 5
 
-const server: PeerProgram<{ backlog: number }> = async (wire, args) => {
+const server: HelperProgram<{ backlog: number }> = async (channel, args) => {
   const { createServer } = await import('node:net')
   const listener = createServer(socket => {
-    wire.send('accepted', socket.remotePort)
+    channel.send('accepted', socket.remotePort)
     socket.resume()
   })
   listener.listen({ port: 0, host: '127.0.0.1', backlog: args.backlog }, () => {
     const address = listener.address()
-    wire.send('listening', typeof address === 'object' && address?.port)
+    channel.send('listening', typeof address === 'object' && address?.port)
   })
 }
 
@@ -94,9 +94,9 @@ export default experiment<Seen>({
 
   async run(lab, observe) {
     const before = lab.counters()
-    const peer = lab.start(server, { backlog: BACKLOG })
-    const port = (await peer.message('listening')).value as number
-    await peer.pause()
+    const helper = lab.start(server, { backlog: BACKLOG })
+    const port = (await helper.message('listening')).value as number
+    await helper.pause()
     observe(`a server listens with backlog ${BACKLOG}, and its program stands still`)
 
     const startMs = monotonicMs()
@@ -110,8 +110,8 @@ export default experiment<Seen>({
           socket.once('error', error => resolve({ error: (error as NodeJS.ErrnoException).code! }))
         }),
     )
-    const waiting = await lab.until('the clients ask for connections', () => {
-      const rows = lab.table(port).filter(row => row.remotePort === port)
+    const waiting = await lab.waitUntil('the clients ask for connections', () => {
+      const rows = lab.tcpTable(port).filter(row => row.remotePort === port)
       const count = (state: string) => rows.filter(row => row.state === state).length
       const seen = { established: count('ESTABLISHED'), synSent: count('SYN-SENT') }
       return seen.established + seen.synSent === CLIENTS && seen
@@ -120,16 +120,16 @@ export default experiment<Seen>({
       `${CLIENTS} clients connect: ${waiting.established} ESTABLISHED, ${waiting.synSent} SYN-SENT`,
     )
 
-    const ignored = () => changes(before, lab.counters())['TcpExt.ListenOverflows'] ?? 0
-    await lab.until('SYNs are repeated and ignored again', () => ignored() > waiting.synSent)
+    const ignored = () => counterChanges(before, lab.counters())['TcpExt.ListenOverflows'] ?? 0
+    await lab.waitUntil('SYNs are repeated and ignored again', () => ignored() > waiting.synSent)
     const acceptMs = Math.round(monotonicMs() - startMs)
-    peer.resume()
+    helper.resume()
     observe(`SYNs were repeated, in vain; the server goes on after ${acceptMs} ms`)
-    await lab.until(
+    await lab.waitUntil(
       'the queue has been accepted',
-      () => peer.messages('accepted').length >= waiting.established,
+      () => helper.messages('accepted').length >= waiting.established,
     )
-    const asking = () => lab.table(port).filter(({ state }) => state === 'SYN-SENT').length
+    const asking = () => lab.tcpTable(port).filter(({ state }) => state === 'SYN-SENT').length
     const stillWaiting = asking()
     const newcomer = connect({ port, host: '127.0.0.1' }).on('error', () => {})
     sockets.push(newcomer)
@@ -139,15 +139,15 @@ export default experiment<Seen>({
     const late = ends.map(({ connectedMs, error }) => error ?? `${connectedMs} ms`)
     observe(`clients connected: ${late.join(', ')}`)
     // One that the kernel has dropped at the third segment is connected for its client alone.
-    await lab.until('the server has accepted all that the kernel holds', () => {
-      const rows = lab.table(port).filter(row => row.localPort === port)
+    await lab.waitUntil('the server has accepted all that the kernel holds', () => {
+      const rows = lab.tcpTable(port).filter(row => row.localPort === port)
       const held = rows.filter(row => row.state === 'ESTABLISHED').length
       return (
-        peer.messages('accepted').length === held &&
+        helper.messages('accepted').length === held &&
         rows.some(row => row.state === 'LISTEN' && row.rxQueue === 0)
       )
     })
-    const accepted = peer.messages('accepted').map(({ value }) => value)
+    const accepted = helper.messages('accepted').map(({ value }) => value)
     const connected = ends.filter(({ connectedMs }) => connectedMs !== undefined).length
     const alone = connected + 1 - accepted.length
     observe(`the server has accepted ${accepted.length} connections`)

@@ -1,7 +1,7 @@
 /** What becomes of connections when the listening socket goes: accepted ones, and queued ones. */
 import { once } from 'node:events'
 import { connect } from 'node:net'
-import type { PeerProgram } from '#lib/lab/peer-process.ts'
+import type { HelperProgram } from '#lib/lab/helper-process.ts'
 import { experiment } from '#lib/textbook/experiment.ts'
 
 interface Seen {
@@ -15,20 +15,20 @@ interface Seen {
   queued: string
 }
 
-const server: PeerProgram<object> = async wire => {
+const server: HelperProgram<object> = async channel => {
   const { createServer } = await import('node:net')
   const listener = createServer(socket => {
-    wire.send('accepted')
+    channel.send('accepted')
     socket.on('error', () => {})
     socket.pipe(socket)
   })
   listener.listen(0, '127.0.0.1', () => {
     const address = listener.address()
-    wire.send('listening', typeof address === 'object' && address?.port)
+    channel.send('listening', typeof address === 'object' && address?.port)
   })
-  await wire.receive('close')
+  await channel.receive('close')
   listener.close()
-  wire.send('closed')
+  channel.send('closed')
 }
 
 const codeOf = (socket: ReturnType<typeof connect>): Promise<string> =>
@@ -73,15 +73,15 @@ export default experiment<Seen>({
   ],
 
   async run(lab, observe) {
-    const peer = lab.start(server, {})
-    const port = (await peer.message('listening')).value as number
+    const helper = lab.start(server, {})
+    const port = (await helper.message('listening')).value as number
     const client = connect({ port, host: '127.0.0.1' })
     client.on('error', () => {})
-    await peer.message('accepted')
-    peer.tell('close')
-    await peer.message('closed')
-    const rows = await lab.until('the listener is gone', () => {
-      const own = lab.table(port).filter(row => row.localPort === port)
+    await helper.message('accepted')
+    helper.send('close')
+    await helper.message('closed')
+    const rows = await lab.waitUntil('the listener is gone', () => {
+      const own = lab.tcpTable(port).filter(row => row.localPort === port)
       return own.every(({ state }) => state !== 'LISTEN') && own
     })
     observe(`server.close(): ${rows.map(({ state }) => state).join(', ')}`)
@@ -101,8 +101,8 @@ export default experiment<Seen>({
     observe('a second server stands still; its client is connected all the same')
     await blocked.kill('SIGKILL')
     // A FIN would leave the client in CLOSE-WAIT. A RST takes its socket out of the table.
-    const queued = await lab.until('the client’s kernel has heard of it', () => {
-      const row = lab.table(other).find(({ remotePort }) => remotePort === other)
+    const queued = await lab.waitUntil('the client’s kernel has heard of it', () => {
+      const row = lab.tcpTable(other).find(({ remotePort }) => remotePort === other)
       return row?.state === 'ESTABLISHED' ? undefined : (row?.state ?? 'reset')
     })
     waiting.destroy()

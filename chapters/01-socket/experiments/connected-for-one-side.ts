@@ -4,9 +4,9 @@
  */
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
-import { changes } from '#lib/kernel/counters.ts'
+import { counterChanges } from '#lib/kernel/counters.ts'
 import type { TcpRow } from '#lib/kernel/tcp-table.ts'
-import type { PeerProgram } from '#lib/lab/peer-process.ts'
+import type { HelperProgram } from '#lib/lab/helper-process.ts'
 import { experiment } from '#lib/textbook/experiment.ts'
 
 interface Seen {
@@ -29,12 +29,12 @@ const EARLY = 2
 const LATE = 4
 const CLIENTS = EARLY + LATE
 
-const server: PeerProgram<{ host: string; backlog: number }> = async (wire, args) => {
+const server: HelperProgram<{ host: string; backlog: number }> = async (channel, args) => {
   const { createServer } = await import('node:net')
   createServer(socket => {
     socket.on('error', () => {})
-    socket.once('data', () => wire.send('read'))
-  }).listen({ port: 7000, ...args }, () => wire.send('listening'))
+    socket.once('data', () => channel.send('read'))
+  }).listen({ port: 7000, ...args }, () => channel.send('listening'))
 }
 
 export default experiment<Seen>({
@@ -60,18 +60,18 @@ export default experiment<Seen>({
   ],
 
   async run(lab, observe) {
-    const net = await lab.routed()
-    await net.slow('16kbit', 10_000, 120)
-    await net.set('b', {
+    const net = await lab.routedNetwork()
+    await net.limitRate('16kbit', 10_000, 120)
+    await net.setParameters('b', {
       'net.ipv4.tcp_abort_on_overflow': 0,
       'net.ipv4.tcp_syncookies': 1,
       'net.core.somaxconn': 4096,
     })
-    const peer = lab.start(server, { host: net.b, backlog: BACKLOG }, net.in.b)
-    await peer.message('listening')
-    await peer.pause()
+    const helper = lab.start(server, { host: net.b, backlog: BACKLOG }, net.inside.b)
+    await helper.message('listening')
+    await helper.pause()
     observe(`a server with a backlog of ${BACKLOG} stands still, behind a line of 16 kbit/s`)
-    const before = lab.counters(peer.pid)
+    const before = lab.counters(helper.pid)
     const sockets: Socket[] = []
     const connectAll = async (count: number) => {
       const some = Array.from({ length: count }, () => connect({ port: 7000, host: net.b }))
@@ -84,20 +84,21 @@ export default experiment<Seen>({
     for (const socket of sockets) socket.write('hello\n')
 
     const atServer = (state: TcpRow['state']) =>
-      lab.table(7000, peer.pid).filter(row => row.localPort === 7000 && row.state === state).length
+      lab.tcpTable(7000, helper.pid).filter(row => row.localPort === 7000 && row.state === state)
+        .length
     // What arrives at a full queue leaves no trace there, so we look for the others: theirs is acked.
-    const waiting = await lab.until('the first clients have their answer', async () => {
+    const waiting = await lab.waitUntil('the first clients have their answer', async () => {
       const rows = await lab.statistics(['dport', '=', ':7000'])
       const acknowledged = rows.filter(({ sendQ }) => sendQ === 0).length
       return acknowledged > BACKLOG && rows.length - acknowledged
     })
     const held = atServer('ESTABLISHED')
     const pending = atServer('SYN-RECEIVED')
-    const cookies = changes(before, lab.counters(peer.pid))['TcpExt.SyncookiesSent'] ?? 0
+    const cookies = counterChanges(before, lab.counters(helper.pid))['TcpExt.SyncookiesSent'] ?? 0
     observe(`the server: ${held} connections, ${pending} in SYN-RECV, ${cookies} cookies sent`)
 
-    peer.resume()
-    const last = Array.from({ length: CLIENTS }, () => peer.message('read'))
+    helper.resume()
+    const last = Array.from({ length: CLIENTS }, () => helper.message('read'))
     await Promise.all(last)
     const accepted = atServer('ESTABLISHED')
     observe(`the server accepts, and has read from all ${accepted}`)

@@ -79,7 +79,7 @@ async function listen(lab: Lab) {
   await once(server, 'listening')
   const { port } = server.address() as AddressInfo
   const stateOf = (end: 'localPort' | 'remotePort') =>
-    lab.table(port).find(row => row[end] === port && row.state !== 'LISTEN')?.state ?? 'none'
+    lab.tcpTable(port).find(row => row[end] === port && row.state !== 'LISTEN')?.state ?? 'none'
   const states = () => ({ server: stateOf('localPort'), client: stateOf('remotePort') })
   return { server, port, states }
 }
@@ -93,8 +93,8 @@ async function withoutFastOpen(lab: Lab, observe: Observe): Promise<Attempt> {
     early = socket
   })
   const drop = await lab.drop(`tcp sport ${port}`)
-  const ended = lab.c(CLIENT, [String(port)])
-  await lab.until('the SYN has arrived', () => states().server === 'SYN-RECEIVED')
+  const ended = lab.runC(CLIENT, [String(port)])
+  await lab.waitUntil('the SYN has arrived', () => states().server === 'SYN-RECEIVED')
   // What can be accepted is announced in the next turn of the loop.
   for (let turns = 0; turns < 3; turns++) await setImmediate()
   const before = states()
@@ -113,7 +113,7 @@ async function withFastOpen(lab: Lab, observe: Observe): Promise<Seen['on']> {
   setFastOpen(lab, BOTH)
   const { server, port, states } = await listen(lab)
   const drop = await lab.drop(`tcp sport ${port}`)
-  const ended = lab.c(CLIENT, [String(port)])
+  const ended = lab.runC(CLIENT, [String(port)])
   // Where the kernel does not do it, the client is not patient for ever.
   const accepting = once(server, 'connection') as Promise<[Socket]>
   const first = await Promise.race([accepting, ended])
@@ -163,7 +163,7 @@ export default experiment<Seen>({
   ],
 
   async run(lab, observe) {
-    lab.needRequests()
+    lab.needRequestSockets()
     const capture = lab.canCapture ? await lab.capture(SYNS) : undefined
     const off = await withoutFastOpen(lab, observe)
     const on = await withFastOpen(lab, observe)

@@ -60,7 +60,7 @@ export default experiment<Seen>({
     observe(`from port ${localPort} to the first server: ${await go(one.port)}`)
     observe(`from port ${localPort} to the second server: ${await go(two.port)}`)
     const sharing = lab
-      .table(localPort)
+      .tcpTable(localPort)
       .filter(row => row.localPort === localPort && row.state === 'ESTABLISHED').length
     const again = await go(one.port)
     observe(`from port ${localPort} to the first server once more: ${again}`)

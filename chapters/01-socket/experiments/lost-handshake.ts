@@ -56,7 +56,7 @@ const request = (port: number): Socket => connect({ port, host: '127.0.0.1' }).o
 
 /** Waits until the two ends of a connection are in these states; the listener is left out. */
 const ends = (lab: Lab, port: number, ...wanted: string[]) =>
-  lab.until(`the ends are in ${wanted.join(' and ')}`, async () => {
+  lab.waitUntil(`the ends are in ${wanted.join(' and ')}`, async () => {
     const all = states(await lab.statistics(eitherEnd(port)))
     const found = all.filter(state => state !== 'LISTEN')
     return found.join() === wanted.join() && { found, listening: all.includes('LISTEN') }
@@ -97,7 +97,7 @@ async function loseLastAcks(lab: Lab, observe: Observe) {
   const connectMs = monotonicMs() - startMs
   const lost = await ends(lab, port, 'ESTAB', 'SYN-RECV')
   observe(`the last ACK is lost: connect after ${ms(connectMs)}, ${lost.found.join(' and ')}`)
-  await lab.until('the SYN+ACK is repeated', () => synAcks().length > 1)
+  await lab.waitUntil('the SYN+ACK is repeated', () => synAcks().length > 1)
   await drop.lift()
   const withCookie = {
     synAcks: synAcks(cookie.port).length,

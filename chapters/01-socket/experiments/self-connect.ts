@@ -45,7 +45,7 @@ export default experiment<Seen>({
     })
     observe(`from port ${port} to port ${port}: ${connected ? 'connected' : 'refused'}`)
     if (!connected) return { connected, sockets: 0, read: '' }
-    const sockets = lab.table(port).filter(({ state }) => state === 'ESTABLISHED').length
+    const sockets = lab.tcpTable(port).filter(({ state }) => state === 'ESTABLISHED').length
     socket.write('echo')
     const [read] = await once(socket, 'data')
     observe(`it wrote "echo" and read "${read}"`)

@@ -1,7 +1,7 @@
 /** One port, several processes; and one port, several addresses. */
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer } from 'node:net'
-import type { PeerProgram } from '#lib/lab/peer-process.ts'
+import type { HelperProgram } from '#lib/lab/helper-process.ts'
 import { experiment } from '#lib/textbook/experiment.ts'
 
 interface Seen {
@@ -25,20 +25,20 @@ createServer(socket => {
 }).listen(0, '127.0.0.1')`
 
 /** A primary and its workers, which share the listening socket itself. */
-const primary: PeerProgram<{ processes: number; worker: string }> = async (wire, args) => {
+const primary: HelperProgram<{ processes: number; worker: string }> = async (channel, args) => {
   const { default: cluster } = await import('node:cluster')
   cluster.schedulingPolicy = cluster.SCHED_NONE
   cluster.setupPrimary({ exec: 'worker', execArgv: ['--input-type=module', '-e', args.worker] })
   let listening = 0
   for (let index = 0; index < args.processes; index++) {
     const worker = cluster.fork()
-    worker.on('message', () => wire.send('accepted', index))
+    worker.on('message', () => channel.send('accepted', index))
     worker.on('listening', ({ port }) => {
-      if (++listening === args.processes) wire.send('listening', port)
+      if (++listening === args.processes) channel.send('listening', port)
     })
   }
-  await wire.receive('stop')
-  cluster.disconnect(() => wire.send('stopped'))
+  await channel.receive('stop')
+  cluster.disconnect(() => channel.send('stopped'))
 }
 
 export default experiment<Seen>({
@@ -63,9 +63,9 @@ export default experiment<Seen>({
   ],
 
   async run(lab, observe) {
-    const peer = lab.start(primary, { processes: PROCESSES, worker: WORKER })
-    const port = (await peer.message('listening')).value as number
-    const listening = lab.table(port).filter(({ state }) => state === 'LISTEN').length
+    const helper = lab.start(primary, { processes: PROCESSES, worker: WORKER })
+    const port = (await helper.message('listening')).value as number
+    const listening = lab.tcpTable(port).filter(({ state }) => state === 'LISTEN').length
     observe(`${PROCESSES} processes listen on port ${port}, with ${listening} socket`)
     const served = Array.from({ length: PROCESSES }, () => 0)
     const clients: Promise<unknown>[] = []
@@ -78,14 +78,14 @@ export default experiment<Seen>({
     go()
     go()
     for (let client = 0; client < CLIENTS; client++) {
-      const by = (await peer.message('accepted')).value as number
+      const by = (await helper.message('accepted')).value as number
       served[by] = (served[by] ?? 0) + 1
       go()
     }
     await Promise.all(clients)
     observe(`they accepted ${served.join(', ')} of ${CLIENTS} clients`)
-    peer.tell('stop')
-    await peer.message('stopped')
+    helper.send('stop')
+    await helper.message('stopped')
 
     const one = createServer().listen(0, '127.0.0.1')
     await once(one, 'listening')

@@ -44,8 +44,8 @@ function outcomeOf(call: () => unknown): string {
 /** What the calls for files do with a connected socket. */
 async function callsForFiles(lab: Lab, port: number, fds: Seen['fds']): Promise<Seen['file']> {
   const wrote = writeSync(fds.client, 'hello')
-  await lab.until('the bytes have arrived', () =>
-    lab.table(port).some(row => row.localPort === port && row.rxQueue === wrote),
+  await lab.waitUntil('the bytes have arrived', () =>
+    lab.tcpTable(port).some(row => row.localPort === port && row.rxQueue === wrote),
   )
   const bytes = Buffer.alloc(9)
   const read = readSync(fds.accepted, bytes)
@@ -168,7 +168,7 @@ export default experiment<Seen>({
     }
 
     const { client, accepted } = await meet()
-    const rows = lab.table(port)
+    const rows = lab.tcpTable(port)
     const fds = { listening: fdOf(server), accepted: fdOf(accepted), client: fdOf(client) }
     const link = readlinkSync(`/proc/self/fd/${fds.listening}`)
     const listeningInode = rows.find(({ state }) => state === 'LISTEN')?.inode ?? 0

@@ -74,7 +74,7 @@ export default experiment<Seen>({
 
   async run(lab, observe) {
     observe('a C program is compiled and run')
-    const lines = (await lab.c(PROGRAM)).split('\n')
+    const lines = (await lab.runC(PROGRAM)).split('\n')
     const [before = '', unbound = '', mismatch = '', mptcp = '', udpLite = ''] = lines
     const [address = '', port = ''] = unbound.split(' ')
     observe(

@@ -4,8 +4,8 @@
  */
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
+import type { HelperProgram } from '#lib/lab/helper-process.ts'
 import type { Lab } from '#lib/lab/lab.ts'
-import type { PeerProgram } from '#lib/lab/peer-process.ts'
 import { FLAG, RAW_SEGMENT } from '#lib/lab/raw-segment.ts'
 import { experiment, type Observe } from '#lib/textbook/experiment.ts'
 
@@ -41,17 +41,17 @@ const forged = ({ answer, state }: Injected): string =>
 type How = 'unread' | 'read' | 'reset'
 
 /** Accepts one client, waits until it is told to, and closes. */
-const server: PeerProgram<{ how: How }> = async (wire, { how }) => {
+const server: HelperProgram<{ how: How }> = async (channel, { how }) => {
   const { createServer } = await import('node:net')
   createServer({ pauseOnConnect: how === 'unread' }, async socket => {
     socket.on('error', () => {})
-    if (how !== 'unread') socket.once('data', () => wire.send('read'))
-    await wire.receive('close')
+    if (how !== 'unread') socket.once('data', () => channel.send('read'))
+    await channel.receive('close')
     if (how === 'reset') socket.resetAndDestroy()
     else socket.destroy()
   }).listen(0, '127.0.0.1', function (this: import('node:net').Server) {
     const address = this.address()
-    wire.send('listening', typeof address === 'object' && address?.port)
+    channel.send('listening', typeof address === 'object' && address?.port)
   })
 }
 
@@ -69,16 +69,17 @@ async function inject(lab: Lab, observe: Observe): Promise<NonNullable<Seen['inj
   accepted.on('error', () => {})
   if (client.connecting) await once(client, 'connect')
   const from = client.localPort!
-  const next = await lab.until('the SYN is captured', () => {
+  const next = await lab.waitUntil('the SYN is captured', () => {
     const syn = capture.packets.find(({ flags }) => flags.includes('S') && !flags.includes('.'))
     return syn?.seq !== undefined && (syn.seq + 1) >>> 0
   })
   const ofServer = () => capture.packets.filter(({ source }) => source.endsWith(`:${port}`))
-  const stateOf = () => lab.table(port).find(row => row.remotePort === from)?.state ?? 'no socket'
+  const stateOf = () =>
+    lab.tcpTable(port).find(row => row.remotePort === from)?.state ?? 'no socket'
   const send = async (ahead: number): Promise<Injected> => {
     const before = ofServer().length
-    await lab.c(RAW_SEGMENT, [from, port, (next + ahead) >>> 0, 0, FLAG.RST].map(String))
-    await lab.until(
+    await lab.runC(RAW_SEGMENT, [from, port, (next + ahead) >>> 0, 0, FLAG.RST].map(String))
+    await lab.waitUntil(
       'the RST has had its effect',
       () => ofServer().length > before || stateOf() === 'no socket',
     )
@@ -145,8 +146,8 @@ export default experiment<Seen>({
 
   async run(lab, observe) {
     const close = async (how: How): Promise<Case> => {
-      const peer = lab.start(server, { how })
-      const port = (await peer.message('listening')).value as number
+      const helper = lab.start(server, { how })
+      const port = (await helper.message('listening')).value as number
       const capture = lab.canCapture ? await lab.capture(`tcp port ${port}`) : undefined
       const client = connect({ port, host: '127.0.0.1' })
       const end = new Promise<string>(resolve => {
@@ -156,21 +157,21 @@ export default experiment<Seen>({
       client.resume()
       await once(client, 'connect')
       client.write('hello')
-      await lab.until('the bytes are where they shall be', () => {
-        const row = lab.table(port).find(r => r.localPort === port && r.state === 'ESTABLISHED')
+      await lab.waitUntil('the bytes are where they shall be', () => {
+        const row = lab.tcpTable(port).find(r => r.localPort === port && r.state === 'ESTABLISHED')
         return row && row.inode !== 0 && row.rxQueue === (how === 'unread' ? 5 : 0)
       })
-      if (how !== 'unread') await peer.message('read')
-      peer.tell('close')
+      if (how !== 'unread') await helper.message('read')
+      helper.send('close')
       const outcome = await end
       if (!client.closed) await new Promise(resolve => client.once('close', resolve))
-      await peer.kill()
+      await helper.kill()
       const packets = await capture?.stop()
       const closing = packets
         ?.filter(({ source, flags }) => source.endsWith(`:${port}`) && /[FR]/.test(flags))
         .map(({ flags }) => flags)
       const left = lab
-        .table(port)
+        .tcpTable(port)
         .map(({ state }) => state)
         .filter(state => state !== 'LISTEN')
       const sent = closing ? `the server sends [${closing.join('] [')}], ` : ''

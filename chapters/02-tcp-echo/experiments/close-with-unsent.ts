@@ -1,8 +1,8 @@
 /** What becomes of bytes that have been written when the writer closes, and what a reset means. */
 import { once } from 'node:events'
 import { connect } from 'node:net'
+import type { HelperProgram } from '#lib/lab/helper-process.ts'
 import { type Lab, monotonicMs } from '#lib/lab/lab.ts'
-import type { PeerProgram } from '#lib/lab/peer-process.ts'
 import { experiment, type Observe } from '#lib/textbook/experiment.ts'
 
 interface Case {
@@ -34,24 +34,27 @@ const LITTLE = 60_000
 type How = 'close' | 'reset' | 'unread'
 const WRITES: Record<How, number> = { close: MUCH, reset: LITTLE, unread: 0 }
 
-const server: PeerProgram<{ how: How; bytes: number; waits: boolean }> = async (wire, args) => {
+const server: HelperProgram<{ how: How; bytes: number; waits: boolean }> = async (
+  channel,
+  args,
+) => {
   const { how, bytes, waits } = args
   const { createServer } = await import('node:net')
   createServer({ pauseOnConnect: true }, async socket => {
     socket.on('error', () => {})
-    socket.on('close', () => wire.send('closed'))
-    wire.send('accepted')
-    if (waits) await wire.receive('write')
+    socket.on('close', () => channel.send('closed'))
+    channel.send('accepted')
+    if (waits) await channel.receive('write')
     // The callback comes when the kernel has taken everything.
     socket.write(Buffer.alloc(bytes), async () => {
-      wire.send('written')
-      await wire.receive('go')
+      channel.send('written')
+      await channel.receive('go')
       if (how === 'reset') socket.resetAndDestroy()
       else socket.destroy()
     })
   }).listen(0, '127.0.0.1', function (this: import('node:net').Server) {
     const address = this.address()
-    wire.send('listening', typeof address === 'object' && address?.port)
+    channel.send('listening', typeof address === 'object' && address?.port)
   })
 }
 
@@ -76,24 +79,24 @@ async function closeBeforeRead(
   observe: Observe,
   how: How,
 ): Promise<Case & { orphan: Seen['orphan'] }> {
-  const peer = lab.start(server, { how, bytes: WRITES[how], waits: false })
-  const port = (await peer.message('listening')).value as number
+  const helper = lab.start(server, { how, bytes: WRITES[how], waits: false })
+  const port = (await helper.message('listening')).value as number
   const { client, ended } = await idleReader(port)
-  await peer.message('written')
+  await helper.message('written')
   if (how === 'unread') {
     client.write('hello')
-    await lab.until('the bytes are in the server’s kernel', () =>
-      lab.table(port).some(row => row.localPort === port && row.rxQueue === 5),
+    await lab.waitUntil('the bytes are in the server’s kernel', () =>
+      lab.tcpTable(port).some(row => row.localPort === port && row.rxQueue === 5),
     )
   } else if (how === 'reset') {
     // A reset throws away what has not arrived: here, everything has.
-    await lab.until('all bytes are in the client’s kernel', () =>
-      lab.table(port).some(row => row.remotePort === port && row.rxQueue === LITTLE),
+    await lab.waitUntil('all bytes are in the client’s kernel', () =>
+      lab.tcpTable(port).some(row => row.remotePort === port && row.rxQueue === LITTLE),
     )
   }
-  peer.tell('go')
-  await peer.message('closed')
-  const row = lab.table(port).find(r => r.localPort === port && r.state !== 'LISTEN')
+  helper.send('go')
+  await helper.message('closed')
+  const row = lab.tcpTable(port).find(r => r.localPort === port && r.state !== 'LISTEN')
   const orphan = {
     state: row?.state ?? 'no socket',
     owned: (row?.inode ?? 0) !== 0,
@@ -113,18 +116,18 @@ async function closeBeforeRead(
 async function loseAll(lab: Lab, observe: Observe): Promise<NonNullable<Seen['gaveUp']>> {
   lab.needTimers()
   lab.sysctl('net.ipv4.tcp_orphan_retries', ORPHAN_RETRIES)
-  const peer = lab.start(server, { how: 'close', bytes: MUCH, waits: true })
-  const port = (await peer.message('listening')).value as number
+  const helper = lab.start(server, { how: 'close', bytes: MUCH, waits: true })
+  const port = (await helper.message('listening')).value as number
   const { client, ended } = await idleReader(port)
-  await peer.message('accepted')
+  await helper.message('accepted')
   const drop = await lab.drop(`tcp sport ${port}`)
-  peer.tell('write')
-  await peer.message('written')
-  peer.tell('go')
-  await peer.message('closed')
+  helper.send('write')
+  await helper.message('written')
+  helper.send('go')
+  await helper.message('closed')
   const startMs = monotonicMs()
-  const orphan = () => lab.table(port).some(r => r.localPort === port && r.state !== 'LISTEN')
-  await lab.until('the kernel gives the orphan up', () => !orphan(), 30_000)
+  const orphan = () => lab.tcpTable(port).some(r => r.localPort === port && r.state !== 'LISTEN')
+  await lab.waitUntil('the kernel gives the orphan up', () => !orphan(), 30_000)
   const afterMs = monotonicMs() - startMs
   await drop.lift()
   client.resume()

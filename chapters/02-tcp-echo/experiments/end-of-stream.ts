@@ -119,9 +119,9 @@ export default experiment<Seen>({
     const events: string[] = []
     for (const event of ['end', 'close', 'error']) sleeper.on(event, () => events.push(event))
     sleeper.pause()
-    const row = await lab.until('the FIN is in the queue of the one who does not read', () =>
+    const row = await lab.waitUntil('the FIN is in the queue of the one who does not read', () =>
       lab
-        .table(port)
+        .tcpTable(port)
         .find(r => r.localPort === sleeper.localPort && r.state === 'CLOSE-WAIT' && r.rxQueue > 0),
     )
     observe(`a program that does not read: ${row.state}, ${row.rxQueue} in its queue`)
@@ -141,9 +141,9 @@ export default experiment<Seen>({
       },
     })
     slow.on('error', () => {})
-    const own = await lab.until('the rest waits', () =>
+    const own = await lab.waitUntil('the rest waits', () =>
       lab
-        .table(port)
+        .tcpTable(port)
         .find(r => r.localPort === slow.localPort && read > 0 && r.state === 'CLOSE-WAIT'),
     )
     // A FIN that has arrived counts as one.
@@ -151,7 +151,7 @@ export default experiment<Seen>({
     observe(`a program that reads ${READ} bytes at a time: ${read} read, ${left} left`)
     slow.destroy()
     server.close()
-    const zeros = lab.canCompile ? (await lab.c(PROGRAM)).split(' ').map(Number) : undefined
+    const zeros = lab.canCompile ? (await lab.runC(PROGRAM)).split(' ').map(Number) : undefined
     if (zeros) observe(`reads without a FIN return ${zeros.join(', ')}`)
     const [ownShutdown = -1, count = -1, datagram = -1] = zeros ?? []
     return {

@@ -73,8 +73,8 @@ export default experiment<Seen>({
       await Promise.all([once(client, 'connect'), accepting])
       const used = client.localPort!
       client.resetAndDestroy()
-      await lab.until('the port is free again', () =>
-        lab.table(used).every(({ state }) => state === 'LISTEN'),
+      await lab.waitUntil('the port is free again', () =>
+        lab.tcpTable(used).every(({ state }) => state === 'LISTEN'),
       )
       return used
     }

@@ -1,7 +1,7 @@
 /** What write(2) says when the buffer fills up: seen by strace. */
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
-import type { PeerProgram } from '#lib/lab/peer-process.ts'
+import type { HelperProgram } from '#lib/lab/helper-process.ts'
 import { experiment } from '#lib/textbook/experiment.ts'
 
 interface Seen {
@@ -11,14 +11,14 @@ interface Seen {
 
 const CHUNK = 65_536
 
-const server: PeerProgram<object> = async wire => {
+const server: HelperProgram<object> = async channel => {
   const { createServer } = await import('node:net')
   createServer({ pauseOnConnect: true }, socket => socket.on('error', () => {})).listen(
     0,
     '127.0.0.1',
     function (this: import('node:net').Server) {
       const address = this.address()
-      wire.send('listening', typeof address === 'object' && address?.port)
+      channel.send('listening', typeof address === 'object' && address?.port)
     },
   )
 }
@@ -60,8 +60,8 @@ export default experiment<Seen>({
 
   async run(lab, observe) {
     lab.needBuffers()
-    const peer = lab.start(server, {})
-    const port = (await peer.message('listening')).value as number
+    const helper = lab.start(server, {})
+    const port = (await helper.message('listening')).value as number
     const strace = ['-f', '-qq', '-e', 'signal=none', '-s', '0', '-e', 'trace=write,writev']
     const program = [process.execPath, '--input-type=module', '-e', PROGRAM(port)]
     const { stderr } = await promisify(execFile)('strace', [...strace, ...program], {

@@ -4,7 +4,7 @@
  */
 import { once } from 'node:events'
 import { connect } from 'node:net'
-import type { PeerProgram } from '#lib/lab/peer-process.ts'
+import type { HelperProgram } from '#lib/lab/helper-process.ts'
 import { experiment } from '#lib/textbook/experiment.ts'
 
 interface Seen {
@@ -29,12 +29,12 @@ const BYTES = 400_000
 const segmentLength = (packet: Buffer): number =>
   packet.readUInt16BE(2) - (packet.readUInt8(0) & 0x0f) * 4
 
-const server: PeerProgram<{ host: string }> = async (wire, { host }) => {
+const server: HelperProgram<{ host: string }> = async (channel, { host }) => {
   const { createServer } = await import('node:net')
   createServer(socket => {
     socket.on('error', () => {})
-    socket.resume().on('end', () => wire.send('end', socket.bytesRead))
-  }).listen(7000, host, () => wire.send('listening'))
+    socket.resume().on('end', () => channel.send('end', socket.bytesRead))
+  }).listen(7000, host, () => channel.send('listening'))
 }
 
 export default experiment<Seen>({
@@ -79,11 +79,11 @@ export default experiment<Seen>({
     lab.needBuffers()
     // All bytes and the FIN behind them are in the kernel before the line has taken the first few.
     lab.sysctl('net.ipv4.tcp_wmem', `4096 ${4 * BYTES} ${16 * BYTES}`)
-    const net = await lab.routed()
-    await net.slow('5mbit', 200_000)
+    const net = await lab.routedNetwork()
+    await net.limitRate('5mbit', 200_000)
     observe(`a host, a router that forwards at 5 Mbit/s, and a second host at ${net.b}`)
-    const peer = lab.start(server, { host: net.b }, net.in.b)
-    await peer.message('listening')
+    const helper = lab.start(server, { host: net.b }, net.inside.b)
+    await helper.message('listening')
     const capture = await lab.capture('tcp port 7000', { interface: net.interface, marker: net.b })
     const client = connect({ port: 7000, host: net.b })
     client.on('error', () => {})
@@ -91,7 +91,7 @@ export default experiment<Seen>({
     await once(client, 'finish')
     const [socket] = await lab.statistics(['dport', '=', ':7000'])
     const unsent = Number(socket?.info.notsent ?? 0)
-    observe(`the client sends ${(await peer.message('end')).value} bytes and a FIN`)
+    observe(`the client sends ${(await helper.message('end')).value} bytes and a FIN`)
     await once(client.resume(), 'close')
     const packets = await capture.stop()
 

@@ -155,9 +155,9 @@ export default experiment<Seen>({
         // The second answer goes when the first has been acknowledged: a segment of its own.
         for (const bytes of ANSWERS) {
           socket.write(Buffer.alloc(bytes))
-          await lab.until('the client has acknowledged', () =>
+          await lab.waitUntil('the client has acknowledged', () =>
             lab
-              .table(port)
+              .tcpTable(port)
               .some(
                 row => row.localPort === port && row.state === 'ESTABLISHED' && row.txQueue === 0,
               ),

@@ -1,7 +1,7 @@
 /** Two writes to a peer that has closed. */
 import { once } from 'node:events'
 import { connect } from 'node:net'
-import type { PeerProgram } from '#lib/lab/peer-process.ts'
+import type { HelperProgram } from '#lib/lab/helper-process.ts'
 import { experiment } from '#lib/textbook/experiment.ts'
 
 interface Seen {
@@ -9,14 +9,14 @@ interface Seen {
   writes: string[]
 }
 
-const server: PeerProgram<object> = async wire => {
+const server: HelperProgram<object> = async channel => {
   const { createServer } = await import('node:net')
   createServer(socket => {
     socket.on('error', () => {})
     socket.destroy()
   }).listen(0, '127.0.0.1', function (this: import('node:net').Server) {
     const address = this.address()
-    wire.send('listening', typeof address === 'object' && address?.port)
+    channel.send('listening', typeof address === 'object' && address?.port)
   })
 }
 
@@ -44,8 +44,8 @@ export default experiment<Seen>({
   ],
 
   async run(lab, observe) {
-    const peer = lab.start(server, {})
-    const port = (await peer.message('listening')).value as number
+    const helper = lab.start(server, {})
+    const port = (await helper.message('listening')).value as number
     const client = connect({ port, host: '127.0.0.1', allowHalfOpen: true })
     client.on('error', () => {})
     client.resume()
@@ -62,8 +62,8 @@ export default experiment<Seen>({
     }
     const first = await write()
     // The answer is a RST: it takes our socket out of the table of connections.
-    await lab.until('the RST has arrived', () =>
-      lab.table(port).every(row => row.remotePort !== port),
+    await lab.waitUntil('the RST has arrived', () =>
+      lab.tcpTable(port).every(row => row.remotePort !== port),
     )
     observe('the answer is a RST')
     const second = await write()

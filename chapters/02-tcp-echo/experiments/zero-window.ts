@@ -1,7 +1,7 @@
 /** A writer, and a reader who does not read: how much the kernel takes, and what write says. */
 import { once } from 'node:events'
 import { connect } from 'node:net'
-import type { PeerProgram } from '#lib/lab/peer-process.ts'
+import type { HelperProgram } from '#lib/lab/helper-process.ts'
 import { experiment } from '#lib/textbook/experiment.ts'
 
 interface Seen {
@@ -21,14 +21,14 @@ interface Seen {
 
 const CHUNK = 65_536
 
-const server: PeerProgram<object> = async wire => {
+const server: HelperProgram<object> = async channel => {
   const { createServer } = await import('node:net')
   createServer({ pauseOnConnect: true }, socket => {
     socket.on('error', () => {})
-    wire.send('accepted')
+    channel.send('accepted')
   }).listen(0, '127.0.0.1', function (this: import('node:net').Server) {
     const address = this.address()
-    wire.send('listening', typeof address === 'object' && address?.port)
+    channel.send('listening', typeof address === 'object' && address?.port)
   })
 }
 
@@ -71,12 +71,12 @@ export default experiment<Seen>({
 
   async run(lab, observe) {
     lab.needBuffers()
-    const peer = lab.start(server, {})
-    const port = (await peer.message('listening')).value as number
+    const helper = lab.start(server, {})
+    const port = (await helper.message('listening')).value as number
     const client = connect({ port, host: '127.0.0.1' })
     client.on('error', () => {})
     await once(client, 'connect')
-    await peer.message('accepted')
+    await helper.message('accepted')
     const chunk = Buffer.alloc(CHUNK)
     let writes = 0
     let firstWrite = false
@@ -88,11 +88,11 @@ export default experiment<Seen>({
     }
     observe(`write number ${writes} is the first to return false`)
     // The persist timer runs when there is something to send and the window is zero.
-    const { notsent = '0' } = await lab.until('the window is closed', async () => {
+    const { notsent = '0' } = await lab.waitUntil('the window is closed', async () => {
       const [socket] = await lab.statistics(['dport', '=', `:${port}`])
       return socket?.info.timer?.startsWith('(persist') && socket.info
     })
-    const rows = lab.table(port)
+    const rows = lab.tcpTable(port)
     const received = rows.find(r => r.localPort === port && r.state !== 'LISTEN')?.rxQueue ?? 0
     const unsent = Number(notsent)
     observe(`the window is 0: ${received} bytes at the peer, ${unsent} wait to be sent`)

@@ -30,14 +30,14 @@ export default experiment<Seen>({
   ],
 
   async run(lab, observe) {
-    const peer = lab.start(async wire => {
+    const helper = lab.start(async channel => {
       const { createSocket } = await import('node:dgram')
       const socket = createSocket('udp4')
-      socket.on('message', message => wire.send('message', message.length))
-      socket.bind(0, '127.0.0.1', () => wire.send('listening', socket.address().port))
+      socket.on('message', message => channel.send('message', message.length))
+      socket.bind(0, '127.0.0.1', () => channel.send('listening', socket.address().port))
     }, {})
-    const port = (await peer.message('listening')).value as number
-    await peer.pause()
+    const port = (await helper.message('listening')).value as number
+    await helper.pause()
     const sent = [5, 0, 1000, 1]
     const socket = createSocket('udp4')
     socket.connect(port, '127.0.0.1')
@@ -46,9 +46,9 @@ export default experiment<Seen>({
       await new Promise(done => socket.send(Buffer.alloc(bytes), done))
     }
     observe(`sent ${sent.join(', ')} bytes while the receiver stood still`)
-    peer.resume()
+    helper.resume()
     const received: number[] = []
-    for (const _ of sent) received.push((await peer.message('message')).value as number)
+    for (const _ of sent) received.push((await helper.message('message')).value as number)
     observe(`it goes on, and gets messages of ${received.join(', ')} bytes`)
     socket.close()
     return { sent, received }

@@ -1,7 +1,7 @@
 /** What becomes of datagrams whose receiver does not read: 2000 of them, and who is told. */
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
-import { changes } from '#lib/kernel/counters.ts'
+import { counterChanges } from '#lib/kernel/counters.ts'
 import { experiment } from '#lib/textbook/experiment.ts'
 
 interface Seen {
@@ -43,18 +43,18 @@ export default experiment<Seen>({
   ],
 
   async run(lab, observe) {
-    const peer = lab.start(async wire => {
+    const helper = lab.start(async channel => {
       const { createSocket } = await import('node:dgram')
       const socket = createSocket('udp4')
       let received = 0
       socket.on('message', message => {
-        if (message.length === 1) wire.send('received', received)
+        if (message.length === 1) channel.send('received', received)
         else received++
       })
-      socket.bind(0, '127.0.0.1', () => wire.send('listening', socket.address().port))
+      socket.bind(0, '127.0.0.1', () => channel.send('listening', socket.address().port))
     }, {})
-    const port = (await peer.message('listening')).value as number
-    await peer.pause()
+    const port = (await helper.message('listening')).value as number
+    await helper.pause()
     const before = lab.counters()
     const socket = createSocket('udp4')
     socket.connect(port, '127.0.0.1')
@@ -71,14 +71,14 @@ export default experiment<Seen>({
     }
     observe(`${COUNT} sends to a program that stands still: ${errors} errors`)
     const row = lab.udpTable(port).find(({ localPort }) => localPort === port)
-    const rcvbufErrors = changes(before, lab.counters())['Udp.RcvbufErrors'] ?? 0
+    const rcvbufErrors = counterChanges(before, lab.counters())['Udp.RcvbufErrors'] ?? 0
     observe(`its socket holds ${row?.rxQueue} bytes and has dropped ${row?.drops} datagrams`)
-    peer.resume()
-    await lab.until('everything has been read', () =>
+    helper.resume()
+    await lab.waitUntil('everything has been read', () =>
       lab.udpTable(port).some(({ localPort, rxQueue }) => localPort === port && rxQueue === 0),
     )
     socket.send('?')
-    const received = (await peer.message('received')).value as number
+    const received = (await helper.message('received')).value as number
     observe(`it goes on, and has received ${received}`)
     socket.close()
     return {

@@ -1,7 +1,7 @@
 /** What a kernel does with datagrams whose checksum is right, wrong, not computed, or right by chance. In C. */
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
-import { changes } from '#lib/kernel/counters.ts'
+import { counterChanges } from '#lib/kernel/counters.ts'
 import { experiment } from '#lib/textbook/experiment.ts'
 
 interface Seen {
@@ -84,11 +84,11 @@ export default experiment<Seen>({
     observe(
       'a C program sends "good", "bad!" with a wrong checksum, "none" with checksum 0, and "apsw" with the checksum of "swap"',
     )
-    await lab.c(PROGRAM, [String(port)])
+    await lab.runC(PROGRAM, [String(port)])
     const marker = createSocket('udp4')
     marker.send('end', port, '127.0.0.1')
     await marked
-    const checksumErrors = changes(before, lab.counters())['Udp.InCsumErrors'] ?? 0
+    const checksumErrors = counterChanges(before, lab.counters())['Udp.InCsumErrors'] ?? 0
     observe(`arrived: ${arrived.join(', ')}; Udp.InCsumErrors +${checksumErrors}`)
     marker.close()
     socket.close()

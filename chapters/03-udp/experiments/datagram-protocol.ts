@@ -51,7 +51,7 @@ export default experiment<Seen>({
   ],
 
   async run(lab, observe) {
-    const [datagram = -1, stream = -1] = (await lab.c(PROGRAM)).split(' ').map(Number)
+    const [datagram = -1, stream = -1] = (await lab.runC(PROGRAM)).split(' ').map(Number)
     observe(`SOCK_DGRAM gets protocol ${datagram}, SOCK_STREAM ${stream}`)
     return { datagram, stream, named: readName() }
   },

@@ -1,7 +1,7 @@
 /** Which errors, and whose datagrams, reach a UDP socket that is connected, and one that is not. */
 import { createSocket, type Socket } from 'node:dgram'
 import { once } from 'node:events'
-import { changes } from '#lib/kernel/counters.ts'
+import { counterChanges } from '#lib/kernel/counters.ts'
 import { experiment } from '#lib/textbook/experiment.ts'
 
 interface Seen {
@@ -112,7 +112,7 @@ export default experiment<Seen>({
     const before = lab.counters()
     let sends = 0
     for (let i = 0; i < 3; i++) if ((await send(open, '?', dead, '127.0.0.1')) === 'ok') sends++
-    const refusals = changes(before, lab.counters())['Icmp.InDestUnreachs'] ?? 0
+    const refusals = counterChanges(before, lab.counters())['Icmp.InDestUnreachs'] ?? 0
     observe(`not connected: ${sends} sends without an error; ${refusals} ICMP messages came in`)
 
     const asking = createSocket('udp4')
@@ -148,7 +148,7 @@ export default experiment<Seen>({
     observe(
       `heard: not connected ${heard.open.join(', ')}; connected ${heard.connected.join(', ')}`,
     )
-    const late = lab.canCompile ? (await lab.c(PROGRAM)).trim().split('\n') : undefined
+    const late = lab.canCompile ? (await lab.runC(PROGRAM)).trim().split('\n') : undefined
     if (late) observe(`strangers before and after connect: read ${late.join(', ')}`)
     for (const socket of [open, asking, peer, stranger, connected]) socket.close()
     return {

@@ -1,8 +1,8 @@
 /** Datagrams that are longer than a packet may be, on a way that loses some of their fragments. */
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
-import { changes } from '#lib/kernel/counters.ts'
-import type { PeerProgram } from '#lib/lab/peer-process.ts'
+import { counterChanges } from '#lib/kernel/counters.ts'
+import type { HelperProgram } from '#lib/lab/helper-process.ts'
 import { experiment } from '#lib/textbook/experiment.ts'
 
 interface Seen {
@@ -21,11 +21,11 @@ const BYTES = 4000
 const SENT = 10
 const PORT = 7000
 
-const receiver: PeerProgram<{ host: string; port: number }> = async (wire, { host, port }) => {
+const receiver: HelperProgram<{ host: string; port: number }> = async (channel, { host, port }) => {
   const { createSocket } = await import('node:dgram')
   const socket = createSocket('udp4')
-  socket.on('message', message => wire.send('message', message.length))
-  socket.bind(port, host, () => wire.send('listening'))
+  socket.on('message', message => channel.send('message', message.length))
+  socket.bind(port, host, () => channel.send('listening'))
 }
 
 export default experiment<Seen>({
@@ -51,9 +51,9 @@ export default experiment<Seen>({
   ],
 
   async run(lab, observe) {
-    const net = await lab.routed()
-    const peer = lab.start(receiver, { host: net.b, port: PORT }, net.in.b)
-    await peer.message('listening')
+    const net = await lab.routedNetwork()
+    const helper = lab.start(receiver, { host: net.b, port: PORT }, net.inside.b)
+    await helper.message('listening')
     const socket = createSocket('udp4')
     socket.connect(PORT, net.b)
     await once(socket, 'connect')
@@ -69,14 +69,14 @@ export default experiment<Seen>({
 
     const before = lab.counters()
     await send(BYTES)
-    const whole = (await peer.message('message')).value
-    const fragments = changes(before, lab.counters())['Ip.FragCreates'] ?? 0
+    const whole = (await helper.message('message')).value
+    const fragments = counterChanges(before, lab.counters())['Ip.FragCreates'] ?? 0
     observe(`${BYTES} bytes left as ${fragments} fragments and arrived as ${whole} bytes`)
 
     // All fragments but the first have an offset. Every second of them is lost: one per datagram.
     const drop = await lab.drop(
       'ip frag-off & 0x1fff != 0 numgen inc mod 2 0',
-      net.in.router,
+      net.inside.router,
       'forward',
     )
     for (let i = 0; i < SENT; i++) await send(BYTES)
@@ -85,7 +85,7 @@ export default experiment<Seen>({
     // What comes through now came last: all that had arrived before it is known.
     await send(1)
     let arrived = 0
-    while ((await peer.message('message')).value !== 1) arrived++
+    while ((await helper.message('message')).value !== 1) arrived++
     observe(
       `${SENT} more on a way that lost ${lost} fragments: ${arrived} arrived, ${errors} errors`,
     )

@@ -2,8 +2,8 @@
 import { createSocket, type Socket } from 'node:dgram'
 import { once } from 'node:events'
 import { connect, type Socket as Stream } from 'node:net'
+import type { HelperProcess, HelperProgram } from '#lib/lab/helper-process.ts'
 import { monotonicMs } from '#lib/lab/lab.ts'
-import type { Peer, PeerProgram } from '#lib/lab/peer-process.ts'
 import { experiment } from '#lib/textbook/experiment.ts'
 
 interface Seen {
@@ -24,24 +24,24 @@ const MOST_PAUSE_MS = 35
 /** With less on it, the line was not crowded: a program came too late to send or to read. */
 const FULL_MBITS = 0.8 * LINE_MBITS
 
-const receiver: PeerProgram<{ host: string; port: number }> = async (wire, { host, port }) => {
+const receiver: HelperProgram<{ host: string; port: number }> = async (channel, { host, port }) => {
   const { createSocket } = await import('node:dgram')
   const { createServer } = await import('node:net')
   const socket = createSocket('udp4')
   let [datagrams, bytes] = [0, 0]
   socket.on('message', message => {
     if (message.length > 1) datagrams++
-    else wire.send('datagrams', datagrams)
+    else channel.send('datagrams', datagrams)
   })
   createServer(stream => {
     stream.on('error', () => {})
     stream.on('data', chunk => {
       bytes += chunk.length
     })
-  }).listen(port, host, () => socket.bind(port, host, () => wire.send('listening')))
+  }).listen(port, host, () => socket.bind(port, host, () => channel.send('listening')))
   for (;;) {
-    await wire.receive('bytes?')
-    wire.send('bytes', { bytes, datagrams })
+    await channel.receive('bytes?')
+    channel.send('bytes', { bytes, datagrams })
   }
 }
 
@@ -94,10 +94,10 @@ interface Measured<T> {
   udp: number
 }
 
-async function measure<T>(peer: Peer, doing: () => Promise<T>): Promise<Measured<T>> {
+async function measure<T>(helper: HelperProcess, doing: () => Promise<T>): Promise<Measured<T>> {
   const soFar = async () => {
-    peer.tell('bytes?')
-    return (await peer.message('bytes')).value as { bytes: number; datagrams: number }
+    helper.send('bytes?')
+    return (await helper.message('bytes')).value as { bytes: number; datagrams: number }
   }
   const [start, before] = [monotonicMs(), await soFar()]
   const what = await doing()
@@ -135,10 +135,10 @@ export default experiment<Seen>({
   ],
 
   async run(lab, observe) {
-    const net = await lab.routed()
-    await net.slow(`${LINE_MBITS}mbit`, 100_000)
-    const peer = lab.start(receiver, { host: net.b, port: PORT }, net.in.b)
-    await peer.message('listening')
+    const net = await lab.routedNetwork()
+    await net.limitRate(`${LINE_MBITS}mbit`, 100_000)
+    const helper = lab.start(receiver, { host: net.b, port: PORT }, net.inside.b)
+    await helper.message('listening')
     const socket = createSocket('udp4')
     socket.connect(PORT, net.b)
     await once(socket, 'connect')
@@ -147,19 +147,19 @@ export default experiment<Seen>({
     const { sent } = await udp.pace(40)
     // The question may be lost as well while the queue is full: it is asked until it is answered.
     const again = setInterval(() => socket.send('?'), 50)
-    const received = (await peer.message('datagrams')).value as number
+    const received = (await helper.message('datagrams')).value as number
     clearInterval(again)
     const flood = { sent, errors: udp.errors, received }
     observe(`UDP at 40 Mbit/s: ${sent} sent, ${flood.errors} errors, ${received} received`)
 
     const stream = await fullStream(net.b)
-    lab.prefer([peer])
+    lab.raisePriority([helper])
     const wait = () => new Promise(done => setTimeout(done, SECONDS * 1000))
-    const alone = await lab.undisturbed(observe, () => measure(peer, wait), notFull)
+    const alone = await lab.measureUndisturbed(observe, () => measure(helper, wait), notFull)
     observe(`TCP alone: ${alone.tcp.toFixed(1)} Mbit/s`)
-    const beside = await lab.undisturbed(
+    const beside = await lab.measureUndisturbed(
       observe,
-      () => measure(peer, () => udp.pace(15)),
+      () => measure(helper, () => udp.pace(15)),
       measured =>
         measured.what.pauseMs > MOST_PAUSE_MS
           ? `for ${measured.what.pauseMs.toFixed(0)} ms no datagram was sent`

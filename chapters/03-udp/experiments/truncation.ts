@@ -58,7 +58,7 @@ export default experiment<Seen>({
   ],
 
   async run(lab, observe) {
-    const reads = (await lab.c(PROGRAM))
+    const reads = (await lab.runC(PROGRAM))
       .trim()
       .split('\n')
       .map(line => line.split(' ').map(Number))

@@ -2,9 +2,9 @@
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { Socket } from 'node:net'
-import { changes } from '#lib/kernel/counters.ts'
+import { counterChanges } from '#lib/kernel/counters.ts'
+import type { HelperProgram } from '#lib/lab/helper-process.ts'
 import { monotonicMs } from '#lib/lab/lab.ts'
-import type { PeerProgram } from '#lib/lab/peer-process.ts'
 import { experiment } from '#lib/textbook/experiment.ts'
 
 interface Bulk {
@@ -31,7 +31,7 @@ const CLEAR = 1.5
 const AHEAD = 64
 
 /** Answers what is short, counts what is long, and says when the last of it came. */
-const receiver: PeerProgram<{ long: number }> = async (wire, { long }) => {
+const receiver: HelperProgram<{ long: number }> = async (channel, { long }) => {
   const { createSocket } = await import('node:dgram')
   const { createServer } = await import('node:net')
   let [bytes, lastNs] = [0, 0]
@@ -47,14 +47,14 @@ const receiver: PeerProgram<{ long: number }> = async (wire, { long }) => {
   const server = createServer(stream => {
     stream.on('error', () => {})
     stream.on('data', chunk => take(chunk, () => stream.write('answer')))
-    stream.on('end', () => wire.send('end'))
+    stream.on('end', () => channel.send('end'))
   })
   await new Promise<void>(done => server.listen(0, '127.0.0.1', done))
   const port = (server.address() as import('node:net').AddressInfo).port
-  socket.bind(port, '127.0.0.1', () => wire.send('listening', port))
+  socket.bind(port, '127.0.0.1', () => channel.send('listening', port))
   for (;;) {
-    await wire.receive('count?')
-    wire.send('count', { bytes, lastNs })
+    await channel.receive('count?')
+    channel.send('count', { bytes, lastNs })
     bytes = 0
   }
 }
@@ -92,11 +92,11 @@ export default experiment<Seen>({
 
   async run(lab, observe) {
     lab.needBuffers()
-    const peer = lab.start(receiver, { long: BYTES })
-    const port = (await peer.message('listening')).value as number
+    const helper = lab.start(receiver, { long: BYTES })
+    const port = (await helper.message('listening')).value as number
     const count = async (startMs: number): Promise<Bulk> => {
-      peer.tell('count?')
-      const { bytes, lastNs } = (await peer.message('count')).value as {
+      helper.send('count?')
+      const { bytes, lastNs } = (await helper.message('count')).value as {
         bytes: number
         lastNs: number
       }
@@ -106,7 +106,7 @@ export default experiment<Seen>({
     const packetsOf = async (ask: () => Promise<unknown>) => {
       const before = lab.counters()
       await ask()
-      return changes(before, lab.counters())['Ip.OutRequests'] ?? 0
+      return counterChanges(before, lab.counters())['Ip.OutRequests'] ?? 0
     }
 
     const datagrams = createSocket('udp4')
@@ -123,7 +123,7 @@ export default experiment<Seen>({
     })
     observe(`a question and its answer: ${udpPackets} packets over UDP, ${tcpPackets} over TCP`)
 
-    lab.prefer([peer])
+    lab.raisePriority([helper])
     const piece = Buffer.alloc(BYTES)
     const udpMs = monotonicMs()
     for (let sent = 0; sent < MESSAGES; sent += AHEAD) {
@@ -131,7 +131,7 @@ export default experiment<Seen>({
       const one = () => new Promise(done => datagrams.send(piece, done))
       await Promise.all(Array.from({ length: some }, one))
     }
-    await lab.until('the receiver has read all that is left', () =>
+    await lab.waitUntil('the receiver has read all that is left', () =>
       lab.udpTable(port).some(row => row.localPort === port && row.rxQueue === 0),
     )
     const udp = await count(udpMs)
@@ -143,7 +143,7 @@ export default experiment<Seen>({
       if (!socket.write(bytes)) await once(socket, 'drain')
     }
     socket.end()
-    await peer.message('end')
+    await helper.message('end')
     const tcp = await count(tcpMs)
     observe(`TCP: ${tcp.arrived} of ${SENT} bytes arrived, ${tcp.mbits.toFixed(0)} Mbit/s`)
     socket.destroy()

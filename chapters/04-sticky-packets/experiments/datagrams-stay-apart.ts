@@ -32,14 +32,14 @@ export default experiment<Seen>({
   ],
 
   async run(lab, observe) {
-    const peer = lab.start(async wire => {
+    const helper = lab.start(async channel => {
       const { createSocket } = await import('node:dgram')
       const socket = createSocket('udp4')
-      socket.on('message', message => wire.send('message', message.length))
-      socket.bind(0, '127.0.0.1', () => wire.send('listening', socket.address().port))
+      socket.on('message', message => channel.send('message', message.length))
+      socket.bind(0, '127.0.0.1', () => channel.send('listening', socket.address().port))
     }, {})
-    const port = (await peer.message('listening')).value as number
-    await peer.pause()
+    const port = (await helper.message('listening')).value as number
+    await helper.pause()
     const socket = createSocket('udp4')
     socket.connect(port, '127.0.0.1')
     await once(socket, 'connect')
@@ -47,10 +47,10 @@ export default experiment<Seen>({
     // The end is a message as well, the last one.
     await new Promise(done => socket.send('', done))
     observe(`${SENDS} datagrams wait for a program that stands still`)
-    peer.resume()
+    helper.resume()
     const events: number[] = []
     for (;;) {
-      const bytes = (await peer.message('message')).value as number
+      const bytes = (await helper.message('message')).value as number
       if (bytes === 0) break
       events.push(bytes)
     }

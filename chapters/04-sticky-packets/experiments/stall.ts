@@ -2,9 +2,9 @@
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { setImmediate } from 'node:timers/promises'
-import { changes } from '#lib/kernel/counters.ts'
+import { counterChanges } from '#lib/kernel/counters.ts'
+import type { HelperProgram } from '#lib/lab/helper-process.ts'
 import { monotonicMs } from '#lib/lab/lab.ts'
-import type { PeerProgram } from '#lib/lab/peer-process.ts'
 import { experiment } from '#lib/textbook/experiment.ts'
 
 interface Seen {
@@ -20,7 +20,7 @@ interface Seen {
 const ROUNDS = 25
 const [HEAD, BODY] = [Buffer.from('head'), Buffer.from('body')]
 
-const server: PeerProgram<object> = async wire => {
+const server: HelperProgram<object> = async channel => {
   const { createServer } = await import('node:net')
   createServer({ noDelay: true }, socket => {
     let bytes = 0
@@ -31,7 +31,7 @@ const server: PeerProgram<object> = async wire => {
     })
   }).listen(0, '127.0.0.1', function (this: import('node:net').Server) {
     const address = this.address()
-    wire.send('listening', typeof address === 'object' && address?.port)
+    channel.send('listening', typeof address === 'object' && address?.port)
   })
 }
 
@@ -60,8 +60,8 @@ export default experiment<Seen>({
   ],
 
   async run(lab, observe) {
-    const peer = lab.start(server, {})
-    const port = (await peer.message('listening')).value as number
+    const helper = lab.start(server, {})
+    const port = (await helper.message('listening')).value as number
     const quartile = async (what: string, prepare: (socket: Socket) => void, corked = false) => {
       const socket = connect(port, '127.0.0.1')
       await once(socket, 'connect')
@@ -80,7 +80,7 @@ export default experiment<Seen>({
         times.push(monotonicMs() - start)
       }
       socket.destroy()
-      const delayed = changes(before, lab.counters())['TcpExt.DelayedACKs'] ?? 0
+      const delayed = counterChanges(before, lab.counters())['TcpExt.DelayedACKs'] ?? 0
       // What else runs on this machine makes some rounds longer, and none shorter.
       const ms = times.toSorted((a, b) => a - b)[Math.floor(ROUNDS / 4)]!
       observe(
@@ -88,7 +88,7 @@ export default experiment<Seen>({
       )
       return { ms, delayed }
     }
-    lab.prefer([peer])
+    lab.raisePriority([helper])
     const nagle = await quartile('two writes with Nagle', () => {})
     const noDelay = await quartile('with noDelay', socket => socket.setNoDelay())
     const corked = await quartile('corked', () => {}, true)

@@ -4,8 +4,8 @@
  */
 import { once } from 'node:events'
 import { connect } from 'node:net'
+import type { HelperProgram } from '#lib/lab/helper-process.ts'
 import type { Lab } from '#lib/lab/lab.ts'
-import type { PeerProgram } from '#lib/lab/peer-process.ts'
 import { experiment, type Observe } from '#lib/textbook/experiment.ts'
 
 interface Run {
@@ -29,16 +29,16 @@ const WRITES = 10
 const BYTES = 5
 const LARGE = 200_000
 
-const reader: PeerProgram<{ host: string }> = async (wire, { host }) => {
+const reader: HelperProgram<{ host: string }> = async (channel, { host }) => {
   const { createServer } = await import('node:net')
   createServer(socket => {
     const events: number[] = []
     socket.on('error', () => {})
     socket.on('data', chunk => events.push(chunk.length))
-    socket.on('end', () => wire.send('events', events))
+    socket.on('end', () => channel.send('events', events))
   }).listen(0, host, function (this: import('node:net').Server) {
     const address = this.address()
-    wire.send('listening', typeof address === 'object' && address?.port)
+    channel.send('listening', typeof address === 'object' && address?.port)
   })
 }
 
@@ -53,10 +53,10 @@ const ten = (socket: ReturnType<typeof connect>) => {
 
 /** The ten writes over a line of 8 kbit/s: a segment of 57 bytes takes 57 ms. */
 async function overSlowLine(lab: Lab, observe: Observe): Promise<NonNullable<Seen['slow']>> {
-  const net = await lab.routed()
-  await net.slow('8kbit', 10_000, 120)
-  const peer = lab.start(reader, { host: net.b }, net.in.b)
-  const port = (await peer.message('listening')).value as number
+  const net = await lab.routedNetwork()
+  await net.limitRate('8kbit', 10_000, 120)
+  const helper = lab.start(reader, { host: net.b }, net.inside.b)
+  const port = (await helper.message('listening')).value as number
   const attempt = async (noDelay: boolean): Promise<Run> => {
     const on = { interface: net.interface, marker: net.b }
     const capture = await lab.capture(`tcp dst port ${port}`, on)
@@ -64,7 +64,7 @@ async function overSlowLine(lab: Lab, observe: Observe): Promise<NonNullable<See
     await once(socket, 'connect')
     ten(socket)
     socket.end()
-    const events = (await peer.message('events')).value as number[]
+    const events = (await helper.message('events')).value as number[]
     socket.destroy()
     const segments = (await capture.stop()).map(({ len }) => len).filter(len => len > 0)
     observe(
@@ -181,26 +181,26 @@ export default experiment<Seen>({
 
   async run(lab, observe) {
     lab.needBuffers()
-    const peer = lab.start(reader, { host: '127.0.0.1' })
-    const port = (await peer.message('listening')).value as number
+    const helper = lab.start(reader, { host: '127.0.0.1' })
+    const port = (await helper.message('listening')).value as number
 
     const attempt = async (what: string, write: (socket: ReturnType<typeof connect>) => void) => {
       const capture = lab.canCapture ? await lab.capture(`tcp dst port ${port}`) : undefined
-      await peer.pause()
+      await helper.pause()
       const socket = connect(port, '127.0.0.1').on('error', () => {})
       await once(socket, 'connect')
       write(socket)
       // Everything has arrived when nothing is left to be acknowledged, or no more fits in.
-      await lab.until('the bytes have arrived', () => {
-        const mine = lab.table(port).find(row => row.localPort === socket.localPort)
+      await lab.waitUntil('the bytes have arrived', () => {
+        const mine = lab.tcpTable(port).find(row => row.localPort === socket.localPort)
         const there = lab
-          .table(port)
+          .tcpTable(port)
           .find(row => row.localPort === port && row.remotePort === socket.localPort)
         return mine?.txQueue === 0 || (there?.rxQueue ?? 0) > 65_536
       })
       socket.end()
-      peer.resume()
-      const events = (await peer.message('events')).value as number[]
+      helper.resume()
+      const events = (await helper.message('events')).value as number[]
       socket.destroy()
       const packets = (await capture?.stop()) ?? []
       const segments = packets.map(({ len }) => len).filter(len => len > 0)

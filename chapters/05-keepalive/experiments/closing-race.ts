@@ -2,7 +2,7 @@
 import { once } from 'node:events'
 import { Agent, request } from 'node:http'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
-import type { PeerProgram } from '#lib/lab/peer-process.ts'
+import type { HelperProgram } from '#lib/lab/helper-process.ts'
 import { experiment } from '#lib/textbook/experiment.ts'
 
 interface Counts {
@@ -44,8 +44,8 @@ interface Plan {
   deaf?: boolean
 }
 
-const server: PeerProgram<{ idleMs: number; hintMs: number }> = async (
-  wire,
+const server: HelperProgram<{ idleMs: number; hintMs: number }> = async (
+  channel,
   { idleMs, hintMs },
 ) => {
   const { createServer } = await import('node:http')
@@ -61,11 +61,11 @@ const server: PeerProgram<{ idleMs: number; hintMs: number }> = async (
     response.end('ok')
   }).listen(0, '127.0.0.1')
   const hinted = createServer({ keepAliveTimeout: hintMs }, (_, response) => response.end('ok'))
-  hinted.listen(0, '127.0.0.1', () => wire.send('listening', [port(unhinted), port(hinted)]))
-  await wire.receive('measure')
+  hinted.listen(0, '127.0.0.1', () => channel.send('listening', [port(unhinted), port(hinted)]))
+  await channel.receive('measure')
   delay.enable()
-  await wire.receive('late?')
-  wire.send('late', delay.max / 1e6)
+  await channel.receive('late?')
+  channel.send('late', delay.max / 1e6)
 }
 
 const words = ({ reused, fresh, lost, other }: Counts) =>
@@ -104,9 +104,9 @@ export default experiment<Seen>({
   ],
 
   async run(lab, observe) {
-    lab.needQueue()
-    const peer = lab.start(server, { idleMs: IDLE_MS, hintMs: HINT_MS })
-    const [unhinted, hints] = (await peer.message('listening')).value as [number, number]
+    lab.needAcceptQueue()
+    const helper = lab.start(server, { idleMs: IDLE_MS, hintMs: HINT_MS })
+    const [unhinted, hints] = (await helper.message('listening')).value as [number, number]
     const meet = async (...plans: Plan[]): Promise<Counts> => {
       const counts: Counts = { reused: 0, fresh: 0, lost: 0, other: 0 }
       const lane = async ({ port, idleMs, rounds, deaf }: Plan, index: number) => {
@@ -135,10 +135,10 @@ export default experiment<Seen>({
       await Promise.all(all.map(lane))
       return counts
     }
-    lab.prefer([peer])
+    lab.raisePriority([helper])
     const race = await meet({ port: unhinted, idleMs: IDLE_MS, lanes: 30, rounds: REQUESTS / 30 })
     observe(`no hint: ${words(race)}`)
-    peer.tell('measure')
+    helper.send('measure')
     const delay = monitorEventLoopDelay({ resolution: 10 })
     delay.enable()
     const few = { port: hints, lanes: REQUESTS / 4, rounds: 2 }
@@ -147,8 +147,8 @@ export default experiment<Seen>({
       { ...few, idleMs: HINT_MS, deaf: true },
     )
     observe(`hint and margin: ${words(hinted)}`)
-    peer.tell('late?')
-    const atServer = (await peer.message('late')).value as number
+    helper.send('late?')
+    const atServer = (await helper.message('late')).value as number
     return { race, hinted, lateMs: { client: delay.max / 1e6, server: atServer } }
   },
 })

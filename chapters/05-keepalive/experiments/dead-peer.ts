@@ -98,7 +98,7 @@ export default experiment<Seen>({
       const [error] = (await once(client, 'error')) as [NodeJS.ErrnoException]
       clearInterval(watch)
       const afterS = (monotonicMs() - startMs) / 1000
-      const states = lab.table(port).filter(row => row.remotePort === own)
+      const states = lab.tcpTable(port).filter(row => row.remotePort === own)
       const sent = await capture.stop()
       const probes = sent.filter(({ flags }) => flags === '.')
       const [first, last] = [probes[0]?.tNs ?? 0, probes.at(-1)?.tNs ?? 0]

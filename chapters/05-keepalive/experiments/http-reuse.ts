@@ -89,7 +89,7 @@ export default experiment<Seen>({
     observe(`three times http.get: reused ${reused.join(', ')}`)
 
     const waiting = () => {
-      const rows = lab.table(port).filter(row => row.state === 'TIME-WAIT')
+      const rows = lab.tcpTable(port).filter(row => row.state === 'TIME-WAIT')
       const server = rows.filter(row => row.localPort === port).length
       return { server, client: rows.length - server }
     }

@@ -129,7 +129,7 @@ export default experiment<Seen>({
     const [response] = await once(request, 'response')
     const { localPort, remotePort } = response.socket
     await once(response.resume(), 'end')
-    const agent = await lab.until('the agent has its connection back', () => {
+    const agent = await lab.waitUntil('the agent has its connection back', () => {
       const now = timerOf({ localPort, remotePort })
       return now.kind === 'keepalive' && now
     })

@@ -118,8 +118,8 @@ export default experiment<Seen>({
       return { ...probes, pauseMs }
     }
     observe('two connections with keepalive after 1 s; over one of them goes a byte every 0.25 s')
-    lab.prefer()
-    const probes = await lab.undisturbed(observe, count, ({ pauseMs }) =>
+    lab.raisePriority()
+    const probes = await lab.measureUndisturbed(observe, count, ({ pauseMs }) =>
       pauseMs > MOST_PAUSE_MS
         ? `for ${pauseMs.toFixed(0)} ms no byte was written, and a probe is due after ${DELAY_MS}`
         : undefined,

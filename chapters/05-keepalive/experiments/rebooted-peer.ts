@@ -2,8 +2,8 @@
 import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
 import { connect } from 'node:net'
+import type { HelperProgram } from '#lib/lab/helper-process.ts'
 import { monotonicMs } from '#lib/lab/lab.ts'
-import type { PeerProgram } from '#lib/lab/peer-process.ts'
 import { experiment } from '#lib/textbook/experiment.ts'
 
 interface Seen {
@@ -14,9 +14,9 @@ interface Seen {
   afterS: number
 }
 
-const server: PeerProgram<{ host: string }> = async (wire, { host }) => {
+const server: HelperProgram<{ host: string }> = async (channel, { host }) => {
   const { createServer } = await import('node:net')
-  createServer(() => {}).listen(7000, host, () => wire.send('listening'))
+  createServer(() => {}).listen(7000, host, () => channel.send('listening'))
 }
 
 export default experiment<Seen>({
@@ -41,22 +41,22 @@ export default experiment<Seen>({
   ],
 
   async run(lab, observe) {
-    const net = await lab.routed()
-    const peer = lab.start(server, { host: net.b }, net.in.b)
-    await peer.message('listening')
+    const net = await lab.routedNetwork()
+    const helper = lab.start(server, { host: net.b }, net.inside.b)
+    await helper.message('listening')
     const client = connect(7000, net.b)
     await once(client, 'connect')
-    await lab.until('the server has accepted', () =>
-      lab.table(7000, peer.pid).some(row => row.state === 'ESTABLISHED' && row.inode !== 0),
+    await lab.waitUntil('the server has accepted', () =>
+      lab.tcpTable(7000, helper.pid).some(row => row.state === 'ESTABLISHED' && row.inode !== 0),
     )
-    const cut = await lab.drop('tcp dport 7000', net.in.router, 'forward')
-    const back = await lab.drop('tcp sport 7000', net.in.router, 'forward')
+    const cut = await lab.drop('tcp dport 7000', net.inside.router, 'forward')
+    const back = await lab.drop('tcp sport 7000', net.inside.router, 'forward')
     observe('the line is cut')
-    await peer.kill()
-    const [ip = '', ...words] = net.in.b
+    await helper.kill()
+    const [ip = '', ...words] = net.inside.b
     execFileSync(ip, [...words, 'ss', '-K', 'sport', '=', ':7000'])
     execFileSync(ip, [...words, 'ss', '-K', 'sport', '=', ':7000'])
-    await lab.until('the peer has forgotten', () => {
+    await lab.waitUntil('the peer has forgotten', () => {
       const table = execFileSync(ip, [...words, 'ss', '-tanH', 'sport', '=', ':7000'])
       return table.length === 0
     })

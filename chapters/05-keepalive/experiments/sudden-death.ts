@@ -2,8 +2,8 @@
 import { once } from 'node:events'
 import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { readTcpTimer } from '#lib/kernel/tcp-timer.ts'
+import type { HelperProgram } from '#lib/lab/helper-process.ts'
 import { monotonicMs } from '#lib/lab/lab.ts'
-import type { PeerProgram } from '#lib/lab/peer-process.ts'
 import { experiment } from '#lib/textbook/experiment.ts'
 
 interface Case {
@@ -18,9 +18,9 @@ interface Seen {
   unread: Case
 }
 
-const client: PeerProgram<{ port: number }> = async (wire, { port }) => {
+const client: HelperProgram<{ port: number }> = async (channel, { port }) => {
   const { connect } = await import('node:net')
-  connect(port, '127.0.0.1', () => wire.send('connected')).on('error', () => {})
+  connect(port, '127.0.0.1', () => channel.send('connected')).on('error', () => {})
 }
 
 const words = ({ event, afterMs }: Case) => `${event} after ${afterMs.toFixed(1)} ms`
@@ -52,14 +52,14 @@ export default experiment<Seen>({
     await once(server, 'listening')
     const { port } = server.address() as AddressInfo
     const kill = async (unread: boolean): Promise<Case> => {
-      const peer = lab.start(client, { port })
+      const helper = lab.start(client, { port })
       const [socket] = (await once(server, 'connection')) as [Socket]
-      await peer.message('connected')
+      await helper.message('connected')
       if (unread) {
-        await peer.pause()
+        await helper.pause()
         socket.write('hello')
-        await lab.until('the bytes have arrived', () =>
-          lab.table(port).some(row => row.remotePort === port && row.rxQueue === 5),
+        await lab.waitUntil('the bytes have arrived', () =>
+          lab.tcpTable(port).some(row => row.remotePort === port && row.rxQueue === 5),
         )
       }
       const timer = readTcpTimer(socket)?.kind ?? 'none'
@@ -69,7 +69,7 @@ export default experiment<Seen>({
       })
       socket.resume()
       const startMs = monotonicMs()
-      const [what] = await Promise.all([event, peer.kill()])
+      const [what] = await Promise.all([event, helper.kill()])
       const afterMs = monotonicMs() - startMs
       observe(`${unread ? '5 bytes unread' : 'nothing unread'}: the server gets ${what}`)
       return { event: what, afterMs, timer: timer === 'none' ? 'no timer' : timer }

@@ -7,7 +7,7 @@ import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { lines } from '#lib/framing/lines.ts'
 import { framed } from '#lib/framing/stream.ts'
-import { until } from '#lib/lab/until.ts'
+import { waitUntil } from '#lib/lab/wait-until.ts'
 import { endpoint } from '#lib/program/endpoint.ts'
 import { exitCannotConnect, exitLost, exitUnknown, exitWhenSilent } from '#lib/program/failures.ts'
 import { host, port, readOptions } from '#lib/program/options.ts'
@@ -34,7 +34,7 @@ console.log(`before: ${await ask('count')}`)
 await ask('cure')
 await visit()
 // The server's end() for the last visitor may still be on its way to the kernel.
-const left = await until('all are closed', async () => {
+const left = await waitUntil('all are closed', async () => {
   const answer = await ask('count')
   return answer.startsWith('0 ') && answer
 })

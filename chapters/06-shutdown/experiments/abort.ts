@@ -61,7 +61,7 @@ export default experiment<Seen>({
     idle.client.resume()
     idle.accepted.resetAndDestroy()
     const outcome = await idle.outcome
-    const left = lab.table(port).flatMap(({ state }) => (state === 'LISTEN' ? [] : [state]))
+    const left = lab.tcpTable(port).flatMap(({ state }) => (state === 'LISTEN' ? [] : [state]))
     const packets = await capture?.stop()
     const flags = packets?.findLast(({ source }) => source.endsWith(`:${port}`))?.flags
     observe(`idle: ${flags ? `[${flags}], ` : ''}the peer gets ${outcome}`)

@@ -52,8 +52,8 @@ export default experiment<Seen>({
       client.destroy()
     }
     const waiting = () =>
-      lab.table(port).filter(row => row.localPort === port && row.state === 'CLOSE-WAIT')
-    const rows = await lab.until('all FINs have arrived', () => {
+      lab.tcpTable(port).filter(row => row.localPort === port && row.state === 'CLOSE-WAIT')
+    const rows = await lab.waitUntil('all FINs have arrived', () => {
       const found = waiting()
       return found.length === CLIENTS && found
     })
@@ -64,7 +64,7 @@ export default experiment<Seen>({
     ).length
     observe(`${rows.length} in CLOSE-WAIT, ${owned} of them with a descriptor, ${timers} timers`)
     for (const socket of accepted) socket.end()
-    await lab.until('all are closed', () => waiting().length === 0)
+    await lab.waitUntil('all are closed', () => waiting().length === 0)
     const after = waiting().length
     observe(`after end(): ${after}`)
     server.close()

@@ -73,8 +73,8 @@ export default experiment<Seen>({
         socket.on('error', () => {}).resume()
         await once(socket, 'end')
         if (!later) return // Node answers the FIN for us
-        await lab.until('the first FIN is acknowledged', () =>
-          lab.table(port).some(({ state }) => state === 'FIN-WAIT-2'),
+        await lab.waitUntil('the first FIN is acknowledged', () =>
+          lab.tcpTable(port).some(({ state }) => state === 'FIN-WAIT-2'),
         )
         socket.end('late')
       }).listen(0, '127.0.0.1')

@@ -74,8 +74,8 @@ export default experiment<Seen>({
     accepted!.on('error', () => {})
     const pairs: Pair[] = []
     const look = async (what: string, first: string, second: string) => {
-      const pair = await lab.until(`${first} and ${second}`, () => {
-        const rows = lab.table(port).filter(({ state }) => state !== 'LISTEN')
+      const pair = await lab.waitUntil(`${first} and ${second}`, () => {
+        const rows = lab.tcpTable(port).filter(({ state }) => state !== 'LISTEN')
         const now = {
           first: rows.find(({ remotePort }) => remotePort === port)?.state ?? 'none',
           second: rows.find(({ localPort }) => localPort === port)?.state ?? 'none',

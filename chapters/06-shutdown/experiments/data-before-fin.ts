@@ -53,8 +53,8 @@ export default experiment<Seen>({
       ended = error.code ?? ''
     })
     await once(client, 'connect')
-    const { state } = await lab.until('the FIN has arrived', () => {
-      const row = lab.table(port).find(({ remotePort }) => remotePort === port)
+    const { state } = await lab.waitUntil('the FIN has arrived', () => {
+      const row = lab.tcpTable(port).find(({ remotePort }) => remotePort === port)
       return row?.state === 'CLOSE-WAIT' && row
     })
     observe(`nothing is read yet: ${state}`)

@@ -50,7 +50,7 @@ export default experiment<Seen>({
     const server = createServer({ allowHalfOpen: true }).listen(0, '127.0.0.1')
     await once(server, 'listening')
     const { port } = server.address() as AddressInfo
-    const row = (client: number) => lab.table(port).find(({ localPort }) => localPort === client)
+    const row = (client: number) => lab.tcpTable(port).find(({ localPort }) => localPort === client)
     const timer = async (client: number) =>
       (await lab.statistics(['sport', '=', `:${client}`]))[0]?.info.timer ?? 'none'
     /** A client that has sent its FIN, and waits for the server's. */
@@ -61,7 +61,7 @@ export default experiment<Seen>({
       accepted!.on('error', () => {}).resume()
       const local = accepted!.remotePort!
       client.end()
-      await lab.until('FIN-WAIT-2', () => row(local)?.state === 'FIN-WAIT-2')
+      await lab.waitUntil('FIN-WAIT-2', () => row(local)?.state === 'FIN-WAIT-2')
       return { client, accepted: accepted!, local }
     }
     const one = await waiting()
@@ -73,7 +73,7 @@ export default experiment<Seen>({
     const inode = row(other.local)?.inode ?? GONE
     const orphanTimer = await timer(other.local)
     observe(`with its descriptor: timer ${ownedTimer}; without: timer ${orphanTimer}`)
-    await lab.until('the kernel gives up', () => row(other.local) === undefined)
+    await lab.waitUntil('the kernel gives up', () => row(other.local) === undefined)
     const goneMs = monotonicMs() - startMs
     const stateInTheEnd = row(one.local)?.state ?? 'none'
     observe(`without: gone after ${goneMs.toFixed(0)} ms; with: ${stateInTheEnd}`)
@@ -84,8 +84,8 @@ export default experiment<Seen>({
         ),
       )
     const first = await write()
-    await lab.until('the RST has arrived', () =>
-      lab.table(port).every(({ remotePort }) => remotePort !== other.local),
+    await lab.waitUntil('the RST has arrived', () =>
+      lab.tcpTable(port).every(({ remotePort }) => remotePort !== other.local),
     )
     const writes = [first, await write()]
     observe(`the server writes to the one that has gone: ${writes.join(', ')}`)

@@ -109,7 +109,7 @@ export default experiment<Seen>({
       await once(accepted!, 'end')
       // Node ends its side, if it does, right after the listeners of `end`.
       await new Promise(resolve => setImmediate(resolve))
-      const row = lab.table(port).find(({ remotePort }) => remotePort === port)
+      const row = lab.tcpTable(port).find(({ remotePort }) => remotePort === port)
       const { writable, readyState } = accepted!
       const closed = new Promise(resolve => client.once('close', resolve))
       const written = await write(accepted!, 'still talking')

@@ -48,8 +48,8 @@ async function halfClosed(lab: Lab) {
   accepted!.resume().on('error', (error: NodeJS.ErrnoException) => appErrors.push(`${error.code}`))
   client.end()
   const stateOf = (end: 'localPort' | 'remotePort') =>
-    lab.table(port).find(row => row[end] === port && row.state !== 'LISTEN')?.state ?? 'none'
-  await lab.until('half-closed', () => stateOf('remotePort') === 'FIN-WAIT-2')
+    lab.tcpTable(port).find(row => row[end] === port && row.state !== 'LISTEN')?.state ?? 'none'
+  await lab.waitUntil('half-closed', () => stateOf('remotePort') === 'FIN-WAIT-2')
   server.close()
   const capture = await lab.capture(`tcp port ${port}`)
   const fromServer = ({ source }: { source: string }) => source.endsWith(`:${port}`)
@@ -130,7 +130,7 @@ export default experiment<Seen>({
     const jumps: Seen['jumps'] = []
     let before: number | undefined
     let lookedMs = monotonicMs()
-    await lab.until('five FINs', () => {
+    await lab.waitUntil('five FINs', () => {
       const left = timeWaitLeft(one.port)
       const nowMs = monotonicMs()
       if (before !== undefined && left !== undefined && left > before + 0.1)
@@ -141,7 +141,7 @@ export default experiment<Seen>({
     })
     await one.drop.lift()
     observe(`${one.fins().length} FINs, ${jumps.length} jumps; from now on nothing is lost`)
-    await lab.until('LAST-ACK is over', () => one.stateOf('localPort') === 'none')
+    await lab.waitUntil('LAST-ACK is over', () => one.stateOf('localPort') === 'none')
     const lastAckMs = monotonicMs() - startMs
     observe(`the ACK has got through; LAST-ACK ended after ${lastAckMs.toFixed(0)} ms`)
     const fins = one.fins()
@@ -153,13 +153,13 @@ export default experiment<Seen>({
 
     const two = await halfClosed(lab)
     two.accepted.end()
-    await lab.until('TIME-WAIT', () => two.stateOf('remotePort') === 'TIME-WAIT')
+    await lab.waitUntil('TIME-WAIT', () => two.stateOf('remotePort') === 'TIME-WAIT')
     execFileSync('ss', ['-K', 'state', 'time-wait', 'dport', '=', `:${two.port}`])
     observe(`TIME-WAIT removed by hand (ss -K): ${two.stateOf('remotePort')} left at that end`)
     const reset = () =>
       two.capture.packets.find(packet => !two.fromServer(packet) && packet.flags.includes('R'))
-    await lab.until('LAST-ACK is over', () => two.stateOf('localPort') === 'none')
-    const answer = (await lab.until('the answer is captured', reset)).flags
+    await lab.waitUntil('LAST-ACK is over', () => two.stateOf('localPort') === 'none')
+    const answer = (await lab.waitUntil('the answer is captured', reset)).flags
     observe(`the next FIN is answered by [${answer}]`)
     await two.capture.stop()
     const withoutTimeWait = { answer, state: two.stateOf('localPort'), appErrors: two.appErrors }

@@ -45,19 +45,19 @@ export default experiment<Seen>({
     accepted!.on('error', () => {}).resume()
     server.close()
     const row = (end: 'localPort' | 'remotePort') =>
-      lab.table(port).find(r => r[end] === port && r.state !== 'LISTEN')
+      lab.tcpTable(port).find(r => r[end] === port && r.state !== 'LISTEN')
     client.end()
-    await lab.until('half-closed', () => row('remotePort')?.state === 'FIN-WAIT-2')
+    await lab.waitUntil('half-closed', () => row('remotePort')?.state === 'FIN-WAIT-2')
     await lab.drop(`tcp dport ${port}`)
     accepted!.end()
     await once(accepted!, 'close')
-    const { inode } = await lab.until('LAST-ACK', () => {
+    const { inode } = await lab.waitUntil('LAST-ACK', () => {
       const found = row('localPort')
       return found?.state === 'LAST-ACK' && found
     })
     const startMs = monotonicMs()
     observe('the server has closed: LAST-ACK; nothing gets through to it any more')
-    await lab.until('the kernel gives up', () => row('localPort') === undefined, 60_000)
+    await lab.waitUntil('the kernel gives up', () => row('localPort') === undefined, 60_000)
     const goneMs = monotonicMs() - startMs
     observe(`gone after ${goneMs.toFixed(0)} ms`)
     return { retries: RETRIES, orphan: inode === 0, goneMs }

@@ -1,8 +1,8 @@
 /** A client with four ports, and connections that end in TIME-WAIT. */
 import { once } from 'node:events'
 import { connect, createServer } from 'node:net'
+import type { HelperProgram } from '#lib/lab/helper-process.ts'
 import { monotonicMs } from '#lib/lab/lab.ts'
-import type { PeerProgram } from '#lib/lab/peer-process.ts'
 import { experiment } from '#lib/textbook/experiment.ts'
 
 interface Seen {
@@ -25,10 +25,13 @@ interface Seen {
 const [FIRST, PORTS] = [40_000, 4]
 const [SERVER, OTHER] = [7001, 7002]
 
-const farServer: PeerProgram<{ port: number; host: string }> = async (wire, { port, host }) => {
+const farServer: HelperProgram<{ port: number; host: string }> = async (
+  channel,
+  { port, host },
+) => {
   const { createServer } = await import('node:net')
   createServer(socket => socket.on('error', () => {}).resume()).listen(port, host, () =>
-    wire.send('listening'),
+    channel.send('listening'),
   )
 }
 
@@ -82,14 +85,14 @@ export default experiment<Seen>({
       const local = socket.localPort
       socket.end()
       await once(socket, 'close')
-      await lab.until('TIME-WAIT', () =>
-        lab.table(port).some(r => r.localPort === local && r.state === 'TIME-WAIT'),
+      await lab.waitUntil('TIME-WAIT', () =>
+        lab.tcpTable(port).some(r => r.localPort === local && r.state === 'TIME-WAIT'),
       )
       return 'ok'
     }
 
-    const net = await lab.routed()
-    const far = lab.start(farServer, { port: SERVER, host: net.b }, net.in.b)
+    const net = await lab.routedNetwork()
+    const far = lab.start(farServer, { port: SERVER, host: net.b }, net.inside.b)
     await far.message('listening')
     while ((await visit(SERVER, undefined, net.b)) === 'ok');
     observe(`the ports to a server at ${net.b} have run out`)
@@ -102,7 +105,7 @@ export default experiment<Seen>({
       error = await visit(SERVER)
     }
     observe(`${before} connections, then ${error}`)
-    await lab.until('a port is reused', async () => (await visit(SERVER)) === 'ok')
+    await lab.waitUntil('a port is reused', async () => (await visit(SERVER)) === 'ok')
     const reusedMs = monotonicMs() - startMs
     observe(`a port in TIME-WAIT is handed out again after ${reusedMs.toFixed(0)} ms`)
 

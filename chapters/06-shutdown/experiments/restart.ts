@@ -86,12 +86,14 @@ export default experiment<Seen>({
     visitor.on('error', () => {})
     await once(visitor, 'close')
     old.close()
-    const timeWait = await lab.until('TIME-WAIT on the port of the server', () => {
-      const rows = lab.table(port).filter(({ localPort }) => localPort === port)
+    const timeWait = await lab.waitUntil('TIME-WAIT on the port of the server', () => {
+      const rows = lab.tcpTable(port).filter(({ localPort }) => localPort === port)
       return rows.every(({ state }) => state === 'TIME-WAIT') && rows.length
     })
     observe(`the old server has gone; ${timeWait} connection in TIME-WAIT`)
-    const inC: Pick<Seen, 'plain' | 'reuseAddress'> = JSON.parse(await lab.c(PROGRAM, [`${port}`]))
+    const inC: Pick<Seen, 'plain' | 'reuseAddress'> = JSON.parse(
+      await lab.runC(PROGRAM, [`${port}`]),
+    )
     observe(`in C: ${inC.plain}; with SO_REUSEADDR: ${inC.reuseAddress}`)
     const starting = listen(port)
     const node = await outcome(starting)
@@ -105,8 +107,8 @@ export default experiment<Seen>({
     await once(first.resume(), 'connect')
     const own = first.localPort!
     first.end()
-    await lab.until('TIME-WAIT on the port of the client', () =>
-      lab.table(own).some(row => row.localPort === own && row.state === 'TIME-WAIT'),
+    await lab.waitUntil('TIME-WAIT on the port of the client', () =>
+      lab.tcpTable(own).some(row => row.localPort === own && row.state === 'TIME-WAIT'),
     )
     other.close()
     const taking = listen(own)

@@ -77,20 +77,20 @@ export default experiment<Seen>({
       })
       await once(child, 'spawn')
       const sent = ['FIN-WAIT-1', 'FIN-WAIT-2']
-      const row = () => lab.table(port).find(r => r.localPort === port && r.state !== 'LISTEN')
+      const row = () => lab.tcpTable(port).find(r => r.localPort === port && r.state !== 'LISTEN')
       if (how === 'close') {
         socket!.destroy()
         await once(socket!, 'close')
       } else {
         socket!.end()
-        await lab.until('the FIN is sent', () => sent.includes(row()?.state ?? ''))
-        await lab.until('the peer has seen it', () => ended)
+        await lab.waitUntil('the FIN is sent', () => sent.includes(row()?.state ?? ''))
+        await lab.waitUntil('the peer has seen it', () => ended)
       }
       const { state = 'none', inode = 0 } = row() ?? {}
       const before = ended
       child.stdin!.end()
       await once(child, 'exit')
-      await lab.until('the peer has seen the end', () => ended)
+      await lab.waitUntil('the peer has seen the end', () => ended)
       client.destroy()
       socket!.destroy()
       server.close()

@@ -128,7 +128,7 @@ export default experiment<Seen>({
   ],
 
   async run(lab, observe) {
-    const seen: Seen = JSON.parse(await lab.c(PROGRAM))
+    const seen: Seen = JSON.parse(await lab.runC(PROGRAM))
     observe(`shutdown(SHUT_WR): the descriptor is "${seen.descriptor}", read ${seen.lateRead}`)
     observe(`write after the child's shutdown ${seen.afterShutdown}, close ${seen.afterClose}`)
     observe(`shutdown(SHUT_RD): read ${seen.firstRead}, later ${seen.secondRead}`)

@@ -1,7 +1,7 @@
 /** Both ends close while the other's FIN is still on its way; and, for comparison, a reset. */
 import { once } from 'node:events'
 import { connect } from 'node:net'
-import type { PeerProgram } from '#lib/lab/peer-process.ts'
+import type { HelperProgram } from '#lib/lab/helper-process.ts'
 import { experiment } from '#lib/textbook/experiment.ts'
 
 interface Seen {
@@ -13,19 +13,19 @@ interface Seen {
 }
 
 /** Takes connections; ends one, or resets it, when it is told to. */
-const server: PeerProgram<{ host: string }> = async (wire, { host }) => {
+const server: HelperProgram<{ host: string }> = async (channel, { host }) => {
   const { createServer } = await import('node:net')
   const listener = createServer({ allowHalfOpen: true }, async socket => {
     socket.on('error', () => {})
     socket.resume()
-    const how = await wire.receive('close')
+    const how = await channel.receive('close')
     if (how === 'reset') socket.resetAndDestroy()
     else socket.end()
-    wire.send('closed')
+    channel.send('closed')
   })
   listener.listen(0, host, () => {
     const address = listener.address()
-    wire.send('listening', typeof address === 'object' && address?.port)
+    channel.send('listening', typeof address === 'object' && address?.port)
   })
 }
 
@@ -58,9 +58,9 @@ export default experiment<Seen>({
 
   async run(lab, observe) {
     lab.needTimeWait()
-    const line = await lab.routed()
-    const peer = lab.start(server, { host: line.b }, line.in.b)
-    const port = (await peer.message('listening')).value as number
+    const line = await lab.routedNetwork()
+    const helper = lab.start(server, { host: line.b }, line.inside.b)
+    const port = (await helper.message('listening')).value as number
     const open = async () => {
       const socket = connect({ port, host: line.b, allowHalfOpen: true }).resume()
       socket.on('error', () => {})
@@ -69,29 +69,29 @@ export default experiment<Seen>({
     }
     const states = () => {
       const found = (pid: number | 'self') =>
-        lab.table(port, pid).find(({ state }) => state !== 'LISTEN')?.state ?? 'none'
-      return { a: found('self'), b: found(peer.pid) }
+        lab.tcpTable(port, pid).find(({ state }) => state !== 'LISTEN')?.state ?? 'none'
+      return { a: found('self'), b: found(helper.pid) }
     }
 
     const doomed = await open()
-    peer.tell('close', 'reset')
+    helper.send('close', 'reset')
     await new Promise(resolve => doomed.once('close', resolve))
-    await peer.message('closed')
+    await helper.message('closed')
     const afterReset = Object.values(states()).filter(state => state !== 'none')
     observe(`after a reset: ${afterReset.join(', ') || 'no socket'}`)
 
     const socket = await open()
     // From A to B, 125 bytes a second: a segment of one byte takes 0.4 s.
-    await line.slow('1kbit', 2000, 100)
+    await line.limitRate('1kbit', 2000, 100)
     socket.setNoDelay()
     // The first takes what the line lets pass at once; the FIN has to wait for the others.
     for (let segments = 0; segments < 4; segments++) socket.write('x')
     socket.end()
     await once(socket, 'finish') // the FIN is in the queue of the router
-    peer.tell('close', 'end')
+    helper.send('close', 'end')
     const a: string[] = []
     const b: string[] = []
-    await lab.until(
+    await lab.waitUntil(
       'both ends are in TIME-WAIT, or gone',
       () => {
         const now = states()

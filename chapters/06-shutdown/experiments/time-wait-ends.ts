@@ -4,7 +4,7 @@
  */
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
-import { changes } from '#lib/kernel/counters.ts'
+import { counterChanges } from '#lib/kernel/counters.ts'
 import type { Lab } from '#lib/lab/lab.ts'
 import { FLAG, RAW_SEGMENT } from '#lib/lab/raw-segment.ts'
 import { experiment, type Observe } from '#lib/textbook/experiment.ts'
@@ -39,9 +39,10 @@ async function timeWait(lab: Lab) {
   const from = client.localPort!
   await once(client, 'close')
   const stateOf = () =>
-    lab.table(port).find(row => row.localPort === port && row.remotePort === from)?.state ?? 'none'
-  await lab.until('TIME-WAIT at the server, and nothing at the client', () => {
-    const others = lab.table(port).filter(row => row.localPort === from)
+    lab.tcpTable(port).find(row => row.localPort === port && row.remotePort === from)?.state ??
+    'none'
+  await lab.waitUntil('TIME-WAIT at the server, and nothing at the client', () => {
+    const others = lab.tcpTable(port).filter(row => row.localPort === from)
     return stateOf() === 'TIME-WAIT' && others.length === 0
   })
   return { server, port, from, stateOf }
@@ -54,9 +55,9 @@ async function lateSegment(lab: Lab, observe: Observe, setting: number): Promise
   const before = lab.counters()
   // Its numbers are not the expected ones, so it is acknowledged with those that are.
   const segment = [from, port, 1, 1, FLAG.ACK]
-  await lab.c(RAW_SEGMENT, segment.map(String))
-  const resetsSince = () => changes(before, lab.counters())['Tcp.OutRsts'] ?? 0
-  await lab.until('the client’s kernel has answered with a RST', () => resetsSince() > 0)
+  await lab.runC(RAW_SEGMENT, segment.map(String))
+  const resetsSince = () => counterChanges(before, lab.counters())['Tcp.OutRsts'] ?? 0
+  await lab.waitUntil('the client’s kernel has answered with a RST', () => resetsSince() > 0)
   const segments = (await capture?.stop())?.map(({ flags }) => flags)
   const [resets, state] = [resetsSince(), stateOf()]
   const seen = segments ? `[${segments.join('] [')}], ` : ''

@@ -47,8 +47,8 @@ export default experiment<Seen>({
       client.write('GET / HTTP/1.1\r\nHost: lab\r\n\r\n')
       await once(client, 'close')
     }
-    const waiting = await lab.until('all have been closed', () => {
-      const rows = lab.table(port).filter(({ state }) => state !== 'LISTEN')
+    const waiting = await lab.waitUntil('all have been closed', () => {
+      const rows = lab.tcpTable(port).filter(({ state }) => state !== 'LISTEN')
       return rows.every(({ state }) => state === 'TIME-WAIT') && rows
     })
     const atServer = waiting.filter(({ localPort }) => localPort === port).length

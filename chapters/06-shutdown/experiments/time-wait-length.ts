@@ -44,8 +44,8 @@ async function withoutRoom(lab: Lab, observe: Observe): Promise<string[]> {
   server.close()
   // Whatever is left of them once the last segments have come.
   const passing = ['FIN-WAIT-1', 'FIN-WAIT-2', 'CLOSE-WAIT', 'LAST-ACK']
-  const states = () => lab.table(port).map(({ state }) => state)
-  await lab.until('both ends are done', () => !states().some(state => passing.includes(state)))
+  const states = () => lab.tcpTable(port).map(({ state }) => state)
+  await lab.waitUntil('both ends are done', () => !states().some(state => passing.includes(state)))
   const left = states()
   observe(`with ${name} 0: ${left.join(', ') || 'no socket'} is left`)
   lab.sysctl(name, usual)
@@ -108,20 +108,20 @@ export default experiment<Seen>({
       const { server, client, accepted, port } = await pair()
       const ends = (end: 'localPort' | 'remotePort') =>
         lab
-          .table(port)
+          .tcpTable(port)
           .flatMap(row => (row[end] === port && row.state !== 'LISTEN' ? row.state : []))
       client.end()
-      await lab.until('the FIN has arrived', () => ends('localPort').join() === 'CLOSE-WAIT')
+      await lab.waitUntil('the FIN has arrived', () => ends('localPort').join() === 'CLOSE-WAIT')
       if (cut) await lab.drop(`tcp dport ${port} tcp flags & (syn | fin | rst | ack) == ack`)
       accepted.end()
-      await lab.until('TIME-WAIT', () => ends('remotePort').join() === 'TIME-WAIT')
+      await lab.waitUntil('TIME-WAIT', () => ends('remotePort').join() === 'TIME-WAIT')
       // Repeated FINs would start the clock anew.
       if (cut) await lab.drop(`tcp sport ${port}`)
       server.close()
       const startMs = monotonicMs()
       observe(`TIME-WAIT begins${cut ? '; its last ACK is lost, and the repeated FINs too' : ''}`)
       return async () => {
-        await lab.until('TIME-WAIT is over', () => ends('remotePort').length === 0, 100_000)
+        await lab.waitUntil('TIME-WAIT is over', () => ends('remotePort').length === 0, 100_000)
         const lastedS = (monotonicMs() - startMs) / 1000
         const otherEnd = ends('localPort')[0] ?? 'no socket'
         observe(`TIME-WAIT has ended after ${lastedS.toFixed(1)} s; the other end: ${otherEnd}`)

@@ -6,7 +6,7 @@
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import { readTcpTable } from '#lib/kernel/tcp-table.ts'
-import { until } from '#lib/lab/until.ts'
+import { waitUntil } from '#lib/lab/wait-until.ts'
 import { endpoint } from '#lib/program/endpoint.ts'
 import { exitCannotConnect, exitLost, exitUnknown } from '#lib/program/failures.ts'
 import { host, port, readOptions } from '#lib/program/options.ts'
@@ -28,7 +28,7 @@ const later = await open()
 later.socket.once('end', unknown) // not yet
 later.socket.end('later\n')
 // The server's ACK has come, its FIN has not: no event says so, only the kernel's table.
-await until('our FIN is acknowledged', () => later.states()[0] === 'FIN-WAIT-2')
+await waitUntil('our FIN is acknowledged', () => later.states()[0] === 'FIN-WAIT-2')
 console.log(`later: we are in FIN-WAIT-2, the server in ${later.states()[1]}`)
 
 later.socket.off('end', unknown)
@@ -54,7 +54,7 @@ async function open() {
   }
   const closed = async (name: string) => {
     await ended
-    await until('the server has our last ACK', () => states()[1] === 'gone')
+    await waitUntil('the server has our last ACK', () => states()[1] === 'gone')
     console.log(`${name}: we are in ${states()[0]}, the server’s socket is gone`)
   }
   return { socket, states, closed }

@@ -6,7 +6,7 @@
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import { readTcpTable } from '#lib/kernel/tcp-table.ts'
-import { until } from '#lib/lab/until.ts'
+import { waitUntil } from '#lib/lab/wait-until.ts'
 import { endpoint } from '#lib/program/endpoint.ts'
 import { exitCannotConnect, exitLost, exitUnknown } from '#lib/program/failures.ts'
 import { host, port, readOptions } from '#lib/program/options.ts'
@@ -29,7 +29,7 @@ await once(socket, 'connect').catch(error => exitCannotConnect(error, where, ser
 socket.on('error', error => exitLost(error, where))
 const { localPort: ours, remotePort: theirs } = socket
 const see = async (wanted: string) => {
-  await until(`states ${wanted}`, () => {
+  await waitUntil(`states ${wanted}`, () => {
     const table = readTcpTable()
     const state = (local?: number, remote?: number) =>
       table.find(row => row.localPort === local && row.remotePort === remote)?.state

@@ -6,7 +6,7 @@
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Server } from 'node:net'
 import { readTcpTable } from '#lib/kernel/tcp-table.ts'
-import { until } from '#lib/lab/until.ts'
+import { waitUntil } from '#lib/lab/wait-until.ts'
 import { endpoint } from '#lib/program/endpoint.ts'
 import {
   exitCannotConnect,
@@ -37,7 +37,7 @@ for (const first of ['client', 'server']) {
   if (first === 'client') socket.end('hello\n')
   else socket.write('you close\n') // Node answers the server's FIN for us
   await closed
-  const row = await until('one side waits', () =>
+  const row = await waitUntil('one side waits', () =>
     readTcpTable().find(
       ({ state, localPort, remotePort }) =>
         state === 'TIME-WAIT' && [localPort, remotePort].sort().join() === ports,

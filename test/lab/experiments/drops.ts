@@ -2,7 +2,7 @@
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer } from 'node:net'
-import { changes } from '#lib/kernel/counters.ts'
+import { counterChanges } from '#lib/kernel/counters.ts'
 import { experiment } from '#lib/textbook/experiment.ts'
 
 export default experiment({
@@ -18,8 +18,11 @@ export default experiment({
     const capture = await lab.capture(`tcp port ${port}`)
     const drop = await lab.drop(`tcp dport ${port} tcp flags & (syn | ack) == syn`)
     const client = connect({ port, host: '127.0.0.1' })
-    const dropped = await lab.until('the SYN is dropped', async () => (await drop.count()) || false)
-    const states = lab.table(port).map(({ state }) => state)
+    const dropped = await lab.waitUntil(
+      'the SYN is dropped',
+      async () => (await drop.count()) || false,
+    )
+    const states = lab.tcpTable(port).map(({ state }) => state)
     await drop.lift()
     await once(client, 'connect')
     const [statistics] = await lab.statistics(['sport', '=', `:${client.localPort}`])
@@ -46,7 +49,7 @@ export default experiment({
       syns: packets.filter(({ flags }) => flags === 'S').length,
       retries: [lab.sysctl('net.ipv4.tcp_syn_retries'), lab.sysctl('net.ipv4.tcp_syn_retries', 3)],
       statistics,
-      grown: changes(before, lab.counters()),
+      grown: counterChanges(before, lab.counters()),
     }
   },
 })

@@ -7,7 +7,7 @@ export default experiment({
   needs: ['namespace', 'nft', 'tcpdump'],
   claims: [],
   async run(lab, observe) {
-    await lab.routed()
+    await lab.routedNetwork()
     observe('network')
     await lab.drop('tcp dport 9')
     observe('rule')

@@ -27,7 +27,7 @@ export default experiment<Record<string, unknown>>({
     lab.sysctl('net.core.somaxconn', 2)
     // In the same network, but as if it were the host's.
     const host = new Lab(false)
-    const needs = ['needBuffers', 'needTimers', 'needTimeWait', 'needQueue'] as const
+    const needs = ['needBuffers', 'needTimers', 'needTimeWait', 'needAcceptQueue'] as const
     const ask = () => needs.map(need => refusal(() => host[need]()))
     const refusals = ask()
     for (const need of needs) lab[need]()

@@ -6,9 +6,9 @@ export default experiment({
   needs: ['linux'],
   claims: [],
   async run(lab, observe) {
-    const peer = lab.start(wire => wire.send('here', 'experiments/paused.ts'), {})
-    await peer.message('here')
-    await peer.pause()
+    const helper = lab.start(channel => channel.send('here', 'experiments/paused.ts'), {})
+    await helper.message('here')
+    await helper.pause()
     observe('paused')
     await new Promise(() => {})
   },

@@ -8,30 +8,30 @@ export default experiment({
   needs: ['namespace', 'tcpdump', 'ss'],
   claims: [],
   async run(lab) {
-    const net = await lab.routed()
+    const net = await lab.routedNetwork()
     const server = lab.start(
-      async (wire, { host }: { host: string }) => {
+      async (channel, { host }: { host: string }) => {
         const { createServer } = await import('node:net')
         const listener = createServer(socket => {
           let bytes = 0
           socket.on('data', chunk => {
             bytes += chunk.length
           })
-          socket.on('end', () => wire.send('end', { bytes, from: socket.remoteAddress }))
+          socket.on('end', () => channel.send('end', { bytes, from: socket.remoteAddress }))
         })
-        listener.listen(7000, host, () => wire.send('listening'))
+        listener.listen(7000, host, () => channel.send('listening'))
       },
       { host: net.b },
-      net.in.b,
+      net.inside.b,
     )
     await server.message('listening')
     const capture = await lab.capture('tcp port 7000', { interface: net.interface, marker: net.b })
-    await net.slow('20mbit', 100_000)
+    await net.limitRate('20mbit', 100_000)
     await net.route('initcwnd 3')
     const syns = 'tcp dport 7000 tcp flags & syn == syn'
-    const drop = await lab.drop(syns, net.in.router, 'forward')
+    const drop = await lab.drop(syns, net.inside.router, 'forward')
     const client = connect({ port: 7000, host: net.b })
-    const dropped = await lab.until(
+    const dropped = await lab.waitUntil(
       'the router drops it',
       async () => (await drop.count()) || false,
     )

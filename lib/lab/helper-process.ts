@@ -1,16 +1,16 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { readFileSync } from 'node:fs'
-import { until } from './until.ts'
+import { waitUntil } from './wait-until.ts'
 
-/** What a program in another process is given to talk with. */
-export interface Wire {
-  /** Tells the experiment something, with the time at which it happened. */
+/** What a helper process talks to the experiment with. */
+export interface ExperimentChannel {
+  /** Sends the experiment a message, with the time at which it happened. */
   send(name: string, value?: unknown): void
   /** Waits for the experiment's next word of that name. */
   receive(name: string): Promise<unknown>
 }
 
-/** A message of a peer. `tNs`: monotonic nanoseconds, the same clock in all processes. */
+/** A message of a helper process. `tNs`: monotonic nanoseconds, the same clock in all processes. */
 export interface Message {
   name: string
   value: unknown
@@ -23,7 +23,7 @@ export interface Message {
  * It is a function whose source is handed over: it sees its arguments and what it imports itself,
  * nothing else.
  */
-export type PeerProgram<Args> = (wire: Wire, args: Args) => void | Promise<void>
+export type HelperProgram<Args> = (channel: ExperimentChannel, args: Args) => void | Promise<void>
 
 const PRELUDE = `
 globalThis.__name = value => value
@@ -35,7 +35,7 @@ process.on('message', ({ name, value }) => {
 })
 // Who started us is gone: nobody needs us.
 process.on('disconnect', () => process.exit(1))
-const wire = {
+const channel = {
   send: (name, value) => process.send({ name, value, tNs: Number(process.hrtime.bigint()) }),
   receive: name => new Promise(resolve => {
     const had = early.get(name)?.shift()
@@ -45,8 +45,8 @@ const wire = {
 }
 `
 
-/** A peer that runs. */
-export class Peer {
+/** A program that runs in a process of its own, and exchanges messages with the experiment. */
+export class HelperProcess {
   readonly #child: ChildProcess
   readonly #had = new Map<string, Message[]>()
   readonly #waiting = new Map<string, ((message: Message) => void)[]>()
@@ -55,7 +55,7 @@ export class Peer {
 
   /** `inside`: a command that runs the rest of its arguments elsewhere, as nsenter does. */
   constructor(program: string, args: unknown, inside: readonly string[] = []) {
-    const source = `${PRELUDE}\nawait (${program})(wire, ${JSON.stringify(args ?? {})})`
+    const source = `${PRELUDE}\nawait (${program})(channel, ${JSON.stringify(args ?? {})})`
     const command = [...inside, process.execPath, '--input-type=module', '-e', source]
     this.#child = spawn(command[0]!, command.slice(1), {
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
@@ -95,8 +95,8 @@ export class Peer {
     return this.#had.get(name) ?? []
   }
 
-  /** Tells the program something: it reads it with `wire.receive(name)`. */
-  tell(name: string, value: unknown = true): void {
+  /** Sends the program a message, which it reads with `channel.receive(name)`. */
+  send(name: string, value: unknown = true): void {
     this.#child.send({ name, value })
   }
 
@@ -106,7 +106,7 @@ export class Peer {
    */
   async pause(): Promise<void> {
     this.#child.kill('SIGSTOP')
-    await until('the other program stands still', () =>
+    await waitUntil('the other program stands still', () =>
       / T /.test(readFileSync(`/proc/${this.pid}/stat`, 'latin1').replace(/^.*\)/, '')),
     )
   }

@@ -8,26 +8,29 @@ const run = promisify(execFile)
  *
  * Losses and queues belong into R: a packet that its sender's own interface drops was never sent.
  */
-export interface Routed {
+export interface RoutedNetwork {
   /** A's address, `10.0.1.1`, and B's, `10.0.2.1`. */
   readonly a: string
   readonly b: string
   /** The interface of A that leads to B. */
   readonly interface: string
   /** Words that run the rest of a command inside R or B. */
-  readonly in: { readonly router: readonly string[]; readonly b: readonly string[] }
+  readonly inside: { readonly router: readonly string[]; readonly b: readonly string[] }
   /**
    * Slows the way from A to B, in R: `tbf` at that rate, with a queue of that many bytes. So many
    * bytes pass at once, and no packet that is longer (default 3000).
    */
-  slow(rate: string, queueBytes: number, burstBytes?: number): Promise<void>
+  limitRate(rate: string, queueBytes: number, burstBytes?: number): Promise<void>
   /**
    * Sets attributes of A's route to B, which connections take over when they are made:
    * `route('initcwnd 1 quickack 1')`. See ip-route(8).
    */
   route(attributes: string): Promise<void>
   /** Sets kernel parameters of R or B: `set('b', { 'net.ipv4.tcp_ecn': 1 })`. */
-  set(host: 'router' | 'b', parameters: Readonly<Record<string, string | number>>): Promise<void>
+  setParameters(
+    host: 'router' | 'b',
+    parameters: Readonly<Record<string, string | number>>,
+  ): Promise<void>
 }
 
 const NETS = [
@@ -44,9 +47,9 @@ const NETS = [
  *
  * @see veth(4), ip-netns(8), tc-tbf(8)
  */
-export async function buildRouted(
+export async function buildRoutedNetwork(
   settings: Readonly<Record<string, string>> = {},
-): Promise<Routed> {
+): Promise<RoutedNetwork> {
   const ip = (...words: string[]) => run('ip', words)
   const inside = (name: string) => ['ip', 'netns', 'exec', name]
   const set = async (name: string, parameters: Readonly<Record<string, string | number>>) => {
@@ -78,8 +81,8 @@ export async function buildRouted(
     a: '10.0.1.1',
     b: '10.0.2.1',
     interface: 'to-r-a',
-    in: { router: inside('router'), b: inside('b') },
-    set,
+    inside: { router: inside('router'), b: inside('b') },
+    setParameters: set,
     async route(attributes) {
       await ip(
         'route',
@@ -90,7 +93,7 @@ export async function buildRouted(
         ...attributes.split(' '),
       )
     },
-    async slow(rate, queueBytes, burstBytes = 3000) {
+    async limitRate(rate, queueBytes, burstBytes = 3000) {
       const queue = ['tbf', 'rate', rate, 'burst', String(burstBytes), 'limit', String(queueBytes)]
       await run('tc', ['-n', 'router', 'qdisc', 'replace', 'dev', 'r-b', 'root', ...queue])
     },

@@ -3,7 +3,7 @@ import { withCommand } from '#lib/kernel/privileges.ts'
 import { type Requirement, shortfall } from '#lib/kernel/requirements.ts'
 
 /** What is missing here of what an experiment or a claim needs, each reason once, in short. */
-export function whatIsMissing(needs: readonly Requirement[]): string[] {
+export function unmetNeeds(needs: readonly Requirement[]): string[] {
   const reasons = needs.flatMap(need => lackOf(need)?.needs ?? [])
   return [...new Set(reasons)].map(reason => withCommand(reason, 'npm run textbook'))
 }

@@ -14,7 +14,7 @@ const TRIES = 4
  *
  * @see sched(7), the autogroup feature
  */
-export function prefer(pid: number): void {
+export function raisePriority(pid: number): void {
   const highest = constants.priority.PRIORITY_HIGHEST
   const asks = [
     () => setPriority(pid, highest),
@@ -36,7 +36,7 @@ export function prefer(pid: number): void {
  *   what should be steady, a line that was not full.
  * @throws {Inconclusive} with what was seen the last time, when it was disturbed at every attempt.
  */
-export async function undisturbed<T>(
+export async function measureUndisturbed<T>(
   observe: (step: string) => void,
   measure: () => Promise<T>,
   disturbedBy: (measured: T) => string | undefined,

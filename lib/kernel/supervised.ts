@@ -5,7 +5,7 @@ import type { Readable, Writable } from 'node:stream'
 import { toolEnv } from './tools.ts'
 
 /** A shell that runs beside this process, and outlives it by a moment to clean up. */
-export interface Guard {
+export interface SupervisedShell {
   child: ChildProcessByStdio<Writable, Readable, Readable>
   /** Settles when the shell is gone; says the first line of its standard error. */
   ended: Promise<string>
@@ -19,11 +19,11 @@ export interface Guard {
  * The pipe closes when this process ends, however it dies: the script reads it, and cleans up when
  * there is nothing more to be read. It has a session of its own, so Ctrl-C does not reach it.
  */
-export function startGuard(
+export function startSupervised(
   script: string,
   args: readonly string[],
   prefix: readonly string[] = [],
-): Guard {
+): SupervisedShell {
   // With us its output has gone: a word on it (`Terminated`) must not end the shell before its time.
   const robust = `trap '' PIPE\n${script}`
   const [command = 'sh', ...rest] = [...prefix, 'sh', '-c', robust, 'sh', ...args]
@@ -52,19 +52,19 @@ export function startGuard(
 const PATIENCE_MS = 30_000
 
 /**
- * Waits for what a source is bound to show.
+ * Waits for the first sign that a tool reports what happens.
  *
  * @throws {Error} when `died` settles first, with the reason it gives, or nothing comes for long.
  */
-export async function shown(
-  source: string,
+export async function waitUntilShown(
+  tool: string,
   seen: Promise<void>,
   died: Promise<string>,
 ): Promise<void> {
   let patience: NodeJS.Timeout | undefined
   const impatient = new Promise<string>(resolve => {
     patience = setTimeout(
-      () => resolve(`${source} shows nothing for ${PATIENCE_MS / 1000} s`),
+      () => resolve(`${tool} shows nothing for ${PATIENCE_MS / 1000} s`),
       PATIENCE_MS,
     )
   })
@@ -74,11 +74,11 @@ export async function shown(
 }
 
 /**
- * Runs a command until its guard ends: `startGuard(RUN, ['tcpdump', …])`.
+ * Runs a command under supervision: `startSupervised(RUN_UNTIL_PIPE_CLOSES, ['tcpdump', …])`.
  *
  * The shell lets go of the output, so that its end is the end of the command.
  */
-export const RUN = `
+export const RUN_UNTIL_PIPE_CLOSES = `
 "$@" </dev/null &
 exec >/dev/null 2>&1
 read -r end
@@ -100,7 +100,7 @@ export async function temporaryFolder(
   parent: string,
   prefix: string,
 ): Promise<{ path: string; end(): Promise<void> }> {
-  const { child, ended, end } = startGuard(FOLDER, [parent, prefix])
+  const { child, ended, end } = startSupervised(FOLDER, [parent, prefix])
   const failed = ended.then(said => {
     throw new Error(`cannot make a temporary folder: ${said}`)
   })

@@ -7,15 +7,15 @@ export default experiment({
   claims: [],
   async run(lab) {
     const echo = lab.start(
-      async (wire, { greeting }: { greeting: string }) => {
-        wire.send('hello', greeting)
-        for (;;) wire.send('echo', await wire.receive('say'))
+      async (channel, { greeting }: { greeting: string }) => {
+        channel.send('hello', greeting)
+        for (;;) channel.send('echo', await channel.receive('say'))
       },
       { greeting: 'hi' },
     )
     const hello = await echo.message('hello')
-    echo.tell('say', 1)
-    echo.tell('say', 2)
+    echo.send('say', 1)
+    echo.send('say', 2)
     const echoes = [(await echo.message('echo')).value, (await echo.message('echo')).value]
     const crash = lab.start(() => {
       throw new TypeError('broken on purpose')

@@ -4,13 +4,13 @@ import { existsSync, readFileSync } from 'node:fs'
 import { getPriority } from 'node:os'
 import { expect, test } from 'vitest'
 import { Inconclusive } from '#lib/lab/lab.ts'
-import { prefer, undisturbed } from '#lib/lab/undisturbed.ts'
+import { measureUndisturbed, raisePriority } from '#lib/lab/measure-undisturbed.ts'
 
 /** Measures 1, 2, 3 …; whatever is less than `first` is worthless. */
 const counting = (first: number) => {
   const steps: string[] = []
   let count = 0
-  const measured = undisturbed(
+  const measured = measureUndisturbed(
     step => steps.push(step),
     async () => ++count,
     seen => (seen < first ? `a pause of ${seen} ms` : undefined),
@@ -18,13 +18,13 @@ const counting = (first: number) => {
   return { measured, steps }
 }
 
-test('undisturbed returns the first measurement that counts, and says why others do not', async () => {
+test('measureUndisturbed returns the first measurement that counts, and says why others do not', async () => {
   const { measured, steps } = counting(3)
   expect(await measured).toBe(3)
   expect(steps).toEqual(['does not count: a pause of 1 ms', 'does not count: a pause of 2 ms'])
 })
 
-test('undisturbed is inconclusive with what was seen last, when nothing counts', async () => {
+test('measureUndisturbed is inconclusive with what was seen last, when nothing counts', async () => {
   const { measured } = counting(100)
   const error = await measured.catch((reason: Error) => reason)
   expect(error).toBeInstanceOf(Inconclusive)
@@ -37,13 +37,13 @@ test.skipIf(process.getuid?.() !== 0)(
     // A session of its own, and so a group of its own: ours keeps its priority.
     const child = spawn('cat', { detached: true })
     await once(child, 'spawn')
-    prefer(child.pid!)
+    raisePriority(child.pid!)
     expect(getPriority(child.pid)).toBe(-20)
     // The group of its session, in a kernel that schedules by such groups.
     const group = `/proc/${child.pid}/autogroup`
     if (existsSync(group)) expect(readFileSync(group, 'latin1')).toMatch(/ nice -20$/m)
     child.stdin.end()
     await once(child, 'close')
-    expect(() => prefer(child.pid!)).not.toThrow()
+    expect(() => raisePriority(child.pid!)).not.toThrow()
   },
 )

@@ -6,7 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises'
  *
  * @throws {Error} after `limitMs` (default 10 s), with the words of `what`.
  */
-export async function until<T>(
+export async function waitUntil<T>(
   what: string,
   look: () => T | undefined | false | Promise<T | undefined | false>,
   limitMs = 10_000,
