@@ -1,5 +1,11 @@
 import { defineConfig } from 'vitest/config'
-import { BaseSequencer, type Reporter, type TestModule, type TestSpecification } from 'vitest/node'
+import {
+  BaseSequencer,
+  type Reporter,
+  type TestCase,
+  type TestModule,
+  type TestSpecification,
+} from 'vitest/node'
 
 /** A skipped test whose reason begins so has neither passed nor failed: the machine was too busy. */
 const INCONCLUSIVE = 'inconclusive'
@@ -7,10 +13,17 @@ const INCONCLUSIVE = 'inconclusive'
 const MOST_INCONCLUSIVE = 10
 
 /**
- * The last line of a run, for readers and programs alike: `N passed, N failed`. Before it come the
- * tests that nothing decided, with the reason.
+ * A line for each test that fails, as soon as it has failed, and the last line of a run, for readers
+ * and programs alike: `N passed, N failed`. Before that come the tests that nothing decided, with the
+ * reason.
  */
-const closingLine: Reporter = {
+const outcomes: Reporter = {
+  onTestCaseResult(test: TestCase) {
+    const { state, errors = [] } = test.result()
+    if (state !== 'failed') return
+    const [why = ''] = errors[0]?.message.split('\n') ?? []
+    console.log(`FAILED ${test.module.relativeModuleId} > ${test.fullName}: ${why}`)
+  },
   onTestRunEnd(modules: readonly TestModule[]) {
     const count = { passed: 0, failed: 0, skipped: 0, pending: 0 }
     const inconclusive: string[] = []
@@ -47,10 +60,10 @@ function refuseSkipped(skipped: number, inconclusive: number): void {
   }
 }
 
-/** Files that mostly wait, the longest first: what computes runs beside them. */
+/** Files that take more than ten seconds, the longest first. */
 const LONG = [
-  'pages/embeds',
   'workshop/exercises',
+  'pages/embeds',
   'textbook/textbook',
   'observe/trace-example',
   'chapters/wrong-server',
@@ -64,11 +77,15 @@ const LONG = [
   'chapters/examples',
 ]
 
-class LongestFirst extends BaseSequencer {
+/**
+ * One worker begins with the longest file, the other with all short ones, so that most mistakes show
+ * within the first minute. The other long files follow, the longest first.
+ */
+class QuickAnswers extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
     const rank = ({ moduleId }: TestSpecification) => {
       const at = LONG.findIndex(name => moduleId.endsWith(`test/${name}.test.ts`))
-      return at < 0 ? LONG.length : at
+      return at < 0 ? 0.5 : at
     }
     return (await super.sort(files)).sort((a, b) => rank(a) - rank(b))
   }
@@ -79,10 +96,10 @@ const common = { isolate: false, globalSetup: 'test/support/compile.ts', hookTim
 
 export default defineConfig({
   test: {
-    reporters: ['default', closingLine],
+    reporters: ['default', outcomes],
     // As many files side by side as there are cores, if there are two: what runs beside a check makes it late.
     maxWorkers: 2,
-    sequence: { sequencer: LongestFirst },
+    sequence: { sequencer: QuickAnswers },
     projects: [
       {
         test: {
