@@ -22,7 +22,7 @@ const MODULE = new URL('../../lib/observe/trace-example.ts', import.meta.url).hr
 /** A program that traces an example, and prints what it gets, a line of JSON each. */
 const tracer = (entry: CatalogueEntry): string =>
   programs.write(`
-import { LANES } from ${JSON.stringify(new URL('recording.ts', MODULE).href)}
+import { LANES } from ${JSON.stringify(new URL('../trace/recording.ts', MODULE).href)}
 import { traceExample } from ${JSON.stringify(MODULE)}
 const print = what => console.log(JSON.stringify(what))
 print(await traceExample(${JSON.stringify(entry)}, {
