@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { execa } from 'execa'
 import { ROOT } from '#lib/catalogue/index.ts'
 import { isolation } from '#lib/kernel/isolation.ts'
+import { WITHOUT_TRACEFS } from '../support/without-tracefs.ts'
 import type { Environment } from './environments.ts'
 
 /** Environments are made of namespaces, and of root's right to give up rights. */
@@ -62,14 +63,8 @@ esac
 exec "$@"
 `
 
-/**
- * A user namespace, with capabilities until the command begins, because they build the rest. Its
- * user owns root's files, and so a tracefs that is mounted; only outside can that be unmounted.
- */
-const USERS = [
-  ...['--mount', 'sh', '-c', 'umount -a -t tracefs,debugfs; exec unshare "$@"', 'sh'],
-  ...['--user', '--map-user=65534', '--map-group=65534', '--keep-caps'],
-]
+/** A user namespace, with capabilities until the command begins, because they build the rest. */
+const USERS = ['--user', '--map-user=65534', '--map-group=65534', '--keep-caps']
 
 const PRIVATE = ['--mount', '--pid', '--fork', '--kill-child', '--mount-proc']
 
@@ -86,8 +81,8 @@ export async function runIn(environment: Environment, copy: string, command: rea
     asNobody && 'nobody',
     withoutUserNamespaces && 'no-user-namespaces',
   ]
-  const words = [
-    ...(withoutUserNamespaces ? USERS : []),
+  const [program = '', ...words] = [
+    ...(withoutUserNamespaces ? [...WITHOUT_TRACEFS, 'unshare', ...USERS] : ['unshare']),
     ...PRIVATE,
     ...(network ? ['--net'] : []),
     ...['sh', '-c', BUILD, 'sh', copy, join(ROOT, 'node_modules'), folder],
@@ -96,7 +91,7 @@ export async function runIn(environment: Environment, copy: string, command: rea
     ...['/usr/bin/env', ...variables({ HOME: '/srv/home', ...env }, withoutTools ?? false)],
     ...command,
   ]
-  return execa('unshare', words, { env: READER, extendEnv: false, reject: false, stdin: 'ignore' })
+  return execa(program, words, { env: READER, extendEnv: false, reject: false, stdin: 'ignore' })
 }
 
 /** The administrator's folders are looked into whatever the PATH says. */

@@ -119,8 +119,13 @@ describe.skipIf(!existsSync('/proc/net/tcp'))('readTcpTable (needs /proc/net/tcp
 
     try {
       const rows = await vi.waitFor(() => {
-        const found = readTcpTable().filter(each =>
-          [each.localPort, each.remotePort].includes(port),
+        // Others may connect from the same number to another one, or have left it in TIME-WAIT.
+        const pair = [port, client.localPort!].toString()
+        const found = readTcpTable().filter(
+          ({ localPort, remotePort, state }) =>
+            (localPort === port && state === 'LISTEN') ||
+            [localPort, remotePort].toString() === pair ||
+            [remotePort, localPort].toString() === pair,
         )
         // The kernel moves the bytes; no event tells when.
         expect(found.some(({ rxQueue }) => rxQueue === 5)).toBe(true)

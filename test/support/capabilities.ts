@@ -1,7 +1,14 @@
 import { spawnSync } from 'node:child_process'
+import { WITHOUT_TRACEFS } from './without-tracefs.ts'
 
-/** Words before a command that take all capabilities from root, but these: `net_raw` … */
+/**
+ * Words before a command that take all capabilities from root, but these: `net_raw` …
+ *
+ * What is mounted already stays open to root without any capability, so tracefs is unmounted: a
+ * container has none.
+ */
 export const withCapabilities = (...kept: readonly string[]): readonly string[] => [
+  ...WITHOUT_TRACEFS,
   '/usr/bin/setpriv',
   `--bounding-set=${['-all', ...kept.map(name => `+${name}`)].join(',')}`,
   '--inh-caps=-all',

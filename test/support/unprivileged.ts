@@ -1,8 +1,5 @@
 import { spawnSync } from 'node:child_process'
-
-const ENTER = `
-/bin/umount -a -t tracefs,debugfs
-exec /usr/bin/unshare --user --map-user=65534 --map-group=65534 "$@"`
+import { WITHOUT_TRACEFS } from './without-tracefs.ts'
 
 /**
  * Words before a command that make it run without privileges, but with access to the files of this
@@ -13,8 +10,8 @@ exec /usr/bin/unshare --user --map-user=65534 --map-group=65534 "$@"`
  * be open to this user as it is to no other; so it is unmounted first, in a mount namespace.
  */
 export const UNPRIVILEGED: readonly string[] = [
-  '/usr/bin/unshare',
-  ...['--mount', '/bin/sh', '-c', ENTER, 'sh'],
+  ...WITHOUT_TRACEFS,
+  ...['/usr/bin/unshare', '--user', '--map-user=65534', '--map-group=65534'],
 ]
 
 const [command = '', ...args] = UNPRIVILEGED

@@ -177,8 +177,8 @@ describe.concurrent('a server that nobody wrote for this kit', () => {
     ['nosuchcmd', 'A likely mistake: the command was not found: look at its name.'],
     ['node nosuch.js', 'A likely mistake: there is no such file or package'],
     ['echo "a.c:1:2: error: no" >&2; false', 'A likely mistake: the file does not compile.'],
-    ['true', 'A likely mistake: nothing keeps it alive: a server that listens does.'],
-    ['false', undefined],
+    ['node -e 0', 'A likely mistake: nothing keeps it alive: a server that listens does.'],
+    ['node -e "process.exit(1)"', undefined],
   ])('the advice to %j is about what has ended it', async (command, advice) => {
     const { stdout, exitCode } = await check('hello', '--command', command)
     expect(stdout).toContain('What happened: the program has ended with code ')

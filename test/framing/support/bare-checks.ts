@@ -1,9 +1,12 @@
 /**
  * What the no-Buffer test runs inside a context that has nothing but the language, `TextEncoder`
- * and `TextDecoder`. It imports nothing else, so every check is an `if` and a `throw`.
+ * and `TextDecoder`. It imports nothing else, so every check is an `if` and a `throw`; and it is
+ * compiled without the kit's package.json, so its imports are relative.
  */
-import { FrameError } from '#lib/framing/frame.ts'
-import * as framing from '#lib/framing/index.ts'
+// biome-ignore lint/style/noRestrictedImports: '#lib' is known to the kit's package.json only
+import { FrameError } from '../../../lib/framing/frame.ts'
+// biome-ignore lint/style/noRestrictedImports: '#lib' is known to the kit's package.json only
+import * as framing from '../../../lib/framing/index.ts'
 
 declare const report: (line: string) => void
 
