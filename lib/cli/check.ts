@@ -7,7 +7,7 @@ import { type ListedExercise, loadExercises } from '#lib/workshop/load-exercises
 import { renderOutcome, renderStep, resultAsJson, wrapped } from '#lib/workshop/render.ts'
 import { type CheckOptions, exitCodeOf, runCheck } from '#lib/workshop/run-check.ts'
 import { endOnSignals, parseWords, problem, SEEDS, seconds, wholeNumber } from './arguments.ts'
-import { folderOfReader, runCommand } from './run-command.ts'
+import { readersFolder, runCommand } from './run-command.ts'
 import { sentenceColumns, terminalColumns } from './terminal.ts'
 
 const USAGE = `Checks a program of yours, in any language, over the wire.
@@ -31,42 +31,42 @@ endOnSignals()
 await runCommand(main)
 
 async function main(args: string[]): Promise<number> {
-  const wish = readArguments(args)
-  if (wish === 'help') {
+  const given = readArguments(args)
+  if (given === 'help') {
     console.log(USAGE)
     return 0
   }
   const exercises = await loadExercises()
-  const wrong = typeof wish === 'string' ? wish : problemOf(wish, exercises)
-  if (typeof wish === 'string' || wrong !== undefined) {
+  const wrong = typeof given === 'string' ? given : problemOf(given, exercises)
+  if (typeof given === 'string' || wrong !== undefined) {
     complain(`${wrong} (see npm run check -- --help)`)
     return 2
   }
-  if (wish.list) {
+  if (given.list) {
     list(
-      exercises.filter(({ exercise: { id } }) => id === (wish.id ?? id)),
-      wish.json,
+      exercises.filter(({ exercise: { id } }) => id === (given.id ?? id)),
+      given.json,
     )
     return 0
   }
-  const { exercise } = exercises.find(one => one.exercise.id === wish.id)!
+  const { exercise } = exercises.find(one => one.exercise.id === given.id)!
   const target: CheckOptions['target'] =
-    wish.command === undefined
-      ? { port: wish.port! }
-      : { command: { shell: wish.command, folder: folderOfReader() } }
-  const seed = wish.seed ?? randomInt(2 ** 31)
+    given.command === undefined
+      ? { port: given.port! }
+      : { command: { shell: given.command, folder: readersFolder() } }
+  const seed = given.seed ?? randomInt(2 ** 31)
   const result = await runCheck(exercise, {
     target,
     seed,
-    startMs: wish.startMs,
-    ...(!wish.json && { onStep: step => console.log(renderStep(step, sentenceColumns())) }),
+    startMs: given.startMs,
+    ...(!given.json && { onStep: step => console.log(renderStep(step, sentenceColumns())) }),
   })
-  if (wish.json) console.log(JSON.stringify(resultAsJson(result), null, 2))
+  if (given.json) console.log(JSON.stringify(resultAsJson(result), null, 2))
   else console.log(`${renderOutcome(result, exercise, sentenceColumns())}\nseed ${seed}`)
   return exitCodeOf([result])
 }
 
-interface Wish {
+interface Arguments {
   id: string | undefined
   list: boolean
   json: boolean
@@ -77,7 +77,7 @@ interface Wish {
   startMs: number | undefined
 }
 
-function readArguments(args: string[]): Wish | 'help' | string {
+function readArguments(args: string[]): Arguments | 'help' | string {
   try {
     const { values, positionals } = parseWords('npm run check', args, {
       list: { type: 'boolean', default: false },
@@ -101,25 +101,25 @@ function readArguments(args: string[]): Wish | 'help' | string {
   }
 }
 
-function problemOf(wish: Wish, exercises: readonly ListedExercise[]): string | undefined {
+function problemOf(given: Arguments, exercises: readonly ListedExercise[]): string | undefined {
   const ids = exercises.map(({ exercise }) => exercise.id)
-  if (wish.id === undefined)
-    return wish.list ? undefined : `which exercise? For instance ${ids[0]}; all: --list`
-  const found = exercises.find(({ exercise }) => exercise.id === wish.id)
+  if (given.id === undefined)
+    return given.list ? undefined : `which exercise? For instance ${ids[0]}; all: --list`
+  const found = exercises.find(({ exercise }) => exercise.id === given.id)
   if (!found) {
-    const near = nearest(wish.id, ids)
-    return `no exercise "${wish.id}"${didYouMean(near, 'npm run check -- --list')}`
+    const near = nearest(given.id, ids)
+    return `no exercise "${given.id}"${didYouMean(near, 'npm run check -- --list')}`
   }
-  if (wish.list) return undefined
-  if (wish.command?.trim() === '') return '--command is empty: give the program to start'
-  if (wish.startMs !== undefined && wish.command === undefined)
+  if (given.list) return undefined
+  if (given.command?.trim() === '') return '--command is empty: give the program to start'
+  if (given.startMs !== undefined && given.command === undefined)
     return '--start-timeout goes with --command'
-  if (wish.udp && found.exercise.kind !== 'udp') return `${wish.id} is about TCP: leave --udp out`
-  if ((wish.port === undefined) === (wish.command === undefined)) {
+  if (given.udp && found.exercise.kind !== 'udp') return `${given.id} is about TCP: leave --udp out`
+  if ((given.port === undefined) === (given.command === undefined)) {
     return "give --port N for a server that runs, or --command '…' for a program to start"
   }
-  if (found.exercise.kind === 'client' && wish.command === undefined) {
-    return `${wish.id} is a client: give --command '…', and it is told where to connect by PORT`
+  if (found.exercise.kind === 'client' && given.command === undefined) {
+    return `${given.id} is a client: give --command '…', and it is told where to connect by PORT`
   }
   return undefined
 }

@@ -41,7 +41,7 @@ export interface Copied {
 }
 
 /** Nothing was copied, and why. */
-export class CopyRefusal extends Error {
+export class CopyError extends Error {
   /** 1 = files would be lost or cannot be written; 2 = the command was wrong. */
   readonly exitCode: 1 | 2
 
@@ -56,7 +56,7 @@ export class CopyRefusal extends Error {
  * files as they are from 22.18 on, and bundlers take them. Where there is one, it decides, with what
  * it extends: `ts` when it allows such imports, else `js`, which every TypeScript compiler takes.
  *
- * @throws {CopyRefusal} when the tsconfig.json, or one that it extends, cannot be read.
+ * @throws {CopyError} when the tsconfig.json, or one that it extends, cannot be read.
  */
 export function endingFor(target: string): Ending {
   const file = findTsconfig(target)
@@ -65,7 +65,7 @@ export function endingFor(target: string): Ending {
     return projectsOf(file, target).every(allowsTs) ? 'ts' : 'js'
   } catch (error) {
     const [what] = (error as Error).message.split('\n')
-    throw new CopyRefusal(`cannot read ${file}: ${what}; say --imports ts or --imports js`, 1)
+    throw new CopyError(`cannot read ${file}: ${what}; say --imports ts or --imports js`, 1)
   }
 }
 
@@ -101,7 +101,7 @@ function temporaryFolder(): string {
   try {
     return mkdtempSync(join(tmpdir(), 'codec-'))
   } catch (error) {
-    throw new CopyRefusal(`cannot make a folder in ${tmpdir()}: ${explainCode(error)}`, 1)
+    throw new CopyError(`cannot make a folder in ${tmpdir()}: ${explainCode(error)}`, 1)
   }
 }
 
@@ -118,7 +118,7 @@ function compiled(sources: readonly Source[]): Map<string, string> {
       [join(dirname(manifest), bin.tsc), '--project', project, ...options],
       { encoding: 'utf8' },
     )
-    if (status !== 0) throw new CopyRefusal(`cannot compile:\n${stdout.trim()}`, 1)
+    if (status !== 0) throw new CopyError(`cannot compile:\n${stdout.trim()}`, 1)
     const files = sources.flatMap(({ name }) => [`${name}.js`, `${name}.d.ts`])
     return new Map(
       files.map(file => [file, withEnding(readFileSync(join(output, file), 'utf8'), 'js')]),
@@ -132,12 +132,12 @@ function compiled(sources: readonly Source[]): Map<string, string> {
 function makeTarget({ target, shown }: CopyOptions): string | undefined {
   try {
     if (statSync(target, { throwIfNoEntry: false })?.isDirectory() === false) {
-      throw new CopyRefusal(`${shown} is a file, expected a folder`, 2)
+      throw new CopyError(`${shown} is a file, expected a folder`, 2)
     }
     return makeFolder(target)
   } catch (error) {
-    if (error instanceof CopyRefusal) throw error
-    throw new CopyRefusal(`cannot make the folder ${shown}: ${explainCode(error)}`, 1)
+    if (error instanceof CopyError) throw error
+    throw new CopyError(`cannot make the folder ${shown}: ${explainCode(error)}`, 1)
   }
 }
 
@@ -156,7 +156,7 @@ function writeAll(files: ReadonlyMap<string, string>, target: string, shown: str
     }
     for (const file of files.keys()) renameSync(staged.shift()!, join(target, file))
   } catch (error) {
-    throw new CopyRefusal(`cannot write to ${shown}: ${explainCode(error)}`, 1)
+    throw new CopyError(`cannot write to ${shown}: ${explainCode(error)}`, 1)
   } finally {
     for (const place of staged) rmSync(place, { force: true })
   }
@@ -171,12 +171,12 @@ function compare(files: ReadonlyMap<string, string>, { target, shown }: CopyOpti
     try {
       const found = statSync(place, { throwIfNoEntry: false })
       if (found === undefined) continue
-      if (!found.isFile()) throw new CopyRefusal(`${join(shown, file)} is not a file`, 1)
+      if (!found.isFile()) throw new CopyError(`${join(shown, file)} is not a file`, 1)
       const isSame = sameText(readFileSync(place, 'utf8'), text)
       ;(isSame ? same : different).push(file)
     } catch (error) {
-      if (error instanceof CopyRefusal) throw error
-      throw new CopyRefusal(`cannot read ${join(shown, file)}: ${explainCode(error)}`, 1)
+      if (error instanceof CopyError) throw error
+      throw new CopyError(`cannot read ${join(shown, file)}: ${explainCode(error)}`, 1)
     }
   }
   return { same, different }
@@ -185,7 +185,7 @@ function compare(files: ReadonlyMap<string, string>, { target, shown }: CopyOpti
 /**
  * Copies the sources and says what to do with them. A missing folder is made.
  *
- * @throws {CopyRefusal} when the folder cannot be made or written to, or when it has a file of that
+ * @throws {CopyError} when the folder cannot be made or written to, or when it has a file of that
  *   name with other content.
  */
 export function copySources(
@@ -202,7 +202,7 @@ export function copySources(
   if (different.length > 0 && !force) {
     const listed = different.map(file => join(shown, file)).join(' and ')
     const be = different.length === 1 ? 'is there and different' : 'are there and different'
-    throw new CopyRefusal(`${listed} ${be}; nothing copied (--force overwrites)`, 1)
+    throw new CopyError(`${listed} ${be}; nothing copied (--force overwrites)`, 1)
   }
   const written = [...files.keys()].filter(file => !same.includes(file))
   try {

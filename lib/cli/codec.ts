@@ -5,8 +5,8 @@ import { nearest } from '#lib/program/nearest.ts'
 import { complain } from '#lib/program/one-line.ts'
 import { parseWords, problem, UsageError } from './arguments.ts'
 import { type Codec, codecs, sourcesOf } from './codec-catalogue.ts'
-import { type Copied, CopyRefusal, copySources, type Ending, endingFor } from './codec-copy.ts'
-import { folderOfReader, runCommand } from './run-command.ts'
+import { type Copied, CopyError, copySources, type Ending, endingFor } from './codec-copy.ts'
+import { readersFolder, runCommand } from './run-command.ts'
 
 const usage = `usage: npm run codec -- list
        npm run codec -- copy <codec> <folder> [--force] [--js] [--imports ts|js]
@@ -51,7 +51,7 @@ function report({ folder, written, same, example, missing }: Copied): void {
 
 function copy(name: string, folder: string, force: boolean, js: boolean, ending?: Ending): number {
   const codec = named(name)
-  const target = resolve(folderOfReader(), folder)
+  const target = resolve(readersFolder(), folder)
   try {
     report(
       copySources(codec, sourcesOf(codec), {
@@ -64,7 +64,7 @@ function copy(name: string, folder: string, force: boolean, js: boolean, ending?
     )
     return 0
   } catch (error) {
-    if (!(error instanceof CopyRefusal)) throw error
+    if (!(error instanceof CopyError)) throw error
     complain(`codec: ${error.message}`)
     return error.exitCode
   }

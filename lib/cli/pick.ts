@@ -10,15 +10,15 @@ const AROUND = 5
 /** How much of the list stands below a timeline, so that the timeline stays in sight. */
 const SMALL_LIST = 5
 
-/** What the reader has chosen: an example, and whether to see it at all four levels. */
+/** What the reader has chosen: an example, and whether to see it in all four lanes. */
 export interface Pick {
   entry: CatalogueEntry
-  levels: boolean
+  allLanes: boolean
 }
 
 /**
  * Lets the reader choose an example: arrow keys move, letters filter, Enter takes it, and Tab
- * switches between the JavaScript events alone and all four levels.
+ * switches between the JavaScript events alone and all four lanes.
  *
  * @param after the example that has just run: its successor is offered, in a short list that leaves
  * the timeline above in sight.
@@ -29,7 +29,7 @@ export async function pickExample(
   after?: Pick,
 ): Promise<Pick | undefined> {
   const entries = entriesOf(chapters)
-  let levels = after?.levels ?? false
+  let allLanes = after?.allLanes ?? false
   const at = entries.findIndex(({ id }) => id === after?.entry.id) + 1
   const first = entries[at] ?? entries[0]
   const prompt = new AutocompletePrompt({
@@ -50,16 +50,16 @@ export async function pickExample(
         lines: after ? SMALL_LIST : Math.max(SMALL_LIST, (process.stdout.rows || 24) - AROUND),
         color: wantsColor(),
         question: after ? 'What next?' : 'Which example?',
-        levels,
+        allLanes,
       })
     },
   })
   prompt.on('key', (_character, { name }) => {
-    if (name === 'tab') levels = !levels
+    if (name === 'tab') allLanes = !allLanes
   })
   const choice = await prompt.prompt()
   const entry = isCancel(choice) ? undefined : entries.find(({ id }) => id === choice)
-  return entry && { entry, levels }
+  return entry && { entry, allLanes }
 }
 
 /** A reader may type any part of the id, of the sentence, or of the chapter's title. */
@@ -77,8 +77,8 @@ interface PickerView {
   lines: number
   color: boolean
   question: string
-  /** Whether all four levels are switched on. */
-  levels: boolean
+  /** Whether all four lanes are switched on. */
+  allLanes: boolean
 }
 
 /** The picker as text: chapters with their examples, each with its sentence. */
@@ -110,7 +110,7 @@ export function renderPicker(view: PickerView): string {
     if (focused) to = lines.length
   }
   if (entries.length === 0) lines.push(yellow(`no example has "${typed}" in it`))
-  const switched = view.levels ? 'on' : 'off'
+  const switched = view.allLanes ? 'on' : 'off'
   const hints = ['↑↓ choose', 'Enter run', `Tab 4 levels: ${switched}`, 'Esc leave']
   const wide = hints.join('   ')
   return [

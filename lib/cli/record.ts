@@ -1,5 +1,5 @@
 /**
- * `npm run record`: makes the recordings of the chapters anew, at all levels; with names of
+ * `npm run record`: makes the recordings of the chapters anew, in all lanes; with names of
  * examples, only those. `npm run docs:sync` draws their pictures.
  */
 import { findEntry, loadChapters } from '#lib/catalogue/index.ts'

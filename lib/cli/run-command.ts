@@ -3,7 +3,7 @@ import { oneLine } from '#lib/program/one-line.ts'
 import { explainCode, isFileError } from '#lib/program/system-error.ts'
 import { WorkspaceError } from '#lib/workshop/workspace.ts'
 import { UsageError } from './arguments.ts'
-import { letReaderGo } from './terminal.ts'
+import { ignoreBrokenPipe } from './terminal.ts'
 
 /**
  * Runs a command of the kit with the words behind it. What the reader or the system is to blame for
@@ -13,7 +13,7 @@ import { letReaderGo } from './terminal.ts'
 export async function runCommand(
   main: (args: string[]) => number | Promise<number>,
 ): Promise<void> {
-  letReaderGo()
+  ignoreBrokenPipe()
   try {
     process.exitCode = await main(process.argv.slice(2))
   } catch (error) {
@@ -36,7 +36,7 @@ function lineFor(error: unknown): string | undefined {
  * Where the reader stands. npm runs a script in the folder of package.json; what a reader writes on
  * the command line is meant from where the reader is.
  */
-export function folderOfReader(env: NodeJS.ProcessEnv = process.env): string {
+export function readersFolder(env: NodeJS.ProcessEnv = process.env): string {
   const isOurs = env.npm_lifecycle_script?.includes('lib/cli/') === true
   return (isOurs ? env.INIT_CWD : undefined) ?? process.cwd()
 }

@@ -5,25 +5,25 @@ import { type RunResult, runExample } from '#lib/observe/run-example.ts'
 import { Condenser } from '#lib/trace/condense.ts'
 import type { TraceEvent } from '#lib/trace/recording.ts'
 import { type TextStyle, TextTimeline } from '#lib/trace/render-text.ts'
-import { followRun, INTERRUPTED } from './follow-run.ts'
-import { readerIsGone, terminalColumns, wantsColor } from './terminal.ts'
+import { INTERRUPTED, runLive } from './live-run.ts'
+import { stdoutIsBroken, terminalColumns, wantsColor } from './terminal.ts'
 
 /** How late an event may reach us and still be shown in its place. */
 const HOLD_MS = 100
 
 /** Runs an example, prints its timeline, and returns the exit code that says how it went. */
 export async function showExample(entry: CatalogueEntry): Promise<number> {
-  if (saysCannotRun(entry)) return 0
+  if (reportCannotRun(entry)) return 0
   const style = { columns: terminalColumns(), color: wantsColor() }
   const timeline = new TextTimeline(style)
   console.log(`${title(entry, style)}\n\n${timeline.header()}`)
-  if (readerIsGone()) return 0
+  if (stdoutIsBroken()) return 0
 
   const condenser = new Condenser()
   const print = (events: TraceEvent[]) => {
     for (const event of events) console.log(timeline.event(event))
   }
-  const ended = await followRun({
+  const ended = await runLive({
     run: options => runExample(entry, options),
     show: events => print(events.flatMap(event => condenser.push(event))),
     holdMs: HOLD_MS,
@@ -33,7 +33,7 @@ export async function showExample(entry: CatalogueEntry): Promise<number> {
 }
 
 /** Says so where this machine cannot run an example. */
-export function saysCannotRun({ id, example }: CatalogueEntry): boolean {
+export function reportCannotRun({ id, example }: CatalogueEntry): boolean {
   if (example.needs !== 'linux' || process.platform === 'linux') return false
   console.log(`${id} needs Linux: it reads kernel tables that only Linux has`)
   return true
@@ -46,7 +46,7 @@ export function exitCodeOf(
 ): number {
   const { dim, red } = pc.createColors(wantsColor())
   if (stopped) {
-    if (readerIsGone()) return 0
+    if (stdoutIsBroken()) return 0
     console.log(`\n${dim('stopped; both programs have ended')}`)
     return INTERRUPTED
   }

@@ -11,14 +11,14 @@ import {
 } from '#lib/trace/recording.ts'
 import { LadderTimeline } from '#lib/trace/render-ladder.ts'
 import { View } from '#lib/trace/view.ts'
-import { followRun } from './follow-run.ts'
-import { exitCodeOf, saysCannotRun } from './show-example.ts'
-import { readerIsGone, terminalColumns, wantsColor } from './terminal.ts'
+import { runLive } from './live-run.ts'
+import { exitCodeOf, reportCannotRun } from './show-example.ts'
+import { stdoutIsBroken, terminalColumns, wantsColor } from './terminal.ts'
 
 /** What is shown where nothing else was asked for: the sender's variables are for chapter 09. */
 export const USUAL_LANES: readonly Lane[] = LANES.filter(lane => lane !== 'tcp')
 
-/** How late an event of any level may reach us and still be shown in its place. */
+/** How late an event of any lane may reach us and still be shown in its place. */
 export const HOLD_MS = 500
 
 /** What of a run a reader wants to see. */
@@ -28,16 +28,16 @@ export interface TraceChoice {
   only?: End | undefined
 }
 
-/** Runs an example, prints what all levels saw of it, and returns the exit code of the run. */
+/** Runs an example, prints what all lanes saw of it, and returns the exit code of the run. */
 export async function showTrace(
   entry: CatalogueEntry,
   { lanes = USUAL_LANES, relative = false, only }: TraceChoice = {},
 ): Promise<number> {
-  if (saysCannotRun(entry)) return 0
+  if (reportCannotRun(entry)) return 0
   const style = { columns: terminalColumns(), color: wantsColor() }
   const { bold, dim } = pc.createColors(style.color)
   console.log(wrapAnsi(`${bold(entry.id)}  ${entry.example.shows}`, style.columns))
-  if (readerIsGone()) return 0
+  if (stdoutIsBroken()) return 0
 
   const timeline = new LadderTimeline(style)
   const view = new View({ relative, only, condensed: true })
@@ -56,7 +56,7 @@ export async function showTrace(
     for (const event of [...waiting, ...events]) console.log(timeline.event(event))
     waiting = []
   }
-  const ended = await followRun({
+  const ended = await runLive({
     run: options =>
       traceExample(entry, {
         ...options,

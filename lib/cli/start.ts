@@ -4,12 +4,12 @@ import { type CatalogueChapter, entriesOf, findEntry, loadChapters } from '#lib/
 import { didYouMean } from '#lib/program/nearest.ts'
 import { complain } from '#lib/program/one-line.ts'
 import { parseWords, problem } from './arguments.ts'
-import { INTERRUPTED } from './follow-run.ts'
-import { renderList } from './list.ts'
+import { INTERRUPTED } from './live-run.ts'
 import type { Pick } from './pick.ts'
+import { renderList } from './render-list.ts'
 import { runCommand } from './run-command.ts'
 import { showExample } from './show-example.ts'
-import { readerIsGone, terminalColumns, wantsColor } from './terminal.ts'
+import { stdoutIsBroken, terminalColumns, wantsColor } from './terminal.ts'
 
 const USAGE = `Runs an example of the kit: its server and its client together, as one timeline.
 
@@ -49,7 +49,7 @@ async function main(args: string[]): Promise<number> {
   }
   if (process.stdin.isTTY && process.stdout.isTTY) return pickAndShow(chapters)
   console.log(`${list}\n`)
-  if (readerIsGone()) return 0
+  if (stdoutIsBroken()) return 0
   return showExample(entriesOf(chapters).find(({ id }) => id === DEFAULT_EXAMPLE)!)
 }
 
@@ -80,8 +80,8 @@ async function pickAndShow(chapters: readonly CatalogueChapter[]): Promise<numbe
   for (;;) {
     picked = await pickExample(chapters, picked)
     if (!picked) return 0
-    const { entry, levels } = picked
-    const code = await (levels ? showTrace(entry) : showExample(entry))
+    const { entry, allLanes } = picked
+    const code = await (allLanes ? showTrace(entry) : showExample(entry))
     if (code === INTERRUPTED) return code
     console.log()
   }

@@ -17,7 +17,7 @@ import {
   type Witnesses,
   witnessesText,
 } from '#lib/pages/state-machine.ts'
-import { type ListedExperiment, loadExperiments } from '#lib/textbook/load.ts'
+import { type ListedExperiment, loadExperiments } from '#lib/textbook/load-experiments.ts'
 import { runExperiment } from '#lib/textbook/run-experiment.ts'
 import { onlyHelp } from './arguments.ts'
 import { runCommand } from './run-command.ts'

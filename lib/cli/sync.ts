@@ -34,10 +34,10 @@ import { renderStateDiagram } from '#lib/pages/state-diagram.ts'
 import { DIAGRAM, readWitnesses } from '#lib/pages/state-machine.ts'
 import { nearest } from '#lib/program/nearest.ts'
 import { documentOf } from '#lib/textbook/document.ts'
-import { loadExperiments } from '#lib/textbook/load.ts'
+import { loadExperiments } from '#lib/textbook/load-experiments.ts'
 import type { TraceEvent } from '#lib/trace/recording.ts'
 import { helpOrWords, UsageError } from './arguments.ts'
-import { folderOfReader, runCommand } from './run-command.ts'
+import { readersFolder, runCommand } from './run-command.ts'
 
 const COMMAND = 'npm run docs:sync'
 const USAGE = `Updates what is generated: npm scripts, tables, the code and output in documents,
@@ -81,7 +81,7 @@ async function main(args: string[]): Promise<number> {
 
 /** Finds the document that a reader means, from where the reader stands. */
 function documentNamed(word: string, known: readonly string[]): string {
-  const file = relative(ROOT, resolve(folderOfReader(), word))
+  const file = relative(ROOT, resolve(readersFolder(), word))
   if (known.includes(file)) return file
   const close = nearest(file, known)
   const advice = close === undefined ? 'give one like docs/observing.md' : `did you mean ${close}?`

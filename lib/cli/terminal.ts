@@ -25,11 +25,11 @@ export function wantsColor(
  * Lets a reader go in silence, as `head -1` does in `npm start | head -1`: without a listener, what
  * we write after that would end in a stack trace.
  */
-export function letReaderGo(): void {
+export function ignoreBrokenPipe(): void {
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {})
 }
 
 /** Whether nobody reads any more what we write. */
-export function readerIsGone(): boolean {
+export function stdoutIsBroken(): boolean {
   return process.stdout.destroyed || process.stdout.errored !== null
 }

@@ -1,4 +1,4 @@
-import { claimIds, type ListedExperiment } from '#lib/textbook/load.ts'
+import { claimIds, type ListedExperiment } from '#lib/textbook/load-experiments.ts'
 import type { RunOutcome } from '#lib/textbook/run-experiment.ts'
 
 /**

@@ -3,15 +3,15 @@
 import { release } from 'node:os'
 import { complain } from '#lib/program/one-line.ts'
 import { writeDocument } from '#lib/textbook/document.ts'
-import { claimsOf, type ListedExperiment, loadExperiments } from '#lib/textbook/load.ts'
+import { claimsOf, type ListedExperiment, loadExperiments } from '#lib/textbook/load-experiments.ts'
 import { keepObservation, readObservations, recordable } from '#lib/textbook/observations.ts'
 import { renderClaims, renderDetail, renderResults, renderSummary } from '#lib/textbook/render.ts'
 import { judgeAll, resultAsJson } from '#lib/textbook/results.ts'
 import { runAll } from '#lib/textbook/run-all.ts'
 import type { RunOutcome } from '#lib/textbook/run-experiment.ts'
-import { type SettingsHad, settingsHad } from '#lib/textbook/settings.ts'
+import { type SettingsUsed, settingsUsed } from '#lib/textbook/unusual-settings.ts'
 import { parseWords, problem } from './arguments.ts'
-import { INTERRUPTED } from './follow-run.ts'
+import { INTERRUPTED } from './live-run.ts'
 import { runCommand } from './run-command.ts'
 import { terminalColumns, wantsColor } from './terminal.ts'
 import { TextbookProgress } from './textbook-progress.ts'
@@ -31,7 +31,7 @@ usage: npm run textbook               every claim, side by side
 
 Exit code: 0 when your kernel does what we expect, 1 when it does not, or an experiment failed.`
 
-interface Wish {
+interface Arguments {
   names: string[]
   list: boolean
   json: boolean
@@ -42,42 +42,44 @@ interface Wish {
 await runCommand(main)
 
 async function main(args: string[]): Promise<number> {
-  const wish = readArguments(args)
-  if (wish === 'help') {
+  const given = readArguments(args)
+  if (given === 'help') {
     console.log(USAGE)
     return 0
   }
-  if (typeof wish === 'string') return refuse(wish)
+  if (typeof given === 'string') return refuse(given)
   const all = await loadExperiments()
   const ids = claimsOf(all).map(({ claim }) => claim.id)
   const chapters = new Set(ids.map(chapterOfId))
-  for (const name of wish.names) {
+  for (const name of given.names) {
     if (ids.includes(name) || chapters.has(chapterOfName(name))) continue
     return refuse(noSuch(name, ids))
   }
   const wanted = (id: string) =>
-    wish.names.length === 0 ||
-    wish.names.some(name => name === id || chapterOfName(name) === chapterOfId(id))
+    given.names.length === 0 ||
+    given.names.some(name => name === id || chapterOfName(name) === chapterOfId(id))
   const named = all.filter(({ experiment }) => experiment.claims.some(({ id }) => wanted(id)))
   const style = { columns: terminalColumns(), color: wantsColor() }
-  if (wish.list && wish.json) {
+  if (given.list && given.json) {
     const claims = claimsOf(named).filter(({ claim }) => wanted(claim.id))
-    const listed = claims.map(({ claim: { id, star, says, verdict, source } }) => {
-      return { id, star, claim: says, verdict, source }
+    const listed = claims.map(({ claim: { id, essential, statement, verdict, source } }) => {
+      return { id, essential, claim: statement, verdict, source }
     })
     console.log(JSON.stringify(listed, null, 2))
     return 0
   }
-  if (wish.list) {
+  if (given.list) {
     console.log(renderClaims(named, style))
     return 0
   }
   // A claim that is asked for by its number runs, slow or not.
   const chosen = named.filter(
     ({ experiment }) =>
-      !experiment.slow || wish.slow || experiment.claims.some(({ id }) => wish.names.includes(id)),
+      !experiment.slow ||
+      given.slow ||
+      experiment.claims.some(({ id }) => given.names.includes(id)),
   )
-  return run(wish, { all, chosen, wanted, style, slow: named.length - chosen.length })
+  return run(given, { all, chosen, wanted, style, slow: named.length - chosen.length })
 }
 
 /** What a reader has asked for. */
@@ -90,12 +92,15 @@ interface Choice {
   slow: number
 }
 
-async function run(wish: Wish, { all, chosen, wanted, style, slow }: Choice): Promise<number> {
+async function run(
+  given: Arguments,
+  { all, chosen, wanted, style, slow }: Choice,
+): Promise<number> {
   const abort = new AbortController()
   const stop = () => abort.abort()
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, stop)
   process.stdout.once('error', stop)
-  const progress = new TextbookProgress(chosen.length, wish.json)
+  const progress = new TextbookProgress(chosen.length, given.json)
   const startMs = performance.now()
   const recorded = readObservations(chosen)
   const outcomes = await runAll(chosen, {
@@ -107,13 +112,13 @@ async function run(wish: Wish, { all, chosen, wanted, style, slow }: Choice): Pr
   progress.close()
   const tookMs = performance.now() - startMs
   const results = judgeAll(outcomes).filter(({ claim }) => wanted(claim.id))
-  if (wish.json) console.log(JSON.stringify(results.map(resultAsJson), null, 2))
+  if (given.json) console.log(JSON.stringify(results.map(resultAsJson), null, 2))
   else if (results.length > 0) {
     const ids = results.map(({ claim }) => claim.id)
-    const single = ids.length <= 3 && ids.every(id => wish.names.includes(id))
+    const single = ids.length <= 3 && ids.every(id => given.names.includes(id))
     if (single) console.log(results.map(result => renderDetail(result, style)).join('\n\n'))
     else console.log(`${renderResults(results, style)}\n\n${renderSummary(results, style)}`)
-    const had = settingsHad(outcomes.values())
+    const had = settingsUsed(outcomes.values())
     console.log(`\n${machine(had)}\n${duration(tookMs, outcomes)}${slowNote(slow)}`)
   }
   if (abort.signal.aborted) {
@@ -121,7 +126,7 @@ async function run(wish: Wish, { all, chosen, wanted, style, slow }: Choice): Pr
     return INTERRUPTED
   }
   const good = results.every(result => 'skipped' in result || ('agrees' in result && result.agrees))
-  const kept = wish.record ? record(all, outcomes) : true
+  const kept = given.record ? record(all, outcomes) : true
   return good && kept ? 0 : 1
 }
 
@@ -140,7 +145,9 @@ function record(
       continue
     }
     // On standard error: with --json, standard output has the results and nothing else.
-    console.error(`wrote ${keepObservation(one.from, one, settingsHad([outcomes.get(one.from)!]))}`)
+    console.error(
+      `wrote ${keepObservation(one.from, one, settingsUsed([outcomes.get(one.from)!]))}`,
+    )
     kept++
   }
   if (kept === 0) return false
@@ -148,7 +155,7 @@ function record(
   return true
 }
 
-function readArguments(args: string[]): Wish | 'help' | string {
+function readArguments(args: string[]): Arguments | 'help' | string {
   const flag = { type: 'boolean', default: false } as const
   try {
     const { values, positionals } = parseWords('npm run textbook', args, {
@@ -158,11 +165,11 @@ function readArguments(args: string[]): Wish | 'help' | string {
       record: flag,
       help: { ...flag, short: 'h' },
     })
-    const { help, ...wish } = values
+    const { help, ...given } = values
     if (help) return 'help'
-    if (wish.record && wish.list)
+    if (given.record && given.list)
       return '--record runs experiments, and --list none: give one of them'
-    return { ...wish, names: positionals }
+    return { ...given, names: positionals }
   } catch (error) {
     return problem(error)
   }
@@ -194,7 +201,7 @@ function chapterOfName(name: string): string {
   return /^0*(\d+)(-.*)?$/.exec(name)?.[1] ?? ''
 }
 
-function machine({ unusual, notCopied }: SettingsHad): string {
+function machine({ unusual, notCopied }: SettingsUsed): string {
   const where = `${process.platform === 'linux' ? 'Linux' : process.platform} ${release()}, Node ${process.version}`
   const lines = unusual.length === 0 ? [`${where}.`] : [`${where}, with`, ...unusual]
   if (notCopied.length > 0)

@@ -1,4 +1,4 @@
-/** `npm run trace -- 02/echo`: an example at four levels, in words, as JSON or as a picture. */
+/** `npm run trace -- 02/echo`: an example in four lanes, in words, as JSON or as a picture. */
 
 import { accessSync, constants, statSync, writeFileSync } from 'node:fs'
 import { dirname, extname, resolve } from 'node:path'
@@ -16,9 +16,9 @@ import { renderPcapng } from '#lib/trace/render-pcapng.ts'
 import { renderSvg } from '#lib/trace/render-svg.ts'
 import { type ViewOptions, viewOf } from '#lib/trace/view.ts'
 import { parseWords, problem } from './arguments.ts'
-import { followRun, INTERRUPTED } from './follow-run.ts'
-import { folderOfReader, runCommand } from './run-command.ts'
-import { saysCannotRun } from './show-example.ts'
+import { INTERRUPTED, runLive } from './live-run.ts'
+import { readersFolder, runCommand } from './run-command.ts'
+import { reportCannotRun } from './show-example.ts'
 import { HOLD_MS, showTrace, USUAL_LANES } from './show-trace.ts'
 
 const USAGE = `Runs an example and shows what four levels see of it, on one clock: JavaScript events,
@@ -50,7 +50,7 @@ const ENDINGS: Record<string, Format> = {
 }
 
 /** What was asked for on the command line. */
-interface Wish {
+interface Arguments {
   name: string
   lanes: readonly Lane[]
   format: Format
@@ -62,32 +62,32 @@ interface Wish {
 await runCommand(main)
 
 async function main(args: string[]): Promise<number> {
-  const wish = readArguments(args)
-  if (wish === 'help') {
+  const given = readArguments(args)
+  if (given === 'help') {
     console.log(USAGE)
     return 0
   }
-  if ('error' in wish) {
-    complain(`${wish.error} (see npm run trace -- --help)`)
+  if ('error' in given) {
+    complain(`${given.error} (see npm run trace -- --help)`)
     return 2
   }
   const chapters = await loadChapters()
-  const found = findEntry(chapters, wish.name)
+  const found = findEntry(chapters, given.name)
   if ('unknown' in found) {
     const name = JSON.stringify(found.unknown)
     complain(`no example ${name}${didYouMean(found.nearest, 'npm start -- --list')}`)
     return 2
   }
-  const trouble = wish.out === undefined ? cannotPrint(wish) : cannotWrite(wish.out)
+  const trouble = given.out === undefined ? cannotPrint(given) : cannotWrite(given.out)
   if (trouble !== undefined) {
     complain(trouble)
     return 2
   }
-  if (wish.format === 'text' && wish.out === undefined) return showTrace(found.entry, wish)
-  return saysCannotRun(found.entry) ? 0 : writeTrace(found.entry, wish)
+  if (given.format === 'text' && given.out === undefined) return showTrace(found.entry, given)
+  return reportCannotRun(found.entry) ? 0 : writeTrace(found.entry, given)
 }
 
-function readArguments(args: string[]): Wish | 'help' | { error: string } {
+function readArguments(args: string[]): Arguments | 'help' | { error: string } {
   try {
     const { values, positionals } = parseWords('npm run trace', args, {
       lanes: { type: 'string' },
@@ -133,14 +133,14 @@ function isOneOf<T extends string>(known: readonly T[], name: string): name is T
 }
 
 /** Why the format is nothing for a terminal. */
-function cannotPrint({ format }: Wish): string | undefined {
+function cannotPrint({ format }: Arguments): string | undefined {
   if (format !== 'pcapng' || !process.stdout.isTTY) return undefined
   return '--format pcapng: a terminal cannot show it; name a file with --out, or a pipe'
 }
 
 /** Why a file cannot be written, in one line; found out before the example runs. */
 function cannotWrite(file: string): string | undefined {
-  const place = resolve(folderOfReader(), file)
+  const place = resolve(readersFolder(), file)
   try {
     const known = statSync(place, { throwIfNoEntry: false })
     if (known?.isDirectory()) return `--out: ${file} is a folder; name a file in it`
@@ -153,16 +153,16 @@ function cannotWrite(file: string): string | undefined {
 }
 
 /** Runs the example to its end, and writes what was seen of it as a whole. */
-async function writeTrace(entry: CatalogueEntry, wish: Wish): Promise<number> {
+async function writeTrace(entry: CatalogueEntry, given: Arguments): Promise<number> {
   const events: TraceEvent[] = []
   const lanes: Partial<Record<Lane, LaneStatus>> = {}
   let whySampled: string | undefined
-  const { result, stopped } = await followRun({
+  const { result, stopped } = await runLive({
     run: options =>
       traceExample(entry, {
         ...options,
-        lanes: wish.lanes,
-        frames: wish.format === 'pcapng',
+        lanes: given.lanes,
+        frames: given.format === 'pcapng',
         onLane: (lane, status, why) => {
           lanes[lane] = status
           whySampled ??= why
@@ -177,23 +177,23 @@ async function writeTrace(entry: CatalogueEntry, wish: Wish): Promise<number> {
     return 1
   }
   for (const line of shortcomings(lanes, whySampled)) console.error(line)
-  const shown = viewOf(events, viewOptions(wish))
+  const shown = viewOf(events, viewOptions(given))
   const recording = recordingOf(entry.id, lanes, shown, whySampled)
   const { content, amount } =
-    wish.format === 'pcapng'
+    given.format === 'pcapng'
       ? packetsOf(recording.meta, shown)
       : {
-          content: rendered(recording, wish.format),
+          content: rendered(recording, given.format),
           amount: `${recording.events.length} events`,
         }
   if (content === undefined) {
     complain('--format pcapng: no packet was captured, so there is nothing to write')
     return 1
   }
-  if (wish.out === undefined) process.stdout.write(content)
+  if (given.out === undefined) process.stdout.write(content)
   else {
-    writeFileSync(resolve(folderOfReader(), wish.out), content)
-    console.log(`wrote ${wish.out}: ${amount}`)
+    writeFileSync(resolve(readersFolder(), given.out), content)
+    console.log(`wrote ${given.out}: ${amount}`)
   }
   return result.client?.code === 0 ? 0 : 1
 }
@@ -213,7 +213,7 @@ function counted(count: number, noun: string): string {
 }
 
 /** JSON is for programs, which want all of it; and Wireshark has room for it. */
-function viewOptions({ relative, only, format }: Wish): ViewOptions {
+function viewOptions({ relative, only, format }: Arguments): ViewOptions {
   return { relative, only, condensed: format !== 'json' && format !== 'pcapng' }
 }
 

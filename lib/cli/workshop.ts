@@ -42,7 +42,7 @@ Other languages: npm run check -- --help`
 const COMMANDS = ['', 'list', 'next', 'hint', 'verify', 'solution', 'reset'] as const
 type Command = (typeof COMMANDS)[number]
 
-interface Wish {
+interface Arguments {
   command: Command
   id: string | undefined
   all: boolean
@@ -61,38 +61,38 @@ let exercises: readonly ListedExercise[] = []
 
 async function main(args: string[]): Promise<number> {
   exercises = await loadExercises()
-  const wish = readArguments(args)
-  if (wish === 'help') {
+  const given = readArguments(args)
+  if (given === 'help') {
     console.log(USAGE)
     return 0
   }
-  if (typeof wish === 'string') {
-    complain(`${wish} (see npm run workshop -- --help)`)
+  if (typeof given === 'string') {
+    complain(`${given} (see npm run workshop -- --help)`)
     return 2
   }
-  const named = exercises.find(({ exercise }) => exercise.id === wish.id)
-  const chosen = named ?? (wish.command === 'solution' ? latest() : undefined) ?? current()
-  if (chosen === undefined && wish.command !== 'list' && !wish.all) {
+  const named = exercises.find(({ exercise }) => exercise.id === given.id)
+  const chosen = named ?? (given.command === 'solution' ? latest() : undefined) ?? current()
+  if (chosen === undefined && given.command !== 'list' && !given.all) {
     console.log(bar())
     say('You have passed them all. npm run workshop -- reset ID begins one anew.')
     return 0
   }
-  switch (wish.command) {
+  switch (given.command) {
     case 'list':
-      return list(wish.json)
+      return list(given.json)
     case 'next':
       show(chosen!)
       return 0
     case 'hint':
       return hint(chosen!)
     case 'verify':
-      return verify(wish, chosen)
+      return verify(given, chosen)
     case 'solution':
-      return solution(chosen!, wish.reveal)
+      return solution(chosen!, given.reveal)
     case 'reset':
-      return reset(wish.all ? begun() : [chosen!])
+      return reset(given.all ? begun() : [chosen!])
     default:
-      return work(chosen!, wish)
+      return work(chosen!, given)
   }
 }
 
@@ -184,7 +184,7 @@ function reset(chosen: readonly ListedExercise[]): number {
 /** Checks the learner's file. Each step is printed when it is over, unless JSON is asked for. */
 async function examine(
   one: ListedExercise,
-  { seed = randomInt(2 ** 31), json, startMs }: Wish,
+  { seed = randomInt(2 ** 31), json, startMs }: Arguments,
   signal?: AbortSignal,
 ): Promise<CheckResult> {
   const args = ['--import', 'tsx', workspace.fileOf(one)]
@@ -213,32 +213,32 @@ function noted(id: string): boolean {
   }
 }
 
-async function verify(wish: Wish, chosen: ListedExercise | undefined): Promise<number> {
-  const wanted = wish.all ? begun() : [chosen!]
+async function verify(given: Arguments, chosen: ListedExercise | undefined): Promise<number> {
+  const wanted = given.all ? begun() : [chosen!]
   const results: CheckResult[] = []
   let unnoted = 0
   for (const one of wanted) {
     workspace.prepare(one)
-    if (!wish.json) console.log(`${results.length > 0 ? '\n' : ''}${one.exercise.id}`)
-    const result = await examine(one, wish)
+    if (!given.json) console.log(`${results.length > 0 ? '\n' : ''}${one.exercise.id}`)
+    const result = await examine(one, given)
     results.push(result)
     if (result.passed && !noted(result.id)) unnoted++
   }
-  if (wish.json) console.log(JSON.stringify(results.map(resultAsJson), null, 2))
-  else if (wish.all && results.length === 0) say(NOTHING_BEGUN)
+  if (given.json) console.log(JSON.stringify(results.map(resultAsJson), null, 2))
+  else if (given.all && results.length === 0) say(NOTHING_BEGUN)
   return exitCodeOf(results) || Math.min(unnoted, 1)
 }
 
 /** Checks, and checks again whenever the file is saved, and goes on to the next one. */
-async function work(first: ListedExercise, wish: Wish): Promise<number> {
+async function work(first: ListedExercise, given: Arguments): Promise<number> {
   for (let one: ListedExercise | undefined = first; one; ) {
     show(one)
-    const result = wish.watch ? await untilPassed(one, wish) : await examine(one, wish)
+    const result = given.watch ? await untilPassed(one, given) : await examine(one, given)
     if (!result.passed) return exitCodeOf([result])
     workspace.notePassed(one.exercise.id, new Date())
     say(`A solution to compare with: npm run workshop -- solution ${one.exercise.id}`)
     console.log()
-    if (!wish.watch) return 0
+    if (!given.watch) return 0
     one = current(one)
   }
   console.log(`${bar()}\nThat was the last one.`)
@@ -248,7 +248,7 @@ async function work(first: ListedExercise, wish: Wish): Promise<number> {
 /**
  * Checks whenever there is a reason to, also while a check is under way: that one is given up.
  */
-async function untilPassed(one: ListedExercise, wish: Wish): Promise<CheckResult> {
+async function untilPassed(one: ListedExercise, given: Arguments): Promise<CheckResult> {
   const file = workspace.fileOf(one)
   const watcher = new SolutionWatcher(file)
   try {
@@ -256,7 +256,7 @@ async function untilPassed(one: ListedExercise, wish: Wish): Promise<CheckResult
       const savedAgain = new AbortController()
       const saved = watcher.next().then(() => savedAgain.abort())
       console.log('\nchecking …')
-      const result = await examine(one, wish, savedAgain.signal)
+      const result = await examine(one, given, savedAgain.signal)
       if (result.passed && !savedAgain.signal.aborted) return result
       if (!savedAgain.signal.aborted) {
         console.log()
@@ -270,7 +270,7 @@ async function untilPassed(one: ListedExercise, wish: Wish): Promise<CheckResult
   }
 }
 
-function readArguments(args: string[]): Wish | 'help' | string {
+function readArguments(args: string[]): Arguments | 'help' | string {
   const flag = { type: 'boolean', default: false } as const
   try {
     const { values, positionals } = parseWords('npm run workshop', args, {

@@ -12,7 +12,7 @@ import { straceCommand } from './strace-command.ts'
 import { missingTool, type Tool, toolPath } from './tools.ts'
 import { instanceName, tracefsWays } from './tracefs-instance.ts'
 
-/** What an experiment, a level of the trace or a test cannot do without. */
+/** What an experiment, a lane of the trace or a test cannot do without. */
 export type Requirement =
   | 'linux'
   | 'namespace'

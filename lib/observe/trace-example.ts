@@ -5,7 +5,7 @@ import { StraceReader } from '#lib/kernel/parse-strace.ts'
 import { missing } from '#lib/kernel/requirements.ts'
 import { straceCommand } from '#lib/kernel/strace-command.ts'
 import type { Lane, LaneStatus, TraceEvent } from '#lib/trace/recording.ts'
-import { Levels } from './levels.ts'
+import { KernelLanes } from './kernel-lanes.ts'
 import { OBSERVER_FD, type Observer, type RunResult, runExample } from './run-example.ts'
 
 /** What to see of a run, and where to send it. */
@@ -28,7 +28,7 @@ export interface TraceOptions {
 }
 
 /**
- * Runs an example like `runExample`, watched at the wanted levels, all by the clock of
+ * Runs an example like `runExample`, watched in the wanted lanes, all by the clock of
  * `process.hrtime`.
  *
  * What is missing on this machine is told by `onLane`, and the run goes on without it. Whatever
@@ -49,14 +49,14 @@ export async function traceExample(
   options: TraceOptions,
 ): Promise<RunResult> {
   const { lanes, frames = false, onEvent, onLane, signal, limitMs } = options
-  const levels = new Levels(entry, { lanes, frames, onEvent, onLane })
+  const kernelLanes = new KernelLanes(entry, { lanes, frames, onEvent, onLane })
   if (lanes.includes('js')) onLane('js', 'live')
   const hasCalls = lanes.includes('syscall') && checkCalls(onLane)
-  await levels.start()
+  await kernelLanes.start()
   try {
     return await runExample(entry, {
       onEvent(event) {
-        levels.learn(event)
+        kernelLanes.learnPorts(event)
         if (lanes.includes('js')) onEvent(event)
       },
       ...(hasCalls && { observer: straceObserver(onEvent) }),
@@ -64,7 +64,7 @@ export async function traceExample(
       ...(limitMs !== undefined && { limitMs }),
     })
   } finally {
-    await levels.stop()
+    await kernelLanes.stop()
   }
 }
 

@@ -8,13 +8,13 @@ import {
   scriptName,
 } from '#lib/catalogue/index.ts'
 import { claimTable } from '#lib/textbook/document.ts'
-import { loadExperiments } from '#lib/textbook/load.ts'
+import { loadExperiments } from '#lib/textbook/load-experiments.ts'
 import { readObservations } from '#lib/textbook/observations.ts'
 import type { TraceEvent } from '#lib/trace/recording.ts'
 import { TextTimeline } from '#lib/trace/render-text.ts'
 import { type ListedExercise, loadExercises } from '#lib/workshop/load-exercises.ts'
-import { withSameNumbers } from './numbers.ts'
-import { runSession, sessionLacks, sessionNeeds, sessionShape } from './session.ts'
+import { withSameNumbers } from './same-numbers.ts'
+import { missingForSession, runSession, sessionNeeds, sessionShape } from './session.ts'
 import { transitionTable } from './state-machine.ts'
 
 /**
@@ -102,7 +102,7 @@ export function needsOf({ kind, what }: Pick<Embed, 'kind' | 'what'>): {
   lacks: string | undefined
 } {
   return kind === 'session'
-    ? { needs: sessionNeeds(what), lacks: sessionLacks(what) }
+    ? { needs: sessionNeeds(what), lacks: missingForSession(what) }
     : { needs: [], lacks: undefined }
 }
 

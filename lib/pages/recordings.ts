@@ -25,7 +25,7 @@ export function recordedEntries(chapters: readonly CatalogueChapter[]): Catalogu
 }
 
 /**
- * Runs an example and records it at all levels that this machine can see, explained and shortened.
+ * Runs an example and records it in all lanes that this machine can see, explained and shortened.
  *
  * @throws {Error} in one line, when the run did not go well.
  */

@@ -16,7 +16,7 @@ interface Session {
   tools: readonly string[]
   root: boolean
   /** Runs it against a server that listens; returns what a terminal would show. */
-  run: (at: Place) => Promise<string>
+  run: (at: SessionContext) => Promise<string>
 }
 
 const TRACEFS = '/sys/kernel/tracing'
@@ -113,7 +113,7 @@ export function sessionNeeds(name: string): string[] {
 }
 
 /** Which of its needs this machine does not meet, or undefined. */
-export function sessionLacks(name: string): string | undefined {
+export function missingForSession(name: string): string | undefined {
   return sessionNeeds(name).find(need => {
     if (need === 'Linux') return process.platform !== 'linux'
     if (need === 'root') return process.getuid?.() !== 0
@@ -126,7 +126,7 @@ export function sessionLacks(name: string): string | undefined {
  * shows them. The server's port is shown as 7020 throughout.
  */
 export async function runSession(name: string): Promise<string> {
-  const at = new Place()
+  const at = new SessionContext()
   try {
     await at.listen()
     return await SESSIONS[name]!.run(at)
@@ -136,7 +136,7 @@ export async function runSession(name: string): Promise<string> {
 }
 
 /** Where a session happens: a server that listens, and what was started beside it. */
-class Place {
+class SessionContext {
   readonly #children: ChildProcess[] = []
   #port = 0
 

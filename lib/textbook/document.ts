@@ -3,12 +3,12 @@ import { join } from 'node:path'
 import { wrapAnsi } from 'fast-wrap-ansi'
 import { ROOT } from '#lib/catalogue/index.ts'
 import type { Judgement } from './experiment.ts'
-import { claimsOf, groupBy, type ListedClaim, type ListedExperiment } from './load.ts'
+import { claimsOf, groupBy, type ListedClaim, type ListedExperiment } from './load-experiments.ts'
 import {
   type Circumstances,
   judgeRecorded,
-  type Observation,
-  type Observations,
+  type RecordedObservation,
+  type RecordedObservations,
   readObservations,
 } from './observations.ts'
 
@@ -30,13 +30,13 @@ export function writeDocument(all: readonly ListedExperiment[]): string {
 
 /** A claim with what was seen of it, as far as that is recorded. */
 interface RecordedClaim extends ListedClaim {
-  observation: Observation | undefined
+  observation: RecordedObservation | undefined
   judgement: Judgement | undefined
 }
 
 function recordedClaims(
   all: readonly ListedExperiment[],
-  observations: Observations,
+  observations: RecordedObservations,
 ): RecordedClaim[] {
   return claimsOf(all).map(({ claim, from }) => {
     const observation = observations.get(from.name)
@@ -47,7 +47,7 @@ function recordedClaims(
 /** The document, from the claims and what was seen. */
 export function renderDocument(
   all: readonly ListedExperiment[],
-  observations: Observations,
+  observations: RecordedObservations,
 ): string {
   const usual = mostFrequent([...observations.values()])
   const parts = [
@@ -67,8 +67,8 @@ export function renderDocument(
   const claims = recordedClaims(all, observations)
   for (const [chapter, ofChapter] of groupBy(claims, ({ claim }) => chapterOf(claim.id))) {
     const rows = ofChapter.map(one => {
-      const { id, says } = one.claim
-      return `| [${id}](#${anchor(heading(one))}) | ${says} | ${verdictCell(one)} |`
+      const { id, statement } = one.claim
+      return `| [${id}](#${anchor(heading(one))}) | ${statement} | ${verdictCell(one)} |`
     })
     parts.push(
       `## Chapter ${chapter}`,
@@ -86,7 +86,7 @@ function section(one: RecordedClaim, usual: Circumstances | undefined): string[]
   const { appliesTo } = claim
   return [
     `### ${heading(one)}`,
-    quote(claim.says),
+    quote(claim.statement),
     wrap(claim.truth),
     ...(appliesTo === undefined ? [] : [wrap(`${capital(claim.verdict)} for: ${appliesTo}.`)]),
     judgement === undefined || observation === undefined
@@ -97,7 +97,9 @@ function section(one: RecordedClaim, usual: Circumstances | undefined): string[]
 }
 
 /** The circumstances that most observations have in common, but for the date. */
-function mostFrequent(observations: readonly Observation[]): Observation | undefined {
+function mostFrequent(
+  observations: readonly RecordedObservation[],
+): RecordedObservation | undefined {
   const groups = [...groupBy(observations, sameness).values()]
   return groups.toSorted((a, b) => b.length - a.length)[0]?.[0]
 }
@@ -106,7 +108,7 @@ const sameness = ({ kernel, node, processors, settings, notCopied }: Circumstanc
   JSON.stringify([kernel, node, processors, settings, notCopied])
 
 /** Where most observations were made, and with which settings. */
-function machine(usual: Circumstances, observations: Observations): string {
+function machine(usual: Circumstances, observations: RecordedObservations): string {
   const { kernel, node, processors, settings, notCopied } = usual
   const alike = [...observations.values()].filter(one => sameness(one) === sameness(usual))
   const dates = alike.map(({ date }) => date).toSorted()
@@ -149,23 +151,23 @@ const capital = (text: string): string => text.charAt(0).toUpperCase() + text.sl
 /** The claims of a chapter as a Markdown table for its write-up, with links into the document. */
 export function claimTable(
   all: readonly ListedExperiment[],
-  observations: Observations,
+  observations: RecordedObservations,
   chapter: string,
 ): string {
   const rows = recordedClaims(all, observations)
     .filter(({ claim }) => chapterOf(claim.id) === chapter)
     .map(one => {
-      const { id, says, truth, example } = one.claim
+      const { id, statement, truth, example } = one.claim
       const link = `../../docs/textbook-vs-kernel.md#${anchor(heading(one))}`
       const shown = example === undefined ? '' : `\`${example}\` `
-      return `| [${id}](${link}) | ${says} | ${truth} | ${verdictCell(one)} | ${shown}|`
+      return `| [${id}](${link}) | ${statement} | ${truth} | ${verdictCell(one)} | ${shown}|`
     })
   const head = '| claim | textbooks say | this kernel does | verdict | example |'
   return [head, '| --- | --- | --- | --- | --- |', ...rows].join('\n')
 }
 
-const heading = ({ claim: { id, star }, judgement }: RecordedClaim): string =>
-  `${id}${star ? '★' : ''} ${judgement?.verdict ?? NOT_YET}`
+const heading = ({ claim: { id, essential }, judgement }: RecordedClaim): string =>
+  `${id}${essential ? '★' : ''} ${judgement?.verdict ?? NOT_YET}`
 
 const chapterOf = (id: string): string => id.split('.')[0]!.padStart(2, '0')
 

@@ -13,7 +13,7 @@ export interface Judgement {
 }
 
 /** One statement of a textbook, and how an observation decides on it. */
-export type Claim<Seen> = ClaimText<Seen> & VerdictExpected
+export type Claim<Observation> = ClaimText<Observation> & VerdictExpected
 
 /**
  * What we expect to find. What is called wrong or outdated is so somewhere: for these kernels, these
@@ -23,13 +23,13 @@ type VerdictExpected =
   | { verdict: 'holds' | 'depends'; appliesTo?: undefined }
   | { verdict: 'wrong' | 'outdated'; appliesTo: string }
 
-interface ClaimText<Seen> {
+interface ClaimText<Observation> {
   /** Chapter and number: `1.20`. */
   id: string
   /** True for the claims that a chapter cannot do without. */
-  star: boolean
+  essential: boolean
   /** The statement as textbooks have it. */
-  says: string
+  statement: string
   /** How it really is, in one or two sentences. */
   truth: string
   /** RFC section or man page that decides. */
@@ -39,19 +39,19 @@ interface ClaimText<Seen> {
   /** The example of the catalogue that shows the same in a program to play with: `01/backlog`. */
   example?: string
   /** Pure: computes the verdict from what was seen, and from nothing else. */
-  judge(seen: Seen): Judgement
+  judge(seen: Observation): Judgement
   /** An observation of another world, for which `judge` must find something else. */
-  altered(seen: Seen): Seen
+  counterexample(seen: Observation): Observation
 }
 
 /** Notes a step: what was done, or what was seen. */
 export type Observe = (step: string) => void
 
 /** Claims, and the run that puts them to the test. */
-export interface Experiment<Seen> {
+export interface Experiment<Observation> {
   /** In a few words: what is done. */
   title: string
-  claims: readonly Claim<Seen>[]
+  claims: readonly Claim<Observation>[]
   /** What it cannot do without. What it only says more with is asked of the lab. */
   needs: readonly Requirement[]
   /** True where it takes more than 20 seconds: it runs only when asked for. */
@@ -60,7 +60,7 @@ export interface Experiment<Seen> {
    * Does the thing with real sockets and returns what it saw, as plain data. It never assumes and
    * never judges.
    */
-  run(lab: Lab, observe: Observe): Promise<Seen>
+  run(lab: Lab, observe: Observe): Promise<Observation>
 }
 
 /**
@@ -69,6 +69,8 @@ export interface Experiment<Seen> {
  * `run` happens in a process of its own, in a private network namespace where one can be had, so
  * everything it makes is gone when that process is.
  */
-export function experiment<Seen>(definition: Experiment<Seen>): Experiment<Seen> {
+export function experiment<Observation>(
+  definition: Experiment<Observation>,
+): Experiment<Observation> {
   return definition
 }

@@ -1,9 +1,9 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { cpus, release, type } from 'node:os'
 import type { Claim, Judgement } from './experiment.ts'
-import type { ListedExperiment } from './load.ts'
+import type { ListedExperiment } from './load-experiments.ts'
 import { type ClaimResult, judgeOne } from './results.ts'
-import type { SettingsHad } from './settings.ts'
+import type { SettingsUsed } from './unusual-settings.ts'
 
 /** Where and when something was seen. */
 export interface Circumstances {
@@ -19,22 +19,22 @@ export interface Circumstances {
 }
 
 /** What an experiment has seen, as it is kept beside it: `experiments/<slug>.seen.json`. */
-export interface Observation extends Circumstances {
+export interface RecordedObservation extends Circumstances {
   /** How long it took. */
   ms: number
   seen: unknown
 }
 
 /** Observations by the name of their experiment. One that was never recorded is missing. */
-export type Observations = ReadonlyMap<string, Observation>
+export type RecordedObservations = ReadonlyMap<string, RecordedObservation>
 
 /** The file of an experiment's observation: its own name, and what is in it. */
 export const observationOf = (experiment: string): string =>
   experiment.replace(/\.[^./]+$/, '.seen.json')
 
 /** What was seen of these experiments when they were last recorded, as far as it can be read. */
-export function readObservations(experiments: readonly ListedExperiment[]): Observations {
-  const observations = new Map<string, Observation>()
+export function readObservations(experiments: readonly ListedExperiment[]): RecordedObservations {
+  const observations = new Map<string, RecordedObservation>()
   for (const { name, file } of experiments) {
     const observation = readObservation(observationOf(file))
     if (observation !== undefined) observations.set(name, observation)
@@ -43,7 +43,7 @@ export function readObservations(experiments: readonly ListedExperiment[]): Obse
 }
 
 /** A file that is missing, damaged, or of another form is as good as none: record it anew. */
-function readObservation(path: string): Observation | undefined {
+function readObservation(path: string): RecordedObservation | undefined {
   if (!existsSync(path)) return undefined
   try {
     const found: unknown = JSON.parse(readFileSync(path, 'utf8'))
@@ -53,7 +53,7 @@ function readObservation(path: string): Observation | undefined {
   }
 }
 
-function isObservation(found: unknown): found is Observation {
+function isObservation(found: unknown): found is RecordedObservation {
   const { kernel, node, date, processors, ms, settings, notCopied, ...rest } = Object(found)
   return (
     [kernel, node, date].every(text => typeof text === 'string') &&
@@ -66,7 +66,7 @@ function isObservation(found: unknown): found is Observation {
 /** What a recorded observation says about a claim; undefined where it is none that can be judged. */
 export function judgeRecorded(
   claim: Claim<unknown>,
-  observation: Observation | undefined,
+  observation: RecordedObservation | undefined,
 ): Judgement | undefined {
   if (observation === undefined) return undefined
   try {
@@ -80,9 +80,9 @@ export function judgeRecorded(
 export function keepObservation(
   { name, file }: Pick<ListedExperiment, 'name' | 'file'>,
   { seen, ms }: { seen: unknown; ms: number },
-  had: SettingsHad,
+  had: SettingsUsed,
 ): string {
-  const observation: Observation = {
+  const observation: RecordedObservation = {
     kernel: `${type()} ${release().split('-')[0]}`,
     node: process.version,
     processors: cpus().length,

@@ -2,7 +2,7 @@ import { wrapAnsi } from 'fast-wrap-ansi'
 import pc from 'picocolors'
 import type { TextStyle } from '#lib/trace/render-text.ts'
 import type { Verdict } from './experiment.ts'
-import { claimsOf, groupBy, type ListedClaim, type ListedExperiment } from './load.ts'
+import { claimsOf, groupBy, type ListedClaim, type ListedExperiment } from './load-experiments.ts'
 import type { ClaimResult } from './results.ts'
 
 type Colors = ReturnType<typeof pc.createColors>
@@ -17,18 +17,18 @@ const TABLE_FROM = 88
 export function renderResults(results: readonly ClaimResult[], style: TextStyle): string {
   const colors = pc.createColors(style.color)
   const rows = results.map(result => ({
-    id: `${result.claim.id}${result.claim.star ? '★' : ''}`,
-    says: result.claim.says,
+    id: `${result.claim.id}${result.claim.essential ? '★' : ''}`,
+    statement: result.claim.statement,
     seen: seenText(result),
     verdict: verdictText(result),
     paint: painter(result, colors),
   }))
   if (style.columns < TABLE_FROM) {
     return rows
-      .map(({ id, says, seen, verdict, paint }) =>
+      .map(({ id, statement, seen, verdict, paint }) =>
         [
           `${colors.bold(id)} ${paint(verdict)}`,
-          indent(`textbook: ${says}`, style.columns),
+          indent(`textbook: ${statement}`, style.columns),
           indent(`kernel:   ${seen}`, style.columns),
         ].join('\n'),
       )
@@ -49,8 +49,8 @@ export function renderResults(results: readonly ClaimResult[], style: TextStyle)
   const head = line(['claim', 'the textbook says', 'your kernel says', 'verdict'], cell =>
     colors.dim(cell),
   )
-  const body = rows.map(({ id, says, seen, verdict, paint }) =>
-    line([id, says, seen, verdict], (cell, at) => {
+  const body = rows.map(({ id, statement, seen, verdict, paint }) =>
+    line([id, statement, seen, verdict], (cell, at) => {
       if (at === 0) return colors.bold(cell)
       return at === 3 ? paint(cell) : cell
     }),
@@ -88,8 +88,8 @@ export function renderDetail(result: ClaimResult, style: TextStyle): string {
   const paragraph = (title: string, text: string) =>
     `${colors.dim(title)}\n${indent(text, style.columns)}`
   const parts = [
-    `${colors.bold(`${claim.id}${claim.star ? '★' : ''}`)} ${painter(result, colors)(verdictText(result))}`,
-    paragraph('The textbook says', claim.says),
+    `${colors.bold(`${claim.id}${claim.essential ? '★' : ''}`)} ${painter(result, colors)(verdictText(result))}`,
+    paragraph('The textbook says', claim.statement),
   ]
   if ('steps' in result && result.steps.length > 0) {
     const steps = result.steps.map(({ step, atMs }) =>
@@ -116,8 +116,8 @@ export function renderClaims(experiments: readonly ListedExperiment[], style: Te
     const all = [...experiment.needs, ...(claim.needs ?? [])]
     const needs = all.filter(need => need !== 'linux')
     const notes = [...needs, ...(experiment.slow ? ['slow'] : [])].join(', ')
-    const id = `${claim.id}${claim.star ? '★' : ''}`.padEnd(ID)
-    const text = `${claim.says}${notes ? dim(` (${notes})`) : ''}`
+    const id = `${claim.id}${claim.essential ? '★' : ''}`.padEnd(ID)
+    const text = `${claim.statement}${notes ? dim(` (${notes})`) : ''}`
     return hang(`${bold(id)}${GAP}`, text, style.columns, ID + GAP.length)
   }
   return claimsOf(experiments).map(row).join('\n')

@@ -1,5 +1,5 @@
 import type { Claim, Judgement } from './experiment.ts'
-import { claimsOf, type ListedExperiment } from './load.ts'
+import { claimsOf, type ListedExperiment } from './load-experiments.ts'
 import type { RunOutcome, Step } from './run-experiment.ts'
 import { unmetNeeds } from './unmet-needs.ts'
 
@@ -54,11 +54,20 @@ export function judgeOne(claim: Claim<unknown>, seen: unknown): Judgement & { ag
 
 /** A result as `--json` prints it. */
 export function resultAsJson(result: ClaimResult): Record<string, unknown> {
-  const { id, says, appliesTo } = result.claim
-  if ('skipped' in result) return { id, claim: says, skipped: result.skipped }
+  const { id, statement, appliesTo } = result.claim
+  if ('skipped' in result) return { id, claim: statement, skipped: result.skipped }
   if ('failed' in result)
-    return { id, claim: says, failed: result.failed, evidence: { steps: result.steps } }
+    return { id, claim: statement, failed: result.failed, evidence: { steps: result.steps } }
   const { verdict, observed, agrees, steps, seen, ms } = result
   const about = appliesTo === undefined ? {} : { appliesTo }
-  return { id, claim: says, verdict, ...about, observed, agrees, evidence: { steps, seen }, ms }
+  return {
+    id,
+    claim: statement,
+    verdict,
+    ...about,
+    observed,
+    agrees,
+    evidence: { steps, seen },
+    ms,
+  }
 }

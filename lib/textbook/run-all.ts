@@ -1,5 +1,5 @@
 import { availableParallelism } from 'node:os'
-import type { ListedExperiment } from './load.ts'
+import type { ListedExperiment } from './load-experiments.ts'
 import { type RunOutcome, runExperiment } from './run-experiment.ts'
 
 export interface RunAllOptions {

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { isolation } from '#lib/kernel/isolation.ts'
 import { toolEnv } from '#lib/kernel/tools.ts'
 import { readSettings, type Settings } from './host-settings.ts'
-import type { ListedExperiment } from './load.ts'
+import type { ListedExperiment } from './load-experiments.ts'
 import { unmetNeeds } from './unmet-needs.ts'
 
 /** A line on the report channel of the process that runs an experiment. */

@@ -3,16 +3,16 @@ import type { CapturedFrame } from './captured-frame.ts'
 /** Which program of an example saw an event. */
 export type End = 'server' | 'client'
 
-/** The level at which an event was seen. */
+/** The lane in which an event was seen. */
 export const LANES = ['js', 'syscall', 'state', 'packet', 'tcp'] as const
 export type Lane = (typeof LANES)[number]
 
-interface Seen {
+interface EventBase {
   /** Monotonic time in nanoseconds. In a recording: since its first event. */
   tNs: number
   /** The program that saw it. Of a packet: the end that sent it. */
   end: End
-  /** What happened, in the notation of its level: `data 5 bytes "hello"`, `shutdown(20, SHUT_WR)`. */
+  /** What happened, in the notation of its lane: `data 5 bytes "hello"`, `shutdown(20, SHUT_WR)`. */
   text: string
   /** What that means to a learner: `I have nothing more to send`. */
   means?: string
@@ -21,7 +21,7 @@ interface Seen {
 }
 
 /** An event of a `net`, `dgram` or `http` object, a call to one, or a line of output. */
-export interface JsEvent extends Seen {
+export interface JsEvent extends EventBase {
   lane: 'js'
   /** `listening`, `data`, `write()` …, or `print` for a line of output. */
   event?: string
@@ -34,7 +34,7 @@ export interface JsEvent extends Seen {
 }
 
 /** A system call on a socket. The time is that of its entry into the kernel. */
-export interface SyscallEvent extends Seen {
+export interface SyscallEvent extends EventBase {
   lane: 'syscall'
   /** `socket`, `connect`, `write` … */
   call: string
@@ -49,7 +49,7 @@ export interface SyscallEvent extends Seen {
 }
 
 /** One step of a socket's state machine in the kernel. */
-export interface StateEvent extends Seen {
+export interface StateEvent extends EventBase {
   lane: 'state'
   /** States under the names of RFC 9293: `SYN-SENT`, `CLOSE-WAIT` … */
   from: string
@@ -62,7 +62,7 @@ export interface StateEvent extends Seen {
 }
 
 /** A segment or datagram on its way. The time is that of its capture. */
-export interface PacketEvent extends Seen {
+export interface PacketEvent extends EventBase {
   lane: 'packet'
   protocol: 'tcp' | 'udp'
   source: string
@@ -85,7 +85,7 @@ export interface PacketEvent extends Seen {
 }
 
 /** The sender's variables when a segment arrived, or a segment that was sent again. */
-export interface TcpEvent extends Seen {
+export interface TcpEvent extends EventBase {
   lane: 'tcp'
   kind: 'probe' | 'retransmit'
   local: string

@@ -25,7 +25,7 @@ const LEGEND: Record<Lane, string> = {
 }
 
 /**
- * Turns the events of all levels into a ladder: time runs down, each end has a lifeline, what
+ * Turns the events of all lanes into a ladder: time runs down, each end has a lifeline, what
  * happens at an end stands on its lifeline, and what is sent goes from one to the other. The text,
  * with the meaning after a colon, stands to the right.
  */

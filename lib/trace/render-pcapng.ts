@@ -15,7 +15,7 @@ import type { Recording, TraceEvent } from './recording.ts'
 /** An event, and of a packet the frame as it was captured. */
 type CapturedEvent = TraceEvent & { frame?: CapturedFrame }
 
-/** A packet, and what was seen at other levels before it; behind the last one, also after it. */
+/** A packet, and what was seen in other lanes before it; behind the last one, also after it. */
 interface Commented {
   frame: CapturedFrame
   tNs: number
@@ -38,7 +38,7 @@ export interface Pcapng {
 }
 
 /**
- * Writes the packets of a run as a pcapng file. What the other levels saw stands in comments: each
+ * Writes the packets of a run as a pcapng file. What the other lanes saw stands in comments: each
  * at the packet that came next, because it may be its cause, and behind the last packet at that one.
  *
  * `events` are in the order of time. Packets without a frame are left out.

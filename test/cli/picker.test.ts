@@ -2,8 +2,8 @@ import { stripVTControlCharacters } from 'node:util'
 import fc from 'fast-check'
 import { describe, expect, test, vi } from 'vitest'
 import { entriesOf, loadChapters } from '#lib/catalogue/index.ts'
-import { renderList } from '#lib/cli/list.ts'
 import { renderPicker } from '#lib/cli/pick.ts'
+import { renderList } from '#lib/cli/render-list.ts'
 import { wantsColor } from '#lib/cli/terminal.ts'
 import { readTcpTable } from '#lib/kernel/tcp-table.ts'
 import { spread } from '../support/slow.ts'
@@ -22,7 +22,7 @@ describe('renderPicker', () => {
     columns: fc.integer({ min: 48, max: 160 }),
     lines: fc.integer({ min: 5, max: 60 }),
     color: fc.boolean(),
-    levels: fc.boolean(),
+    allLanes: fc.boolean(),
   })
 
   test('fits into the terminal, and shows the example in focus with its whole sentence', () => {
@@ -71,11 +71,11 @@ describe('renderPicker', () => {
 
   test('says so when nothing fits', () => {
     const view = { columns: 80, lines: 9, color: false, question: 'Which?', focused: undefined }
-    expect(renderPicker({ ...view, levels: false, entries: [], typed: 'zzz' })).toBe(
+    expect(renderPicker({ ...view, allLanes: false, entries: [], typed: 'zzz' })).toBe(
       'Which? zzz█\n\nno example has "zzz" in it\n\n' +
         '↑↓ choose   Enter run   Tab 4 levels: off   Esc leave',
     )
-    expect(renderPicker({ ...view, levels: true, entries: [], typed: 'zzz' })).toContain(
+    expect(renderPicker({ ...view, allLanes: true, entries: [], typed: 'zzz' })).toContain(
       'Tab 4 levels: on ',
     )
   })

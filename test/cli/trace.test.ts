@@ -46,7 +46,7 @@ const hasTcpdump = onPath('tcpdump')
 const NO_TCPDUMP = 'needs tcpdump (apt-get install tcpdump)'
 
 describe('npm run trace', () => {
-  test('prints the timeline of all levels, within 100 columns, each line in words', async () => {
+  test('prints the timeline of all lanes, within 100 columns, each line in words', async () => {
     const { stdout, exitCode, stderr } = await trace(['02/echo', '--relative'])
     expect([exitCode, stderr]).toEqual([0, ''])
     const lines = stdout.split('\n')
@@ -61,13 +61,13 @@ describe('npm run trace', () => {
     }
     const times = [...stdout.matchAll(/^ {0,8}(\d+\.\d) {2}/gm)].map(([, ms]) => Number(ms))
     expect(times).toEqual(times.toSorted((a, b) => a - b))
-    const levels: [Requirement, RegExp][] = [
+    const lanes: [Requirement, RegExp][] = [
       ['tcpdump', / SYN: client asks for a connection, sequence number 0 \(really \d+\)$/m],
       ['tracefs', / FIN-WAIT-1 → FIN-WAIT-2: my FIN was acknowledged; the peer may still send$/m],
       ['strace', / shutdown\(\d+, SHUT_WR\) = 0: "I have nothing more to send"$/m],
       ['strace', / = -1 EINPROGRESS: on its way; the/m],
     ]
-    for (const [requirement, pattern] of levels)
+    for (const [requirement, pattern] of lanes)
       if (missing(requirement) === undefined) expect(stdout).toMatch(pattern)
   })
 
@@ -150,7 +150,7 @@ describe('npm run trace', () => {
   })
 
   test.skipIf(lacks.tshark || lacks.tcpdump)(
-    'writes a capture file for Wireshark, the other levels as comments (needs tshark, tcpdump, root)',
+    'writes a capture file for Wireshark, the other lanes as comments (needs tshark, tcpdump, root)',
     async () => {
       const out = join(folder, 'run.pcapng')
       const { stdout, exitCode } = await trace(['02/echo', '--lanes', 'js,packets', '--out', out])
@@ -253,7 +253,7 @@ describe.skipIf(!hasTerminal)('in a terminal (needs python3 and its pty module)'
     }
   })
 
-  test('Tab in the picker of npm start switches the four levels on, and off again', async () => {
+  test('Tab in the picker of npm start switches the four lanes on, and off again', async () => {
     const terminal = new Terminal(commandOf('start', []))
     try {
       await terminal.shows('Tab 4 levels: off')

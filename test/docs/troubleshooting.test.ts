@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { describe, expect, test } from 'vitest'
-import { claimsOf, loadExperiments } from '#lib/textbook/load.ts'
+import { claimsOf, loadExperiments } from '#lib/textbook/load-experiments.ts'
 import { entries, has, test as kitTest, onLinux } from '../support/kit.ts'
 import { documents } from './documents.ts'
 

@@ -20,7 +20,7 @@ export interface Environment {
   folder?: string
   /** Whether nothing can be written into the checkout. */
   isReadOnly?: true
-  /** The levels of `npm run trace` that are not complete there, with the reason that is true there. */
+  /** The lanes of `npm run trace` that are not complete there, with the reason that is true there. */
   incomplete?: Partial<Record<'syscall' | 'state' | 'packet' | 'tcp', RegExp>>
   /** What `git status` says there, with its own words. */
   git?: RegExp

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { LANES, type TraceEvent } from '#lib/trace/recording.ts'
 import { viewOf } from '#lib/trace/view.ts'
 import { event } from '../trace/events.ts'
-import { CLIENT, ECHO, segment, state, syscall } from '../trace/four-levels.ts'
+import { CLIENT, ECHO, segment, state, syscall } from '../trace/sample-events.ts'
 import { shapeOf } from './shape.ts'
 
 const shape = (events: readonly TraceEvent[]) => shapeOf(viewOf(events, {}), LANES)

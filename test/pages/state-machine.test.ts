@@ -5,7 +5,7 @@ import { ROOT } from '#lib/catalogue/index.ts'
 import { traceExample } from '#lib/observe/trace-example.ts'
 import { renderStateDiagram } from '#lib/pages/state-diagram.ts'
 import { DIAGRAM, nameOf, readWitnesses, TRANSITIONS } from '#lib/pages/state-machine.ts'
-import { claimsOf, loadExperiments } from '#lib/textbook/load.ts'
+import { claimsOf, loadExperiments } from '#lib/textbook/load-experiments.ts'
 import { entries, entryOf } from '../support/kit.ts'
 
 const witnesses = readWitnesses()!

@@ -34,8 +34,8 @@ const EXPERIMENT = (id: string, run: string, more = '') => `
 import { experiment } from '#lib/textbook/experiment.ts'
 export default experiment({
   title: 'a test', needs: [], ${more}
-  claims: [{ id: '${id}', star: true, says: 'It is one.', verdict: 'holds', truth: 'It is.',
-    source: 'socket(2)', altered: () => ({ value: 2 }),
+  claims: [{ id: '${id}', essential: true, statement: 'It is one.', verdict: 'holds', truth: 'It is.',
+    source: 'socket(2)', counterexample: () => ({ value: 2 }),
     judge: ({ value }) => ({ verdict: value === 1 ? 'holds' : 'wrong', observed: 'it is ' + value }) }],
   async run(lab, observe) { observe('look at it'); ${run} },
 })`
@@ -136,8 +136,8 @@ describe('npm run textbook', () => {
   test('--list --json lists the claims for programs', async () => {
     const { stdout } = await textbook(['1.1', '--list', '--json'])
     const [first] = JSON.parse(stdout)
-    expect(first).toMatchObject({ id: '1.1', star: true })
-    expect(Object.keys(first)).toEqual(['id', 'star', 'claim', 'verdict', 'source'])
+    expect(first).toMatchObject({ id: '1.1', essential: true })
+    expect(Object.keys(first)).toEqual(['id', 'essential', 'claim', 'verdict', 'source'])
   })
 
   test('lists the claims, with what they need', async () => {

@@ -5,7 +5,7 @@ import { execa } from 'execa'
 import { expect, test } from 'vitest'
 import { ROOT } from '#lib/catalogue/index.ts'
 import { isolation } from '#lib/kernel/isolation.ts'
-import { settingsHad, unusualSettings } from '#lib/textbook/settings.ts'
+import { settingsUsed, unusualSettings } from '#lib/textbook/unusual-settings.ts'
 
 const way = isolation()
 const hasIpv6 = existsSync('/proc/sys/net/ipv6')
@@ -123,7 +123,7 @@ test.skipIf(way === undefined)(
 test('settingsHad names each setting once, of those experiments that ran', () => {
   const settings = { 'net.ipv4.tcp_sack': '0', 'net.ipv4.tcp_timestamps': '1' }
   const one = { settings, notCopied: ['net.ipv4.tcp_ecn = 2 here, 1 on the host'] }
-  expect(settingsHad([one, one, {}])).toEqual({
+  expect(settingsUsed([one, one, {}])).toEqual({
     unusual: ['net.ipv4.tcp_sack = 0 (stock: 1)'],
     notCopied: one.notCopied,
   })

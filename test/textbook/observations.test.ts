@@ -4,10 +4,10 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { loadChapters, ROOT } from '#lib/catalogue/index.ts'
 import { claimTable, renderDocument } from '#lib/textbook/document.ts'
-import { claimsOf, loadExperiments } from '#lib/textbook/load.ts'
+import { claimsOf, loadExperiments } from '#lib/textbook/load-experiments.ts'
 import {
-  type Observation,
   observationOf,
+  type RecordedObservation,
   readObservations,
   recordable,
 } from '#lib/textbook/observations.ts'
@@ -56,7 +56,7 @@ test('renderDocument says where a claim was seen on another machine than the oth
   )
   expect(document.match(/Linux 9\.9\.9/g)).toHaveLength(1)
 })
-const anyObservation = (): Observation => [...observations.values()][0]!
+const anyObservation = (): RecordedObservation => [...observations.values()][0]!
 
 test('readObservations takes what is damaged, or of another form, for not recorded', () => {
   const folder = mkdtempSync(join(tmpdir(), 'socket-kit-observations-'))

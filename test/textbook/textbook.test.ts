@@ -6,7 +6,7 @@ import { beforeAll, describe, expect, test } from 'vitest'
 import { entriesOf, loadChapters, ROOT } from '#lib/catalogue/index.ts'
 import { missing } from '#lib/kernel/requirements.ts'
 import { renderDocument } from '#lib/textbook/document.ts'
-import { byId, claimIds, claimsOf, loadExperiments } from '#lib/textbook/load.ts'
+import { byId, claimIds, claimsOf, loadExperiments } from '#lib/textbook/load-experiments.ts'
 import { readObservations } from '#lib/textbook/observations.ts'
 import { judgeOne } from '#lib/textbook/results.ts'
 import { KIT } from '../support/kit-folder.ts'
@@ -71,16 +71,16 @@ describe.each(claims)('claim $claim.id', ({ claim, from }) => {
     if (observation === undefined) skip('needs an observation')
     const { seen } = observation!
     expect(judgeOne(claim, seen)).toMatchObject({ verdict: claim.verdict, agrees: true })
-    const altered = judgeOne(claim, claim.altered(structuredClone(seen)))
-    expect(altered.agrees).toBe(false)
+    const otherwise = judgeOne(claim, claim.counterexample(structuredClone(seen)))
+    expect(otherwise.agrees).toBe(false)
     // Another world, not one of which nothing can be said.
-    expect(altered.verdict).not.toBe('unclear')
+    expect(otherwise.verdict).not.toBe('unclear')
   })
 
   test('says what a reader needs', () => {
     const isUntrue = claim.verdict === 'wrong' || claim.verdict === 'outdated'
     expect(claim.appliesTo ?? '').toMatch(isUntrue ? /Linux|RFC \d|POSIX/ : /^$/)
-    for (const text of [claim.says, claim.truth]) expect(text).toMatch(/^\S.*[.?!]$/s)
+    for (const text of [claim.statement, claim.truth]) expect(text).toMatch(/^\S.*[.?!]$/s)
     expect(claim.source).toMatch(/RFC \d+|\w\(\d\w?\)|kernel/)
     const examples = entriesOf(chapters).map(({ id }) => id)
     expect([undefined, ...examples]).toContain(claim.example)

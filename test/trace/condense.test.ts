@@ -118,7 +118,7 @@ test('Condenser goes on counting when a line of output is counted', () => {
   expect(texts.slice(-2)).toEqual(['… 86 more data, 86 bytes', '… 92 more “took … bytes”'])
 })
 
-/** A story that each of many connections tells, at all levels, with a line of output at its end. */
+/** A story that each of many connections tells, in all lanes, with a line of output at its end. */
 const story = (n: number, ms: number): TraceEvent[] => {
   const at = (step: number) => ({ tNs: (ms + step) * 1e6, end: 'server' as const })
   const fd = 20 + (n % 2)
@@ -140,7 +140,7 @@ const story = (n: number, ms: number): TraceEvent[] => {
   ]
 }
 
-test('Condenser tells of three connections one by one, and of the others together, at all levels', () => {
+test('Condenser tells of three connections one by one, and of the others together, in all lanes', () => {
   const events = Array.from({ length: 300 }, (_, at) => story(at + 1, at * 10)).flat()
   const condenser = new Condenser()
   const shown = [...events.flatMap(each => condenser.push(each)), ...condenser.flush()]

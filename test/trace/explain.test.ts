@@ -4,7 +4,7 @@ import { Explainer } from '#lib/trace/explain.ts'
 import type { TraceEvent } from '#lib/trace/recording.ts'
 import { viewOf } from '#lib/trace/view.ts'
 import { event, eventsInOrder } from './events.ts'
-import { CLIENT, probe, SERVER, segment, state, syscall } from './four-levels.ts'
+import { CLIENT, probe, SERVER, segment, state, syscall } from './sample-events.ts'
 
 /** What a run of events means, one line each. */
 const told = (events: readonly TraceEvent[]): (string | undefined)[] => {

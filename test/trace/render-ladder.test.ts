@@ -8,7 +8,7 @@ import type { LaneStatus, TraceEvent } from '#lib/trace/recording.ts'
 import { LadderTimeline, renderLadder } from '#lib/trace/render-ladder.ts'
 import { viewOf } from '#lib/trace/view.ts'
 import { event, eventsInOrder } from './events.ts'
-import { ECHO, SERVER, segment, state, syscall } from './four-levels.ts'
+import { ECHO, SERVER, segment, state, syscall } from './sample-events.ts'
 
 const LANES = { js: 'live', syscall: 'live', state: 'live', packet: 'live' } as const
 

@@ -7,7 +7,7 @@ import type { TraceEvent } from '#lib/trace/recording.ts'
 import { renderPcapng } from '#lib/trace/render-pcapng.ts'
 import { IPV4, IPV6, ip, LINKS, tcp } from '../kernel/packets.ts'
 import { lacks } from '../kernel/tools.ts'
-import { ECHO, segment } from './four-levels.ts'
+import { ECHO, segment } from './sample-events.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'kit-pcapng-'))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
@@ -55,7 +55,7 @@ test.skipIf(lacks.tshark)('renderPcapng writes packets and their times (needs ts
 })
 
 test.skipIf(lacks.tshark)(
-  'renderPcapng puts each event of another level at the packet behind it (needs tshark)',
+  'renderPcapng puts each event of another lane at the packet behind it (needs tshark)',
   () => {
     const { bytes, packets, comments } = renderPcapng(
       META,

@@ -6,7 +6,7 @@ import { renderMermaid } from '#lib/trace/render-mermaid.ts'
 import { renderSvg } from '#lib/trace/render-svg.ts'
 import { viewOf } from '#lib/trace/view.ts'
 import { event, eventsInOrder } from './events.ts'
-import { ECHO, segment, state, syscall } from './four-levels.ts'
+import { ECHO, segment, state, syscall } from './sample-events.ts'
 
 const recording = (events: readonly TraceEvent[], example = '02/echo'): Recording => ({
   meta: {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { TraceEvent } from '#lib/trace/recording.ts'
 import { Connections, type SocketEvent } from '#lib/trace/sockets.ts'
-import { ECHO, SERVER, segment, state } from './four-levels.ts'
+import { ECHO, SERVER, segment, state } from './sample-events.ts'
 
 const isOfSocket = (event: TraceEvent): event is SocketEvent =>
   event.lane !== 'js' && event.lane !== 'syscall'

@@ -7,7 +7,7 @@ import { LadderTimeline } from '#lib/trace/render-ladder.ts'
 import { renderSvg } from '#lib/trace/render-svg.ts'
 import { distance, plus } from '#lib/trace/sequence.ts'
 import { viewOf } from '#lib/trace/view.ts'
-import { ECHO, probe, segment, state, syscall } from './four-levels.ts'
+import { ECHO, probe, segment, state, syscall } from './sample-events.ts'
 
 const packets = (events: readonly TraceEvent[]) =>
   events.filter((each): each is PacketEvent => each.lane === 'packet')

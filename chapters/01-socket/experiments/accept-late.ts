@@ -6,7 +6,7 @@ import { monotonicMs } from '#lib/lab/lab.ts'
 import { experiment } from '#lib/textbook/experiment.ts'
 
 /** All times in milliseconds since the client called connect. */
-interface Seen {
+interface Observation {
   connectedMs: number
   writtenMs: number
   /** When the server's program was let go again. */
@@ -34,14 +34,15 @@ const server: HelperProgram<object> = async channel => {
 
 const ms = (value: number) => `${value.toFixed(1)} ms`
 
-export default experiment<Seen>({
+export default experiment<Observation>({
   title: 'a client connects and writes 5 bytes, while the server’s program stands still',
   needs: ['linux'],
   claims: [
     {
       id: '1.13',
-      star: true,
-      says: 'The server calls accept; accept receives the SYN, sends the SYN+ACK and waits for the ACK.',
+      essential: true,
+      statement:
+        'The server calls accept; accept receives the SYN, sends the SYN+ACK and waits for the ACK.',
       verdict: 'wrong',
       appliesTo: 'Linux, and POSIX, whose accept() takes connections off a queue',
       truth:
@@ -54,12 +55,12 @@ export default experiment<Seen>({
         const complete = before.state === 'ESTABLISHED' && !before.owned
         return { verdict: complete ? 'wrong' : 'unclear', observed }
       },
-      altered: seen => ({ ...seen, connectedMs: seen.acceptedMs + 1 }),
+      counterexample: seen => ({ ...seen, connectedMs: seen.acceptedMs + 1 }),
     },
     {
       id: '1.14',
-      star: true,
-      says: 'accept returns when the third segment of the handshake arrives.',
+      essential: true,
+      statement: 'accept returns when the third segment of the handshake arrives.',
       verdict: 'depends',
       truth:
         'Not before it, unless TCP Fast Open is on; and possibly much later, when the program gets round to it. The connection waits in the queue meanwhile.',
@@ -70,12 +71,12 @@ export default experiment<Seen>({
         const late = connectedMs < resumedMs && resumedMs <= acceptedMs
         return { verdict: late ? 'depends' : 'holds', observed }
       },
-      altered: seen => ({ ...seen, acceptedMs: seen.connectedMs }),
+      counterexample: seen => ({ ...seen, acceptedMs: seen.connectedMs }),
     },
     {
       id: '2.11',
-      star: true,
-      says: 'write returns when the kernel has taken the bytes, not when they have arrived.',
+      essential: true,
+      statement: 'write returns when the kernel has taken the bytes, not when they have arrived.',
       verdict: 'holds',
       truth:
         'The success of a write says that the bytes lie in the send buffer. Only an answer from the other program proves that it has read them.',
@@ -85,7 +86,7 @@ export default experiment<Seen>({
         verdict: writtenMs < readMs && before.bytes > 0 ? 'holds' : 'wrong',
         observed: `written after ${ms(writtenMs)}, ${before.bytes} bytes wait in the peer's kernel, read after ${ms(readMs)}`,
       }),
-      altered: seen => ({ ...seen, writtenMs: seen.readMs + 1 }),
+      counterexample: seen => ({ ...seen, writtenMs: seen.readMs + 1 }),
     },
   ],
 

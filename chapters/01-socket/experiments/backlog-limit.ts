@@ -5,7 +5,7 @@ import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { release } from 'node:os'
 import { experiment } from '#lib/textbook/experiment.ts'
 
-interface Seen {
+interface Observation {
   backlog: number
   /** Connections that were open at the same time with that backlog. */
   connected: number
@@ -26,14 +26,14 @@ const isOld = (kernel: string): boolean => {
 const CLIENTS = 200
 const WISHES = [511, 65_535]
 
-export default experiment<Seen>({
+export default experiment<Observation>({
   title: `${CLIENTS} clients and a backlog of 1`,
   needs: ['linux', 'ss'],
   claims: [
     {
       id: '1.18',
-      star: true,
-      says: 'The backlog limits how many clients can be connected at the same time.',
+      essential: true,
+      statement: 'The backlog limits how many clients can be connected at the same time.',
       verdict: 'wrong',
       appliesTo: 'Linux since 2.2, and POSIX',
       truth:
@@ -44,12 +44,12 @@ export default experiment<Seen>({
         verdict: connected > backlog + 1 ? 'wrong' : 'holds',
         observed: `backlog ${backlog}: ${connected} clients connected at the same time`,
       }),
-      altered: seen => ({ ...seen, connected: seen.backlog + 1 }),
+      counterexample: seen => ({ ...seen, connected: seen.backlog + 1 }),
     },
     {
       id: '1.22',
-      star: false,
-      says: 'SOMAXCONN lets the system choose the backlog, which is then some hundreds.',
+      essential: false,
+      statement: 'SOMAXCONN lets the system choose the backlog, which is then some hundreds.',
       verdict: 'outdated',
       appliesTo: 'Linux since 5.4',
       truth:
@@ -65,7 +65,7 @@ export default experiment<Seen>({
         if (somaxconnOfNewNetwork >= 1000) return { verdict: 'outdated', observed }
         return { verdict: isOld(kernel) ? 'holds' : 'unclear', observed }
       },
-      altered: seen => ({
+      counterexample: seen => ({
         ...seen,
         kernel: '4.19.0',
         somaxconn: 128,

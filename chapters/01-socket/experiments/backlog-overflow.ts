@@ -9,7 +9,7 @@ import type { HelperProgram } from '#lib/lab/helper-process.ts'
 import { monotonicMs } from '#lib/lab/lab.ts'
 import { experiment } from '#lib/textbook/experiment.ts'
 
-interface Seen {
+interface Observation {
   backlog: number
   /** For each client: when it was connected, in milliseconds, or the code of its error. */
   clients: { connectedMs?: number; error?: string }[]
@@ -42,14 +42,14 @@ const server: HelperProgram<{ backlog: number }> = async (channel, args) => {
   })
 }
 
-export default experiment<Seen>({
+export default experiment<Observation>({
   title: 'five clients, a backlog of 1, a server whose program stands still; then a sixth client',
   needs: ['linux'],
   claims: [
     {
       id: '1.20',
-      star: true,
-      says: 'When the accept queue is full, the next client gets ECONNREFUSED.',
+      essential: true,
+      statement: 'When the accept queue is full, the next client gets ECONNREFUSED.',
       verdict: 'wrong',
       appliesTo: 'Linux with tcp_abort_on_overflow 0, its default',
       truth:
@@ -64,15 +64,16 @@ export default experiment<Seen>({
         const silent = waiting.synSent > 0 && connected === clients.length
         return { verdict: silent ? 'wrong' : 'unclear', observed }
       },
-      altered: seen => ({
+      counterexample: seen => ({
         ...seen,
         clients: seen.clients.map((client, at) => (at < 2 ? client : { error: 'ECONNREFUSED' })),
       }),
     },
     {
       id: '1.19',
-      star: false,
-      says: 'Requests that arrive while one is being served wait in the queue, first in, first out.',
+      essential: false,
+      statement:
+        'Requests that arrive while one is being served wait in the queue, first in, first out.',
       verdict: 'depends',
       truth:
         'Connections wait in the queue, not requests, and those in the queue do come out in order. A client that found the queue full has no place in it. Until it repeats its SYN, any later client may overtake it.',
@@ -88,7 +89,7 @@ export default experiment<Seen>({
         if (!isSorted(queued)) return { verdict: 'wrong', observed }
         return { verdict: isSorted(order) ? 'holds' : 'depends', observed }
       },
-      altered: seen => ({ ...seen, order: seen.order.toSorted((a, b) => a - b) }),
+      counterexample: seen => ({ ...seen, order: seen.order.toSorted((a, b) => a - b) }),
     },
   ],
 

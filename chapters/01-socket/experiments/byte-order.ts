@@ -4,7 +4,7 @@ import { connect, createServer } from 'node:net'
 import { endianness } from 'node:os'
 import { experiment } from '#lib/textbook/experiment.ts'
 
-interface Seen {
+interface Observation {
   cpu: string
   /** 8080 in hexadecimal: big-endian, little-endian. */
   big: string
@@ -17,14 +17,15 @@ interface Seen {
 
 const PORT = 8080
 
-export default experiment<Seen>({
+export default experiment<Observation>({
   title: 'port 8080 in a buffer and in a segment',
   needs: [],
   claims: [
     {
       id: '1.10',
-      star: true,
-      says: 'Networks are big-endian: convert numbers, and never rely on the order of your CPU.',
+      essential: true,
+      statement:
+        'Networks are big-endian: convert numbers, and never rely on the order of your CPU.',
       verdict: 'holds',
       truth:
         'The most significant byte comes first on the wire, on every machine. In Node, the names of the calls say which order is meant: writeUInt16BE and writeUInt16LE.',
@@ -35,7 +36,7 @@ export default experiment<Seen>({
         const matters = big !== little && misread !== PORT
         return { verdict: matters && (wire ?? big) === big ? 'holds' : 'wrong', observed }
       },
-      altered: seen => ({ ...seen, wire: seen.little }),
+      counterexample: seen => ({ ...seen, wire: seen.little }),
     },
   ],
 

@@ -4,7 +4,7 @@ import { connect } from 'node:net'
 import type { HelperProgram } from '#lib/lab/helper-process.ts'
 import { experiment } from '#lib/textbook/experiment.ts'
 
-interface Seen {
+interface Observation {
   /** After server.close(): sockets in LISTEN and in ESTABLISHED at the server's end. */
   listening: number
   established: number
@@ -37,14 +37,14 @@ const codeOf = (socket: ReturnType<typeof connect>): Promise<string> =>
     socket.on('connect', () => resolve('connected'))
   })
 
-export default experiment<Seen>({
+export default experiment<Observation>({
   title: 'server.close() with a client connected; SIGKILL with a client in the queue',
   needs: ['linux'],
   claims: [
     {
       id: '1.23',
-      star: true,
-      says: 'Closing the listening socket leaves the established connections alone.',
+      essential: true,
+      statement: 'Closing the listening socket leaves the established connections alone.',
       verdict: 'holds',
       truth:
         'No segment is sent. Connected clients go on and new ones are refused: that is how a server stops without breaking a connection.',
@@ -54,12 +54,12 @@ export default experiment<Seen>({
         verdict: listening === 0 && established === 1 && echoed === 'hi' ? 'holds' : 'wrong',
         observed: `${listening} in LISTEN, ${established} in ESTABLISHED, echo "${echoed}"; a new client: ${newClient}`,
       }),
-      altered: seen => ({ ...seen, established: 0, echoed: '' }),
+      counterexample: seen => ({ ...seen, established: 0, echoed: '' }),
     },
     {
       id: '1.24',
-      star: false,
-      says: 'Connections that wait in the accept queue die with the listening socket.',
+      essential: false,
+      statement: 'Connections that wait in the accept queue die with the listening socket.',
       verdict: 'holds',
       truth:
         'No program can accept them any more, so the kernel resets them, although connect had already succeeded for their clients.',
@@ -68,7 +68,7 @@ export default experiment<Seen>({
         verdict: queued === 'reset' ? 'holds' : 'wrong',
         observed: `the connection of a client in the queue: ${queued}`,
       }),
-      altered: seen => ({ ...seen, queued: 'CLOSE-WAIT' }),
+      counterexample: seen => ({ ...seen, queued: 'CLOSE-WAIT' }),
     },
   ],
 

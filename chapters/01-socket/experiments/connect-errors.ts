@@ -12,21 +12,21 @@ const DEAD_ENDS = {
   blackhole: '198.51.100.3',
 } as const
 
-interface Seen {
+interface Observation {
   /** Code of the error for each attempt. */
   codes: Record<string, string>
   /** The answer to the SYN for a closed port, and how long it took: where packets can be seen. */
   answer?: { flags: string; us: number }
 }
 
-export default experiment<Seen>({
+export default experiment<Observation>({
   title: 'connect to where no server is',
   needs: [],
   claims: [
     {
       id: '1.25',
-      star: true,
-      says: 'A client that connects to a port on which no socket listens gets ECONNREFUSED.',
+      essential: true,
+      statement: 'A client that connects to a port on which no socket listens gets ECONNREFUSED.',
       verdict: 'holds',
       truth:
         'The kernel of that host answers with a RST at once. So the host is up, and packets go both ways, unless a firewall sent the RST.',
@@ -36,12 +36,12 @@ export default experiment<Seen>({
         verdict: codes['a closed port'] === 'ECONNREFUSED' ? 'holds' : 'wrong',
         observed: `${answer ? `[${answer.flags}] ${answer.us} µs after the SYN; ` : ''}${codes['a closed port']}`,
       }),
-      altered: seen => ({ ...seen, codes: { ...seen.codes, 'a closed port': 'ETIMEDOUT' } }),
+      counterexample: seen => ({ ...seen, codes: { ...seen.codes, 'a closed port': 'ETIMEDOUT' } }),
     },
     {
       id: '1.27',
-      star: false,
-      says: 'When connect fails, the server is down.',
+      essential: false,
+      statement: 'When connect fails, the server is down.',
       verdict: 'depends',
       truth:
         'Most failures come from one’s own machine: no route, or one that refuses; no neighbour; a firewall rule; a local address that the machine does not have; a number that is no port. The code of the error says which.',
@@ -53,7 +53,7 @@ export default experiment<Seen>({
           .join('; ')
         return { verdict: new Set(Object.values(codes)).size > 1 ? 'depends' : 'holds', observed }
       },
-      altered: ({ codes, ...rest }) => ({
+      counterexample: ({ codes, ...rest }) => ({
         ...rest,
         codes: Object.fromEntries(Object.keys(codes).map(what => [what, 'ECONNREFUSED'])),
       }),

@@ -9,7 +9,7 @@ import type { TcpRow } from '#lib/kernel/tcp-table.ts'
 import type { HelperProgram } from '#lib/lab/helper-process.ts'
 import { experiment } from '#lib/textbook/experiment.ts'
 
-interface Seen {
+interface Observation {
   clients: number
   /** `connect` events, and connections that the server's kernel has. */
   told: number
@@ -37,15 +37,15 @@ const server: HelperProgram<{ host: string; backlog: number }> = async (channel,
   }).listen({ port: 7000, ...args }, () => channel.send('listening'))
 }
 
-export default experiment<Seen>({
+export default experiment<Observation>({
   title:
     'two clients, then four in one moment, a backlog of 2, a slow line, a server that stands still',
   needs: ['namespace', 'ss'],
   claims: [
     {
       id: '1.21',
-      star: false,
-      says: 'A client whose connect has succeeded is connected.',
+      essential: false,
+      statement: 'A client whose connect has succeeded is connected.',
       verdict: 'depends',
       truth:
         'It has got a SYN+ACK. If its own ACK finds the accept queue full, Linux drops it, and the server has no connection yet: the request stays in SYN-RECV, or is forgotten if the SYN was answered with a cookie. When there is room again, a repeated segment completes the handshake.',
@@ -55,7 +55,7 @@ export default experiment<Seen>({
         if (told < clients || accepted < clients) return { verdict: 'unclear', observed }
         return { verdict: held < told ? 'depends' : 'holds', observed }
       },
-      altered: seen => ({ ...seen, held: seen.told }),
+      counterexample: seen => ({ ...seen, held: seen.told }),
     },
   ],
 

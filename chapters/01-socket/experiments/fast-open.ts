@@ -18,7 +18,7 @@ interface Attempt {
   answer: string
 }
 
-interface Seen {
+interface Observation {
   /** The server without Fast Open; the client sends data in its SYN all the same. */
   off: Attempt
   /** The server with Fast Open, and its socket right after the program had closed it. */
@@ -109,7 +109,7 @@ async function withoutFastOpen(lab: Lab, observe: Observe): Promise<Attempt> {
 }
 
 /** A server with Fast Open: it accepts, reads, answers and closes, and no segment of it gets through. */
-async function withFastOpen(lab: Lab, observe: Observe): Promise<Seen['on']> {
+async function withFastOpen(lab: Lab, observe: Observe): Promise<Observation['on']> {
   setFastOpen(lab, BOTH)
   const { server, port, states } = await listen(lab)
   const drop = await lab.drop(`tcp sport ${port}`)
@@ -137,14 +137,14 @@ async function withFastOpen(lab: Lab, observe: Observe): Promise<Seen['on']> {
   return { read: String(data), states: before, answer, closed }
 }
 
-export default experiment<Seen>({
+export default experiment<Observation>({
   title: `a SYN with ${QUESTION.length} bytes, and a SYN+ACK that is lost, without Fast Open and with it`,
   needs: ['namespace', 'nft', 'cc'],
   claims: [
     {
       id: '1.30',
-      star: false,
-      says: 'A server can neither accept nor read before the handshake is complete.',
+      essential: false,
+      statement: 'A server can neither accept nor read before the handshake is complete.',
       verdict: 'depends',
       truth:
         'That is so unless TCP Fast Open is on. With it, a SYN may carry data. The server’s accept then returns while the socket is still in SYN-RECEIVED, and the program may read, answer and close. By default, Linux has it on for clients only.',
@@ -158,7 +158,7 @@ export default experiment<Seen>({
         const incomplete = on.states.server === 'SYN-RECEIVED' && on.states.client === 'SYN-SENT'
         return { verdict: incomplete ? 'depends' : 'unclear', observed }
       },
-      altered: ({ off, ...seen }) => ({ ...seen, off, on: { ...off, closed: 'none' } }),
+      counterexample: ({ off, ...seen }) => ({ ...seen, off, on: { ...off, closed: 'none' } }),
     },
   ],
 

@@ -5,7 +5,7 @@ import { once } from 'node:events'
 import { type AddressInfo, connect, createServer } from 'node:net'
 import { experiment } from '#lib/textbook/experiment.ts'
 
-interface Seen {
+interface Observation {
   localPort: number
   /** Connections that share this local port. */
   sharing: number
@@ -15,14 +15,14 @@ interface Seen {
   udpBeside: boolean
 }
 
-export default experiment<Seen>({
+export default experiment<Observation>({
   title: 'two servers, one local port, and UDP beside TCP',
   needs: ['linux'],
   claims: [
     {
       id: '1.5',
-      star: true,
-      says: 'A connection is identified by both addresses, both ports and the protocol.',
+      essential: true,
+      statement: 'A connection is identified by both addresses, both ports and the protocol.',
       verdict: 'holds',
       truth:
         'Two connections may share a local port as long as they go to different places; and the same number means another port in UDP. Only all five values together must be unique.',
@@ -32,7 +32,7 @@ export default experiment<Seen>({
         verdict: sharing === 2 && again === 'EADDRNOTAVAIL' && udpBeside ? 'holds' : 'wrong',
         observed: `local port ${localPort}: ${sharing} connections at once; the same five again: ${again}; UDP beside TCP: ${udpBeside ? 'yes' : 'no'}`,
       }),
-      altered: seen => ({ ...seen, sharing: 1 }),
+      counterexample: seen => ({ ...seen, sharing: 1 }),
     },
   ],
 

@@ -2,7 +2,7 @@
 import { isIPv6 } from 'node:net'
 import { experiment } from '#lib/textbook/experiment.ts'
 
-interface Seen {
+interface Observation {
   /** What `net.isIPv6` says to each text. */
   verdicts: Record<string, boolean>
 }
@@ -10,14 +10,14 @@ interface Seen {
 const SHORT = '1030:C9B4:FF12:48AA:1A2B'
 const WITH_GAP = '1030:C9B4:FF12::48AA:1A2B'
 
-export default experiment<Seen>({
+export default experiment<Observation>({
   title: 'net.isIPv6 on a text with too few groups, and on one that says where zeros are missing',
   needs: [],
   claims: [
     {
       id: '1.11',
-      star: false,
-      says: `"${SHORT}" is an IPv6 address.`,
+      essential: false,
+      statement: `"${SHORT}" is an IPv6 address.`,
       verdict: 'wrong',
       appliesTo: 'RFC 4291 section 2.2',
       truth:
@@ -31,7 +31,7 @@ export default experiment<Seen>({
         if (!verdicts[WITH_GAP]) return { verdict: 'unclear', observed: words.join('; ') }
         return { verdict: verdicts[SHORT] ? 'holds' : 'wrong', observed: words.join('; ') }
       },
-      altered: ({ verdicts }) => ({ verdicts: { ...verdicts, [SHORT]: true } }),
+      counterexample: ({ verdicts }) => ({ verdicts: { ...verdicts, [SHORT]: true } }),
     },
   ],
 

@@ -7,7 +7,7 @@ import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { type Lab, monotonicMs } from '#lib/lab/lab.ts'
 import { experiment, type Observe } from '#lib/textbook/experiment.ts'
 
-interface Seen {
+interface Observation {
   /** States at both ends while the SYN+ACK is lost, while the last ACK is lost, and in the end. */
   synAckLost: string[]
   ackLost: string[]
@@ -119,14 +119,14 @@ async function loseLastAcks(lab: Lab, observe: Observe) {
   return { lost, complete, connectMs, acceptMs, repeatedMs, withCookie }
 }
 
-export default experiment<Seen>({
+export default experiment<Observation>({
   title: 'three handshakes: one loses its SYN+ACK, two their last ACK',
   needs: ['namespace', 'nft', 'tcpdump', 'ss'],
   claims: [
     {
       id: '1.12',
-      star: true,
-      says: 'connect sends the SYN, and returns when the second segment arrives.',
+      essential: true,
+      statement: 'connect sends the SYN, and returns when the second segment arrives.',
       verdict: 'holds',
       truth:
         'For the client, the SYN+ACK completes the handshake. It cannot know whether its own ACK will arrive. With a non-blocking socket, like Node’s, connect(2) returns at once, and the event comes with the SYN+ACK.',
@@ -136,12 +136,12 @@ export default experiment<Seen>({
         if (!ackLost.includes('SYN-RECV')) return { verdict: 'unclear', observed }
         return { verdict: connectMs < acceptMs ? 'holds' : 'wrong', observed }
       },
-      altered: seen => ({ ...seen, connectMs: seen.acceptMs + 1 }),
+      counterexample: seen => ({ ...seen, connectMs: seen.acceptMs + 1 }),
     },
     {
       id: '1.15',
-      star: true,
-      says: 'The states SYN-SENT, SYN-RECEIVED and ESTABLISHED come in that order.',
+      essential: true,
+      statement: 'The states SYN-SENT, SYN-RECEIVED and ESTABLISHED come in that order.',
       verdict: 'holds',
       truth:
         'The client asks, the server has been asked, both agree. Each state lasts until the next segment arrives, and mostly that is too short to see.',
@@ -152,12 +152,12 @@ export default experiment<Seen>({
         const inOrder = ['SYN-RECV,SYN-SENT', 'ESTAB,SYN-RECV', 'ESTAB,ESTAB']
         return { verdict: seen.join() === inOrder.join() ? 'holds' : 'wrong', observed }
       },
-      altered: seen => ({ ...seen, synAckLost: ['ESTAB', 'SYN-SENT'] }),
+      counterexample: seen => ({ ...seen, synAckLost: ['ESTAB', 'SYN-SENT'] }),
     },
     {
       id: '1.16',
-      star: false,
-      says: 'The server’s socket leaves LISTEN when a SYN arrives.',
+      essential: false,
+      statement: 'The server’s socket leaves LISTEN when a SYN arrives.',
       verdict: 'wrong',
       appliesTo: 'Linux, and POSIX, whose listening sockets go on listening',
       truth:
@@ -168,12 +168,12 @@ export default experiment<Seen>({
         const observed = `a request in ${asked ? 'SYN-RECV' : synAckLost[0]}, and ${listening ? 'a' : 'no'} socket in LISTEN`
         return { verdict: asked && listening ? 'wrong' : 'holds', observed }
       },
-      altered: seen => ({ ...seen, listening: false }),
+      counterexample: seen => ({ ...seen, listening: false }),
     },
     {
       id: '1.17',
-      star: true,
-      says: 'When the last ACK of the handshake is lost, the server repeats its SYN+ACK.',
+      essential: true,
+      statement: 'When the last ACK of the handshake is lost, the server repeats its SYN+ACK.',
       verdict: 'depends',
       truth:
         'It does so after a second, and then at doubled intervals, unless it answered with a SYN cookie: then it remembers nothing that it could repeat. Data from the client completes the handshake in both cases, because it carries an ACK.',
@@ -187,7 +187,10 @@ export default experiment<Seen>({
         const observed = `${plain}; with a SYN cookie, in a longer time: ${synAcks} SYN+ACK, ${states.join(' and ')}, ${completed ? '' : 'not '}completed by data`
         return { verdict: synAcks === 1 ? 'depends' : 'holds', observed }
       },
-      altered: seen => ({ ...seen, cookie: { synAcks: 2, states: ['ESTAB'], completed: true } }),
+      counterexample: seen => ({
+        ...seen,
+        cookie: { synAcks: 2, states: ['ESTAB'], completed: true },
+      }),
     },
   ],
 

@@ -3,7 +3,7 @@ import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 import { experiment } from '#lib/textbook/experiment.ts'
 
-interface Seen {
+interface Observation {
   /** The calls on sockets that a server and a client in one process make, as strace shows them. */
   calls: string[]
 }
@@ -15,14 +15,14 @@ const server = createServer(socket => socket.end()).listen(0, '127.0.0.1', () =>
 })`
 const CALLS = 'trace=socket,connect,accept,accept4,getsockopt,setsockopt,listen'
 
-export default experiment<Seen>({
+export default experiment<Observation>({
   title: 'strace of a server and a client',
   needs: ['linux', 'strace'],
   claims: [
     {
       id: '1.29',
-      star: false,
-      says: 'Sockets block: connect waits for the handshake, accept for a client.',
+      essential: false,
+      statement: 'Sockets block: connect waits for the handshake, accept for a client.',
       verdict: 'depends',
       truth:
         'They do by default. Node opens each of them with SOCK_NONBLOCK: connect returns EINPROGRESS at once, and the event loop fetches the result later.',
@@ -38,7 +38,9 @@ export default experiment<Seen>({
           observed,
         }
       },
-      altered: ({ calls }) => ({ calls: calls.map(call => call.replace('SOCK_NONBLOCK', '0')) }),
+      counterexample: ({ calls }) => ({
+        calls: calls.map(call => call.replace('SOCK_NONBLOCK', '0')),
+      }),
     },
   ],
 

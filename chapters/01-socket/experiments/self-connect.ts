@@ -3,21 +3,21 @@ import { once } from 'node:events'
 import { type AddressInfo, connect, createServer } from 'node:net'
 import { experiment } from '#lib/textbook/experiment.ts'
 
-interface Seen {
+interface Observation {
   connected: boolean
   sockets: number
   /** What the socket read after it had written a word. */
   read: string
 }
 
-export default experiment<Seen>({
+export default experiment<Observation>({
   title: 'a client whose local port is the port it connects to',
   needs: ['linux'],
   claims: [
     {
       id: '1.28',
-      star: false,
-      says: 'A connection needs a server that listens.',
+      essential: false,
+      statement: 'A connection needs a server that listens.',
       verdict: 'depends',
       truth:
         'Two ends that send each other a SYN at the same time are connected too. With both ports equal one socket is enough: it opens a connection to itself, and reads what it writes.',
@@ -26,7 +26,7 @@ export default experiment<Seen>({
         verdict: connected && sockets === 1 && read === 'echo' ? 'depends' : 'holds',
         observed: `connected: ${connected ? 'yes' : 'no'}, sockets of that port: ${sockets}, read "${read}"`,
       }),
-      altered: () => ({ connected: false, sockets: 0, read: '' }),
+      counterexample: () => ({ connected: false, sockets: 0, read: '' }),
     },
   ],
 

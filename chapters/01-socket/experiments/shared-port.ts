@@ -4,7 +4,7 @@ import { type AddressInfo, connect, createServer } from 'node:net'
 import type { HelperProgram } from '#lib/lab/helper-process.ts'
 import { experiment } from '#lib/textbook/experiment.ts'
 
-interface Seen {
+interface Observation {
   /** How many connections each of the processes has accepted that share one listening socket. */
   served: number[]
   listening: number
@@ -41,14 +41,14 @@ const primary: HelperProgram<{ processes: number; worker: string }> = async (cha
   cluster.disconnect(() => channel.send('stopped'))
 }
 
-export default experiment<Seen>({
+export default experiment<Observation>({
   title: `${PROCESSES} processes that share one listening socket, ${CLIENTS} clients`,
   needs: ['linux'],
   claims: [
     {
       id: '1.8',
-      star: false,
-      says: 'Address, protocol and port together identify a process.',
+      essential: false,
+      statement: 'Address, protocol and port together identify a process.',
       verdict: 'depends',
       truth:
         'They identify a socket. Several processes may share it, and the first to accept gets the connection. The port alone says even less, because it may be used once for each address.',
@@ -58,7 +58,7 @@ export default experiment<Seen>({
         const observed = `${listening} listening socket, ${served.length} processes, which accepted ${served.join(', ')}; same port on 127.0.0.2: ${otherAddress ? 'yes' : 'no'}`
         return { verdict: listening === 1 && busy > 1 ? 'depends' : 'holds', observed }
       },
-      altered: seen => ({ ...seen, served: [CLIENTS, 0, 0] }),
+      counterexample: seen => ({ ...seen, served: [CLIENTS, 0, 0] }),
     },
   ],
 

@@ -4,7 +4,7 @@ import { connect } from 'node:net'
 import { monotonicMs } from '#lib/lab/lab.ts'
 import { experiment } from '#lib/textbook/experiment.ts'
 
-interface Seen {
+interface Observation {
   code: string
   afterS: number
   /** Seconds between one SYN and the next. */
@@ -25,14 +25,14 @@ function patience({ retries, linear }: { retries: number; linear: number }): num
   return total
 }
 
-export default experiment<Seen>({
+export default experiment<Observation>({
   title: 'a SYN into silence, with tcp_syn_retries = 1 and tcp_syn_linear_timeouts = 1',
   needs: ['namespace', 'nft', 'tcpdump'],
   claims: [
     {
       id: '1.26',
-      star: false,
-      says: 'A client that gets no answer to its SYN fails with ETIMEDOUT after 75 seconds.',
+      essential: false,
+      statement: 'A client that gets no answer to its SYN fails with ETIMEDOUT after 75 seconds.',
       verdict: 'depends',
       truth:
         'It does fail, but how long that takes is a kernel parameter: the SYN is repeated, at first every second, then at doubled intervals.',
@@ -44,7 +44,7 @@ export default experiment<Seen>({
         if (Math.abs(afterS - expected) > 1) return { verdict: 'unclear', observed }
         return { verdict: patience(usual) === 75 ? 'holds' : 'depends', observed }
       },
-      altered: seen => ({ ...seen, code: 'ECONNREFUSED' }),
+      counterexample: seen => ({ ...seen, code: 'ECONNREFUSED' }),
     },
   ],
 

@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import type { Lab } from '#lib/lab/lab.ts'
 import { experiment } from '#lib/textbook/experiment.ts'
 
-interface Seen {
+interface Observation {
   /** With one client: the states of all sockets of that port, and how many are different. */
   states: string[]
   inodes: number
@@ -42,7 +42,11 @@ function outcomeOf(call: () => unknown): string {
 }
 
 /** What the calls for files do with a connected socket. */
-async function callsForFiles(lab: Lab, port: number, fds: Seen['fds']): Promise<Seen['file']> {
+async function callsForFiles(
+  lab: Lab,
+  port: number,
+  fds: Observation['fds'],
+): Promise<Observation['file']> {
   const wrote = writeSync(fds.client, 'hello')
   await lab.waitUntil('the bytes have arrived', () =>
     lab.tcpTable(port).some(row => row.localPort === port && row.rxQueue === wrote),
@@ -59,14 +63,14 @@ async function callsForFiles(lab: Lab, port: number, fds: Seen['fds']): Promise<
   return { open, openUnix, position, wrote, read }
 }
 
-export default experiment<Seen>({
+export default experiment<Observation>({
   title: `one client, then ${MANY}, all in one process`,
   needs: ['linux'],
   claims: [
     {
       id: '1.1',
-      star: true,
-      says: 'A socket is a file: a small integer that one can open, read, write and close.',
+      essential: true,
+      statement: 'A socket is a file: a small integer that one can open, read, write and close.',
       verdict: 'depends',
       truth:
         'A socket has a descriptor, as a file has, and read, write and close work on it. But it cannot be opened, not even a Unix socket that has a path, and it has no position to seek to: bytes come in order, once.',
@@ -80,15 +84,15 @@ export default experiment<Seen>({
         const like = [open, openUnix, position].every(outcome => outcome === 'ok')
         return { verdict: like ? 'holds' : 'depends', observed }
       },
-      altered: seen => ({
+      counterexample: seen => ({
         ...seen,
         file: { ...seen.file, open: 'ok', openUnix: 'ok', position: 'ok' },
       }),
     },
     {
       id: '1.2',
-      star: true,
-      says: 'When one client talks to one server, three sockets are involved.',
+      essential: true,
+      statement: 'When one client talks to one server, three sockets are involved.',
       verdict: 'holds',
       truth: 'One that listens, and one at each end of the connection.',
       source: 'accept(2)',
@@ -97,12 +101,13 @@ export default experiment<Seen>({
         verdict: states.length === 3 && inodes === 3 ? 'holds' : 'wrong',
         observed: `${inodes} sockets: ${states.join(', ')}`,
       }),
-      altered: seen => ({ ...seen, states: seen.states.slice(1), inodes: 2 }),
+      counterexample: seen => ({ ...seen, states: seen.states.slice(1), inodes: 2 }),
     },
     {
       id: '1.3',
-      star: true,
-      says: 'accept returns a new descriptor; the listening one stays as it is and carries no data.',
+      essential: true,
+      statement:
+        'accept returns a new descriptor; the listening one stays as it is and carries no data.',
       verdict: 'holds',
       truth:
         'The listening socket only hands out connections. Each of them has its own descriptor, and the listening one can be neither read nor written.',
@@ -114,12 +119,12 @@ export default experiment<Seen>({
         const carries = listener.read === 'ok' || listener.write === 'ok'
         return { verdict: isNew && !carries ? 'holds' : 'wrong', observed }
       },
-      altered: seen => ({ ...seen, listener: { read: 'ok', write: 'ok' } }),
+      counterexample: seen => ({ ...seen, listener: { read: 'ok', write: 'ok' } }),
     },
     {
       id: '1.4',
-      star: true,
-      says: 'An accepted socket has the same port as the listening one.',
+      essential: true,
+      statement: 'An accepted socket has the same port as the listening one.',
       verdict: 'holds',
       truth:
         'A connection is named by both of its ends. So a server needs one port only, for as many clients as it likes.',
@@ -129,12 +134,12 @@ export default experiment<Seen>({
         verdict: serverPorts === 1 ? 'holds' : 'wrong',
         observed: `${clients} clients: ${serverPorts} port at the server's end, ${clientPorts} at the clients'`,
       }),
-      altered: seen => ({ ...seen, serverPorts: seen.clients }),
+      counterexample: seen => ({ ...seen, serverPorts: seen.clients }),
     },
     {
       id: '1.6',
-      star: true,
-      says: 'A client need not bind: the kernel picks a port for it when it connects.',
+      essential: true,
+      statement: 'A client need not bind: the kernel picks a port for it when it connects.',
       verdict: 'holds',
       truth: 'It takes a free one of the ephemeral range, which is a kernel parameter.',
       source: 'connect(2); ip(7), ip_local_port_range',
@@ -147,7 +152,10 @@ export default experiment<Seen>({
           observed: `${clientPorts} ports for ${clients} clients, all between ${least} and ${most}; allowed ${allowed}`,
         }
       },
-      altered: seen => ({ ...seen, clientPortRange: { ...seen.clientPortRange, most: 65_535 } }),
+      counterexample: seen => ({
+        ...seen,
+        clientPortRange: { ...seen.clientPortRange, most: 65_535 },
+      }),
     },
   ],
 

@@ -1,7 +1,7 @@
 /** Two calls that Node never makes: listen without bind, and a stream over UDP. In C. */
 import { experiment } from '#lib/textbook/experiment.ts'
 
-interface Seen {
+interface Observation {
   /** Where a socket listens that was never bound: address and port. */
   unbound: { address: string; port: number }
   /** The error of socket(AF_INET, SOCK_STREAM, IPPROTO_UDP). */
@@ -38,15 +38,16 @@ int main(void) {
 }
 `
 
-export default experiment<Seen>({
+export default experiment<Observation>({
   title: 'a C program that listens without bind, and asks for a stream over UDP',
   // A server on all addresses is for a private network only.
   needs: ['namespace', 'cc'],
   claims: [
     {
       id: '1.7',
-      star: false,
-      says: 'A socket that listens without having been bound gets a port of the kernel’s choice.',
+      essential: false,
+      statement:
+        'A socket that listens without having been bound gets a port of the kernel’s choice.',
       verdict: 'holds',
       truth: 'It listens on all addresses. In Node, listen(0) asks for the same.',
       source: 'listen(2); ip(7), ip_local_port_range',
@@ -54,12 +55,13 @@ export default experiment<Seen>({
         verdict: before === 0 && unbound.port > 0 ? 'holds' : 'wrong',
         observed: `port ${before} before listen, ${unbound.address}:${unbound.port} after`,
       }),
-      altered: seen => ({ ...seen, unbound: { ...seen.unbound, port: 0 } }),
+      counterexample: seen => ({ ...seen, unbound: { ...seen.unbound, port: 0 } }),
     },
     {
       id: '1.9',
-      star: false,
-      says: 'The type of a socket and its protocol cannot be combined freely: no stream over UDP.',
+      essential: false,
+      statement:
+        'The type of a socket and its protocol cannot be combined freely: no stream over UDP.',
       verdict: 'holds',
       truth:
         'Each protocol belongs to one type. The type alone is enough to find a default, TCP or UDP, which is why most programs leave the protocol at 0; but a kernel may have more than one for a type, such as MPTCP for streams.',
@@ -68,7 +70,7 @@ export default experiment<Seen>({
         verdict: mismatch === 'ok' ? 'wrong' : 'holds',
         observed: `a stream over UDP: ${mismatch}; a stream over MPTCP: ${others.mptcp}; datagrams over UDP-Lite: ${others.udpLite}`,
       }),
-      altered: seen => ({ ...seen, mismatch: 'ok' }),
+      counterexample: seen => ({ ...seen, mismatch: 'ok' }),
     },
   ],
 

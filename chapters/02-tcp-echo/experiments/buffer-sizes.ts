@@ -5,7 +5,7 @@ import { once } from 'node:events'
 import { type AddressInfo, connect, createServer } from 'node:net'
 import { experiment } from '#lib/textbook/experiment.ts'
 
-interface Seen {
+interface Observation {
   /** Limits of an idle connection, as ss shows them, and the memory in use: bytes. */
   receiveLimit: number
   sendLimit: number
@@ -19,14 +19,14 @@ interface Seen {
   congestion: string
 }
 
-export default experiment<Seen>({
+export default experiment<Observation>({
   title: 'the buffers of an idle connection',
   needs: ['linux', 'ss'],
   claims: [
     {
       id: '2.12',
-      star: true,
-      says: 'The default size of a socket’s buffers is about 8 KB.',
+      essential: true,
+      statement: 'The default size of a socket’s buffers is about 8 KB.',
       verdict: 'outdated',
       appliesTo: 'Linux since 2.4',
       truth:
@@ -37,12 +37,12 @@ export default experiment<Seen>({
         verdict: Math.min(receiveLimit, sendLimit, initialSend) > 8192 ? 'outdated' : 'holds',
         observed: `TCP starts with ${initialSend} to send and ${initialReceive} to receive; connected, with ${congestion}, ${sendLimit} and ${receiveLimit}; UDP ${udp.send} and ${udp.receive}`,
       }),
-      altered: seen => ({ ...seen, receiveLimit: 8192, sendLimit: 8192 }),
+      counterexample: seen => ({ ...seen, receiveLimit: 8192, sendLimit: 8192 }),
     },
     {
       id: '2.13',
-      star: false,
-      says: 'With every socket, two buffers are created.',
+      essential: false,
+      statement: 'With every socket, two buffers are created.',
       verdict: 'depends',
       truth:
         'Every socket has two limits. Memory is taken when bytes are there to be kept, so that a million idle connections need few buffers.',
@@ -51,7 +51,7 @@ export default experiment<Seen>({
         verdict: receiveUsed === 0 && sendUsed === 0 ? 'depends' : 'holds',
         observed: `idle: ${receiveUsed} of ${receiveLimit} bytes used for receiving, ${sendUsed} of ${sendLimit} for sending`,
       }),
-      altered: seen => ({ ...seen, receiveUsed: seen.receiveLimit }),
+      counterexample: seen => ({ ...seen, receiveUsed: seen.receiveLimit }),
     },
   ],
 

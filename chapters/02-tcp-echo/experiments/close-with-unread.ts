@@ -18,7 +18,7 @@ interface Case {
   left: string[]
 }
 
-interface Seen {
+interface Observation {
   withUnread: Case
   withoutUnread: Case
   reset: Case
@@ -59,7 +59,7 @@ const words = ({ closing, client, left }: Case) =>
   `${closing ? `[${closing.join('] [') || 'nothing'}], ` : ''}client: ${client}, left: ${left.join(', ') || 'nothing'}`
 
 /** Sends a server two resets that its client has not sent. */
-async function inject(lab: Lab, observe: Observe): Promise<NonNullable<Seen['injected']>> {
+async function inject(lab: Lab, observe: Observe): Promise<NonNullable<Observation['injected']>> {
   const server = createServer().listen(0, '127.0.0.1')
   await once(server, 'listening')
   const { port } = server.address() as AddressInfo
@@ -100,14 +100,14 @@ async function inject(lab: Lab, observe: Observe): Promise<NonNullable<Seen['inj
   return { within, exact }
 }
 
-export default experiment<Seen>({
+export default experiment<Observation>({
   title: 'a close with 5 unread bytes, one without, and a reset',
   needs: ['linux'],
   claims: [
     {
       id: '2.18',
-      star: true,
-      says: 'close throws away input that has not been read.',
+      essential: true,
+      statement: 'close throws away input that has not been read.',
       verdict: 'holds',
       truth:
         'It also turns the close into a RST, which shows the peer that its bytes are lost. With everything read, the same close is a FIN.',
@@ -120,12 +120,12 @@ export default experiment<Seen>({
           client === 'ECONNRESET' && closing.some(flags => flags.includes('R'))
         return { verdict: wasReset(withUnread) ? 'holds' : 'wrong', observed }
       },
-      altered: seen => ({ ...seen, withUnread: seen.withoutUnread }),
+      counterexample: seen => ({ ...seen, withUnread: seen.withoutUnread }),
     },
     {
       id: '2.23',
-      star: false,
-      says: 'A RST ends the connection: it must be established anew.',
+      essential: false,
+      statement: 'A RST ends the connection: it must be established anew.',
       verdict: 'holds',
       truth:
         'At once and at both ends: no FIN, no TIME-WAIT, no socket left in the kernel. It must have exactly the number that is expected next. One that only lies in the window may be forged: it is answered with an ACK, and the connection lives.',
@@ -140,7 +140,7 @@ export default experiment<Seen>({
           observed: `${words(reset)}${others}`,
         }
       },
-      altered: seen => ({ ...seen, reset: { ...seen.reset, left: ['ESTABLISHED'] } }),
+      counterexample: seen => ({ ...seen, reset: { ...seen.reset, left: ['ESTABLISHED'] } }),
     },
   ],
 

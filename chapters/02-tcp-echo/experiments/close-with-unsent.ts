@@ -11,7 +11,7 @@ interface Case {
   ended: string
 }
 
-interface Seen {
+interface Observation {
   /** Bytes that the server wrote before it closed, and before it reset the connection. */
   wrote: { close: number; reset: number }
   /** The server's socket after the close: its state, its owner, and the bytes not acknowledged. */
@@ -78,7 +78,7 @@ async function closeBeforeRead(
   lab: Lab,
   observe: Observe,
   how: How,
-): Promise<Case & { orphan: Seen['orphan'] }> {
+): Promise<Case & { orphan: Observation['orphan'] }> {
   const helper = lab.start(server, { how, bytes: WRITES[how], waits: false })
   const port = (await helper.message('listening')).value as number
   const { client, ended } = await idleReader(port)
@@ -113,7 +113,7 @@ async function closeBeforeRead(
 }
 
 /** The line breaks before the server closes, for longer than its kernel is patient. */
-async function loseAll(lab: Lab, observe: Observe): Promise<NonNullable<Seen['gaveUp']>> {
+async function loseAll(lab: Lab, observe: Observe): Promise<NonNullable<Observation['gaveUp']>> {
   lab.needTimers()
   lab.sysctl('net.ipv4.tcp_orphan_retries', ORPHAN_RETRIES)
   const helper = lab.start(server, { how: 'close', bytes: MUCH, waits: true })
@@ -140,14 +140,14 @@ async function loseAll(lab: Lab, observe: Observe): Promise<NonNullable<Seen['ga
   return { got: client.bytesRead, ended: ended(), retries: ORPHAN_RETRIES, afterMs }
 }
 
-export default experiment<Seen>({
+export default experiment<Observation>({
   title: 'bytes, then a close or a reset; the reader begins after that',
   needs: ['linux'],
   claims: [
     {
       id: '2.17',
-      star: true,
-      says: 'After a close, what is left in the output buffer is still sent.',
+      essential: true,
+      statement: 'After a close, what is left in the output buffer is still sent.',
       needs: ['namespace', 'nft'],
       verdict: 'depends',
       truth:
@@ -161,12 +161,12 @@ export default experiment<Seen>({
         if (!all) return { verdict: 'wrong', observed }
         return { verdict: gaveUp.got < wrote.close ? 'depends' : 'holds', observed }
       },
-      altered: seen => ({ ...seen, gaveUp: { ...seen.gaveUp!, got: MUCH, ended: 'end' } }),
+      counterexample: seen => ({ ...seen, gaveUp: { ...seen.gaveUp!, got: MUCH, ended: 'end' } }),
     },
     {
       id: '2.19',
-      star: true,
-      says: 'ECONNRESET says that the network has a problem.',
+      essential: true,
+      statement: 'ECONNRESET says that the network has a problem.',
       verdict: 'depends',
       truth:
         'It says that a RST came, mostly because the peer’s program or kernel wanted it. Bytes that had arrived before can still be read; some versions of Node then report a plain end.',
@@ -176,7 +176,7 @@ export default experiment<Seen>({
         const observed = `on a network without loss: the peer closed without reading: ${afterUnread.ended}; it reset on purpose: ${afterReset.got} of ${wrote.reset} bytes, then ${afterReset.ended}`
         return { verdict: afterUnread.ended === 'ECONNRESET' ? 'depends' : 'holds', observed }
       },
-      altered: seen => ({ ...seen, afterUnread: { got: 0, ended: 'end' } }),
+      counterexample: seen => ({ ...seen, afterUnread: { got: 0, ended: 'end' } }),
     },
   ],
 

@@ -3,20 +3,20 @@ import { once } from 'node:events'
 import { type AddressInfo, connect, createServer } from 'node:net'
 import { experiment } from '#lib/textbook/experiment.ts'
 
-interface Seen {
+interface Observation {
   /** Flags as tcpdump writes them: E is ECE, W is CWR. */
   syn: string
   synAck: string
 }
 
-export default experiment<Seen>({
+export default experiment<Observation>({
   title: 'a handshake with tcp_ecn = 1',
   needs: ['namespace', 'tcpdump'],
   claims: [
     {
       id: '2.7',
-      star: false,
-      says: 'A TCP header has six flags: URG, ACK, PSH, RST, SYN and FIN.',
+      essential: false,
+      statement: 'A TCP header has six flags: URG, ACK, PSH, RST, SYN and FIN.',
       verdict: 'outdated',
       appliesTo: 'RFC 3168 (2001) and RFC 9293',
       truth:
@@ -26,7 +26,7 @@ export default experiment<Seen>({
         const observed = `SYN [${syn}], SYN+ACK [${synAck}]`
         return { verdict: /[EW]/.test(syn + synAck) ? 'outdated' : 'holds', observed }
       },
-      altered: () => ({ syn: 'S', synAck: 'S.' }),
+      counterexample: () => ({ syn: 'S', synAck: 'S.' }),
     },
   ],
 

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { type AddressInfo, connect, createServer } from 'node:net'
 import { experiment } from '#lib/textbook/experiment.ts'
 
-interface Seen {
+interface Observation {
   /** What a program that reads got after the FIN, and after how many bytes. */
   reader: { event: string; bytes: number }
   /** What a program that does not read got, and its socket's state in the kernel. */
@@ -60,14 +60,14 @@ int main(void) {
 const SENT = 140
 const READ = 40
 
-export default experiment<Seen>({
+export default experiment<Observation>({
   title: 'a FIN for a program that reads and one that does not; 140 bytes, read 40 at a time',
   needs: ['linux'],
   claims: [
     {
       id: '2.21',
-      star: true,
-      says: 'A read that returns 0 means the end of the stream: the peer has sent its FIN.',
+      essential: true,
+      statement: 'A read that returns 0 means the end of the stream: the peer has sent its FIN.',
       needs: ['cc'],
       verdict: 'depends',
       truth:
@@ -84,12 +84,12 @@ export default experiment<Seen>({
         const others = [ownShutdown, count, datagram].filter(result => result === 0).length
         return { verdict: others > 0 ? 'depends' : 'holds', observed }
       },
-      altered: seen => ({ ...seen, without: { ownShutdown: -1, count: -1, datagram: -1 } }),
+      counterexample: seen => ({ ...seen, without: { ownShutdown: -1, count: -1, datagram: -1 } }),
     },
     {
       id: '2.22',
-      star: false,
-      says: 'What a read does not take stays for the next one.',
+      essential: false,
+      statement: 'What a read does not take stays for the next one.',
       verdict: 'holds',
       truth: 'The kernel keeps it, in order, until the program reads again or closes the socket.',
       source: 'read(2), recv(2)',
@@ -97,7 +97,7 @@ export default experiment<Seen>({
         verdict: read + left === sent && left > 0 ? 'holds' : 'wrong',
         observed: `${sent} bytes arrived, ${read} were read, ${left} stayed`,
       }),
-      altered: seen => ({ ...seen, left: 0 }),
+      counterexample: seen => ({ ...seen, left: 0 }),
     },
   ],
 

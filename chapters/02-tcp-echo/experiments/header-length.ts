@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { type AddressInfo, connect, createServer } from 'node:net'
 import { experiment } from '#lib/textbook/experiment.ts'
 
-interface Seen {
+interface Observation {
   /** Bytes of the TCP header in the SYN, in a segment with data, and in the RST of a closed port. */
   syn: number
   data: number
@@ -16,14 +16,14 @@ function headerLength(packet: Buffer): number {
   return (packet.readUInt8(tcp + 12) >> 4) * 4
 }
 
-export default experiment<Seen>({
+export default experiment<Observation>({
   title: 'the header lengths of a SYN, of data, and of a RST',
   needs: ['namespace', 'tcpdump'],
   claims: [
     {
       id: '2.10',
-      star: false,
-      says: 'A TCP header is 20 bytes long.',
+      essential: false,
+      statement: 'A TCP header is 20 bytes long.',
       verdict: 'depends',
       truth:
         'That is the least. Options make it longer, up to 60 bytes: a SYN announces what its end can do, and most segments carry timestamps.',
@@ -32,7 +32,7 @@ export default experiment<Seen>({
         verdict: syn > 20 || data > 20 ? 'depends' : 'holds',
         observed: `SYN ${syn} bytes, data ${data} bytes, RST of a closed port ${rst} bytes`,
       }),
-      altered: () => ({ syn: 20, data: 20, rst: 20 }),
+      counterexample: () => ({ syn: 20, data: 20, rst: 20 }),
     },
   ],
 

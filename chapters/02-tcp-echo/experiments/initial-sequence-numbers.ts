@@ -4,7 +4,7 @@ import { type AddressInfo, connect, createServer } from 'node:net'
 import { setTimeout } from 'node:timers/promises'
 import { experiment } from '#lib/textbook/experiment.ts'
 
-interface Seen {
+interface Observation {
   /** First numbers of connections from different ports, one right after the other. */
   different: number[]
   /** First numbers of the same four-tuple, and when each was sent: milliseconds. */
@@ -18,14 +18,14 @@ const APART_MS = 100
 /** How far a number is ahead of another, in 32 bits. */
 const ahead = (later: number, earlier: number): number => (later - earlier) >>> 0
 
-export default experiment<Seen>({
+export default experiment<Observation>({
   title: 'the first numbers of 4 ports, and of one port used 4 times',
   needs: ['namespace', 'tcpdump'],
   claims: [
     {
       id: '2.1',
-      star: true,
-      says: 'The initial sequence number is random.',
+      essential: true,
+      statement: 'The initial sequence number is random.',
       verdict: 'depends',
       truth:
         'To an outsider it looks random. It is a keyed hash of the four-tuple (both addresses, both ports) plus a clock: unrelated between four-tuples, while the same one counts on, so that an old segment does not fit into a new connection.',
@@ -48,7 +48,7 @@ export default experiment<Seen>({
         if (!isClock && !isRandom) return { verdict: 'unclear', observed }
         return { verdict: isClock ? 'depends' : 'holds', observed }
       },
-      altered: seen => ({
+      counterexample: seen => ({
         ...seen,
         // No clock: forwards, backwards, forwards.
         same: [7, 4e9, 5, 1e9].map((isn, at) => ({ isn, atMs: at * 100 })),

@@ -4,7 +4,7 @@ import { promisify } from 'node:util'
 import type { HelperProgram } from '#lib/lab/helper-process.ts'
 import { experiment } from '#lib/textbook/experiment.ts'
 
-interface Seen {
+interface Observation {
   /** Results of the write calls, in order: bytes, or -1 for EAGAIN. */
   results: number[]
 }
@@ -31,14 +31,14 @@ const socket = connect(${port}, '127.0.0.1', () => {
   setImmediate(() => process.exit(0))
 })`
 
-export default experiment<Seen>({
+export default experiment<Observation>({
   title: 'strace of a writer whose peer never reads',
   needs: ['linux', 'strace'],
   claims: [
     {
       id: '2.15',
-      star: true,
-      says: 'A write that is larger than the free space blocks until all of it fits.',
+      essential: true,
+      statement: 'A write that is larger than the free space blocks until all of it fits.',
       verdict: 'depends',
       truth:
         'Only on a blocking socket. On the others the kernel takes what fits, says how much that was, and says EAGAIN to the next attempt. Node keeps the rest.',
@@ -52,7 +52,7 @@ export default experiment<Seen>({
         if (!again) return { verdict: 'unclear', observed }
         return { verdict: partial !== undefined ? 'depends' : 'holds', observed }
       },
-      altered: ({ results }) => ({
+      counterexample: ({ results }) => ({
         results: results.filter(bytes => bytes === CHUNK || bytes === -1),
       }),
     },

@@ -7,7 +7,7 @@ import { connect } from 'node:net'
 import type { HelperProgram } from '#lib/lab/helper-process.ts'
 import { experiment } from '#lib/textbook/experiment.ts'
 
-interface Seen {
+interface Observation {
   /** The option in the client's SYN: bytes. */
   mss: number
   /** Payload of the longest segment, and of the one with the FIN: bytes. */
@@ -37,14 +37,14 @@ const server: HelperProgram<{ host: string }> = async (channel, { host }) => {
   }).listen(7000, host, () => channel.send('listening'))
 }
 
-export default experiment<Seen>({
+export default experiment<Observation>({
   title: '400000 bytes and a FIN over a line with an MTU of 1500, at 5 Mbit/s',
   needs: ['namespace', 'tcpdump'],
   claims: [
     {
       id: '2.6',
-      star: false,
-      says: 'The segments that set up and take down a connection are headers only.',
+      essential: false,
+      statement: 'The segments that set up and take down a connection are headers only.',
       verdict: 'depends',
       truth:
         'They may carry data. A FIN that waits in the queue behind the last bytes goes out with them, in one segment.',
@@ -55,12 +55,12 @@ export default experiment<Seen>({
         // It cannot go out with bytes that have left before.
         return { verdict: unsent > 0 ? 'holds' : 'unclear', observed }
       },
-      altered: seen => ({ ...seen, withFin: 0 }),
+      counterexample: seen => ({ ...seen, withFin: 0 }),
     },
     {
       id: '2.9',
-      star: false,
-      says: 'The MSS is the maximum length of a segment.',
+      essential: false,
+      statement: 'The MSS is the maximum length of a segment.',
       verdict: 'wrong',
       appliesTo: 'RFC 9293 section 3.7.1',
       truth:
@@ -71,7 +71,7 @@ export default experiment<Seen>({
         if (longest === 0 || longest > mss) return { verdict: 'unclear', observed }
         return { verdict: segment > mss ? 'wrong' : 'holds', observed }
       },
-      altered: seen => ({ ...seen, segment: seen.mss, longest: seen.mss - 32 }),
+      counterexample: seen => ({ ...seen, segment: seen.mss, longest: seen.mss - 32 }),
     },
   ],
 

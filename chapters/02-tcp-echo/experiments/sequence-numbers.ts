@@ -16,7 +16,7 @@ interface Segment {
   len: number
 }
 
-interface Seen {
+interface Observation {
   segments: Segment[]
 }
 
@@ -32,14 +32,14 @@ const data = (segments: readonly Segment[], from: Segment['from']) =>
 const lastAck = (segments: readonly Segment[], from: Segment['from']) =>
   segments.findLast(segment => segment.from === from)?.ack
 
-export default experiment<Seen>({
+export default experiment<Observation>({
   title: 'one exchange, its sequence numbers counted from 100 and 300',
   needs: ['namespace', 'tcpdump'],
   claims: [
     {
       id: '2.2',
-      star: true,
-      says: 'SYN and FIN consume one sequence number each; a bare ACK consumes none.',
+      essential: true,
+      statement: 'SYN and FIN consume one sequence number each; a bare ACK consumes none.',
       verdict: 'holds',
       truth:
         'SYN and FIN are counted like a byte, so that they can be acknowledged like one. An ACK is not acknowledged, and needs no number.',
@@ -55,7 +55,7 @@ export default experiment<Seen>({
         const one = first === syn + 1 && ackOfFin === fin + 1
         return { verdict: one ? 'holds' : 'wrong', observed }
       },
-      altered: ({ segments }) => ({
+      counterexample: ({ segments }) => ({
         segments: segments.map(segment =>
           segment.len > 0 && segment.seq !== undefined
             ? { ...segment, seq: segment.seq + 1 }
@@ -65,8 +65,8 @@ export default experiment<Seen>({
     },
     {
       id: '2.3',
-      star: true,
-      says: 'The acknowledgement number is the sequence number of the segment plus 1.',
+      essential: true,
+      statement: 'The acknowledgement number is the sequence number of the segment plus 1.',
       verdict: 'wrong',
       appliesTo: 'RFC 9293 section 3.4',
       truth:
@@ -84,7 +84,7 @@ export default experiment<Seen>({
         const next = answer.ack === request.seq + request.len
         return { verdict: next ? 'wrong' : 'unclear', observed }
       },
-      altered: ({ segments }) => ({
+      counterexample: ({ segments }) => ({
         segments: segments.map(segment =>
           segment.from === 'server' && segment.ack !== undefined && segment.ack > START.client + 1
             ? { ...segment, ack: START.client + 2 }
@@ -94,8 +94,9 @@ export default experiment<Seen>({
     },
     {
       id: '2.4',
-      star: true,
-      says: 'The server’s SYN has number 300, then it sends 2000 bytes and 50: up to 2300, up to 2350, and the last acknowledgement is 2351.',
+      essential: true,
+      statement:
+        'The server’s SYN has number 300, then it sends 2000 bytes and 50: up to 2300, up to 2350, and the last acknowledgement is 2351.',
       verdict: 'wrong',
       appliesTo: 'RFC 9293 section 3.4',
       truth:
@@ -110,7 +111,7 @@ export default experiment<Seen>({
         if (ack === 2351) return { verdict: 'holds', observed }
         return { verdict: fin === 2351 && ack === 2352 ? 'wrong' : 'unclear', observed }
       },
-      altered: ({ segments }) => ({
+      counterexample: ({ segments }) => ({
         segments: segments.map(segment =>
           segment.ack === 2352 ? { ...segment, ack: 2351 } : segment,
         ),
@@ -118,8 +119,8 @@ export default experiment<Seen>({
     },
     {
       id: '2.5',
-      star: false,
-      says: 'A FIN carries a random sequence number.',
+      essential: false,
+      statement: 'A FIN carries a random sequence number.',
       verdict: 'wrong',
       appliesTo: 'RFC 9293 section 3.4',
       truth: 'It carries the next number of its stream, right after the last byte.',
@@ -138,7 +139,7 @@ export default experiment<Seen>({
           observed,
         }
       },
-      altered: ({ segments }) => ({
+      counterexample: ({ segments }) => ({
         segments: segments.map(segment =>
           segment.flags.includes('F') ? { ...segment, seq: 123_456 } : segment,
         ),

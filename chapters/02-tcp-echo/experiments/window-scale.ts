@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { type AddressInfo, connect, createServer } from 'node:net'
 import { experiment } from '#lib/textbook/experiment.ts'
 
-interface Seen {
+interface Observation {
   /** Largest window that the receiver has offered, in bytes. */
   windowBytes: number
   /** Both ends' shift counts: the field counts in units of 2 to that power. */
@@ -14,14 +14,14 @@ interface Seen {
 
 const BYTES = 16 * 1024 * 1024
 
-export default experiment<Seen>({
+export default experiment<Observation>({
   title: '16 MiB to a reader that keeps up',
   needs: ['linux', 'ss'],
   claims: [
     {
       id: '2.8',
-      star: false,
-      says: 'The window field has 16 bits, so the window is at most 65535 bytes.',
+      essential: false,
+      statement: 'The window field has 16 bits, so the window is at most 65535 bytes.',
       verdict: 'outdated',
       appliesTo: 'RFC 1323 (1992) and RFC 7323',
       truth:
@@ -32,7 +32,7 @@ export default experiment<Seen>({
         if (scale === '' || windowBytes === 0) return { verdict: 'unclear', observed }
         return { verdict: windowBytes > 65_535 ? 'outdated' : 'holds', observed }
       },
-      altered: seen => ({ ...seen, windowBytes: 65_535 }),
+      counterexample: seen => ({ ...seen, windowBytes: 65_535 }),
     },
   ],
 

@@ -4,7 +4,7 @@ import { connect } from 'node:net'
 import type { HelperProgram } from '#lib/lab/helper-process.ts'
 import { experiment } from '#lib/textbook/experiment.ts'
 
-interface Seen {
+interface Observation {
   /** For each write: `ok`, or the code of its error. */
   writes: string[]
 }
@@ -20,14 +20,14 @@ const server: HelperProgram<object> = async channel => {
   })
 }
 
-export default experiment<Seen>({
+export default experiment<Observation>({
   title: 'two writes after the peer has closed',
   needs: ['linux'],
   claims: [
     {
       id: '2.20',
-      star: true,
-      says: 'EPIPE on a write says that the peer has closed.',
+      essential: true,
+      statement: 'EPIPE on a write says that the peer has closed.',
       verdict: 'depends',
       truth:
         'The first write after the peer’s FIN succeeds: a FIN only says that the peer will send no more. Its kernel answers with a RST, and the write after that gets EPIPE.',
@@ -39,7 +39,7 @@ export default experiment<Seen>({
         const late = writes[0] === 'ok' && writes[1] === 'EPIPE'
         return { verdict: late ? 'depends' : 'unclear', observed }
       },
-      altered: () => ({ writes: ['EPIPE', 'EPIPE'] }),
+      counterexample: () => ({ writes: ['EPIPE', 'EPIPE'] }),
     },
   ],
 

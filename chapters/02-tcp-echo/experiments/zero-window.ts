@@ -4,7 +4,7 @@ import { connect } from 'node:net'
 import type { HelperProgram } from '#lib/lab/helper-process.ts'
 import { experiment } from '#lib/textbook/experiment.ts'
 
-interface Seen {
+interface Observation {
   /** Bytes that left the process, in all, and bytes of them that the peer's kernel has. */
   accepted: number
   received: number
@@ -32,14 +32,14 @@ const server: HelperProgram<object> = async channel => {
   })
 }
 
-export default experiment<Seen>({
+export default experiment<Observation>({
   title: 'writes of 64 KiB to a peer that never reads',
   needs: ['linux', 'ss'],
   claims: [
     {
       id: '2.14',
-      star: true,
-      says: 'While TCP is sending from the output buffer, it is locked, and writes block.',
+      essential: true,
+      statement: 'While TCP is sending from the output buffer, it is locked, and writes block.',
       verdict: 'wrong',
       appliesTo: 'Linux, and POSIX, whose send() blocks only for want of space',
       truth:
@@ -50,12 +50,13 @@ export default experiment<Seen>({
         verdict: unsent > CHUNK && accepted > received ? 'wrong' : 'holds',
         observed: `${accepted} bytes taken (${congestion}); ${received} at the peer, ${unsent} wait in the send buffer for a window of 0`,
       }),
-      altered: seen => ({ ...seen, unsent: 0, accepted: seen.received }),
+      counterexample: seen => ({ ...seen, unsent: 0, accepted: seen.received }),
     },
     {
       id: '2.16',
-      star: true,
-      says: 'socket.write returns false as soon as more than highWaterMark bytes, 16 KiB, have been written.',
+      essential: true,
+      statement:
+        'socket.write returns false as soon as more than highWaterMark bytes, 16 KiB, have been written.',
       verdict: 'depends',
       truth:
         'It counts what Node itself has to keep. As long as the kernel takes everything at once, write(65536) returns true. How much the kernel takes depends on tcp_wmem, and on the congestion control.',
@@ -65,7 +66,7 @@ export default experiment<Seen>({
         verdict: firstWrite && firstFalse > 1 ? 'depends' : 'holds',
         observed: `write(${CHUNK}): ${firstWrite}; the first false: write ${firstFalse}, with ${inNode} bytes kept by Node (${congestion})`,
       }),
-      altered: seen => ({ ...seen, firstWrite: false, firstFalse: 1 }),
+      counterexample: seen => ({ ...seen, firstWrite: false, firstFalse: 1 }),
     },
   ],
 

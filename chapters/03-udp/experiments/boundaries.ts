@@ -3,19 +3,19 @@ import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { experiment } from '#lib/textbook/experiment.ts'
 
-interface Seen {
+interface Observation {
   sent: number[]
   received: number[]
 }
 
-export default experiment<Seen>({
+export default experiment<Observation>({
   title: 'datagrams of 5, 0, 1000 and 1 bytes, sent at once to a program that stands still',
   needs: ['linux'],
   claims: [
     {
       id: '3.2',
-      star: true,
-      says: 'UDP preserves the boundaries of messages.',
+      essential: true,
+      statement: 'UDP preserves the boundaries of messages.',
       verdict: 'holds',
       truth:
         'Each send is one message, also where several wait to be read. An empty datagram is a message too.',
@@ -25,7 +25,7 @@ export default experiment<Seen>({
         verdict: sent.join() === received.join() ? 'holds' : 'wrong',
         observed: `sent ${sent.join(', ')} bytes; received ${received.join(', ')}`,
       }),
-      altered: seen => ({ ...seen, received: [seen.sent.reduce((a, b) => a + b, 0)] }),
+      counterexample: seen => ({ ...seen, received: [seen.sent.reduce((a, b) => a + b, 0)] }),
     },
   ],
 

@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { counterChanges } from '#lib/kernel/counters.ts'
 import { experiment } from '#lib/textbook/experiment.ts'
 
-interface Seen {
+interface Observation {
   sent: number
   /** Sends whose callback had an error. */
   errors: number
@@ -19,14 +19,14 @@ interface Seen {
 const COUNT = 2000
 const BYTES = 1000
 
-export default experiment<Seen>({
+export default experiment<Observation>({
   title: '2000 datagrams of 1000 bytes for a program that stands still',
   needs: ['linux'],
   claims: [
     {
       id: '3.3',
-      star: true,
-      says: 'UDP is unreliable: what is lost stays lost, and the sender gets no error.',
+      essential: true,
+      statement: 'UDP is unreliable: what is lost stays lost, and the sender gets no error.',
       verdict: 'holds',
       truth:
         'Every send succeeds. What does not fit into the receive buffer is thrown away, and neither program gets an error; only the kernel’s counters show it.',
@@ -38,7 +38,7 @@ export default experiment<Seen>({
         // On a host, the kernel counts for all sockets.
         return { verdict: silent && rcvbufErrors >= drops ? 'holds' : 'wrong', observed }
       },
-      altered: seen => ({ ...seen, errors: seen.drops }),
+      counterexample: seen => ({ ...seen, errors: seen.drops }),
     },
   ],
 

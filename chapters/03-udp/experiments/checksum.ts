@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { counterChanges } from '#lib/kernel/counters.ts'
 import { experiment } from '#lib/textbook/experiment.ts'
 
-interface Seen {
+interface Observation {
   /** Texts of the datagrams that arrived. */
   arrived: string[]
   checksumErrors: number
@@ -46,14 +46,14 @@ int main(int argc, char **argv) {
 }
 `
 
-export default experiment<Seen>({
+export default experiment<Observation>({
   title: 'a C program sends datagrams with a right, a wrong and no checksum, and damaged data',
   needs: ['namespace', 'cc'],
   claims: [
     {
       id: '3.4',
-      star: true,
-      says: 'UDP does not check its data: if something is wrong, it is just wrong.',
+      essential: true,
+      statement: 'UDP does not check its data: if something is wrong, it is just wrong.',
       verdict: 'wrong',
       appliesTo: 'RFC 768 and RFC 1122 section 4.1.3.4',
       truth:
@@ -65,7 +65,7 @@ export default experiment<Seen>({
         const checked = arrived.includes('good') && checksumErrors === 1
         return { verdict: checked ? 'wrong' : 'unclear', observed }
       },
-      altered: seen => ({ arrived: [...seen.arrived, 'bad!'], checksumErrors: 0 }),
+      counterexample: seen => ({ arrived: [...seen.arrived, 'bad!'], checksumErrors: 0 }),
     },
   ],
 

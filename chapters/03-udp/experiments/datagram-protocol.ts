@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { experiment } from '#lib/textbook/experiment.ts'
 
-interface Seen {
+interface Observation {
   /** The default protocol of each type of socket: its number, as the kernel says. */
   datagram: number
   stream: number
@@ -27,14 +27,14 @@ int main(void) { printf("%d %d\\n", protocol(SOCK_DGRAM), protocol(SOCK_STREAM))
 /** The number of UDP in the header of IP: RFC 768. */
 const UDP = 17
 
-export default experiment<Seen>({
+export default experiment<Observation>({
   title: 'a C program asks for the default protocol of a datagram socket',
   needs: ['linux', 'cc'],
   claims: [
     {
       id: '3.15',
-      star: false,
-      says: 'UDP stands for User Data Protocol.',
+      essential: false,
+      statement: 'UDP stands for User Data Protocol.',
       verdict: 'wrong',
       appliesTo: 'RFC 768',
       truth:
@@ -46,7 +46,7 @@ export default experiment<Seen>({
         const isData = stream === UDP || /user data protocol/i.test(named)
         return { verdict: isData ? 'holds' : 'wrong', observed }
       },
-      altered: seen => ({ ...seen, named: 'udp 17 UDP # user data protocol' }),
+      counterexample: seen => ({ ...seen, named: 'udp 17 UDP # user data protocol' }),
     },
   ],
 

@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { counterChanges } from '#lib/kernel/counters.ts'
 import { experiment } from '#lib/textbook/experiment.ts'
 
-interface Seen {
+interface Observation {
   /** Of the unconnected socket: sends without an error, answers of ICMP that came in, its errors. */
   open: { sends: number; refusals: number; errors: number }
   /** Of the connected one: what the callback of its send said, then what came. */
@@ -47,14 +47,15 @@ int main(void) {
 }
 `
 
-export default experiment<Seen>({
+export default experiment<Observation>({
   title: 'datagrams to a dead port, and from a stranger, with and without connect',
   needs: ['linux'],
   claims: [
     {
       id: '3.11',
-      star: true,
-      says: 'When no socket has the port, an unconnected sender gets no error, and a connected one gets ECONNREFUSED.',
+      essential: true,
+      statement:
+        'When no socket has the port, an unconnected sender gets no error, and a connected one gets ECONNREFUSED.',
       verdict: 'holds',
       truth:
         'The error comes late, after the send has succeeded. An unconnected socket gets it only with the option IP_RECVERR, whatever udp(7) says, and Node cannot set that.',
@@ -66,12 +67,12 @@ export default experiment<Seen>({
         const only = open.errors === 0 && connected.error === 'ECONNREFUSED'
         return { verdict: only ? 'holds' : 'wrong', observed }
       },
-      altered: seen => ({ ...seen, open: { ...seen.open, errors: 3 } }),
+      counterexample: seen => ({ ...seen, open: { ...seen.open, errors: 3 } }),
     },
     {
       id: '3.12',
-      star: false,
-      says: 'A connected UDP socket receives from its peer only.',
+      essential: false,
+      statement: 'A connected UDP socket receives from its peer only.',
       needs: ['cc'],
       verdict: 'depends',
       truth:
@@ -85,7 +86,7 @@ export default experiment<Seen>({
           return { verdict: 'wrong', observed }
         return { verdict: late.includes('early') ? 'depends' : 'holds', observed }
       },
-      altered: seen => ({ ...seen, late: ['peer'] }),
+      counterexample: seen => ({ ...seen, late: ['peer'] }),
     },
   ],
 

@@ -5,7 +5,7 @@ import { counterChanges } from '#lib/kernel/counters.ts'
 import type { HelperProgram } from '#lib/lab/helper-process.ts'
 import { experiment } from '#lib/textbook/experiment.ts'
 
-interface Seen {
+interface Observation {
   /** Fragments that were made of one datagram. */
   fragments: number
   mtu: number
@@ -28,14 +28,15 @@ const receiver: HelperProgram<{ host: string; port: number }> = async (channel, 
   socket.bind(port, host, () => channel.send('listening'))
 }
 
-export default experiment<Seen>({
+export default experiment<Observation>({
   title: 'datagrams of 4000 bytes over a line with an MTU of 1500 that loses every second rest',
   needs: ['namespace', 'nft'],
   claims: [
     {
       id: '3.13',
-      star: true,
-      says: 'A datagram that is longer than the MTU is fragmented; lose one fragment, lose all.',
+      essential: true,
+      statement:
+        'A datagram that is longer than the MTU is fragmented; lose one fragment, lose all.',
       verdict: 'holds',
       truth:
         'The receiving kernel waits for the missing fragment and throws the others away. IP does not send it again, and neither program gets an error. So one lost fragment costs the whole datagram: better to stay below the MTU.',
@@ -46,7 +47,7 @@ export default experiment<Seen>({
         if (fragments < 2 || lost === 0) return { verdict: 'unclear', observed }
         return { verdict: arrived === 0 && errors === 0 ? 'holds' : 'wrong', observed }
       },
-      altered: seen => ({ ...seen, arrived: seen.sent - 1 }),
+      counterexample: seen => ({ ...seen, arrived: seen.sent - 1 }),
     },
   ],
 

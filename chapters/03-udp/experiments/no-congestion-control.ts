@@ -6,7 +6,7 @@ import type { HelperProcess, HelperProgram } from '#lib/lab/helper-process.ts'
 import { monotonicMs } from '#lib/lab/lab.ts'
 import { experiment } from '#lib/textbook/experiment.ts'
 
-interface Seen {
+interface Observation {
   /** Datagrams at twice the speed of the line. */
   flood: { sent: number; errors: number; received: number }
   /** Speed of a TCP connection in Mbit/s: alone, and beside UDP at three quarters of the line. */
@@ -112,14 +112,14 @@ const notFull = ({ tcp, udp }: Measured<unknown>): string | undefined =>
     ? `no more than ${(tcp + udp).toFixed(1)} Mbit/s came through a line of ${LINE_MBITS}`
     : undefined
 
-export default experiment<Seen>({
+export default experiment<Observation>({
   title: 'UDP at 40 Mbit/s into a line of 20, then at 15 beside a TCP connection',
   needs: ['namespace'],
   claims: [
     {
       id: '3.7',
-      star: true,
-      says: 'UDP has no congestion control: a crowded line does not slow the sender down.',
+      essential: true,
+      statement: 'UDP has no congestion control: a crowded line does not slow the sender down.',
       verdict: 'holds',
       truth:
         'It goes on at its own pace: half of the datagrams are lost on the line, and no send fails. TCP on the same line slows down. A protocol on top of UDP needs a congestion control of its own.',
@@ -130,7 +130,7 @@ export default experiment<Seen>({
         const unchanged = flood.errors === 0 && lost > 20 && tcp.beside < tcp.alone / 2
         return { verdict: unchanged ? 'holds' : 'wrong', observed }
       },
-      altered: seen => ({ ...seen, tcp: { ...seen.tcp, beside: seen.tcp.alone } }),
+      counterexample: seen => ({ ...seen, tcp: { ...seen.tcp, beside: seen.tcp.alone } }),
     },
   ],
 

@@ -3,7 +3,7 @@ import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { experiment } from '#lib/textbook/experiment.ts'
 
-interface Seen {
+interface Observation {
   payload: number
   /** Packets that went either way because of one send and its arrival, where they can be captured. */
   packets?: number
@@ -19,14 +19,14 @@ const PAYLOAD = 'hello'
 
 const times = (count: number, what: string) => `${count} ${what}${count === 1 ? '' : 's'}`
 
-export default experiment<Seen>({
+export default experiment<Observation>({
   title: 'one datagram of five bytes from a socket that was never bound, captured',
   needs: ['linux'],
   claims: [
     {
       id: '3.1',
-      star: true,
-      says: 'UDP needs no connection: a program just sends.',
+      essential: true,
+      statement: 'UDP needs no connection: a program just sends.',
       verdict: 'holds',
       truth:
         'One send is one packet, and nothing before or after it. A socket that was never bound gets its port when the first datagram leaves.',
@@ -36,13 +36,13 @@ export default experiment<Seen>({
         verdict: (packets ?? 1) === 1 && before === null && after > 0 ? 'holds' : 'wrong',
         observed: `${packets === undefined ? 'packets not captured' : times(packets, 'packet')}; local port before the send: ${before ?? 'none'}, after it: ${after}`,
       }),
-      altered: seen => ({ ...seen, packets: 4 }),
+      counterexample: seen => ({ ...seen, packets: 4 }),
     },
     {
       id: '3.5',
-      star: false,
+      essential: false,
       needs: ['tcpdump'],
-      says: 'The header of UDP has 8 bytes.',
+      statement: 'The header of UDP has 8 bytes.',
       verdict: 'holds',
       truth: 'Two ports, a length and a checksum, 16 bits each. TCP needs at least 20 bytes.',
       source: 'RFC 768',
@@ -53,7 +53,7 @@ export default experiment<Seen>({
           observed: `packet of ${ipLength} bytes: ${ipHeader} of IP, ${udp} of UDP, ${payload} of data`,
         }
       },
-      altered: seen => ({ ...seen, ipLength: seen.ipLength + 12 }),
+      counterexample: seen => ({ ...seen, ipLength: seen.ipLength + 12 }),
     },
   ],
 

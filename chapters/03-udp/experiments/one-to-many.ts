@@ -3,7 +3,7 @@ import { createSocket, type Socket } from 'node:dgram'
 import { once } from 'node:events'
 import { experiment } from '#lib/textbook/experiment.ts'
 
-interface Seen {
+interface Observation {
   /** Different peers that one socket has heard. */
   peers: number
   /** The error of a broadcast before setBroadcast(true), and how many heard it after. */
@@ -19,14 +19,14 @@ const GROUP = '239.255.70.35'
 const BROADCAST = '127.255.255.255'
 const MEMBERS = 3
 
-export default experiment<Seen>({
+export default experiment<Observation>({
   title: 'three senders and one socket; one broadcast and one multicast for three receivers',
   needs: ['linux'],
   claims: [
     {
       id: '3.6',
-      star: true,
-      says: 'UDP can talk one to one, one to many and many to one.',
+      essential: true,
+      statement: 'UDP can talk one to one, one to many and many to one.',
       verdict: 'holds',
       truth:
         'One socket receives from any sender. A broadcast reaches every socket of the network that has the port, and needs permission; a multicast reaches those that have joined the group.',
@@ -37,7 +37,7 @@ export default experiment<Seen>({
         const all = peers === 3 && broadcast === MEMBERS && multicast === MEMBERS
         return { verdict: all && outsiders === 0 ? 'holds' : 'wrong', observed }
       },
-      altered: seen => ({ ...seen, multicast: 1 }),
+      counterexample: seen => ({ ...seen, multicast: 1 }),
     },
   ],
 

@@ -3,21 +3,21 @@ import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { experiment } from '#lib/textbook/experiment.ts'
 
-interface Seen {
+interface Observation {
   /** Pairs of bytes: asked for, and got. */
   sizes: [asked: number, got: number][]
   /** The most that a program may ask for: the kernel parameter net.core.rmem_max. */
   most: number
 }
 
-export default experiment<Seen>({
+export default experiment<Observation>({
   title: 'receive buffers of 1, 65536 and 100 million bytes are asked for',
   needs: ['linux'],
   claims: [
     {
       id: '3.14',
-      star: false,
-      says: 'SO_RCVBUF sets the size of the receive buffer.',
+      essential: false,
+      statement: 'SO_RCVBUF sets the size of the receive buffer.',
       verdict: 'depends',
       truth:
         'The kernel doubles the number, to have room for its own bookkeeping, and silently keeps it within limits. getsockopt shows the size that is in force.',
@@ -30,7 +30,7 @@ export default experiment<Seen>({
         if (exact) return { verdict: 'holds', observed }
         return { verdict: doubled && largest === 2 * most ? 'depends' : 'unclear', observed }
       },
-      altered: seen => ({ ...seen, sizes: seen.sizes.map(([asked]) => [asked, asked]) }),
+      counterexample: seen => ({ ...seen, sizes: seen.sizes.map(([asked]) => [asked, asked]) }),
     },
   ],
 

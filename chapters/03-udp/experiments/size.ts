@@ -3,7 +3,7 @@ import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { experiment } from '#lib/textbook/experiment.ts'
 
-interface Seen {
+interface Observation {
   /** For each family: largest that arrived whole, and the error of one byte more. */
   v4: { arrived: number; more: string }
   /** Missing where there is no IPv6. */
@@ -13,14 +13,14 @@ interface Seen {
 /** What bind says to ::1 where IPv6 is switched off, or not in the kernel at all. */
 const NO_IPV6 = ['EADDRNOTAVAIL', 'EAFNOSUPPORT']
 
-export default experiment<Seen>({
+export default experiment<Observation>({
   title: 'datagrams of the largest size, and one byte more',
   needs: ['linux'],
   claims: [
     {
       id: '3.9',
-      star: true,
-      says: 'A datagram holds up to 65507 bytes; more is an error.',
+      essential: true,
+      statement: 'A datagram holds up to 65507 bytes; more is an error.',
       verdict: 'holds',
       truth:
         'The length field of UDP counts 8 bytes of header, and that of IPv4 another 20: 65535 - 28. The header of IPv6 is not counted, so 20 more fit. One byte more is EMSGSIZE, and nothing is sent.',
@@ -35,7 +35,7 @@ export default experiment<Seen>({
           observed: `IPv4: ${v4.arrived} arrived, one more: ${v4.more}; IPv6: ${other}`,
         }
       },
-      altered: seen => ({ ...seen, v4: { arrived: 1472, more: 'EMSGSIZE' } }),
+      counterexample: seen => ({ ...seen, v4: { arrived: 1472, more: 'EMSGSIZE' } }),
     },
   ],
 

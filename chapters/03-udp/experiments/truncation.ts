@@ -1,7 +1,7 @@
 /** What recv(2) does with a datagram that is longer than the buffer it is given. In C. */
 import { experiment } from '#lib/textbook/experiment.ts'
 
-interface Seen {
+interface Observation {
   sent: number[]
   /** What each recv returned, and whether it said MSG_TRUNC. */
   reads: { bytes: number; truncated: boolean }[]
@@ -31,14 +31,14 @@ int main(void) {
 }
 `
 
-export default experiment<Seen>({
+export default experiment<Observation>({
   title: 'a C program reads datagrams of 1000 and 50 bytes with a buffer of 100',
   needs: ['linux', 'cc'],
   claims: [
     {
       id: '3.10',
-      star: false,
-      says: 'If the receiver’s buffer is too small, the rest of the datagram is lost.',
+      essential: false,
+      statement: 'If the receiver’s buffer is too small, the rest of the datagram is lost.',
       verdict: 'holds',
       truth:
         'The read after it gets the next datagram. The flag MSG_TRUNC shows that bytes were lost. Node always reads with 64 KiB, so it cannot happen there.',
@@ -53,7 +53,10 @@ export default experiment<Seen>({
           observed: `sent ${sent.join(' and ')}; read ${text.join(' and ')}`,
         }
       },
-      altered: seen => ({ ...seen, reads: [seen.reads[0]!, { bytes: 100, truncated: true }] }),
+      counterexample: seen => ({
+        ...seen,
+        reads: [seen.reads[0]!, { bytes: 100, truncated: true }],
+      }),
     },
   ],
 

@@ -13,7 +13,7 @@ interface Bulk {
   mbits: number
 }
 
-interface Seen {
+interface Observation {
   /** Packets of both directions until the answer to a first question was here. */
   packets: { udp: number; tcp: number }
   sent: number
@@ -59,14 +59,14 @@ const receiver: HelperProgram<{ long: number }> = async (channel, { long }) => {
   }
 }
 
-export default experiment<Seen>({
+export default experiment<Observation>({
   title: `a question and ${SENT / 1e6} MB, over UDP in datagrams of ${BYTES} bytes, and over TCP`,
   needs: ['namespace'],
   claims: [
     {
       id: '3.8',
-      star: false,
-      says: 'UDP is faster than TCP, and more efficient.',
+      essential: false,
+      statement: 'UDP is faster than TCP, and more efficient.',
       verdict: 'depends',
       truth:
         'It saves the handshake: a single question is answered after one round trip instead of two. For a lot of data TCP is faster here, and loses nothing: the kernel takes large writes and makes the packets itself, while UDP costs a call for each packet at both ends.',
@@ -83,7 +83,7 @@ export default experiment<Seen>({
         if (better.every(Boolean)) return { verdict: 'holds', observed }
         return { verdict: better.some(Boolean) ? 'depends' : 'wrong', observed }
       },
-      altered: seen => ({
+      counterexample: seen => ({
         ...seen,
         bulk: { ...seen.bulk, udp: { arrived: seen.sent, mbits: 2 * CLEAR * seen.bulk.tcp.mbits } },
       }),

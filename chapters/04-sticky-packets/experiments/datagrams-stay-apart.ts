@@ -3,7 +3,7 @@ import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { experiment } from '#lib/textbook/experiment.ts'
 
-interface Seen {
+interface Observation {
   sent: number
   /** Bytes of each message event. */
   events: number[]
@@ -11,14 +11,14 @@ interface Seen {
 
 const SENDS = 10
 
-export default experiment<Seen>({
+export default experiment<Observation>({
   title: 'ten datagrams of 5 bytes to a program that stands still',
   needs: ['linux'],
   claims: [
     {
       id: '4.7',
-      star: true,
-      says: 'UDP has no sticky packets.',
+      essential: true,
+      statement: 'UDP has no sticky packets.',
       verdict: 'holds',
       truth: 'Its unit is the datagram: each read returns one, however many wait.',
       source: 'udp(7)',
@@ -27,7 +27,7 @@ export default experiment<Seen>({
         verdict: events.length === sent && events.every(bytes => bytes === 5) ? 'holds' : 'wrong',
         observed: `${sent} sends, ${events.length} message events of ${[...new Set(events)].join(', ')} bytes`,
       }),
-      altered: seen => ({ ...seen, events: [50] }),
+      counterexample: seen => ({ ...seen, events: [50] }),
     },
   ],
 

@@ -9,7 +9,7 @@ import { type FrameDecoder, FrameError } from '#lib/framing/frame.ts'
 import { lengthPrefix } from '#lib/framing/length-prefix.ts'
 import { experiment } from '#lib/textbook/experiment.ts'
 
-interface Seen {
+interface Observation {
   chunkings: number
   /** In how many chunkings the messages came out wrong. */
   none: number
@@ -37,14 +37,15 @@ function randomFrom(seed: number): (below: number) => number {
   }
 }
 
-export default experiment<Seen>({
+export default experiment<Observation>({
   title: '50 messages in 2000 random chunkings, with several ways of framing and with none',
   needs: [],
   claims: [
     {
       id: '4.8',
-      star: true,
-      says: 'The fix is framing: messages of a fixed length, or a length of 4 bytes before each.',
+      essential: true,
+      statement:
+        'The fix is framing: messages of a fixed length, or a length of 4 bytes before each.',
       verdict: 'holds',
       truth:
         'Both give back every message, however the stream is cut. The length needs a limit as well, or a forged one keeps the receiver waiting and its memory growing.',
@@ -54,12 +55,12 @@ export default experiment<Seen>({
         verdict: fixed === 0 && prefix === 0 && none > chunkings / 2 ? 'holds' : 'wrong',
         observed: `wrong in ${prefix} of ${chunkings} chunkings with a length prefix, in ${fixed} with a fixed length, in ${none} without framing`,
       }),
-      altered: seen => ({ ...seen, prefix: 1 }),
+      counterexample: seen => ({ ...seen, prefix: 1 }),
     },
     {
       id: '4.9',
-      star: true,
-      says: 'CRLF after each message works too, unless a message contains CRLF.',
+      essential: true,
+      statement: 'CRLF after each message works too, unless a message contains CRLF.',
       verdict: 'holds',
       truth:
         'Then it is cut in two, always. So a sender has to refuse such a message, or escape it, or use a length.',
@@ -69,7 +70,7 @@ export default experiment<Seen>({
         verdict: crlf === 0 && collision === chunkings && refused ? 'holds' : 'wrong',
         observed: `wrong in ${crlf} of ${chunkings} chunkings; in ${collision} when one body of seven contains CRLF, which the kit’s encoder ${refused ? 'refuses' : 'takes'}`,
       }),
-      altered: seen => ({ ...seen, collision: 0 }),
+      counterexample: seen => ({ ...seen, collision: 0 }),
     },
   ],
 

@@ -4,7 +4,7 @@ import { type AddressInfo, connect, createServer } from 'node:net'
 import { StringDecoder } from 'node:string_decoder'
 import { experiment } from '#lib/textbook/experiment.ts'
 
-interface Seen {
+interface Observation {
   word: string
   /** Bytes of each data event. */
   events: number[]
@@ -14,14 +14,14 @@ interface Seen {
 
 const WORD = '日本'
 
-export default experiment<Seen>({
+export default experiment<Observation>({
   title: 'two characters of three bytes each, in pieces of four and two bytes',
   needs: [],
   claims: [
     {
       id: '4.6',
-      star: false,
-      says: 'A chunk may end in the middle of a character.',
+      essential: false,
+      statement: 'A chunk may end in the middle of a character.',
       verdict: 'holds',
       truth:
         'Then chunk.toString() turns the pieces into replacement characters, and the text is lost. socket.setEncoding, a StringDecoder, or framing before decoding keep it whole.',
@@ -32,7 +32,7 @@ export default experiment<Seen>({
         if (events.length < 2) return { verdict: 'unclear', observed }
         return { verdict: perChunk !== word && withDecoder === word ? 'holds' : 'wrong', observed }
       },
-      altered: seen => ({ ...seen, perChunk: seen.word }),
+      counterexample: seen => ({ ...seen, perChunk: seen.word }),
     },
   ],
 

@@ -7,7 +7,7 @@ import type { HelperProgram } from '#lib/lab/helper-process.ts'
 import { monotonicMs } from '#lib/lab/lab.ts'
 import { experiment } from '#lib/textbook/experiment.ts'
 
-interface Seen {
+interface Observation {
   /** Milliseconds from the first write to the answer: a quarter of the rounds took no longer. */
   nagle: number
   noDelay: number
@@ -35,14 +35,15 @@ const server: HelperProgram<object> = async channel => {
   })
 }
 
-export default experiment<Seen>({
+export default experiment<Observation>({
   title: '25 requests of two writes each, with Nagle, with noDelay, and corked',
   needs: ['linux'],
   claims: [
     {
       id: '4.4',
-      star: true,
-      says: 'Nagle’s algorithm and delayed ACKs together cost about 40 ms for each request of two writes.',
+      essential: true,
+      statement:
+        'Nagle’s algorithm and delayed ACKs together cost about 40 ms for each request of two writes.',
       verdict: 'holds',
       truth:
         'The sender holds the second piece back until the first is acknowledged; the receiver holds the ACK back because it hopes for an answer to send it with. Linux waits 40 ms, other systems 100 to 200. noDelay ends it, and so does one write in place of two.',
@@ -55,7 +56,7 @@ export default experiment<Seen>({
         const isBusy = Math.max(noDelay, corked) > nagle / 4
         return { verdict: isBusy ? 'unclear' : 'holds', observed }
       },
-      altered: seen => ({ ...seen, nagle: seen.noDelay }),
+      counterexample: seen => ({ ...seen, nagle: seen.noDelay }),
     },
   ],
 

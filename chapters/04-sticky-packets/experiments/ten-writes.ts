@@ -15,7 +15,7 @@ interface Run {
   events: number[]
 }
 
-interface Seen {
+interface Observation {
   nagle: Run
   noDelay: Run
   corked: Run
@@ -52,7 +52,7 @@ const ten = (socket: ReturnType<typeof connect>) => {
 }
 
 /** The ten writes over a line of 8 kbit/s: a segment of 57 bytes takes 57 ms. */
-async function overSlowLine(lab: Lab, observe: Observe): Promise<NonNullable<Seen['slow']>> {
+async function overSlowLine(lab: Lab, observe: Observe): Promise<NonNullable<Observation['slow']>> {
   const net = await lab.routedNetwork()
   await net.limitRate('8kbit', 10_000, 120)
   const helper = lab.start(reader, { host: net.b }, net.inside.b)
@@ -75,14 +75,14 @@ async function overSlowLine(lab: Lab, observe: Observe): Promise<NonNullable<See
   return { nagle: await attempt(false), noDelay: await attempt(true) }
 }
 
-export default experiment<Seen>({
+export default experiment<Observation>({
   title: 'ten writes of 5 bytes, and one of 200000, to a program that stands still',
   needs: ['linux'],
   claims: [
     {
       id: '4.1',
-      star: true,
-      says: 'TCP has no boundaries of records, so two “packets” can stick together.',
+      essential: true,
+      statement: 'TCP has no boundaries of records, so two “packets” can stick together.',
       verdict: 'holds',
       truth:
         'Nothing sticks together, because nothing was apart: TCP carries a stream of bytes. A read takes whatever is there.',
@@ -93,16 +93,16 @@ export default experiment<Seen>({
           nagle.events.length < WRITES && sum(nagle.events) === WRITES * BYTES ? 'holds' : 'wrong',
         observed: `${WRITES} writes of ${BYTES} bytes, read as ${nagle.events.join(' + ')} bytes`,
       }),
-      altered: seen => ({
+      counterexample: seen => ({
         ...seen,
         nagle: { ...seen.nagle, events: Array.from({ length: WRITES }, () => BYTES) },
       }),
     },
     {
       id: '4.2',
-      star: true,
+      essential: true,
       needs: ['namespace', 'tcpdump'],
-      says: 'Nagle’s algorithm makes packets stick together; setNoDelay(true) fixes that.',
+      statement: 'Nagle’s algorithm makes packets stick together; setNoDelay(true) fixes that.',
       verdict: 'depends',
       truth:
         'It does join small writes while earlier bytes are unacknowledged, so on a line with delay it decides what arrives together. But a read returns whatever has arrived by then. Without the algorithm, ten segments still become one data event if the reader is busy: only framing keeps messages apart.',
@@ -118,13 +118,13 @@ export default experiment<Seen>({
         if (isCure) return { verdict: isCause ? 'holds' : 'unclear', observed }
         return { verdict: isCause ? 'depends' : 'wrong', observed }
       },
-      altered: seen => ({ ...seen, slow: { nagle: seen.nagle, noDelay: seen.nagle } }),
+      counterexample: seen => ({ ...seen, slow: { nagle: seen.nagle, noDelay: seen.nagle } }),
     },
     {
       id: '4.3',
-      star: true,
+      essential: true,
       needs: ['tcpdump'],
-      says: 'When bytes are sent is decided by TCP, not by the programmer.',
+      statement: 'When bytes are sent is decided by TCP, not by the programmer.',
       verdict: 'depends',
       truth:
         'cork() and setNoDelay() influence what leaves together. No call of the sender decides how its peer reads.',
@@ -134,12 +134,12 @@ export default experiment<Seen>({
         const differs = corked.segments.length === 1 && noDelay.segments.length === WRITES
         return { verdict: differs ? 'depends' : 'holds', observed }
       },
-      altered: seen => ({ ...seen, corked: seen.noDelay }),
+      counterexample: seen => ({ ...seen, corked: seen.noDelay }),
     },
     {
       id: '4.5',
-      star: true,
-      says: 'What was written at once may arrive in pieces.',
+      essential: true,
+      statement: 'What was written at once may arrive in pieces.',
       verdict: 'holds',
       truth:
         'Segments have a largest size, buffers have an end, and Node reads at most 64 KiB at a time.',
@@ -148,13 +148,13 @@ export default experiment<Seen>({
         verdict: large.events.length > 1 && sum(large.events) === LARGE ? 'holds' : 'wrong',
         observed: `one write of ${LARGE} bytes, read as ${large.events.join(' + ')}`,
       }),
-      altered: seen => ({ ...seen, large: { ...seen.large, events: [LARGE] } }),
+      counterexample: seen => ({ ...seen, large: { ...seen.large, events: [LARGE] } }),
     },
     {
       id: '4.10',
-      star: false,
+      essential: false,
       needs: ['tcpdump'],
-      says: 'Segments correspond neither to writes nor to reads.',
+      statement: 'Segments correspond neither to writes nor to reads.',
       verdict: 'holds',
       truth:
         'Many writes may make one segment, one write many segments, and many segments one read. Only the order of the bytes is kept.',
@@ -166,7 +166,7 @@ export default experiment<Seen>({
         )
         return { verdict: same && large.segments.length === 1 ? 'wrong' : 'holds', observed }
       },
-      altered: () => {
+      counterexample: () => {
         const ten = Array.from({ length: WRITES }, () => BYTES)
         const even = { segments: ten, events: ten }
         return {

@@ -16,7 +16,7 @@ interface Counts {
   other: number
 }
 
-interface Seen {
+interface Observation {
   race: Counts
   /**
    * The same with a server that says for how long it will wait, and waits a second longer. Asked
@@ -71,14 +71,15 @@ const server: HelperProgram<{ idleMs: number; hintMs: number }> = async (
 const words = ({ reused, fresh, lost, other }: Counts) =>
   `${lost} lost (ECONNRESET), ${reused} reused, ${fresh} on new connections${other ? `, ${other} others` : ''}`
 
-export default experiment<Seen>({
+export default experiment<Observation>({
   title: `${REQUESTS} requests, each on a connection that was idle for about as long as the server waits`,
   needs: [],
   claims: [
     {
       id: '5.18',
-      star: true,
-      says: 'A client may send a request at the moment at which the server closes the idle connection, and lose it.',
+      essential: true,
+      statement:
+        'A client may send a request at the moment at which the server closes the idle connection, and lose it.',
       verdict: 'holds',
       truth:
         'Neither of them has done anything wrong. The client gets nothing but a RST, so it must be ready to repeat requests that may be repeated.',
@@ -95,7 +96,7 @@ export default experiment<Seen>({
         if (race.lost === 0 || hinted.reused === 0) return { verdict: 'unclear', observed }
         return { verdict: hinted.lost === 0 ? 'holds' : 'wrong', observed }
       },
-      altered: seen => ({
+      counterexample: seen => ({
         ...seen,
         hinted: { ...seen.hinted, lost: 1 },
         lateMs: { client: 0, server: 0 },

@@ -21,7 +21,7 @@ interface Case {
   otherEnd: string
 }
 
-interface Seen {
+interface Observation {
   /** setKeepAlive(true), with tcp_keepalive_time=2 and tcp_keepalive_intvl=1. */
   kernel: Case
   /** setKeepAlive(true, 2000). */
@@ -31,14 +31,14 @@ interface Seen {
 const words = ({ probes, everyS, code, afterS }: Case) =>
   `${probes} probes, ${everyS.toFixed(2)} s apart, ${code} after ${afterS.toFixed(2)} s`
 
-export default experiment<Seen>({
+export default experiment<Observation>({
   title: 'two idle connections, first probe after 2 s, nothing comes through any more',
   needs: ['namespace', 'nft', 'tcpdump'],
   claims: [
     {
       id: '5.4',
-      star: true,
-      says: 'TCP sends ten probes before it gives up.',
+      essential: true,
+      statement: 'TCP sends ten probes before it gives up.',
       verdict: 'outdated',
       appliesTo: 'Linux since 2.2',
       truth:
@@ -50,12 +50,13 @@ export default experiment<Seen>({
         if (kernel.probes === 9) return { verdict: 'outdated', observed }
         return { verdict: kernel.probes === 10 ? 'holds' : 'unclear', observed }
       },
-      altered: seen => ({ ...seen, kernel: { ...seen.kernel, probes: 10 } }),
+      counterexample: seen => ({ ...seen, kernel: { ...seen.kernel, probes: 10 } }),
     },
     {
       id: '5.5',
-      star: true,
-      says: 'When the peer is dead the probes go unanswered, and TCP reports that the connection is dead.',
+      essential: true,
+      statement:
+        'When the peer is dead the probes go unanswered, and TCP reports that the connection is dead.',
       verdict: 'holds',
       truth:
         'It reports that to the end which has keepalive on: ETIMEDOUT, and its kernel sends a last RST. The peer does not get that RST, so its socket stays in ESTABLISHED.',
@@ -69,7 +70,7 @@ export default experiment<Seen>({
           node.then.some(flags => flags.includes('R')) && node.otherEnd === 'ESTABLISHED'
         return { verdict: asked && apart ? 'holds' : 'unclear', observed }
       },
-      altered: seen => ({ ...seen, node: { ...seen.node, code: 'none' } }),
+      counterexample: seen => ({ ...seen, node: { ...seen.node, code: 'none' } }),
     },
   ],
 

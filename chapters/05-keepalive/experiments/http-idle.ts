@@ -11,7 +11,7 @@ interface Close {
   afterMs: number
 }
 
-interface Seen {
+interface Observation {
   node: string
   /** The property of this Node's server, where it has one. */
   buffer: number | null
@@ -27,14 +27,14 @@ const WATCHED_MS = 6500
 const seconds = (ms: number) => `${(ms / 1000).toFixed(2)} s`
 const words = ({ by, afterMs }: Close) => `${by} after ${seconds(afterMs)}`
 
-export default experiment<Seen>({
+export default experiment<Observation>({
   title: 'HTTP connections that are not used any more',
   needs: [],
   claims: [
     {
       id: '5.16',
-      star: false,
-      says: 'A persistent connection lasts until one end closes it.',
+      essential: false,
+      statement: 'A persistent connection lasts until one end closes it.',
       verdict: 'depends',
       truth:
         'Either end closes it after a while without requests. With Node’s defaults it is the client, a second before the time that the server has announced.',
@@ -45,12 +45,12 @@ export default experiment<Seen>({
         const closed = global.by !== 'neither' && bare.by !== 'neither'
         return { verdict: closed ? 'depends' : 'holds', observed }
       },
-      altered: seen => ({ ...seen, global: { by: 'neither', afterMs: WATCHED_MS } }),
+      counterexample: seen => ({ ...seen, global: { by: 'neither', afterMs: WATCHED_MS } }),
     },
     {
       id: '5.17',
-      star: true,
-      says: 'The server closes a connection that is idle for its keep-alive timeout.',
+      essential: true,
+      statement: 'The server closes a connection that is idle for its keep-alive timeout.',
       verdict: 'holds',
       truth:
         'Node’s server waits a second longer than it announces, so a client that keeps to the announced time is never too late. With 0 it does not close at all.',
@@ -69,7 +69,10 @@ export default experiment<Seen>({
         )
         return { verdict: closes ? 'holds' : 'wrong', observed }
       },
-      altered: seen => ({ ...seen, fins: seen.fins.map(fin => ({ ...fin, afterMs: null })) }),
+      counterexample: seen => ({
+        ...seen,
+        fins: seen.fins.map(fin => ({ ...fin, afterMs: null })),
+      }),
     },
   ],
 

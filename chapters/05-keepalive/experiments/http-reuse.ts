@@ -14,7 +14,7 @@ interface Way {
   timeWait: { server: number; client: number }
 }
 
-interface Seen {
+interface Observation {
   /** `http.get` without an agent of one's own: `request.reusedSocket`, and the local ports. */
   reused: boolean[]
   ports: number
@@ -28,14 +28,14 @@ const REQUESTS = 500
 const words = ({ connections, ms, workMs, timeWait }: Way) =>
   `${connections} connections, ${ms.toFixed(0)} ms (work: ${workMs.toFixed(0)} ms), TIME-WAIT: ${timeWait.server} at the server, ${timeWait.client} at the client`
 
-export default experiment<Seen>({
+export default experiment<Observation>({
   title: `three requests by default, and ${REQUESTS} with and without reuse`,
   needs: ['linux'],
   claims: [
     {
       id: '5.12',
-      star: true,
-      says: 'With HTTP, the TCP connection is released after the response.',
+      essential: true,
+      statement: 'With HTTP, the TCP connection is released after the response.',
       verdict: 'outdated',
       appliesTo: 'HTTP/1.1, since RFC 2068 (1997)',
       truth:
@@ -46,12 +46,12 @@ export default experiment<Seen>({
         verdict: reused.slice(1).every(Boolean) && ports === 1 ? 'outdated' : 'holds',
         observed: `three requests: reused ${reused.join(', ')}; ${ports} local ports`,
       }),
-      altered: seen => ({ ...seen, reused: [false, false, false], ports: 3 }),
+      counterexample: seen => ({ ...seen, reused: [false, false, false], ports: 3 }),
     },
     {
       id: '5.15',
-      star: true,
-      says: 'A connection that is used again saves the cost of making and ending one.',
+      essential: true,
+      statement: 'A connection that is used again saves the cost of making and ending one.',
       verdict: 'holds',
       truth:
         'Time, and sockets: each short connection leaves one in TIME-WAIT, at the end that closed first.',
@@ -63,7 +63,7 @@ export default experiment<Seen>({
         const saves = kept.connections === 1 && kept.workMs < short.workMs
         return { verdict: saves ? 'holds' : 'wrong', observed }
       },
-      altered: seen => ({ ...seen, kept: { ...seen.kept, workMs: seen.short.workMs * 2 } }),
+      counterexample: seen => ({ ...seen, kept: { ...seen.kept, workMs: seen.short.workMs * 2 } }),
     },
   ],
 

@@ -13,7 +13,7 @@ interface Answer {
   finMs?: number
 }
 
-interface Seen {
+interface Observation {
   old: Answer
   oldAsked: Answer
   oldAskedWithoutLength: Answer
@@ -24,14 +24,15 @@ interface Seen {
 const words = ({ fields, kept, finMs = 0 }: Answer) =>
   `${fields.join(', ') || 'no field'}: ${kept ? 'kept' : `FIN after ${finMs.toFixed(1)} ms`}`
 
-export default experiment<Seen>({
+export default experiment<Observation>({
   title: 'requests in HTTP/1.0 and 1.1, with and without a wish about the connection',
   needs: [],
   claims: [
     {
       id: '5.13',
-      star: true,
-      says: 'HTTP/1.0 closes after the response, unless both ends said Connection: keep-alive.',
+      essential: true,
+      statement:
+        'HTTP/1.0 closes after the response, unless both ends said Connection: keep-alive.',
       verdict: 'holds',
       truth:
         'The client must also be able to find the end of the response: Node keeps such a connection only when the handler has set Content-Length.',
@@ -41,12 +42,12 @@ export default experiment<Seen>({
         verdict: !old.kept && oldAsked.kept ? 'holds' : 'wrong',
         observed: `plain: ${words(old)}; asked to keep: ${words(oldAsked)}; the same, no Content-Length set: ${words(oldAskedWithoutLength)}`,
       }),
-      altered: seen => ({ ...seen, old: seen.oldAsked }),
+      counterexample: seen => ({ ...seen, old: seen.oldAsked }),
     },
     {
       id: '5.14',
-      star: true,
-      says: 'HTTP/1.1 keeps the connection, unless one end says Connection: close.',
+      essential: true,
+      statement: 'HTTP/1.1 keeps the connection, unless one end says Connection: close.',
       verdict: 'holds',
       truth:
         'It is the default, so no field has to ask for it. Node sends Connection: keep-alive all the same, and the time in Keep-Alive.',
@@ -56,7 +57,7 @@ export default experiment<Seen>({
         verdict: plain.kept && !close.kept ? 'holds' : 'wrong',
         observed: `plain: ${words(plain)}; close: ${words(close)}`,
       }),
-      altered: seen => ({ ...seen, plain: seen.close }),
+      counterexample: seen => ({ ...seen, plain: seen.close }),
     },
   ],
 

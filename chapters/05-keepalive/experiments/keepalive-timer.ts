@@ -5,7 +5,7 @@ import { type AddressInfo, connect, createServer, type Server, type Socket } fro
 import { describeTimer, type Ports, readTcpTimer, type TcpTimer } from '#lib/kernel/tcp-timer.ts'
 import { experiment } from '#lib/textbook/experiment.ts'
 
-interface Seen {
+interface Observation {
   unasked: TcpTimer
   asked: TcpTimer
   /** `net.ipv4.tcp_keepalive_time` and `_intvl`, in seconds. */
@@ -20,14 +20,15 @@ interface Seen {
 
 const HOUR = 3600
 
-export default experiment<Seen>({
+export default experiment<Observation>({
   title: 'idle connections: as they are, after setKeepAlive(true), and under HTTP',
   needs: ['linux'],
   claims: [
     {
       id: '5.1',
-      star: true,
-      says: 'HTTP keep-alive is the application using a connection again; TCP keepalive is the kernel probing an idle one.',
+      essential: true,
+      statement:
+        'HTTP keep-alive is the application using a connection again; TCP keepalive is the kernel probing an idle one.',
       verdict: 'holds',
       truth:
         'Each works without the other. They are easily confused because Node’s Agent also switches on TCP keepalive for the connections that it keeps.',
@@ -39,12 +40,12 @@ export default experiment<Seen>({
         const apart = http.served > 1 && http.timer.kind === 'none' && tcpOnly.closed
         return { verdict: apart ? 'holds' : 'wrong', observed }
       },
-      altered: seen => ({ ...seen, tcpOnly: { ...seen.tcpOnly, closed: false } }),
+      counterexample: seen => ({ ...seen, tcpOnly: { ...seen.tcpOnly, closed: false } }),
     },
     {
       id: '5.2',
-      star: true,
-      says: 'TCP has a keepalive timer, so a server notices that a client is dead.',
+      essential: true,
+      statement: 'TCP has a keepalive timer, so a server notices that a client is dead.',
       verdict: 'wrong',
       appliesTo: 'RFC 1122 section 4.2.3.6 and RFC 9293 section 3.8.4',
       truth:
@@ -56,12 +57,13 @@ export default experiment<Seen>({
         if (asked.kind !== 'keepalive') return { verdict: 'unclear', observed }
         return { verdict: unasked.kind === 'none' ? 'wrong' : 'holds', observed }
       },
-      altered: seen => ({ ...seen, unasked: seen.asked }),
+      counterexample: seen => ({ ...seen, unasked: seen.asked }),
     },
     {
       id: '5.3',
-      star: true,
-      says: 'The first probe is sent after two hours of silence, the next ones every 75 seconds.',
+      essential: true,
+      statement:
+        'The first probe is sent after two hours of silence, the next ones every 75 seconds.',
       verdict: 'holds',
       truth: 'That is the kernel’s default, for sockets that have keepalive on and set no times.',
       source: 'tcp(7), tcp_keepalive_time and tcp_keepalive_intvl; RFC 9293 section 3.8.4',
@@ -72,7 +74,7 @@ export default experiment<Seen>({
         if (!near) return { verdict: 'unclear', observed }
         return { verdict: time === 2 * HOUR && interval === 75 ? 'holds' : 'depends', observed }
       },
-      altered: seen => ({
+      counterexample: seen => ({
         ...seen,
         asked: { ...seen.asked, inS: 600 },
         sysctl: { time: 600, interval: 60 },

@@ -5,7 +5,7 @@ import { type AddressInfo, connect } from 'node:net'
 import { monotonicMs } from '#lib/lab/lab.ts'
 import { experiment } from '#lib/textbook/experiment.ts'
 
-interface Seen {
+interface Observation {
   /** In ms from the first request on: when the server's handler was done with each. */
   handled: Record<string, number>
   /** The order of the responses, and when each was here. */
@@ -18,14 +18,15 @@ const SLOW_MS = 500
 const THIRD_MS = 200
 const ms = (value: number | undefined) => `${(value ?? Number.NaN).toFixed(0)} ms`
 
-export default experiment<Seen>({
+export default experiment<Observation>({
   title: `/slow takes ${SLOW_MS} ms, /fast none, on one connection of node:http`,
   needs: [],
   claims: [
     {
       id: '5.19',
-      star: true,
-      says: 'With pipelining, requests are sent without waiting, and the responses come in their order.',
+      essential: true,
+      statement:
+        'With pipelining, requests are sent without waiting, and the responses come in their order.',
       verdict: 'holds',
       truth: 'Order is all that ties a response to its request: HTTP/1.1 gives them no numbers.',
       source: 'RFC 9112 section 9.3.2',
@@ -35,12 +36,13 @@ export default experiment<Seen>({
           answers.map(({ path }) => path).join(' ') === '/slow /fast /third' ? 'holds' : 'wrong',
         observed: `handled: /fast at ${ms(handled['/fast'])}, /slow at ${ms(handled['/slow'])}; answers: ${answers.map(({ path, ms: at }) => `${path} at ${ms(at)}`).join(', ')}`,
       }),
-      altered: seen => ({ ...seen, answers: seen.answers.toReversed() }),
+      counterexample: seen => ({ ...seen, answers: seen.answers.toReversed() }),
     },
     {
       id: '5.20',
-      star: true,
-      says: 'The client may send its next batch of requests only when the last one has been answered.',
+      essential: true,
+      statement:
+        'The client may send its next batch of requests only when the last one has been answered.',
       verdict: 'wrong',
       appliesTo: 'HTTP/1.1, since RFC 2068 (1997)',
       truth:
@@ -54,15 +56,15 @@ export default experiment<Seen>({
         if (thirdSentMs >= first) return { verdict: 'unclear', observed }
         return { verdict: third < first ? 'wrong' : 'holds', observed }
       },
-      altered: seen => ({
+      counterexample: seen => ({
         ...seen,
         handled: { ...seen.handled, '/third': (seen.answers[0]?.ms ?? 0) + 1 },
       }),
     },
     {
       id: '5.21',
-      star: true,
-      says: 'A slow request delays all requests behind it: head-of-line blocking.',
+      essential: true,
+      statement: 'A slow request delays all requests behind it: head-of-line blocking.',
       verdict: 'holds',
       truth:
         'It delays their responses, not their handling. On a separate connection the fast one is answered at once.',
@@ -75,7 +77,7 @@ export default experiment<Seen>({
         if (alone > SLOW_MS / 2) return { verdict: 'unclear', observed }
         return { verdict: fast >= SLOW_MS - 5 ? 'holds' : 'wrong', observed }
       },
-      altered: seen => ({
+      counterexample: seen => ({
         ...seen,
         answers: seen.answers.map(answer => ({ ...answer, ms: seen.alone })),
       }),
@@ -110,7 +112,7 @@ export default experiment<Seen>({
 
     const socket = connect(port, '127.0.0.1').setEncoding('latin1')
     await once(socket, 'connect')
-    const answers: Seen['answers'] = []
+    const answers: Observation['answers'] = []
     socket.on('data', text => {
       for (const [, path = ''] of String(text).matchAll(/\[(\/\w+)\]/g)) {
         answers.push({ path, ms: monotonicMs() - startMs })

@@ -4,7 +4,7 @@ import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { Inconclusive, type Lab, monotonicMs } from '#lib/lab/lab.ts'
 import { experiment } from '#lib/textbook/experiment.ts'
 
-interface Seen {
+interface Observation {
   /** Probes in the same time: of an idle connection, of one with a byte every 250 ms. */
   idle: number
   busy: number
@@ -44,14 +44,14 @@ async function bareOf(lab: Lab, { localPort, remotePort }: Socket): Promise<numb
   return Number(found.info.segs_out) - Number(found.info.data_segs_out ?? 0)
 }
 
-export default experiment<Seen>({
+export default experiment<Observation>({
   title: `keepalive after 1 s: ${SECONDS} s of an idle connection, and of one with small traffic`,
   needs: ['linux', 'ss'],
   claims: [
     {
       id: '5.7',
-      star: false,
-      says: 'Every request of the client starts the keepalive timer anew.',
+      essential: false,
+      statement: 'Every request of the client starts the keepalive timer anew.',
       verdict: 'depends',
       truth:
         'TCP knows no requests. Any segment that arrives does it: one byte, or a bare acknowledgement.',
@@ -62,13 +62,13 @@ export default experiment<Seen>({
         if (idle === 0 || pauseMs > MOST_PAUSE_MS) return { verdict: 'unclear', observed }
         return { verdict: busy === 0 ? 'depends' : 'wrong', observed }
       },
-      altered: seen => ({ ...seen, busy: seen.idle }),
+      counterexample: seen => ({ ...seen, busy: seen.idle }),
     },
     {
       id: '5.8',
-      star: true,
+      essential: true,
       needs: ['tcpdump'],
-      says: 'When the peer lives, it acknowledges the probe, and the timer starts anew.',
+      statement: 'When the peer lives, it acknowledges the probe, and the timer starts anew.',
       verdict: 'holds',
       truth:
         'The probe is a bare ACK with a number that was used already, so the peer’s kernel answers at once. No program sees any of it.',
@@ -79,7 +79,7 @@ export default experiment<Seen>({
         const answered = probe.answerUs > 0 && idle > 1 && events === 0
         return { verdict: answered ? 'holds' : 'wrong', observed }
       },
-      altered: seen => ({ ...seen, events: 2 }),
+      counterexample: seen => ({ ...seen, events: 2 }),
     },
   ],
 

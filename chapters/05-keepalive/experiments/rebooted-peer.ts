@@ -6,7 +6,7 @@ import type { HelperProgram } from '#lib/lab/helper-process.ts'
 import { monotonicMs } from '#lib/lab/lab.ts'
 import { experiment } from '#lib/textbook/experiment.ts'
 
-interface Seen {
+interface Observation {
   /** Flags of the segments after the reboot: the client's, and what came back. */
   segments: string[]
   code: string
@@ -19,14 +19,14 @@ const server: HelperProgram<{ host: string }> = async (channel, { host }) => {
   createServer(() => {}).listen(7000, host, () => channel.send('listening'))
 }
 
-export default experiment<Seen>({
+export default experiment<Observation>({
   title: 'keepalive after 2 s, and a peer that has forgotten the connection by then',
   needs: ['namespace', 'nft', 'tcpdump', 'ss', 'ss -K'],
   claims: [
     {
       id: '5.10',
-      star: false,
-      says: 'When the peer was rebooted meanwhile, it answers the probe with a RST.',
+      essential: false,
+      statement: 'When the peer was rebooted meanwhile, it answers the probe with a RST.',
       verdict: 'holds',
       truth:
         'It knows of no such connection. So the first probe is enough to detect that, and no further one is sent.',
@@ -36,7 +36,7 @@ export default experiment<Seen>({
         const reset = segments.some(flags => flags.includes('R')) && code === 'ECONNRESET'
         return { verdict: reset ? 'holds' : 'wrong', observed }
       },
-      altered: seen => ({ ...seen, segments: ['.'], code: 'ETIMEDOUT' }),
+      counterexample: seen => ({ ...seen, segments: ['.'], code: 'ETIMEDOUT' }),
     },
   ],
 

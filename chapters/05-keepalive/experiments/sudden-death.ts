@@ -13,7 +13,7 @@ interface Case {
   timer: string
 }
 
-interface Seen {
+interface Observation {
   clean: Case
   unread: Case
 }
@@ -25,14 +25,14 @@ const client: HelperProgram<{ port: number }> = async (channel, { port }) => {
 
 const words = ({ event, afterMs }: Case) => `${event} after ${afterMs.toFixed(1)} ms`
 
-export default experiment<Seen>({
+export default experiment<Observation>({
   title: 'SIGKILL for a client, with and without bytes that it has not read',
   needs: ['linux'],
   claims: [
     {
       id: '5.9',
-      star: true,
-      says: 'When a client fails suddenly, only keepalive lets the server notice.',
+      essential: true,
+      statement: 'When a client fails suddenly, only keepalive lets the server notice.',
       verdict: 'depends',
       truth:
         'Only when its machine or the line fails. When the program dies, its kernel lives, and closes the connection at once: with a FIN, or with a RST where bytes were not read.',
@@ -43,7 +43,7 @@ export default experiment<Seen>({
         const told = clean.event === 'end' && unread.event === 'ECONNRESET'
         return { verdict: told ? 'depends' : 'holds', observed }
       },
-      altered: seen => ({ ...seen, clean: { ...seen.clean, event: 'nothing' } }),
+      counterexample: seen => ({ ...seen, clean: { ...seen.clean, event: 'nothing' } }),
     },
   ],
 

@@ -5,7 +5,7 @@ import { readTcpTimer } from '#lib/kernel/tcp-timer.ts'
 import { monotonicMs } from '#lib/lab/lab.ts'
 import { experiment } from '#lib/textbook/experiment.ts'
 
-interface Seen {
+interface Observation {
   retries: number
   usualRetries: number
   keepaliveS: number
@@ -28,14 +28,15 @@ function patience(retries: number): number {
   return total
 }
 
-export default experiment<Seen>({
+export default experiment<Observation>({
   title: 'keepalive after 1 s, five bytes, and a cut line, with tcp_retries2 = 5',
   needs: ['namespace', 'nft', 'tcpdump'],
   claims: [
     {
       id: '5.11',
-      star: true,
-      says: 'With bytes on their way that are not acknowledged, not keepalive decides when a connection is dead, but the number of retransmissions.',
+      essential: true,
+      statement:
+        'With bytes on their way that are not acknowledged, not keepalive decides when a connection is dead, but the number of retransmissions.',
       verdict: 'holds',
       truth:
         'While bytes wait for their acknowledgement, Linux sends no probes: the number of retransmissions decides. By default that takes a quarter of an hour, whatever keepalive says. The option TCP_USER_TIMEOUT sets one limit for both; Node has no call for it.',
@@ -46,7 +47,7 @@ export default experiment<Seen>({
         const decided = probes === 0 && retransmissions > 0
         return { verdict: decided ? 'holds' : 'wrong', observed }
       },
-      altered: seen => ({ ...seen, probes: 10, retransmissions: 0 }),
+      counterexample: seen => ({ ...seen, probes: 10, retransmissions: 0 }),
     },
   ],
 

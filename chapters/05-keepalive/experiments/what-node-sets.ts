@@ -3,7 +3,7 @@ import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 import { experiment } from '#lib/textbook/experiment.ts'
 
-interface Seen {
+interface Observation {
   node: string
   /** For each way to call it: the options that were set, and those that were refused. */
   calls: { delay: number | 'none'; set: string[]; refused: string[]; firstProbeS: number }[]
@@ -32,14 +32,14 @@ for (const delay of ${JSON.stringify(DELAYS)}) {
 process.exit(0)
 `
 
-export default experiment<Seen>({
+export default experiment<Observation>({
   title: 'setKeepAlive(true), and with 500, 1500 and 3000 ms, under strace',
   needs: ['linux', 'strace'],
   claims: [
     {
       id: '5.6',
-      star: true,
-      says: 'socket.setKeepAlive(true, ms) sets when the first probe is sent.',
+      essential: true,
+      statement: 'socket.setKeepAlive(true, ms) sets when the first probe is sent.',
       verdict: 'depends',
       truth:
         'In whole seconds, rounded down. Under 1000 ms no time is set: keepalive is on with the kernel’s two hours, and Node reports no error. From 1000 ms on Node also sets the interval to one second and the number of probes to ten.',
@@ -57,7 +57,7 @@ export default experiment<Seen>({
         if (!whole) return { verdict: 'unclear', observed }
         return { verdict: of(500)!.firstProbeS < 1 ? 'holds' : 'depends', observed }
       },
-      altered: seen => ({
+      counterexample: seen => ({
         ...seen,
         calls: seen.calls.map(call => ({ ...call, firstProbeS: call.firstProbeS / 10_000 })),
       }),

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { experiment } from '#lib/textbook/experiment.ts'
 
-interface Seen {
+interface Observation {
   /** What the peer got on the idle connection, and sockets left at both ends. */
   outcome: string
   left: string[]
@@ -17,14 +17,15 @@ interface Seen {
 /** More than a receive buffer holds, less than a send buffer does. */
 const MUCH = 2 ** 19
 
-export default experiment<Seen>({
+export default experiment<Observation>({
   title: 'a reset on purpose, and what becomes of unsent bytes',
   needs: ['linux'],
   claims: [
     {
       id: '6.24',
-      star: true,
-      says: 'A program can abort a connection: a RST in place of the close, no TIME-WAIT, unsent data thrown away.',
+      essential: true,
+      statement:
+        'A program can abort a connection: a RST in place of the close, no TIME-WAIT, unsent data thrown away.',
       verdict: 'holds',
       truth:
         'In Node it is resetAndDestroy(), in C SO_LINGER with 0 seconds. The peer gets ECONNRESET; only Node 20 and 22 report a plain end instead if bytes came just before the reset.',
@@ -35,7 +36,7 @@ export default experiment<Seen>({
         const aborted = outcome === 'ECONNRESET' && left.length === 0 && got < wrote
         return { verdict: aborted ? 'holds' : 'wrong', observed }
       },
-      altered: seen => ({ ...seen, outcome: 'end', left: ['TIME-WAIT'], got: seen.wrote }),
+      counterexample: seen => ({ ...seen, outcome: 'end', left: ['TIME-WAIT'], got: seen.wrote }),
     },
   ],
 

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { experiment } from '#lib/textbook/experiment.ts'
 
-interface Seen {
+interface Observation {
   clients: number
   /** Sockets of the server after all clients have gone. */
   closeWait: number
@@ -16,14 +16,14 @@ interface Seen {
 
 const CLIENTS = 50
 
-export default experiment<Seen>({
+export default experiment<Observation>({
   title: `${CLIENTS} clients come and go; the server does not close`,
   needs: ['linux', 'ss'],
   claims: [
     {
       id: '6.7',
-      star: true,
-      says: 'CLOSE-WAIT lasts until the application closes.',
+      essential: true,
+      statement: 'CLOSE-WAIT lasts until the application closes.',
       verdict: 'holds',
       truth:
         'Without keepalive there is no clock: the kernel waits for the program. A program that never closes keeps a socket and a descriptor for each client that has gone, until it has no descriptor left.',
@@ -34,7 +34,7 @@ export default experiment<Seen>({
         const held = closeWait === clients && owned === clients && timers === 0 && after === 0
         return { verdict: held ? 'holds' : 'wrong', observed }
       },
-      altered: seen => ({ ...seen, closeWait: 0, owned: 0 }),
+      counterexample: seen => ({ ...seen, closeWait: 0, owned: 0 }),
     },
   ],
 

@@ -12,7 +12,7 @@ interface Segment {
   len: number
 }
 
-interface Seen {
+interface Observation {
   /** From the first FIN on. Of several closes at once, the one with the fewest segments. */
   atOnce: Segment[]
   later: Segment[]
@@ -26,14 +26,14 @@ const list = (segments: readonly Segment[]) =>
     .map(({ from, flags, len }) => `${from} [${flags}]${len > 0 ? ` ${len} bytes` : ''}`)
     .join(', ')
 
-export default experiment<Seen>({
+export default experiment<Observation>({
   title: 'a server that closes at once, and one that closes later',
   needs: ['tcpdump'],
   claims: [
     {
       id: '6.2',
-      star: true,
-      says: 'Closing a connection takes four segments.',
+      essential: true,
+      statement: 'Closing a connection takes four segments.',
       verdict: 'depends',
       truth:
         'Four, when the other side goes on for a while. If it closes at once, its ACK and its FIN are one segment, and three will do.',
@@ -44,12 +44,12 @@ export default experiment<Seen>({
         if (later.length < 4) return { verdict: 'unclear', observed }
         return { verdict: atOnce.length === 3 ? 'depends' : 'holds', observed }
       },
-      altered: seen => ({ ...seen, atOnce: seen.later }),
+      counterexample: seen => ({ ...seen, atOnce: seen.later }),
     },
     {
       id: '6.3',
-      star: true,
-      says: 'The ACK and the FIN of the passive side cannot share a segment.',
+      essential: true,
+      statement: 'The ACK and the FIN of the passive side cannot share a segment.',
       verdict: 'wrong',
       appliesTo: 'RFC 9293 section 3.6, and Linux',
       truth:
@@ -63,7 +63,7 @@ export default experiment<Seen>({
         if (!fin || !answer || answer.ack !== fin.seq + 1) return { verdict: 'unclear', observed }
         return { verdict: answer.flags.includes('F') ? 'wrong' : 'holds', observed }
       },
-      altered: seen => ({ ...seen, atOnce: seen.later }),
+      counterexample: seen => ({ ...seen, atOnce: seen.later }),
     },
   ],
 

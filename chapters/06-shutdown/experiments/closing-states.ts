@@ -12,7 +12,7 @@ interface Pair {
   second: string
 }
 
-interface Seen {
+interface Observation {
   /** Moment by moment, in the order in which they came. */
   pairs: Pair[]
   /** What held the segments up, unless they were lost. */
@@ -39,14 +39,15 @@ const BYTES = 300_000
 
 const words = ({ first, second }: Pair) => `${first} and ${second}`
 
-export default experiment<Seen>({
+export default experiment<Observation>({
   title: 'a close, with one direction cut off at a time',
   needs: ['linux'],
   claims: [
     {
       id: '6.1',
-      star: true,
-      says: 'The end that closes first goes through FIN-WAIT-1, FIN-WAIT-2 and TIME-WAIT, the other through CLOSE-WAIT and LAST-ACK.',
+      essential: true,
+      statement:
+        'The end that closes first goes through FIN-WAIT-1, FIN-WAIT-2 and TIME-WAIT, the other through CLOSE-WAIT and LAST-ACK.',
       verdict: 'holds',
       truth:
         'Each state waits for one thing: an ACK, the other FIN, a timer, or the program. Mostly that comes so soon that no tool shows the state.',
@@ -59,7 +60,7 @@ export default experiment<Seen>({
           observed: pairs.map(words).join('; '),
         }
       },
-      altered: seen => ({ ...seen, pairs: seen.pairs.toSpliced(1, 1) }),
+      counterexample: seen => ({ ...seen, pairs: seen.pairs.toSpliced(1, 1) }),
     },
   ],
 

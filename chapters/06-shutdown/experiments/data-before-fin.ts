@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { type AddressInfo, connect, createServer } from 'node:net'
 import { experiment } from '#lib/textbook/experiment.ts'
 
-interface Seen {
+interface Observation {
   wrote: number
   /** State of the receiver's socket before it read anything. */
   state: string
@@ -14,14 +14,14 @@ interface Seen {
 
 const BYTES = 60_000
 
-export default experiment<Seen>({
+export default experiment<Observation>({
   title: `${BYTES} bytes and a FIN; the receiver reads after that`,
   needs: ['linux'],
   claims: [
     {
       id: '6.25',
-      star: false,
-      says: 'After a FIN has arrived, its receiver can read no additional data.',
+      essential: false,
+      statement: 'After a FIN has arrived, its receiver can read no additional data.',
       verdict: 'holds',
       truth:
         'Nothing comes after the FIN. What came before it still waits in the buffer and is handed out first: the end comes behind the last byte.',
@@ -32,7 +32,7 @@ export default experiment<Seen>({
         if (state !== 'CLOSE-WAIT') return { verdict: 'unclear', observed }
         return { verdict: got === wrote && ended === 'end' ? 'holds' : 'wrong', observed }
       },
-      altered: seen => ({ ...seen, got: 0 }),
+      counterexample: seen => ({ ...seen, got: 0 }),
     },
   ],
 

@@ -4,7 +4,7 @@ import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { monotonicMs } from '#lib/lab/lab.ts'
 import { experiment } from '#lib/textbook/experiment.ts'
 
-interface Seen {
+interface Observation {
   finTimeoutS: number
   /** The end that called shutdown and still has its descriptor: its timer at first, if any. */
   owned: { timer: string; stateInTheEnd: string }
@@ -18,14 +18,14 @@ const TIMEOUT_S = 2
 /** In place of an inode. */
 const GONE = -1
 
-export default experiment<Seen>({
+export default experiment<Observation>({
   title: `two ends in FIN-WAIT-2, tcp_fin_timeout ${TIMEOUT_S} s: one has called end, one destroy`,
   needs: ['namespace', 'ss'],
   claims: [
     {
       id: '6.8',
-      star: true,
-      says: 'FIN-WAIT-2 waits for the peer’s FIN.',
+      essential: true,
+      statement: 'FIN-WAIT-2 waits for the peer’s FIN.',
       verdict: 'depends',
       truth:
         'For ever, while a program has the descriptor. Once the program has closed it, no one can read any more, and the kernel gives up after tcp_fin_timeout, 60 s by default.',
@@ -39,7 +39,7 @@ export default experiment<Seen>({
         const left = orphan.goneMs > 0 && orphan.inode === 0 && owned.timer === 'none'
         return { verdict: left ? 'depends' : 'holds', observed }
       },
-      altered: seen => ({ ...seen, orphan: { ...seen.orphan, goneMs: 0 } }),
+      counterexample: seen => ({ ...seen, orphan: { ...seen.orphan, goneMs: 0 } }),
     },
   ],
 

@@ -4,7 +4,7 @@ import { writeSync } from 'node:fs'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { experiment } from '#lib/textbook/experiment.ts'
 
-interface Seen {
+interface Observation {
   /** What the client got after its own FIN. */
   answer: string
   /** The client's socket when the server saw the end: its state, and whether a process had it. */
@@ -32,14 +32,14 @@ function kernelWrite(socket: Socket): string {
   }
 }
 
-export default experiment<Seen>({
+export default experiment<Observation>({
   title: 'an answer after the FIN, with allowHalfOpen and without',
   needs: ['linux'],
   claims: [
     {
       id: '6.4',
-      star: true,
-      says: 'After its FIN an end cannot send any more, but it can still receive: half-close.',
+      essential: true,
+      statement: 'After its FIN an end cannot send any more, but it can still receive: half-close.',
       verdict: 'holds',
       truth:
         'Each direction is closed on its own. Until the other FIN comes, the other direction works as before.',
@@ -49,12 +49,12 @@ export default experiment<Seen>({
         verdict: answer !== '' && clientWrite === 'EPIPE' ? 'holds' : 'wrong',
         observed: `after its FIN: write(2) ${clientWrite}, received "${answer}"`,
       }),
-      altered: seen => ({ ...seen, clientWrite: 'ok' }),
+      counterexample: seen => ({ ...seen, clientWrite: 'ok' }),
     },
     {
       id: '6.5',
-      star: true,
-      says: 'A program that has received the peer’s FIN may go on sending.',
+      essential: true,
+      statement: 'A program that has received the peer’s FIN may go on sending.',
       verdict: 'depends',
       truth:
         'TCP allows it; Node does not, unless asked: with allowHalfOpen false, its default, it answers the FIN with a FIN of its own, and a late answer is lost.',
@@ -66,15 +66,15 @@ export default experiment<Seen>({
         if (answer === '') return { verdict: 'wrong', observed }
         return { verdict: late === '' && write !== 'ok' ? 'depends' : 'holds', observed }
       },
-      altered: seen => ({
+      counterexample: seen => ({
         ...seen,
         byDefault: { ...seen.byDefault, write: 'ok', answer: seen.answer },
       }),
     },
     {
       id: '6.6',
-      star: false,
-      says: 'A FIN means that the peer’s application has called close.',
+      essential: false,
+      statement: 'A FIN means that the peer’s application has called close.',
       verdict: 'depends',
       truth:
         'It may have, or it has called shutdown for writing and still reads. A FIN only means that no more bytes will come from that end.',
@@ -84,7 +84,7 @@ export default experiment<Seen>({
         const observed = `FIN sent, then the peer in ${client.state}, its descriptor ${client.owned ? 'open' : 'closed'}, read "${answer}"`
         return { verdict: client.owned && answer !== '' ? 'depends' : 'holds', observed }
       },
-      altered: seen => ({ ...seen, client: { ...seen.client, owned: false } }),
+      counterexample: seen => ({ ...seen, client: { ...seen.client, owned: false } }),
     },
   ],
 

@@ -6,7 +6,7 @@ import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { type Lab, monotonicMs } from '#lib/lab/lab.ts'
 import { experiment } from '#lib/textbook/experiment.ts'
 
-interface Seen {
+interface Observation {
   /** When the passive side sent its FIN, in ms since the first time. */
   finMs: number[]
   /**
@@ -58,14 +58,15 @@ async function halfClosed(lab: Lab) {
   return { port, accepted: accepted!, stateOf, appErrors, capture, fromServer, fins, drop }
 }
 
-export default experiment<Seen>({
+export default experiment<Observation>({
   title: 'a close whose last ACK is lost',
   needs: ['namespace', 'nft', 'tcpdump', 'ss'],
   claims: [
     {
       id: '6.17',
-      star: true,
-      says: 'If the last ACK is lost, the FIN is sent again and acknowledged again, and 2 MSL start anew.',
+      essential: true,
+      statement:
+        'If the last ACK is lost, the FIN is sent again and acknowledged again, and 2 MSL start anew.',
       verdict: 'holds',
       truth:
         'That is what TIME-WAIT is good for: the kernel can still answer. Each repeated FIN sets the timer back to 60 s.',
@@ -76,13 +77,13 @@ export default experiment<Seen>({
         const anew = jumps.length > 0 && jumps.every(({ to, lateS }) => to + lateS > 59)
         return { verdict: finMs.length > 2 && anew ? 'holds' : 'wrong', observed }
       },
-      altered: seen => ({ ...seen, jumps: [] }),
+      counterexample: seen => ({ ...seen, jumps: [] }),
     },
     {
       id: '6.18',
-      star: true,
+      essential: true,
       needs: ['ss -K'],
-      says: 'Without TIME-WAIT, that FIN would be answered by a RST.',
+      statement: 'Without TIME-WAIT, that FIN would be answered by a RST.',
       verdict: 'holds',
       truth:
         'A kernel that has forgotten the connection can only say that there is none. The other side loses its socket; the data had arrived before.',
@@ -94,12 +95,15 @@ export default experiment<Seen>({
         const observed = `TIME-WAIT removed: the next FIN is answered by [${answer}]; the other side: ${state === 'none' ? 'no socket' : state}, ${appErrors.join() || 'no error in its program'}`
         return { verdict: answer.includes('R') ? 'holds' : 'wrong', observed }
       },
-      altered: seen => ({ ...seen, withoutTimeWait: { ...seen.withoutTimeWait!, answer: '.' } }),
+      counterexample: seen => ({
+        ...seen,
+        withoutTimeWait: { ...seen.withoutTimeWait!, answer: '.' },
+      }),
     },
     {
       id: '6.23',
-      star: true,
-      says: 'close returns at once; the socket is only marked as closed.',
+      essential: true,
+      statement: 'close returns at once; the socket is only marked as closed.',
       verdict: 'holds',
       truth:
         'The program is done with it, but the kernel goes on sending, repeating and waiting for a socket that no process owns any more.',
@@ -108,7 +112,7 @@ export default experiment<Seen>({
         verdict: atClose === 'LAST-ACK' ? 'holds' : 'wrong',
         observed: `the event close after ${closeEventMs.toFixed(0)} ms, in ${atClose}; LAST-ACK until ${lastAckMs.toFixed(0)} ms`,
       }),
-      altered: seen => ({ ...seen, atClose: 'none' }),
+      counterexample: seen => ({ ...seen, atClose: 'none' }),
     },
   ],
 
@@ -127,7 +131,7 @@ export default experiment<Seen>({
     observe(
       `every bare ACK to the server is lost; it ends, its close came after ${closeEventMs.toFixed(0)} ms`,
     )
-    const jumps: Seen['jumps'] = []
+    const jumps: Observation['jumps'] = []
     let before: number | undefined
     let lookedMs = monotonicMs()
     await lab.waitUntil('five FINs', () => {

@@ -4,7 +4,7 @@ import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { monotonicMs } from '#lib/lab/lab.ts'
 import { experiment } from '#lib/textbook/experiment.ts'
 
-interface Seen {
+interface Observation {
   retries: number
   /** The socket in LAST-ACK was owned by no process. */
   orphan: boolean
@@ -13,14 +13,14 @@ interface Seen {
 
 const RETRIES = 2
 
-export default experiment<Seen>({
+export default experiment<Observation>({
   title: `a FIN that is never acknowledged, tcp_orphan_retries ${RETRIES}`,
   needs: ['namespace', 'nft'],
   claims: [
     {
       id: '6.22',
-      star: false,
-      says: 'The passive side ends by itself, even if its FIN is never acknowledged.',
+      essential: false,
+      statement: 'The passive side ends by itself, even if its FIN is never acknowledged.',
       verdict: 'holds',
       truth:
         'The socket belongs to no process any more. The kernel repeats the FIN tcp_orphan_retries times, with growing pauses, and then drops it. The default of 0 stands for 8.',
@@ -29,7 +29,7 @@ export default experiment<Seen>({
         verdict: orphan && goneMs > 0 ? 'holds' : 'wrong',
         observed: `LAST-ACK, owned by ${orphan ? 'no' : 'a'} process, ${goneMs > 0 ? `gone after ${(goneMs / 1000).toFixed(1)} s` : 'still there'} (tcp_orphan_retries ${retries})`,
       }),
-      altered: seen => ({ ...seen, goneMs: 0 }),
+      counterexample: seen => ({ ...seen, goneMs: 0 }),
     },
   ],
 

@@ -5,7 +5,7 @@ import type { HelperProgram } from '#lib/lab/helper-process.ts'
 import { monotonicMs } from '#lib/lab/lab.ts'
 import { experiment } from '#lib/textbook/experiment.ts'
 
-interface Seen {
+interface Observation {
   ports: number
   /** tcp_tw_reuse 2, Linux’s default: connections until the ports ran out, the error then. */
   before: number
@@ -35,14 +35,14 @@ const farServer: HelperProgram<{ port: number; host: string }> = async (
   )
 }
 
-export default experiment<Seen>({
+export default experiment<Observation>({
   title: `connections from ${PORTS} ports, each closed by the client`,
   needs: ['namespace'],
   claims: [
     {
       id: '6.19',
-      star: true,
-      says: 'The kernel never hands out a port that is in TIME-WAIT.',
+      essential: true,
+      statement: 'The kernel never hands out a port that is in TIME-WAIT.',
       verdict: 'depends',
       truth:
         'What is taken is a four-tuple, not a port: towards another server the port is free. Towards the same one it depends on tcp_tw_reuse. With 1, Linux hands the port out again after a second, because timestamps distinguish old segments from new ones; with 2, the default, it does so on loopback only; with 0, never.',
@@ -57,7 +57,7 @@ export default experiment<Seen>({
         if (!isReused) return { verdict: 'holds', observed }
         return { verdict: isRefused ? 'depends' : 'wrong', observed }
       },
-      altered: seen => ({
+      counterexample: seen => ({
         ...seen,
         otherServer: 'EADDRNOTAVAIL',
         line: { byDefault: 'EADDRNOTAVAIL', always: 'EADDRNOTAVAIL' },

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Server } from 'node:net'
 import { experiment } from '#lib/textbook/experiment.ts'
 
-interface Seen {
+interface Observation {
   /** Connections of the port in TIME-WAIT at that time. */
   timeWait: number
   /** bind and listen in C: without SO_REUSEADDR, and with it. */
@@ -45,14 +45,14 @@ int main(int count, char **words) {
   return 0;
 }`
 
-export default experiment<Seen>({
+export default experiment<Observation>({
   title: 'a server starts again, with TIME-WAIT on its port, and beside a live one',
   needs: ['linux', 'cc'],
   claims: [
     {
       id: '6.20',
-      star: false,
-      says: 'A server cannot be restarted on its port until TIME-WAIT is over.',
+      essential: false,
+      statement: 'A server cannot be restarted on its port until TIME-WAIT is over.',
       verdict: 'depends',
       truth:
         'Only without SO_REUSEADDR, at both times: the old socket must have had it too. Node and nearly every server set it, so EADDRINUSE mostly means that the old process still lives, or another one listens there. A client does not set it, so a port that is in TIME-WAIT after a client used it cannot be listened on.',
@@ -63,7 +63,7 @@ export default experiment<Seen>({
         if (timeWait === 0 || plain !== 'EADDRINUSE') return { verdict: 'unclear', observed }
         return { verdict: reuseAddress === 'ok' && node === 'ok' ? 'depends' : 'holds', observed }
       },
-      altered: seen => ({ ...seen, reuseAddress: 'EADDRINUSE', node: 'EADDRINUSE' }),
+      counterexample: seen => ({ ...seen, reuseAddress: 'EADDRINUSE', node: 'EADDRINUSE' }),
     },
   ],
 
@@ -91,7 +91,7 @@ export default experiment<Seen>({
       return rows.every(({ state }) => state === 'TIME-WAIT') && rows.length
     })
     observe(`the old server has gone; ${timeWait} connection in TIME-WAIT`)
-    const inC: Pick<Seen, 'plain' | 'reuseAddress'> = JSON.parse(
+    const inC: Pick<Observation, 'plain' | 'reuseAddress'> = JSON.parse(
       await lab.runC(PROGRAM, [`${port}`]),
     )
     observe(`in C: ${inC.plain}; with SO_REUSEADDR: ${inC.reuseAddress}`)

@@ -14,7 +14,7 @@ interface Case {
   peerEndedAfter: boolean
 }
 
-interface Seen {
+interface Observation {
   close: Case
   shutdown: Case
 }
@@ -22,14 +22,14 @@ interface Seen {
 const words = ({ state, peerEnded, peerEndedAfter }: Case) =>
   `${state}, the peer has ${peerEnded ? 'seen the FIN' : 'seen no FIN'}; when the child has gone: ${peerEndedAfter ? 'FIN' : 'no FIN'}`
 
-export default experiment<Seen>({
+export default experiment<Observation>({
   title: 'a parent closes, or shuts down, a socket that its child shares',
   needs: ['linux'],
   claims: [
     {
       id: '6.9',
-      star: true,
-      says: 'close only takes one reference away; the FIN goes out when none is left.',
+      essential: true,
+      statement: 'close only takes one reference away; the FIN goes out when none is left.',
       verdict: 'holds',
       truth:
         'A child that has inherited the socket, knowingly or not, keeps the connection open, and the peer waits for an end that does not come.',
@@ -39,12 +39,12 @@ export default experiment<Seen>({
         const kept = close.state === 'ESTABLISHED' && close.owned && !close.peerEnded
         return { verdict: kept && close.peerEndedAfter ? 'holds' : 'wrong', observed: words(close) }
       },
-      altered: seen => ({ ...seen, close: seen.shutdown }),
+      counterexample: seen => ({ ...seen, close: seen.shutdown }),
     },
     {
       id: '6.10',
-      star: true,
-      says: 'shutdown acts at once, however many processes share the socket.',
+      essential: true,
+      statement: 'shutdown acts at once, however many processes share the socket.',
       verdict: 'holds',
       truth: 'It acts on the connection, not on a descriptor: the FIN goes out at once.',
       source: 'shutdown(2)',
@@ -53,7 +53,7 @@ export default experiment<Seen>({
         verdict: shutdown.peerEnded && shutdown.owned ? 'holds' : 'wrong',
         observed: words(shutdown),
       }),
-      altered: seen => ({ ...seen, shutdown: seen.close }),
+      counterexample: seen => ({ ...seen, shutdown: seen.close }),
     },
   ],
 

@@ -1,7 +1,7 @@
 /** shutdown and close as system calls, in C: Node has no call for half of it. */
 import { experiment } from '#lib/textbook/experiment.ts'
 
-interface Seen {
+interface Observation {
   /** After shutdown(SHUT_WR): what the descriptor is, and what read returned of a late answer. */
   descriptor: string
   lateRead: number
@@ -76,14 +76,14 @@ int main(void) {
   return 0;
 }`
 
-export default experiment<Seen>({
+export default experiment<Observation>({
   title: 'shutdown and close, as system calls in C',
   needs: ['linux', 'cc'],
   claims: [
     {
       id: '6.11',
-      star: true,
-      says: 'shutdown closes the descriptor.',
+      essential: true,
+      statement: 'shutdown closes the descriptor.',
       verdict: 'wrong',
       appliesTo: 'Linux, and POSIX, whose shutdown() leaves the descriptor open',
       truth:
@@ -94,12 +94,12 @@ export default experiment<Seen>({
         const observed = `after shutdown: the descriptor is ${descriptor ? 'still a socket' : 'closed'}, read returns ${lateRead}`
         return { verdict: descriptor === 'socket:' && lateRead > 0 ? 'wrong' : 'holds', observed }
       },
-      altered: seen => ({ ...seen, descriptor: '', lateRead: -1 }),
+      counterexample: seen => ({ ...seen, descriptor: '', lateRead: -1 }),
     },
     {
       id: '6.12',
-      star: false,
-      says: 'A shutdown by one process concerns all that share the socket; a close does not.',
+      essential: false,
+      statement: 'A shutdown by one process concerns all that share the socket; a close does not.',
       verdict: 'holds',
       truth: 'The others cannot write any more after it. After a close of one, they can.',
       source: 'shutdown(2), close(2)',
@@ -108,12 +108,12 @@ export default experiment<Seen>({
         verdict: afterShutdown === 'EPIPE' && afterClose === 'ok' ? 'holds' : 'wrong',
         observed: `the parent's write after the child's shutdown: ${afterShutdown}; after its close: ${afterClose}`,
       }),
-      altered: seen => ({ ...seen, afterShutdown: 'ok' }),
+      counterexample: seen => ({ ...seen, afterShutdown: 'ok' }),
     },
     {
       id: '6.13',
-      star: false,
-      says: 'shutdown can close the reading side, the writing side, or both.',
+      essential: false,
+      statement: 'shutdown can close the reading side, the writing side, or both.',
       verdict: 'depends',
       truth:
         'Closing the writing side sends a FIN. Closing the reading side sends nothing: read returns 0, but Linux still takes what the peer sends, and even hands it out.',
@@ -123,12 +123,12 @@ export default experiment<Seen>({
         if (firstRead !== 0) return { verdict: 'wrong', observed }
         return { verdict: secondRead > 0 ? 'depends' : 'holds', observed }
       },
-      altered: seen => ({ ...seen, secondRead: 0 }),
+      counterexample: seen => ({ ...seen, secondRead: 0 }),
     },
   ],
 
   async run(lab, observe) {
-    const seen: Seen = JSON.parse(await lab.runC(PROGRAM))
+    const seen: Observation = JSON.parse(await lab.runC(PROGRAM))
     observe(`shutdown(SHUT_WR): the descriptor is "${seen.descriptor}", read ${seen.lateRead}`)
     observe(`write after the child's shutdown ${seen.afterShutdown}, close ${seen.afterClose}`)
     observe(`shutdown(SHUT_RD): read ${seen.firstRead}, later ${seen.secondRead}`)

@@ -4,7 +4,7 @@ import { connect } from 'node:net'
 import type { HelperProgram } from '#lib/lab/helper-process.ts'
 import { experiment } from '#lib/textbook/experiment.ts'
 
-interface Seen {
+interface Observation {
   /** States of each end in the order in which they were seen. */
   a: string[]
   b: string[]
@@ -29,14 +29,14 @@ const server: HelperProgram<{ host: string }> = async (channel, { host }) => {
   })
 }
 
-export default experiment<Seen>({
+export default experiment<Observation>({
   title: 'a slow line; both ends close before the FIN of the other arrives',
   needs: ['namespace', 'ss'],
   claims: [
     {
       id: '6.14',
-      star: true,
-      says: 'Only the active closer enters TIME-WAIT.',
+      essential: true,
+      statement: 'Only the active closer enters TIME-WAIT.',
       verdict: 'depends',
       truth:
         'When both close before the other’s FIN arrives, both are active: both go through CLOSING, and both end in TIME-WAIT. After a reset, neither does.',
@@ -52,7 +52,7 @@ export default experiment<Seen>({
         const both = ends.length === 2 && ends.every(end => end.includes('CLOSING'))
         return { verdict: both && afterReset.length === 0 ? 'depends' : 'unclear', observed }
       },
-      altered: seen => ({ ...seen, b: ['FIN-WAIT-1', 'none'] }),
+      counterexample: seen => ({ ...seen, b: ['FIN-WAIT-1', 'none'] }),
     },
   ],
 

@@ -21,7 +21,7 @@ interface Late {
   segments?: string[]
 }
 
-interface Seen {
+interface Observation {
   late: Late[]
   /** A new connection from the same port: whether it came about, and the state of the server's end. */
   again: { connected: boolean; state: string }
@@ -67,7 +67,7 @@ async function lateSegment(lab: Lab, observe: Observe, setting: number): Promise
 }
 
 /** A SYN of the same client port. Its number is higher than all of the old connection. */
-async function newConnection(lab: Lab, observe: Observe): Promise<Seen['again']> {
+async function newConnection(lab: Lab, observe: Observe): Promise<Observation['again']> {
   const { server, port, from, stateOf } = await timeWait(lab)
   server.removeAllListeners('connection').on('connection', socket => socket.on('error', () => {}))
   const client: Socket = connect({ port, host: '127.0.0.1', localPort: from })
@@ -81,14 +81,14 @@ async function newConnection(lab: Lab, observe: Observe): Promise<Seen['again']>
   return { connected, state }
 }
 
-export default experiment<Seen>({
+export default experiment<Observation>({
   title: 'an old segment, and a new connection, for a socket in TIME-WAIT',
   needs: ['namespace', 'cc'],
   claims: [
     {
       id: '6.26',
-      star: false,
-      says: 'TIME-WAIT lasts until its time is over, so it catches whatever comes late.',
+      essential: false,
+      statement: 'TIME-WAIT lasts until its time is over, so it catches whatever comes late.',
       verdict: 'depends',
       truth:
         'An old segment that arrives in TIME-WAIT is acknowledged. A peer that has forgotten the connection answers this acknowledgement with a RST, and the RST ends TIME-WAIT, unless tcp_rfc1337 is 1. A new connection between the same two ports also replaces it, if its sequence numbers are higher.',
@@ -105,7 +105,7 @@ export default experiment<Seen>({
           return { verdict: 'holds', observed }
         return { verdict: kept > 0 ? 'depends' : 'wrong', observed }
       },
-      altered: ({ late }) => ({
+      counterexample: ({ late }) => ({
         late: late.map(one => ({ ...one, state: 'TIME-WAIT' })),
         again: { connected: false, state: 'TIME-WAIT' },
       }),

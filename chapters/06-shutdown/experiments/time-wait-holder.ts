@@ -4,7 +4,7 @@ import { createServer } from 'node:http'
 import { type AddressInfo, connect } from 'node:net'
 import { experiment } from '#lib/textbook/experiment.ts'
 
-interface Seen {
+interface Observation {
   connections: number
   atServer: number
   atClient: number
@@ -12,14 +12,14 @@ interface Seen {
 
 const CONNECTIONS = 20
 
-export default experiment<Seen>({
+export default experiment<Observation>({
   title: `${CONNECTIONS} requests, one connection each, closed by the server`,
   needs: ['linux'],
   claims: [
     {
       id: '6.15',
-      star: true,
-      says: 'It is the client that waits in TIME-WAIT; the server finishes earlier.',
+      essential: true,
+      statement: 'It is the client that waits in TIME-WAIT; the server finishes earlier.',
       verdict: 'depends',
       truth:
         'It is the end that closes first. A server that closes after each answer, as with Connection: close, has all of them.',
@@ -30,7 +30,7 @@ export default experiment<Seen>({
         if (atServer + atClient !== connections) return { verdict: 'unclear', observed }
         return { verdict: atServer > 0 ? 'depends' : 'holds', observed }
       },
-      altered: seen => ({ ...seen, atServer: 0, atClient: seen.connections }),
+      counterexample: seen => ({ ...seen, atServer: 0, atClient: seen.connections }),
     },
   ],
 

@@ -7,7 +7,7 @@ import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { type Lab, monotonicMs } from '#lib/lab/lab.ts'
 import { experiment, type Observe } from '#lib/textbook/experiment.ts'
 
-interface Seen {
+interface Observation {
   finTimeoutS: number
   lastedS: number
   /** What is left of the connection after that. */
@@ -52,15 +52,15 @@ async function withoutRoom(lab: Lab, observe: Observe): Promise<string[]> {
   return left
 }
 
-export default experiment<Seen>({
+export default experiment<Observation>({
   title: `one TIME-WAIT to its end, with tcp_fin_timeout ${TIMEOUT_S} s`,
   needs: ['linux'],
   slow: true,
   claims: [
     {
       id: '6.16',
-      star: true,
-      says: 'TIME-WAIT lasts 2 MSL, which is 30 s to 2 minutes.',
+      essential: true,
+      statement: 'TIME-WAIT lasts 2 MSL, which is 30 s to 2 minutes.',
       verdict: 'depends',
       truth:
         'In Linux it is 60 s, a constant. The RFC asks for 4 minutes. tcp_fin_timeout, which is often recommended against it, is about FIN-WAIT-2 and changes nothing here. But TIME-WAIT may end early, or never begin: tcp_max_tw_buckets limits how many there are.',
@@ -72,13 +72,13 @@ export default experiment<Seen>({
         if (lastedS > 55 && lastedS < 65) return { verdict: 'depends', observed }
         return { verdict: lastedS < finTimeoutS + 5 ? 'wrong' : 'unclear', observed }
       },
-      altered: seen => ({ ...seen, lastedS: seen.finTimeoutS }),
+      counterexample: seen => ({ ...seen, lastedS: seen.finTimeoutS }),
     },
     {
       id: '6.21',
-      star: false,
+      essential: false,
       needs: ['namespace', 'nft'],
-      says: 'After 2 MSL the connection is closed, whether or not the last ACK has arrived.',
+      statement: 'After 2 MSL the connection is closed, whether or not the last ACK has arrived.',
       verdict: 'holds',
       truth:
         'Only the timer decides: this end cannot know whether its last ACK has arrived. Each repeated FIN that gets through starts the timer anew.',
@@ -92,7 +92,7 @@ export default experiment<Seen>({
         if (cut.otherEnd !== 'LAST-ACK') return { verdict: 'unclear', observed }
         return { verdict: left.length + cut.left.length === 0 ? 'holds' : 'wrong', observed }
       },
-      altered: seen => ({ ...seen, cut: { ...seen.cut!, left: ['TIME-WAIT'] } }),
+      counterexample: seen => ({ ...seen, cut: { ...seen.cut!, left: ['TIME-WAIT'] } }),
     },
   ],
 

@@ -8,7 +8,7 @@ export const INTERRUPTED = 130
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 
 /** How a run is followed. */
-export interface Following {
+export interface LiveRun {
   /** Starts the run. It must end soon after `signal` says so, and leave nothing behind. */
   run: (options: {
     onEvent: (event: TraceEvent) => void
@@ -25,11 +25,11 @@ export interface Following {
  *
  * A terminal shows events as they happen; a file or a pipe gets them in perfect order at the end.
  */
-export async function followRun({
+export async function runLive({
   run,
   show,
   holdMs,
-}: Following): Promise<{ result: RunResult; stopped: boolean }> {
+}: LiveRun): Promise<{ result: RunResult; stopped: boolean }> {
   const merger = new Merger(process.stdout.isTTY ? holdMs : Number.POSITIVE_INFINITY)
   const now = () => Number(process.hrtime.bigint())
   const ticker = setInterval(() => show(merger.ready(now())), holdMs / 2)

@@ -82,7 +82,7 @@ export function probe(end: End, ms: number, variables: Partial<TcpEvent>): TcpEv
   }
 }
 
-/** A run of 02/echo at all levels but the sender's variables, in the order of time. */
+/** A run of 02/echo in all lanes but the sender's variables, in the order of time. */
 export const ECHO: readonly TraceEvent[] = [
   event('server', 0, 'listen(127.0.0.1:0)', { event: 'listen()' }),
   syscall('server', 0.2, 'socket(AF_INET, SOCK_STREAM) = 19'),

@@ -40,7 +40,7 @@ export function unusualSettings(settings: Settings = readSettings()): string[] {
 }
 
 /** What experiments had in common, as lines to print. */
-export interface SettingsHad {
+export interface SettingsUsed {
   /** What differs from a stock distribution: `net.ipv4.tcp_sack = 0 (stock: 1)`. */
   unusual: string[]
   /** The host's settings that an experiment's own network could not have. */
@@ -48,9 +48,9 @@ export interface SettingsHad {
 }
 
 /** The settings that experiments really had; those of this host where none of them has run. */
-export function settingsHad(
+export function settingsUsed(
   outcomes: Iterable<{ settings?: Settings; notCopied?: readonly string[] }>,
-): SettingsHad {
+): SettingsUsed {
   const ran = [...outcomes].filter(({ settings }) => settings !== undefined)
   const unusual =
     ran.length === 0 ? unusualSettings() : ran.flatMap(o => unusualSettings(o.settings))

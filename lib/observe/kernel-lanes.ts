@@ -24,7 +24,7 @@ const SETTLE_MS = 200
 /** So many events of others, or of ports not yet known, are kept for the time they are known. */
 const UNCLAIMED = 20_000
 
-export interface LevelsOptions {
+export interface KernelLanesOptions {
   lanes: readonly Lane[]
   /** Packets come with all their bytes. */
   frames?: boolean
@@ -33,19 +33,19 @@ export interface LevelsOptions {
   onLane: (lane: Lane, status: LaneStatus, why?: string) => void
 }
 
-/** Watches a run at the levels of the kernel: states, packets, and the sender's variables. */
-export class Levels {
+/** Watches a run in the lanes of the kernel: states, packets, and the sender's variables. */
+export class KernelLanes {
   readonly #entry: CatalogueEntry
-  readonly #options: LevelsOptions
+  readonly #options: KernelLanesOptions
   readonly #ports = new Ports()
   readonly #timeWait = new TimeWait<SampledStep>(tableLookup())
-  readonly #sources: { stop(): void | Promise<void> }[] = []
+  readonly #running: { stop(): void | Promise<void> }[] = []
   #unclaimed: Unclaimed[] = []
   /** Events that have come in lately, in that order. */
   #fresh: { sinceMs: number; event: Unclaimed }[] = []
   readonly #timer = setInterval(() => this.#settle(performance.now() - SETTLE_MS), SETTLE_MS / 4)
 
-  constructor(entry: CatalogueEntry, options: LevelsOptions) {
+  constructor(entry: CatalogueEntry, options: KernelLanesOptions) {
     this.#entry = entry
     this.#options = options
   }
@@ -61,7 +61,7 @@ export class Levels {
   }
 
   /** Tells which ports are whose. */
-  learn(event: JsEvent): void {
+  learnPorts(event: JsEvent): void {
     if (!this.#ports.learn(event)) return
     const waiting = this.#unclaimed
     this.#unclaimed = []
@@ -71,7 +71,7 @@ export class Levels {
   /** Settles when everything that happened has been told. */
   async stop(): Promise<void> {
     // One that fails now has told what it could.
-    await Promise.allSettled(this.#sources.map(source => source.stop()))
+    await Promise.allSettled(this.#running.map(source => source.stop()))
     clearInterval(this.#timer)
     this.#settle(Number.POSITIVE_INFINITY)
   }
@@ -94,7 +94,7 @@ export class Levels {
         unread && `TIME-WAIT is shown as CLOSED: ${unread}`,
       )
     if (unread !== undefined) return this.#options.onLane('state', `missing: ${trouble}; ${unread}`)
-    this.#sources.push(startSampling(step => this.#step(step, true)))
+    this.#running.push(startSampling(step => this.#step(step, true)))
     this.#options.onLane('state', 'sampled', trouble)
   }
 
@@ -132,11 +132,11 @@ export class Levels {
     return true
   }
 
-  /** Why a source did not start, with the command that would bring it; undefined when it runs. */
+  /** Why a lane did not start, with the command that would bring it; undefined when it runs. */
   async #startTracing(start: () => Promise<Tracing>): Promise<string | undefined> {
     try {
       if (process.platform !== 'linux') return 'needs Linux'
-      this.#sources.push(await start())
+      this.#running.push(await start())
       return undefined
     } catch (error) {
       const { message } = error as Error
