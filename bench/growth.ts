@@ -11,10 +11,10 @@ import { type Feeder, lineFeeders, prefixFeeders } from './feeders.ts'
 import type { Growth } from './growth-worker.ts'
 import { median } from './statistics.ts'
 
-export const growthChunkBytes = [64 * 1024, 1024, 64, 1] as const
+const growthChunkBytes = [64 * 1024, 1024, 64, 1] as const
 
 /** What one more chunk may cost, whatever its size. Part of the target for 64 B chunks. */
-export const statedNsPerChunk = 100
+const statedNsPerChunk = 100
 
 export interface GrowthEffort {
   repeats: number
@@ -37,7 +37,7 @@ export interface GrowthCell {
   peakLive: number
 }
 
-export interface GrowthRow {
+interface GrowthRow {
   id: string
   label: string
   package?: string

@@ -5,7 +5,7 @@
  * The writers below are the benchmark's own, so that no candidate is measured on its own output.
  */
 
-export const chunkBytes = 64 * 1024
+const chunkBytes = 64 * 1024
 
 /** One block of the stream. It ends with a whole frame, so a candidate can be fed it again. */
 export interface Input {
@@ -89,7 +89,7 @@ export const slipEscaped: Writer = payload => {
 }
 
 /** Cuts bytes as they would come from sockets: each chunk has memory of its own. */
-export function cut(whole: Buffer, size = chunkBytes): Buffer[] {
+function cut(whole: Buffer, size = chunkBytes): Buffer[] {
   const chunks: Buffer[] = []
   for (let at = 0; at < whole.length; at += size) {
     const part = whole.subarray(at, at + size)

@@ -6,7 +6,7 @@ import { type Feeder, lineFeeders, prefixFeeders } from './feeders.ts'
 import type { GrowthVerdict } from './growth.ts'
 import type { Holding } from './memory-worker.ts'
 
-export interface MemoryRow extends Holding {
+interface MemoryRow extends Holding {
   id: string
   label: string
   package?: string

@@ -6,7 +6,6 @@ import type { CatalogueChapter, CatalogueEntry, Chapter } from './types.ts'
 export type {
   CatalogueChapter,
   CatalogueEntry,
-  Chapter,
   Example,
   Program,
   WrongServer,

@@ -7,7 +7,7 @@ export interface Program {
 }
 
 /** A server, with what tests that treat all servers alike have to know about it. */
-export interface ServerProgram extends Program {
+interface ServerProgram extends Program {
   /** What a client sends first, one byte for each character (latin1). Default: nothing. */
   greeting?: string
   /** What the server then sends, or a part of it. Default: that it takes a connection is enough. */
@@ -23,7 +23,7 @@ export interface ServerProgram extends Program {
 }
 
 /** What a server cannot do under abuse, or does only with flags. */
-export interface AbuseAllowance {
+interface AbuseAllowance {
   /** Flags for the server, beside `quickArgs`. */
   args?: readonly string[]
   /** How many clients come at a time, where each takes the server long. Default: 1000. */
@@ -35,7 +35,7 @@ export interface AbuseAllowance {
 }
 
 /** A client, with what tests that treat all clients alike have to know about it. */
-export interface ClientProgram extends Program {
+interface ClientProgram extends Program {
   /** Waits for as long as the server says nothing. Default: gives up within 10 seconds. */
   mayWait?: true
   /**

@@ -27,7 +27,7 @@ export interface Packet {
 export type Icmp = Omit<IcmpMessage, 'quoted'> & { quoted?: QuotedPacket }
 
 /** What an error of ICMP quotes: at least the first 8 bytes behind the header of IP (RFC 792). */
-export interface QuotedPacket {
+interface QuotedPacket {
   ip?: Ipv4 | Ipv6
   /** Of TCP and UDP. */
   sourcePort?: number

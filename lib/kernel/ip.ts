@@ -3,7 +3,7 @@ import { ipv4Text, ipv6Text } from './ip-address.ts'
 import { DecodeError, type PacketBytes } from './packet-bytes.ts'
 
 /** Which part of a datagram a fragment is. */
-export interface Fragment {
+interface Fragment {
   id: number
   /** Bytes of the datagram's payload before this part of it. */
   offsetBytes: number

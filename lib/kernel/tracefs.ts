@@ -5,7 +5,7 @@ import { startSupervised, waitUntilShown } from './supervised.ts'
 import { instanceName, type TracefsWay, tracefsWays } from './tracefs-instance.ts'
 
 /** Trace events of the kernel that `startTracefs` can read. */
-export type TraceEventName = 'sock/inet_sock_set_state' | 'tcp/tcp_probe' | 'tcp/tcp_retransmit_skb'
+type TraceEventName = 'sock/inet_sock_set_state' | 'tcp/tcp_probe' | 'tcp/tcp_retransmit_skb'
 
 export interface TracefsOptions {
   events: readonly TraceEventName[]

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { waitUntil } from './wait-until.ts'
 
 /** What a helper process talks to the experiment with. */
-export interface ExperimentChannel {
+interface ExperimentChannel {
   /** Sends the experiment a message, with the time at which it happened. */
   send(name: string, value?: unknown): void
   /** Waits for the experiment's next word of that name. */

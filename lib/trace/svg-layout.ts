@@ -5,7 +5,7 @@ import { Connections, type SocketEvent } from './sockets.ts'
 
 /** Pixels. The picture is as wide as a column of text on a page. */
 export const WIDTH = 800
-export const CHARACTER = 7.23
+const CHARACTER = 7.23
 /** The same, of the text on an arrow. */
 export const LABEL = 6.93
 export const LINE = 17
@@ -14,7 +14,7 @@ const PAUSE = 26
 const TIME = 62
 const MARGIN = 14
 /** From one bar to the next on the same lifeline; a bar is narrower by the gap. */
-export const SLOT = 13
+const SLOT = 13
 export const BAR = 8
 const SLOTS = 5
 /** A pause of this length is drawn as a break. */
@@ -27,7 +27,7 @@ export type Row = { y: number; height: number } & (
 )
 
 /** A socket's time in one state, as a bar on the lifeline of its end. */
-export interface Bar {
+interface Bar {
   end: End
   slot: number
   state: string

@@ -371,7 +371,7 @@ const NOT_THERE =
   /\b(Cannot find (module|package)|ModuleNotFoundError|ENOENT|No such file or directory)\b/
 
 /** The line of what a program complained about that says most, and where: not the whole stack. */
-export function mainError(stderr: string): string {
+function mainError(stderr: string): string {
   const lines = stderr.split('\n').filter(line => line.trim() !== '' && !/^Node\.js v\d/.test(line))
   // A file that does not compile: where, and what the compiler expects.
   const compiler = lines.find(line => COMPILER.test(line))

@@ -42,7 +42,7 @@ export function renderOutcome(result: CheckResult, exercise: Exercise, columns =
 }
 
 /** What happened, the bytes, the likely cause, where to read, and what the program printed. */
-export function renderFailure(failure: Failure, section: string, columns = WIDE): string[] {
+function renderFailure(failure: Failure, section: string, columns = WIDE): string[] {
   const { what, sent, expected, received, offset, likelyCause, output } = failure
   const lines = [wrapped(`What happened: ${what}.`, columns)]
   // What was sent last is what the answer is about.

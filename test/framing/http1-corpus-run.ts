@@ -91,7 +91,7 @@ export function responseText(frame: Http1Response): string {
   return `${frame.status} ${frame.reason} "${latin1(frame.body)}"`
 }
 
-export function latin1(bytes: Uint8Array): string {
+function latin1(bytes: Uint8Array): string {
   return Buffer.from(bytes).toString('latin1')
 }
 

@@ -1,6 +1,7 @@
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { execa } from 'execa'
+import getPort from 'get-port'
 import { describe, expect, type TestContext, test } from 'vitest'
 import { ROOT } from '#lib/catalogue/index.ts'
 import { has, test as kitTest } from '../support/kit.ts'
@@ -188,10 +189,12 @@ describe.concurrent('a server that nobody wrote for this kit', () => {
   })
 
   test('a running server is checked by its port, and the result is JSON where asked for', async () => {
-    const { stdout, exitCode } = await check('tcp-echo', '--port', '1', '--json', '--seed', '5')
+    const port = await getPort({ host: '127.0.0.1' })
+    const words = ['--port', String(port), '--json', '--seed', '5']
+    const { stdout, exitCode } = await check('tcp-echo', ...words)
     const result = JSON.parse(stdout)
     expect(result).toMatchObject({ id: 'tcp-echo', passed: false, seed: 5 })
-    expect(result.failure.what).toMatch(/^nothing listens on TCP port 1 of 127\.0\.0\.1/)
+    expect(result.failure.what).toContain(`nothing listens on TCP port ${port} of 127.0.0.1`)
     expect(result.failure.likelyCause).toMatch(/^the server is not running, or listens on another/)
     expect(exitCode).toBe(1)
   })

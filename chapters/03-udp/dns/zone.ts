@@ -10,7 +10,7 @@ import {
 } from './message.ts'
 
 /** `.test` is reserved: no such name exists on the Internet (RFC 6761). */
-export const ZONE = 'kit.test'
+const ZONE = 'kit.test'
 
 const TTL_S = 300
 const text = (line: string) => Buffer.concat([Buffer.of(line.length), Buffer.from(line)])

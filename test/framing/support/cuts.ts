@@ -21,7 +21,7 @@ export function outcome<Frame>(codec: FrameCodec<Frame>, chunks: Uint8Array[]): 
 }
 
 /** Feeds all chunks before the first frame is read. */
-export function lateOutcome<Frame>(codec: FrameCodec<Frame>, chunks: Uint8Array[]): Outcome<Frame> {
+function lateOutcome<Frame>(codec: FrameCodec<Frame>, chunks: Uint8Array[]): Outcome<Frame> {
   return drive(codec, chunks, true)
 }
 

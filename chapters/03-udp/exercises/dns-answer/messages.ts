@@ -5,10 +5,11 @@ import type { CheckContext } from '#lib/workshop/exercise.ts'
 import { plural } from '#lib/workshop/plural.ts'
 import type { UdpProbe } from '#lib/workshop/udp-probe.ts'
 
-export const A = 1
+const A = 1
 const IN = 1
 const TTL = 300
-export const [NOERROR, NXDOMAIN] = [0, 3]
+const NOERROR = 0
+export const NXDOMAIN = 3
 const RCODES: Record<number, string> = { 0: 'NOERROR', 1: 'FORMERR', 2: 'SERVFAIL', 3: 'NXDOMAIN' }
 const RECURSION = 0x0100
 /** Flags that stand at 0x8400 in each answer, and the names of all. */
