@@ -23,6 +23,7 @@ import {
   renderEmbed,
   replaceEmbeds,
 } from '#lib/pages/embed.ts'
+import { FIRST_MESSAGE, renderFirstMessage } from '#lib/pages/first-message.ts'
 import {
   pictureOf,
   readRecording,
@@ -114,7 +115,7 @@ function syncScripts(chapters: readonly CatalogueChapter[]): void {
   write('package.json', before, `${JSON.stringify(manifest, null, 2)}\n`)
 }
 
-/** Draws the recordings again. `npm run record` makes them. */
+/** Draws the recordings again, and what is drawn from them. `npm run record` makes them. */
 function syncPictures(chapters: readonly CatalogueChapter[]): void {
   for (const entry of recordedEntries(chapters)) {
     const name = `${recordingPath(entry)}.svg`
@@ -122,6 +123,10 @@ function syncPictures(chapters: readonly CatalogueChapter[]): void {
     if (recording && writeIfNew(name, pictureOf(recording))) console.log(`wrote ${name}`)
   }
   if (writeIfNew(DIAGRAM, renderStateDiagram(readWitnesses()))) console.log(`wrote ${DIAGRAM}`)
+  const first = readRecording(FIRST_MESSAGE.recording)
+  if (first && writeIfNew(FIRST_MESSAGE.picture, renderFirstMessage(first))) {
+    console.log(`wrote ${FIRST_MESSAGE.picture}`)
+  }
 }
 
 /** @returns whether all of its generated parts are up to date now, or could not be looked at here. */
