@@ -1,16 +1,9 @@
 import { describe, expect, test } from 'vitest'
 import { documents } from './documents.ts'
-
-interface Term {
-  term: string
-  /** What the documents do not write in its place. */
-  not: string[]
-}
+import { glossaryTerms } from './glossary-terms.ts'
 
 const glossary = documents.find(({ name }) => name === 'docs/glossary.md')!.text
-const terms: Term[] = [...glossary.matchAll(/^\| ([^|]+) \| [^|]+ \| ([^|]+) \| \[.*\) \|$/gm)].map(
-  ([, term = '', not = '']) => ({ term, not: not === '—' ? [] : not.split(', ') }),
-)
+const terms = glossaryTerms(documents)
 
 /** What a reader reads as sentences: without code, comments, links' targets, and quoted textbooks. */
 function proseOf(text: string): string {
