@@ -124,6 +124,7 @@ describe('codec copy', () => {
     ['stream', 'length-prefix'],
     ['web-streams', 'lines'],
     ['http1-stream', null],
+    ['http1-web-streams', null],
   ])('puts %s into an empty project, and its example runs beside a codec', async (name, other) => {
     const project = await emptyProject(COMPILED)
     const src = join(project, 'src')

@@ -55,14 +55,20 @@ test('codecs import nothing but files of lib/framing; only stream.ts imports nod
   }
 })
 
-test('codecs need no other codec, and no stream: http1-stream alone joins two', () => {
+/** What joins HTTP to streams cannot be used without what it joins. */
+const JOINED: Record<string, string[]> = {
+  'http1-stream': ['http1', 'stream'],
+  'http1-web-streams': ['http1'],
+}
+
+test('codecs need no other codec, and no stream: only the streams of http1 need something', () => {
   const entries = codecs()
   for (const codec of entries) {
     const needed = sourcesOf(codec).map(({ name }) => name)
     const others = entries.filter(({ name }) => name !== codec.name && needed.includes(name))
     expect({ name: codec.name, others: others.map(({ name }) => name) }).toEqual({
       name: codec.name,
-      others: codec.name === 'http1-stream' ? ['http1', 'stream'] : [],
+      others: JOINED[codec.name] ?? [],
     })
   }
 })
