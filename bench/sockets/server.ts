@@ -39,7 +39,7 @@ async function framedEcho<Frame>(codec: FrameCodec<Frame>): Promise<Server> {
   const { framed } = await import('#lib/framing/stream.ts')
   const echo = async (socket: Socket): Promise<void> => {
     const peer = framed(socket, codec)
-    for await (const frames of peer.frames.batches()) await peer.sendAll(frames)
+    await peer.frames.forEachBatch(frames => peer.sendAll(frames))
     await peer.end()
   }
   return server(socket => {

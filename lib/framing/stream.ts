@@ -56,6 +56,17 @@ export interface FrameIterator<Frame> {
    * @throws {Error} `ERR_INVALID_STATE` when a loop over these frames was begun before.
    */
   batches(): AsyncIterableIterator<Frame[], undefined>
+  /**
+   * Calls `take` with the same arrays, each as soon as its bytes have come. It is the one loop, too,
+   * and the fastest: no promise is made for a chunk of bytes.
+   *
+   * If `take` returns a promise, as of `sendAll()`, no more is read until it resolves. Resolves at
+   * the end of the stream, or after `return()`. Rejects as a loop does, after the good frames; and
+   * with what `take` throws or rejects with, which leaves the stream as `break` leaves it.
+   *
+   * @throws {Error} `ERR_INVALID_STATE` when a loop over these frames was begun before.
+   */
+  forEachBatch(take: (frames: Frame[]) => void | Promise<void>): Promise<void>
 }
 
 /**
@@ -131,7 +142,17 @@ interface Waiting<Frame> {
   next: Waiting<Frame> | null
 }
 
+/** A loop without promises for each chunk, and whether it waits for what `take` returned. */
+interface Taking<Frame> {
+  take(frames: Frame[]): void | Promise<void>
+  resolve(): void
+  reject(error: unknown): void
+  busy: boolean
+}
+
 const DONE = { done: true, value: undefined } as const
+/** What `send()` returns when nothing is to be waited for. */
+const SENT = Promise.resolve()
 const NO_OPTIONS = {}
 const ignore = (): void => {}
 
@@ -155,6 +176,7 @@ class FrameReader<Frame> implements FrameIterator<Frame> {
   #abortListener: (() => void) | null = null
   #first: Waiting<Frame> | null = null
   #last: Waiting<Frame> | null = null
+  #taking: Taking<Frame> | null = null
 
   constructor(stream: Readable, codec: Receiver<Frame>, options: ReadOptions<Frame>) {
     this.#stream = stream
@@ -173,16 +195,62 @@ class FrameReader<Frame> implements FrameIterator<Frame> {
     return new BatchReader(this)
   }
 
+  forEachBatch(take: (frames: Frame[]) => void | Promise<void>): Promise<void> {
+    this.#beginLoop()
+    return new Promise((resolve, reject) => {
+      this.#taking = { take, resolve, reject, busy: false }
+      this.#takeBatches(this.#taking)
+    })
+  }
+
+  /** Hands over what is here, until nothing is, or `take` wants time. */
+  #takeBatches(taking: Taking<Frame>): void {
+    taking.busy = true
+    while (!this.#done) {
+      let frames: Frame[] | null
+      try {
+        if (this.#aborted) throw this.#options.signal!.reason
+        frames = this.#step(true) as Frame[] | null
+      } catch (error) {
+        this.#fail(error)
+        return
+      }
+      if (frames === null) {
+        taking.busy = false
+        break
+      }
+      try {
+        const taken = taking.take(frames)
+        if (taken === undefined || taken === SENT) continue
+        this.#awaitTaken(taking, taken)
+        return
+      } catch (error) {
+        this.#leave(taking, error)
+      }
+    }
+    if (this.#done) taking.resolve()
+  }
+
+  #awaitTaken(taking: Taking<Frame>, taken: Promise<void>): void {
+    taken.then(
+      () => this.#takeBatches(taking),
+      error => this.#leave(taking, error),
+    )
+  }
+
+  /** Ends the reading as `break` does, because of what `take` threw. */
+  #leave(taking: Taking<Frame>, error: unknown): void {
+    taking.reject(error)
+    void this.return()
+  }
+
   nextBatch(): Promise<IteratorResult<Frame[], undefined>> {
     return this.#next(true) as Promise<IteratorResult<Frame[], undefined>>
   }
 
   #beginLoop(): void {
     if (this.#looped) {
-      throw coded(
-        'ERR_INVALID_STATE',
-        'a second loop over these frames: call readFrames() again to read on after a break',
-      )
+      throw secondLoop()
     }
     this.#looped = true
   }
@@ -193,6 +261,7 @@ class FrameReader<Frame> implements FrameIterator<Frame> {
 
   #next(all: boolean): Promise<IteratorResult<Frame | Frame[], undefined>> {
     if (this.#done) return Promise.resolve(DONE)
+    if (this.#taking !== null) return Promise.reject(secondLoop())
     if (this.#first === null) {
       try {
         // Whoever was given the bytes reads them now, not this loop.
@@ -271,12 +340,12 @@ class FrameReader<Frame> implements FrameIterator<Frame> {
     const here = stream.read()
     if (here !== null) this.#decoder.push(here)
     // One listener for all events: a connection that waits has nothing else.
-    const listener = (value?: unknown): void => {
+    this.#listener = value => {
       if (value === undefined || typeof value === 'boolean' || value instanceof Error) {
         this.#look(value)
       } else this.#take(value as Uint8Array)
     }
-    this.#listener = listener
+    const listener = this.#listener
     stream.on('end', listener).on('error', listener).on('close', listener).on('data', listener)
     if (signal === undefined) return
     this.#abortListener = () => this.#abort()
@@ -307,7 +376,7 @@ class FrameReader<Frame> implements FrameIterator<Frame> {
       this.#failure ??= error
     }
     this.#news = true
-    if (this.#first === null) this.#stream.pause()
+    if (this.#first === null && this.#taking?.busy !== false) this.#stream.pause()
     else this.#wake()
   }
 
@@ -340,6 +409,7 @@ class FrameReader<Frame> implements FrameIterator<Frame> {
 
   /** Answers as many waiting calls as there are frames. */
   #wake(): void {
+    if (this.#taking?.busy === false) this.#takeBatches(this.#taking)
     while (this.#first !== null && !this.#done) {
       try {
         const value = this.#step(this.#first.all)
@@ -363,12 +433,15 @@ class FrameReader<Frame> implements FrameIterator<Frame> {
     this.#aborted = true
     this.#stopListening()
     this.#giveBack()
-    if (this.#first !== null) this.#fail(this.#options.signal!.reason)
+    if (this.#first !== null || this.#taking?.busy === false) {
+      this.#fail(this.#options.signal!.reason)
+    }
   }
 
   /** Rejects the first call that waits; the others are told that there is no more. */
   #fail(error: unknown): void {
     this.#shift()?.reject(error)
+    this.#taking?.reject(error)
     this.#finish()
   }
 
@@ -376,6 +449,7 @@ class FrameReader<Frame> implements FrameIterator<Frame> {
     this.#done = true
     this.#stopListening()
     for (let each = this.#shift(); each !== null; each = this.#shift()) each.resolve(DONE)
+    if (this.#taking?.busy === false) this.#taking.resolve()
   }
 
   /** Gives the bytes after the last frame back to the stream, or keeps them for the next loop. */
@@ -580,16 +654,35 @@ export function framed<In, Out = In>(
   options: ReadOptions<In> = NO_OPTIONS,
 ): Framed<In, Out> {
   const { receive, send } = 'receive' in codec ? codec : { receive: codec, send: codec }
-  const writer = new FrameWriter(socket, send)
-  return {
-    frames: readFrames(socket, receive, options),
-    send: frame => writer.send(frame),
-    sendAll: frames => writer.sendAll(frames),
-    end: () => writer.end(),
-  }
+  return new FramedSocket(socket, send, readFrames(socket, receive, options))
 }
 
-const SENT = Promise.resolve()
+/** Its methods may be taken off it. Each is made at the first use: most connections need one. */
+class FramedSocket<In, Out> implements Framed<In, Out> {
+  readonly frames: FrameIterator<In>
+  readonly #writer: FrameWriter<Out>
+  #send: Framed<In, Out>['send'] | null = null
+  #sendAll: Framed<In, Out>['sendAll'] | null = null
+
+  constructor(socket: Duplex, codec: Sender<Out>, frames: FrameIterator<In>) {
+    this.frames = frames
+    this.#writer = new FrameWriter(socket, codec)
+  }
+
+  get send(): Framed<In, Out>['send'] {
+    this.#send ??= frame => this.#writer.send(frame)
+    return this.#send
+  }
+
+  get sendAll(): Framed<In, Out>['sendAll'] {
+    this.#sendAll ??= frames => this.#writer.sendAll(frames)
+    return this.#sendAll
+  }
+
+  get end(): Framed<In, Out>['end'] {
+    return () => this.#writer.end()
+  }
+}
 
 class FrameWriter<Frame> {
   readonly #socket: Duplex
@@ -775,6 +868,12 @@ function encodeAll<Frame>(codec: Sender<Frame>, frames: Iterable<Frame>): Uint8A
 function quiet<Value>(promise: Promise<Value>): Promise<Value> {
   promise.catch(() => {})
   return promise
+}
+
+function secondLoop(): Error {
+  const message =
+    'a second loop over these frames: call readFrames() again to read on after a break'
+  return coded('ERR_INVALID_STATE', message)
 }
 
 function afterEnd(): Error {
