@@ -16,7 +16,7 @@ interface Session {
   tools: readonly string[]
   root: boolean
   /** Runs it against a server that listens; returns what a terminal would show. */
-  run: (at: SessionContext) => Promise<string>
+  run: (session: SessionContext) => Promise<string>
 }
 
 const TRACEFS = '/sys/kernel/tracing'
@@ -34,73 +34,82 @@ const SESSIONS: Record<string, Session> = {
   strace: {
     tools: ['strace'],
     root: false,
-    run: async at => {
+    run: async session => {
       const calls = '-e trace=%network,read,write,close'
       const command = `strace -ttt -yy ${calls} ${CLIENT} --message hello 2>&1 | grep 'AF_INET\\|TCP:'`
-      return at.shown(command, await at.shell(command))
+      return session.shown(command, await session.shell(command))
     },
   },
   ss: {
     tools: ['ss'],
     root: false,
-    run: async at => {
+    run: async session => {
       const command = `ss -tan 'sport = :${SHOWN_PORT} or dport = :${SHOWN_PORT}'`
-      const client = at.start(CLIENT)
-      await at.until(command, /ESTAB/)
-      const during = await at.shell(command)
+      const client = session.start(CLIENT)
+      await session.waitUntilShown(command, /ESTAB/)
+      const during = await session.shell(command)
       client.stdin?.end()
-      await at.until(command, /TIME-WAIT/)
-      return [at.shown(command, during), at.shown(command, await at.shell(command))].join('\n')
+      await session.waitUntilShown(command, /TIME-WAIT/)
+      return [
+        session.shown(command, during),
+        session.shown(command, await session.shell(command)),
+      ].join('\n')
     },
   },
   proc: {
     tools: [],
     root: false,
-    run: async at => {
+    run: async session => {
       const hex = SHOWN_PORT.toString(16).toUpperCase()
       const command = `grep ':${hex} ' /proc/net/tcp | cut -c 1-52`
-      const client = at.start(CLIENT)
-      await at.until(command, / 01 /)
-      const rows = await at.shell(command)
+      const client = session.start(CLIENT)
+      await session.waitUntilShown(command, / 01 /)
+      const rows = await session.shell(command)
       client.stdin?.end()
-      return at.shown(command, rows)
+      return session.shown(command, rows)
     },
   },
   tcpdump: {
     tools: ['tcpdump'],
     root: true,
-    run: async at => {
+    run: async session => {
       const command = `tcpdump -i lo -n -S -tt tcp port ${SHOWN_PORT}`
-      const capture = at.start(command.replace('-i lo', '-l --immediate-mode -i lo'))
+      const capture = session.start(command.replace('-i lo', '-l --immediate-mode -i lo'))
       const output = text(capture.stdout!)
       await said(capture.stderr!, /listening on/)
       const over = said(capture.stdout!, /\[\.\]/, /\[F\.\].*\n(?:.*\n)*.*\[F\.\]/)
-      await at.shell(`${CLIENT} --message hello`)
+      await session.shell(`${CLIENT} --message hello`)
       await over
       capture.kill('SIGINT')
-      return at.shown(`sudo ${command}`, await output)
+      return session.shown(`sudo ${command}`, await output)
     },
   },
   // Cuts a line in a network of its own: the echo server has no part in it.
   vanish: {
     tools: ['ip'],
     root: true,
-    run: async at => {
+    run: async session => {
       const client = 'node --import tsx chapters/05-keepalive/tcp-keepalive/client.ts'
-      return at.shown('npm run -s 05:client -- --vanish', await at.shell(`${client} --vanish`))
+      return session.shown(
+        'npm run -s 05:client -- --vanish',
+        await session.shell(`${client} --vanish`),
+      )
     },
   },
   tracefs: {
     tools: [],
     root: true,
-    run: async at => {
+    run: async session => {
       const mount = `[ -d ${TRACEFS}/instances ] || mount -t tracefs nodev ${TRACEFS}`
       const client = `(cd ${ROOT}; ${CLIENT} --message hello >/dev/null)`
       const watch = [mount, ...TRACE_COMMANDS, client, TRACE_SHOW].join(' && ')
       // A mount of ours is seen by nobody else, and goes with the shell.
-      const output = await at.shell(`trap 'cd ${TRACEFS} && ${TRACE_END}' EXIT; ${watch}`, true)
+      const output = await session.shell(
+        `trap 'cd ${TRACEFS} && ${TRACE_END}' EXIT; ${watch}`,
+        true,
+      )
       const commands = ['sudo -s', ...TRACE_COMMANDS].map(line => `$ ${line}\n`).join('')
-      return `${commands}${at.shown(TRACE_SHOW, output)}$ ${TRACE_END}\n`
+      return `${commands}${session.shown(TRACE_SHOW, output)}$ ${TRACE_END}\n`
     },
   },
 }
@@ -126,12 +135,12 @@ export function missingForSession(name: string): string | undefined {
  * shows them. The server's port is shown as 7020 throughout.
  */
 export async function runSession(name: string): Promise<string> {
-  const at = new SessionContext()
+  const session = new SessionContext()
   try {
-    await at.listen()
-    return await SESSIONS[name]!.run(at)
+    await session.listen()
+    return await SESSIONS[name]!.run(session)
   } finally {
-    await at.end()
+    await session.end()
   }
 }
 
@@ -166,7 +175,7 @@ class SessionContext {
   }
 
   /** Settles when the command's output shows what it should; there is no event for that. */
-  async until(command: string, pattern: RegExp): Promise<void> {
+  async waitUntilShown(command: string, pattern: RegExp): Promise<void> {
     const end = Date.now() + PATIENCE_MS
     while (!pattern.test(await this.shell(command))) {
       if (Date.now() > end) throw new Error(`${command} never showed ${pattern}`)

@@ -307,7 +307,7 @@ describe.skipIf(!hasTerminal)(
       `of $id after $line lines of its timeline (seed ${SEED})`,
       ({ id, line }) =>
         inTerminal([id], async terminal => {
-          await terminal.until(() => eventLines(terminal) >= line, `${line} lines`)
+          await terminal.waitFor(() => eventLines(terminal) >= line, `${line} lines`)
           terminal.type(CTRL_C)
           // 0 where the example was over before the key arrived.
           expect(id === '01/accept-queue' ? [130] : [0, 130]).toContain(await terminal.ended)

@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { stripVTControlCharacters } from 'node:util'
+import { Condition } from '#lib/workshop/condition.ts'
 import { KIT } from '../support/kit-folder.ts'
 import { nodeArguments } from '../support/scripts.ts'
 
@@ -73,7 +74,7 @@ export class Terminal {
   raw = ''
   readonly #child
   #hasEnded = false
-  readonly #waiting = new Set<() => void>()
+  readonly #condition = new Condition()
 
   constructor(
     [program, args]: [string, string[]],
@@ -89,12 +90,12 @@ export class Terminal {
     this.#child.stdin.on('error', () => {}) // the command may end before it has read all
     this.#child.stdout.setEncoding('utf8').on('data', (text: string) => {
       this.raw += text
-      for (const look of this.#waiting) look()
+      this.#condition.notify()
     })
     this.ended = new Promise(resolve => {
       this.#child.once('close', code => {
         this.#hasEnded = true
-        for (const look of this.#waiting) look()
+        this.#condition.notify()
         resolve(code ?? -1)
       })
     })
@@ -106,22 +107,18 @@ export class Terminal {
   }
 
   /** Settles when the condition holds for what was shown; fails when the command has ended. */
-  until(condition: (terminal: this) => boolean, what: string): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const look = () => {
-        if (condition(this)) resolve()
-        else if (this.#hasEnded) reject(new Error(`ended before ${what}:\n${this.text}`))
-        else return
-        this.#waiting.delete(look)
-      }
-      this.#waiting.add(look)
-      look()
+  async waitFor(condition: (terminal: this) => boolean, what: string): Promise<void> {
+    let holds = false
+    await this.#condition.waitFor(() => {
+      holds = condition(this)
+      return holds || this.#hasEnded
     })
+    if (!holds) throw new Error(`ended before ${what}:\n${this.text}`)
   }
 
   /** Settles when the text has been shown, after the first `from` characters. */
   shows(text: string, from = 0): Promise<void> {
-    return this.until(() => this.text.slice(from).includes(text), `it showed "${text}"`)
+    return this.waitFor(() => this.text.slice(from).includes(text), `it showed "${text}"`)
   }
 
   type(keys: string): void {

@@ -242,7 +242,7 @@ describe.skipIf(!hasTerminal)('in a terminal (needs python3 and its pty module)'
   test('Ctrl-C ends npm run trace with 130, and leaves nothing', async () => {
     const terminal = new Terminal(commandOf('trace', ['01/accept-queue']))
     try {
-      await terminal.until(() => kitProcesses(terminal.mark).length > 0, 'a program ran')
+      await terminal.waitFor(() => kitProcesses(terminal.mark).length > 0, 'a program ran')
       await terminal.shows('blocked 3000 ms')
       terminal.type('\u0003')
       expect(await terminal.ended).toBe(130)

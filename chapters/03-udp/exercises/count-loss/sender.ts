@@ -9,7 +9,7 @@ const NAMED = 12
 
 /** Sends numbered datagrams, and knows what is right. */
 export class Sender {
-  readonly #at: CheckContext
+  readonly #check: CheckContext
   readonly #datagrams: UdpProbe
   /** Of its own: however much other senders send meanwhile, this one sends the same. */
   readonly #random: Random
@@ -20,7 +20,7 @@ export class Sender {
   #highest = -1
 
   private constructor(check: CheckContext, datagrams: UdpProbe) {
-    this.#at = check
+    this.#check = check
     this.#datagrams = datagrams
     this.#random = new Random(check.random.below(2 ** 31))
   }
@@ -81,7 +81,7 @@ export class Sender {
     if (received.equals(expected)) return
     const offset = firstDifference(expected, received)
     const counts = received.length === expected.length && offset >= 3
-    this.#at.fail({
+    this.#check.fail({
       what: counts
         ? `${this.#numbers()}: it counts ${lostAndAgain(received)}; right is ${lostAndAgain(expected)}`
         : whatIsWrong(received, offset),
