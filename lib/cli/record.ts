@@ -40,7 +40,7 @@ async function main(args: string[]): Promise<number> {
     }
     const path = recordingPath(found.entry)
     const recording = await record(found.entry)
-    const missing = shortcomings(recording.meta.lanes, recording.meta.whySampled)
+    const missing = shortcomings(recording.meta)
     if (missing.length > 0) {
       // A recording that shows less than the one it replaces would be a loss.
       // They name the command that asked for the lanes: here it is this one.

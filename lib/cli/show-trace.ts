@@ -2,13 +2,8 @@ import { wrapAnsi } from 'fast-wrap-ansi'
 import pc from 'picocolors'
 import type { CatalogueEntry } from '#lib/catalogue/index.ts'
 import { traceExample } from '#lib/observe/trace-example.ts'
-import {
-  type End,
-  LANES,
-  type Lane,
-  type LaneStatus,
-  type TraceEvent,
-} from '#lib/trace/recording.ts'
+import { LaneStatuses } from '#lib/trace/lanes.ts'
+import { type End, LANES, type Lane, type TraceEvent } from '#lib/trace/recording.ts'
 import { LadderTimeline } from '#lib/trace/render-ladder.ts'
 import { View } from '#lib/trace/view.ts'
 import { runLive } from './live-run.ts'
@@ -41,35 +36,26 @@ export async function showTrace(
 
   const timeline = new LadderTimeline(style)
   const view = new View({ relative, only, condensed: true })
-  const statuses: Partial<Record<Lane, LaneStatus>> = {}
-  let whySampled: string | undefined
+  const statuses = new LaneStatuses()
   let headerStands = false
   let waiting: TraceEvent[] = []
   const print = (events: TraceEvent[]) => {
     // The head says which lanes are there, and that is known when the client is about to start.
-    if (!headerStands && Object.keys(statuses).length < lanes.length) {
+    if (!headerStands && !statuses.covers(lanes)) {
       waiting.push(...events)
       return
     }
-    if (!headerStands) console.log(timeline.header(statuses, whySampled))
+    if (!headerStands) console.log(timeline.header(statuses))
     headerStands = true
     for (const event of [...waiting, ...events]) console.log(timeline.event(event))
     waiting = []
   }
   const ended = await runLive({
-    run: options =>
-      traceExample(entry, {
-        ...options,
-        lanes,
-        onLane: (lane, status, why) => {
-          statuses[lane] = status
-          whySampled ??= why
-        },
-      }),
+    run: options => traceExample(entry, { ...options, lanes, onLane: statuses.note }),
     show: events => print(events.flatMap(event => view.push(event))),
     holdMs: HOLD_MS,
   })
-  for (const lane of lanes) statuses[lane] ??= 'missing: the run ended before it began'
+  statuses.end(lanes)
   print(view.flush())
   return exitCodeOf(ended, dim(`The same without the kernel: npm start ${entry.id}`))
 }

@@ -8,8 +8,8 @@ import { traceExample } from '#lib/observe/trace-example.ts'
 import { didYouMean } from '#lib/program/nearest.ts'
 import { complain } from '#lib/program/one-line.ts'
 import { explainCode } from '#lib/program/system-error.ts'
-import { LANE_NAMES, parseLanes, shortcomings } from '#lib/trace/lanes.ts'
-import type { End, Lane, LaneStatus, Recording, TraceEvent } from '#lib/trace/recording.ts'
+import { LANE_NAMES, LaneStatuses, parseLanes, shortcomings } from '#lib/trace/lanes.ts'
+import type { End, Lane, Recording, TraceEvent } from '#lib/trace/recording.ts'
 import { renderLadder } from '#lib/trace/render-ladder.ts'
 import { renderMermaid } from '#lib/trace/render-mermaid.ts'
 import { renderPcapng } from '#lib/trace/render-pcapng.ts'
@@ -155,18 +155,14 @@ function cannotWrite(file: string): string | undefined {
 /** Runs the example to its end, and writes what was seen of it as a whole. */
 async function writeTrace(entry: CatalogueEntry, given: Arguments): Promise<number> {
   const events: TraceEvent[] = []
-  const lanes: Partial<Record<Lane, LaneStatus>> = {}
-  let whySampled: string | undefined
+  const statuses = new LaneStatuses()
   const { result, stopped } = await runLive({
     run: options =>
       traceExample(entry, {
         ...options,
         lanes: given.lanes,
         frames: given.format === 'pcapng',
-        onLane: (lane, status, why) => {
-          lanes[lane] = status
-          whySampled ??= why
-        },
+        onLane: statuses.note,
       }),
     show: ready => events.push(...ready),
     holdMs: HOLD_MS,
@@ -176,9 +172,9 @@ async function writeTrace(entry: CatalogueEntry, given: Arguments): Promise<numb
     console.error(result.trouble)
     return 1
   }
-  for (const line of shortcomings(lanes, whySampled)) console.error(line)
+  for (const line of shortcomings(statuses)) console.error(line)
   const shown = viewOf(events, viewOptions(given))
-  const recording = recordingOf(entry.id, lanes, shown, whySampled)
+  const recording = recordingOf(entry.id, statuses, shown)
   const { content, amount } =
     given.format === 'pcapng'
       ? packetsOf(recording.meta, shown)

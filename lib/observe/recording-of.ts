@@ -1,12 +1,11 @@
 import { release, type } from 'node:os'
-import type { Recording, TraceEvent } from '#lib/trace/recording.ts'
+import type { LaneReport, Recording, TraceEvent } from '#lib/trace/recording.ts'
 
 /** A run as it is kept in a file: its times count from its first event. */
 export function recordingOf(
   example: string,
-  lanes: Recording['meta']['lanes'],
+  { lanes, whySampled }: LaneReport,
   events: readonly TraceEvent[],
-  whySampled?: string,
 ): Recording {
   const startNs = events[0]?.tNs ?? 0
   return {

@@ -4,6 +4,7 @@ import ignore from 'ignore'
 import { type CatalogueEntry, ROOT } from '#lib/catalogue/index.ts'
 import { runExample } from '#lib/observe/run-example.ts'
 import { Condenser } from '#lib/trace/condense.ts'
+import { inOrder } from '#lib/trace/order.ts'
 import type { TraceEvent } from '#lib/trace/recording.ts'
 
 /**
@@ -35,7 +36,6 @@ export async function recordExample(entry: CatalogueEntry): Promise<TraceEvent[]
   const events: TraceEvent[] = []
   const result = await runExample(entry, { onEvent: event => events.push(event) })
   if (result.trouble !== undefined) throw new ExampleError(`${entry.id}: ${result.trouble}`)
-  events.sort((a, b) => a.tNs - b.tNs)
   const condenser = new Condenser()
-  return [...events.flatMap(event => condenser.push(event)), ...condenser.flush()]
+  return [...inOrder(events).flatMap(event => condenser.push(event)), ...condenser.flush()]
 }

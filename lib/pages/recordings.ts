@@ -10,7 +10,9 @@ import { lanesFor } from '#lib/observe/lanes-for.ts'
 import { recordingOf } from '#lib/observe/recording-of.ts'
 import { traceExample } from '#lib/observe/trace-example.ts'
 import { makeFolder } from '#lib/program/make-folder.ts'
-import type { Lane, LaneStatus, Recording, TraceEvent } from '#lib/trace/recording.ts'
+import { LaneStatuses } from '#lib/trace/lanes.ts'
+import { inOrder } from '#lib/trace/order.ts'
+import type { Lane, Recording, TraceEvent } from '#lib/trace/recording.ts'
 import { renderSvg } from '#lib/trace/render-svg.ts'
 import { viewOf } from '#lib/trace/view.ts'
 
@@ -34,19 +36,14 @@ export async function record(
   lanes: readonly Lane[] = lanesFor(entry.example),
 ): Promise<Recording> {
   const events: TraceEvent[] = []
-  const statuses: Partial<Record<Lane, LaneStatus>> = {}
-  let whySampled: string | undefined
+  const statuses = new LaneStatuses()
   const { trouble } = await traceExample(entry, {
     lanes,
     onEvent: event => events.push(event),
-    onLane: (lane, status, why) => {
-      statuses[lane] = status
-      whySampled ??= why
-    },
+    onLane: statuses.note,
   })
   if (trouble !== undefined) throw new Error(`${entry.id}: ${trouble}`)
-  events.sort((a, b) => a.tNs - b.tNs)
-  return recordingOf(entry.id, statuses, viewOf(events, { condensed: true }), whySampled)
+  return recordingOf(entry.id, statuses, viewOf(inOrder(events), { condensed: true }))
 }
 
 export function readRecording(path: string): Recording | undefined {

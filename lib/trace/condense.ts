@@ -1,3 +1,4 @@
+import { inOrder } from './order.ts'
 import type { JsEvent, Lane, TraceEvent } from './recording.ts'
 
 /** How many events of one kind are shown before the rest is counted. */
@@ -150,7 +151,7 @@ export class Condenser {
       else if (last.lane === 'js') this.#kinds.delete(key)
       else counted.shown = Math.min(counted.shown, SHOWN - SHOWN_AGAIN)
     }
-    return taken.sort((a, b) => a.tNs - b.tNs)
+    return inOrder(taken)
   }
 
   #subjectOf(event: TraceEvent): Subject {

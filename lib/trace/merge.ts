@@ -1,13 +1,8 @@
-import { LANES, type TraceEvent } from './recording.ts'
-
-/** Cause before effect, where the clock cannot tell: the order of the lanes is that of causes. */
-function isLater(event: TraceEvent, than: TraceEvent): boolean {
-  if (event.tNs !== than.tNs) return event.tNs > than.tNs
-  return LANES.indexOf(event.lane) > LANES.indexOf(than.lane)
-}
+import { compareEvents } from './order.ts'
+import type { TraceEvent } from './recording.ts'
 
 /**
- * Puts the events of several processes into the order of time.
+ * Puts the events of several processes into the order of `compareEvents`.
  *
  * All processes read the same monotonic clock, but their events reach the observer on different
  * ways. An event is therefore held back until nothing older can still be on its way.
@@ -24,11 +19,11 @@ export class Merger {
   push(event: TraceEvent): void {
     // Events mostly come in order: look for the place from the end.
     let at = this.#held.length
-    while (at > 0 && isLater(this.#held[at - 1]!, event)) at--
+    while (at > 0 && compareEvents(this.#held[at - 1]!, event) > 0) at--
     this.#held.splice(at, 0, event)
   }
 
-  /** The events that are old enough at `nowNs`, in the order of time. */
+  /** The events that are old enough at `nowNs`, in order. */
   ready(nowNs: number): TraceEvent[] {
     let count = 0
     while (count < this.#held.length && this.#held[count]!.tNs <= nowNs - this.#holdNs) count++

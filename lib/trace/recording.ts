@@ -108,16 +108,20 @@ export type TraceEvent = JsEvent | SyscallEvent | StateEvent | PacketEvent | Tcp
 /** `live`, `sampled`, or why the lane is missing. */
 export type LaneStatus = 'live' | 'sampled' | `missing: ${string}`
 
+/** What a run shows at each lane that was wanted. */
+export interface LaneReport {
+  lanes: Partial<Record<Lane, LaneStatus>>
+  /** Why the states are sampled, and what would make them live: `needs root (sudo …)`. */
+  whySampled?: string
+}
+
 /** A run of an example as it is kept in a file. */
 export interface Recording {
-  meta: {
+  meta: LaneReport & {
     example: string
     kernel: string
     node: string
     date: string
-    lanes: Partial<Record<Lane, LaneStatus>>
-    /** Why the states are sampled, and what would make them live: `needs root (sudo …)`. */
-    whySampled?: string
   }
   /** In the order of time. */
   events: TraceEvent[]

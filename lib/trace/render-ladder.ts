@@ -1,7 +1,7 @@
 import pc from 'picocolors'
 import { printable } from './describe.ts'
-import { shortcomings } from './lanes.ts'
-import type { End, Lane, LaneStatus, Recording, TraceEvent } from './recording.ts'
+import { isThere, shortcomings } from './lanes.ts'
+import type { End, Lane, LaneReport, Recording, TraceEvent } from './recording.ts'
 import { isPrint, type TextStyle, wrapped } from './render-text.ts'
 import { Connections } from './sockets.ts'
 
@@ -49,14 +49,12 @@ export class LadderTimeline {
   }
 
   /** What the marks mean, and what is missing and why; then the names of the two lifelines. */
-  header(lanes: Partial<Record<Lane, LaneStatus>>, whySampled?: string): string {
+  header(report: LaneReport): string {
     const { dim, yellow } = this.#colors
-    const there = (Object.keys(LEGEND) as Lane[]).filter(
-      lane => lanes[lane] !== undefined && !lanes[lane].startsWith('missing'),
-    )
+    const there = (Object.keys(LEGEND) as Lane[]).filter(lane => isThere(report.lanes[lane]))
     const width = this.#columns
     const legend = wrapped(there.map(lane => LEGEND[lane]).join('   '), width)
-    const missing = shortcomings(lanes, whySampled).flatMap(line => wrapped(printable(line), width))
+    const missing = shortcomings(report).flatMap(line => wrapped(printable(line), width))
     const server = 'server'.padEnd(this.#rung + 1)
     return [
       ...legend.map(dim),
@@ -146,7 +144,7 @@ export function renderLadder({ meta, events }: Recording, style: TextStyle): str
   const timeline = new LadderTimeline(style)
   return [
     `${meta.example}  recorded on ${meta.kernel}, Node ${meta.node}, ${meta.date}`,
-    timeline.header(meta.lanes, meta.whySampled),
+    timeline.header(meta),
     ...events.map(event => timeline.event(event)),
     '',
   ].join('\n')

@@ -10,12 +10,12 @@ import { isPrint } from './render-text.ts'
  * @see https://mermaid.js.org/syntax/sequenceDiagram.html
  */
 export function renderMermaid({ meta, events }: Recording): string {
-  const { example, kernel, node, date, lanes, whySampled } = meta
+  const { example, kernel, node, date } = meta
   const head = `${example}, recorded on ${kernel}, Node ${node}, ${date}`
   return [
     'sequenceDiagram',
     `  %% ${comment(head)}`,
-    ...shortcomings(lanes, whySampled).map(line => `  %% ${comment(line)}`),
+    ...shortcomings(meta).map(line => `  %% ${comment(line)}`),
     '  participant server',
     '  participant client',
     ...groups(events).map(group => `  ${statement(group)}`),

@@ -1,5 +1,5 @@
 import { printable } from './describe.ts'
-import { LANE_NAMES } from './lanes.ts'
+import { isThere, LANE_NAMES } from './lanes.ts'
 import { LANES, type PacketEvent, type Recording, type StateEvent } from './recording.ts'
 import { isPrint } from './render-text.ts'
 import { peerOf } from './sockets.ts'
@@ -68,7 +68,7 @@ const marker = (name: string): string =>
 function head({ meta, events }: Recording, recorded: string): string {
   const live = LANES.filter(lane => meta.lanes[lane] !== undefined).map(lane => {
     const status = meta.lanes[lane]!
-    return `${LANE_NAMES[lane]} ${status.startsWith('missing') ? 'missing' : status}`
+    return `${LANE_NAMES[lane]} ${isThere(status) ? status : 'missing'}`
   })
   const relative = events.some(event => event.lane === 'packet' && event.isn !== undefined)
   const notes = [

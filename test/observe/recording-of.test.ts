@@ -3,7 +3,7 @@ import { recordingOf } from '#lib/observe/recording-of.ts'
 import { event } from '../trace/events.ts'
 
 test('recordingOf counts time from the first event', () => {
-  const { events, meta } = recordingOf('02/echo', { js: 'live' }, [
+  const { events, meta } = recordingOf('02/echo', { lanes: { js: 'live' } }, [
     event('server', 1000, 'a'),
     event('server', 1002, 'b'),
   ])

@@ -6,6 +6,7 @@ import { recordingOf } from '#lib/observe/recording-of.ts'
 import type { RunResult } from '#lib/observe/run-example.ts'
 import { traceExample } from '#lib/observe/trace-example.ts'
 import { Merger } from '#lib/trace/merge.ts'
+import { inOrder } from '#lib/trace/order.ts'
 import {
   type End,
   LANES,
@@ -408,10 +409,9 @@ test('a run with hundreds of connections stays readable, as text and as a pictur
     },
   )
   expect(exit).toEqual({ code: 0, signal: null })
-  events.sort((a, b) => a.tNs - b.tNs)
 
-  const shown = viewOf(events, { condensed: true })
-  const recording = recordingOf('05/http-keepalive', {}, shown)
+  const shown = viewOf(inOrder(events), { condensed: true })
+  const recording = recordingOf('05/http-keepalive', { lanes: {} }, shown)
   const text = renderLadder(recording, { columns: 100, color: false })
   expect(text.split('\n').length).toBeLessThan(900)
   expect(Number(/height="(\d+)"/.exec(renderSvg(recording))?.[1])).toBeLessThan(30_000)

@@ -3,7 +3,7 @@ import fc from 'fast-check'
 import { wrapAnsi } from 'fast-wrap-ansi'
 import { describe, expect, test } from 'vitest'
 import { recordingOf } from '#lib/observe/recording-of.ts'
-import { parseLanes, shortcomings } from '#lib/trace/lanes.ts'
+import { LaneStatuses, parseLanes, shortcomings } from '#lib/trace/lanes.ts'
 import type { LaneStatus, TraceEvent } from '#lib/trace/recording.ts'
 import { LadderTimeline, renderLadder } from '#lib/trace/render-ladder.ts'
 import { viewOf } from '#lib/trace/view.ts'
@@ -136,22 +136,27 @@ describe('LadderTimeline', () => {
       syscall: 'missing: strace is not installed; apt-get install strace',
       state: 'sampled',
     }
-    expect(timeline.header(lanes).split('\n')).toEqual([
+    expect(timeline.header({ lanes }).split('\n')).toEqual([
       '● event or call of Node   › printed   ◆ TCP state',
       'no syscalls: strace is not installed; apt-get install strace',
       'states are sampled: short ones were not seen; all of them: sudo, and the same command',
       '',
       '       ms  server      client',
     ])
-    expect(timeline.header({ state: 'sampled' }, 'needs a kernel with tracefs')).toContain(
+    expect(
+      timeline.header({
+        lanes: { state: 'sampled' },
+        whySampled: 'needs a kernel with tracefs',
+      }),
+    ).toContain(
       'states are sampled: short ones were not seen; all of them: needs a kernel with tracefs\n',
     )
-    expect(timeline.header(LANES)).not.toMatch(/no |sampled/)
+    expect(timeline.header({ lanes: LANES })).not.toMatch(/no |sampled/)
   })
 })
 
 test('renderLadder says what was recorded, and on what', () => {
-  const [head, legend] = renderLadder(recordingOf('02/echo', LANES, ECHO), {
+  const [head, legend] = renderLadder(recordingOf('02/echo', { lanes: LANES }, ECHO), {
     columns: 100,
     color: false,
   }).split('\n')
@@ -169,5 +174,25 @@ test('parseLanes takes names in any order, and names the one it does not know', 
 })
 
 test('shortcomings say nothing of what is live or was not wanted', () => {
-  expect(shortcomings(LANES)).toEqual([])
+  expect(shortcomings({ lanes: LANES })).toEqual([])
+})
+
+test('LaneStatuses keep what was said of each lane, and the first reason', () => {
+  const statuses = new LaneStatuses()
+  const { note } = statuses
+  note('js', 'live')
+  expect(statuses.covers(['js', 'state'])).toBe(false)
+  note('state', 'sampled', 'needs root')
+  note('tcp', 'live', 'another reason')
+  expect(statuses.covers(['js', 'state'])).toBe(true)
+  statuses.end(['state', 'packet'])
+  expect({ ...statuses }).toMatchObject({
+    lanes: {
+      js: 'live',
+      state: 'sampled',
+      tcp: 'live',
+      packet: 'missing: the run ended before it began',
+    },
+    whySampled: 'needs root',
+  })
 })

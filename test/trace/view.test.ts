@@ -124,7 +124,7 @@ describe('viewOf', () => {
     expect(texts).toContain('… 995 more write, 995000 bytes')
     expect(texts).toContain('… 994 more data, 994000 bytes')
     expect(texts.filter(text => /^… \d+ more LISTEN → SYN-RECEIVED$/.test(text))).toHaveLength(1)
-    const svg = renderSvg(recordingOf('02/echo', {}, shown))
+    const svg = renderSvg(recordingOf('02/echo', { lanes: {} }, shown))
     for (const text of texts.filter(each => each.startsWith('…'))) expect(svg).toContain(text)
     expect(shown.filter(({ means }) => means?.startsWith('data again'))).toHaveLength(1)
     const fin = shown.findIndex(({ means }) => means?.startsWith('FIN:'))
