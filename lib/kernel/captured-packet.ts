@@ -5,9 +5,9 @@ import { tcpOptionsText } from './tcp-options.ts'
 import { TCP_FLAG, tcpFlagsText } from './transport.ts'
 
 /** A segment or datagram as a trace has it, before anybody knows which end it belongs to. */
-export type CapturedPacket = Omit<
+export type CapturedPacket = Pick<
   PacketEvent,
-  'tNs' | 'end' | 'lane' | 'text' | 'means' | 'isn' | 'frame'
+  'protocol' | 'source' | 'destination' | 'flags' | 'seq' | 'ack' | 'len' | 'window' | 'options'
 >
 
 /** What a trace shows of a packet; undefined for what has no ports: ICMP, and later fragments. */

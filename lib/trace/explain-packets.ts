@@ -1,9 +1,10 @@
+import { FATE_WORDS, fateOf } from './fate.ts'
 import type { End, PacketEvent } from './recording.ts'
 import { distance, plus } from './sequence.ts'
 
 /** What sort of a packet it is, and what that means. */
 export interface PacketMeaning {
-  /** `SYN`, `SYN+ACK`, `data`, `data+FIN`, `FIN`, `ACK`, `RST`, `probe`, `datagram`. */
+  /** `SYN`, `SYN+ACK`, `data`, `data+FIN`, `FIN`, `ACK`, `RST`, `probe`, `datagram`, `copy`. */
   kind: string
   /** `SYN: client asks for a connection, sequence number 3001070229`. */
   words: string
@@ -45,8 +46,17 @@ const other = (end: End): End => (end === 'server' ? 'client' : 'server')
 export class PacketExplainer {
   readonly #directions = new Map<string, Direction>()
 
-  /** The meaning of a packet; call it in the order of time. */
+  /** The meaning of a packet, and what became of it on its way; call it in the order of time. */
   explain(packet: PacketEvent): PacketMeaning {
+    const fate = fateOf(packet)
+    // Its sender has sent it once: what the network adds says nothing about the connection.
+    if (fate === 'copy') return { kind: 'copy', words: `copy: ${FATE_WORDS.copy}`, notable: true }
+    const meaning = this.#explainSent(packet)
+    if (fate === 'arrived') return meaning
+    return { ...meaning, words: `${meaning.words}; ${FATE_WORDS[fate]}`, notable: true }
+  }
+
+  #explainSent(packet: PacketEvent): PacketMeaning {
     if (packet.protocol === 'udp') {
       const words = `datagram: ${packet.end} sends ${bytes(packet.len)}; nothing answers for it`
       return { kind: 'datagram', words, notable: false }

@@ -61,7 +61,10 @@ export interface StateEvent extends EventBase {
   remote: string
 }
 
-/** A segment or datagram on its way. The time is that of its capture. */
+/**
+ * A segment or datagram on its way. The time is that of its capture: where both ends of its way
+ * were captured, at the first of them that saw it.
+ */
 export interface PacketEvent extends EventBase {
   lane: 'packet'
   protocol: 'tcp' | 'udp'
@@ -80,6 +83,19 @@ export interface PacketEvent extends EventBase {
   window?: number
   /** Options as tcpdump writes them: `mss 65495,sackOK,TS val …,wscale 10`. */
   options?: string
+  /**
+   * When it left one host and when it reached the next one, where it was captured at both.
+   * Without `arrivedNs` it was lost on the way; without `sentNs` it is a copy, or no host was seen
+   * to send it.
+   */
+  sentNs?: number
+  arrivedNs?: number
+  /** The link that it passed: its name in `links`. */
+  link?: string
+  /** The link has delivered the same packet before. */
+  copy?: true
+  /** It arrived with other bits than it was sent with. */
+  corrupted?: true
   /** As it was captured, where that was asked for. Not kept in a recording. */
   frame?: CapturedFrame
 }
@@ -115,14 +131,44 @@ export interface LaneReport {
   whySampled?: string
 }
 
+/** A machine, or a network namespace that is one to its programs. */
+export interface Host {
+  name: string
+  /** The programs that run there. */
+  ends: End[]
+  /** Its addresses, where it is not this machine with all that it has. */
+  addresses?: string[]
+}
+
+/** Where packets were captured: an interface of a host. */
+export interface CapturePoint {
+  host: string
+  interface: string
+}
+
+/** What joins two hosts, captured at both of its ends. */
+export interface Link {
+  name: string
+  between: [CapturePoint, CapturePoint]
+}
+
+/** Where a run took place. */
+export interface Place {
+  hosts: Host[]
+  captures: CapturePoint[]
+  /** Missing on loopback, where a packet is captured once. */
+  links?: Link[]
+}
+
 /** A run of an example as it is kept in a file. */
 export interface Recording {
-  meta: LaneReport & {
-    example: string
-    kernel: string
-    node: string
-    date: string
-  }
+  meta: LaneReport &
+    Place & {
+      example: string
+      kernel: string
+      node: string
+      date: string
+    }
   /** In the order of time. */
   events: TraceEvent[]
 }

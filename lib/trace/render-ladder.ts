@@ -1,7 +1,9 @@
 import pc from 'picocolors'
 import { printable } from './describe.ts'
+import { fateOf } from './fate.ts'
 import { isThere, shortcomings } from './lanes.ts'
-import type { End, Lane, LaneReport, Recording, TraceEvent } from './recording.ts'
+import { describePlace } from './place.ts'
+import type { End, Lane, LaneReport, PacketEvent, Recording, TraceEvent } from './recording.ts'
 import { isPrint, type TextStyle, wrapped } from './render-text.ts'
 import { Connections } from './sockets.ts'
 
@@ -99,13 +101,20 @@ export class LadderTimeline {
     const { end } = event
     const bar = this.#colors.dim('│')
     if (event.lane === 'packet') {
-      const line = (event.count === undefined ? '─' : '┄').repeat(this.#rung - 1)
-      const arrow = end === 'server' ? `${line}▸` : `◂${line}`
-      return `${bar}${this.#paint(end, arrow)}${bar}`
+      return `${bar}${this.#paint(end, this.#arrow(event))}${bar}`
     }
     const mark = this.#paint(end, MARKS[isPrint(event) ? 'print' : event.lane])
     const gap = ' '.repeat(this.#rung)
     return end === 'server' ? `${mark}${gap}${bar}` : `${bar}${gap}${mark}`
+  }
+
+  /** From the end that sent it to the other; of a lost packet, half of the way. */
+  #arrow(event: PacketEvent): string {
+    const dash = event.count === undefined ? '─' : '┄'
+    const isLost = fateOf(event) === 'lost'
+    const line = dash.repeat(isLost ? Math.floor(this.#rung / 2) : this.#rung - 1)
+    if (event.end === 'server') return `${line}${isLost ? '✗' : '▸'}`.padEnd(this.#rung)
+    return `${isLost ? '✗' : '◂'}${line}`.padStart(this.#rung)
   }
 
   #textOf(event: TraceEvent): { notation: string; meaning: string } {
@@ -144,6 +153,7 @@ export function renderLadder({ meta, events }: Recording, style: TextStyle): str
   const timeline = new LadderTimeline(style)
   return [
     `${meta.example}  recorded on ${meta.kernel}, Node ${meta.node}, ${meta.date}`,
+    ...describePlace(meta),
     timeline.header(meta),
     ...events.map(event => timeline.event(event)),
     '',

@@ -1,6 +1,8 @@
 import { printable } from './describe.ts'
+import { fateOf } from './fate.ts'
 import { shortcomings } from './lanes.ts'
-import type { Recording, TraceEvent } from './recording.ts'
+import { describePlace, endName } from './place.ts'
+import type { End, Place, Recording, TraceEvent } from './recording.ts'
 import { isPrint } from './render-text.ts'
 
 /**
@@ -15,12 +17,17 @@ export function renderMermaid({ meta, events }: Recording): string {
   return [
     'sequenceDiagram',
     `  %% ${comment(head)}`,
-    ...shortcomings(meta).map(line => `  %% ${comment(line)}`),
-    '  participant server',
-    '  participant client',
+    ...[...describePlace(meta), ...shortcomings(meta)].map(line => `  %% ${comment(line)}`),
+    `  ${participant('server', meta)}`,
+    `  ${participant('client', meta)}`,
     ...groups(events).map(group => `  ${statement(group)}`),
     '',
   ].join('\n')
+}
+
+function participant(end: End, place: Place): string {
+  const name = endName(end, place)
+  return name === end ? `participant ${end}` : `participant ${end} as ${escaped(name)}`
 }
 
 /** Events that share a note: neighbours of one end that are no packets, a few at a time. */
@@ -40,7 +47,8 @@ function statement(group: readonly TraceEvent[]): string {
   const [event] = group
   if (event?.lane === 'packet') {
     const to = event.end === 'server' ? 'client' : 'server'
-    const arrow = event.count === undefined ? '->>' : '-->>'
+    const line = event.count === undefined ? '-' : '--'
+    const arrow = `${line}${fateOf(event) === 'lost' ? 'x' : '>>'}`
     return `${event.end}${arrow}${to}: ${escaped(event.means ?? event.text)}`
   }
   const side = event?.end === 'server' ? 'left of server' : 'right of client'

@@ -44,7 +44,7 @@ export interface Pcapng {
  * `events` are in the order of time. Packets without a frame are left out.
  */
 export function renderPcapng(
-  { example, kernel, node }: Recording['meta'],
+  { example, kernel, node, captures }: Recording['meta'],
   events: readonly CapturedEvent[],
 ): Pcapng {
   const packets = commented(events)
@@ -65,7 +65,7 @@ export function renderPcapng(
         INTERFACE,
         [shorts(linkType, 0), words(0)],
         [
-          option(OPTION.name, 'lo'),
+          option(OPTION.name, captures[0]?.interface ?? 'lo'),
           // Of the time: 10⁻⁹ seconds.
           option(OPTION.resolution, Uint8Array.of(9)),
         ],

@@ -1,6 +1,14 @@
 import { printable } from './describe.ts'
+import { fateOf } from './fate.ts'
 import { isThere, LANE_NAMES } from './lanes.ts'
-import { LANES, type PacketEvent, type Recording, type StateEvent } from './recording.ts'
+import { describePlace, endName } from './place.ts'
+import {
+  LANES,
+  type PacketEvent,
+  type Place,
+  type Recording,
+  type StateEvent,
+} from './recording.ts'
 import { isPrint } from './render-text.ts'
 import { peerOf } from './sockets.ts'
 import {
@@ -19,6 +27,8 @@ const HEAD = 58
 const TOP = HEAD + 30
 /** Width of a character of a flag. */
 const FLAG = 6.55
+/** How much of its way a lost segment is drawn: the text stands on what follows. */
+const LOST = 0.1
 /** How far a segment has come down when it arrives. */
 const SLOPE = 9
 
@@ -42,7 +52,7 @@ ${(['server', 'client', 'alarm'] as const).map(marker).join('\n')}
 <rect class="page" x="0.5" y="0.5" width="${WIDTH - 1}" height="${height - 1}" rx="8"/>
 <path class="bar" d="M1 ${HEAD}V9a8 8 0 0 1 8-8h${WIDTH - 18}a8 8 0 0 1 8 8v${HEAD - 9}z"/>
 ${head(recording, recorded)}
-${lifelines(layout)}
+${lifelines(layout, meta)}
 ${rows(layout, events[0]?.tNs ?? 0)}
 </svg>
 `
@@ -64,6 +74,9 @@ function description({ events }: Recording): string {
 const marker = (name: string): string =>
   `<marker id="to-${name}" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="8" markerHeight="8" markerUnits="userSpaceOnUse" orient="auto"><path class="${name}" d="M0 .8 8 4 0 7.2z"/></marker>`
 
+/** Who ran where, where that was not one machine. */
+const hostsOf = (place: Place): string[] => describePlace(place).slice(0, 1)
+
 /** Command and circumstances, the lanes that were there, and the names of the lifelines. */
 function head({ meta, events }: Recording, recorded: string): string {
   const live = LANES.filter(lane => meta.lanes[lane] !== undefined).map(lane => {
@@ -78,18 +91,20 @@ function head({ meta, events }: Recording, recorded: string): string {
   return [
     text(16, 23, 'ink head', `npm run trace -- ${meta.example}`),
     text(WIDTH - 16, 23, 'muted small', recorded, 'end'),
-    text(16, 44, 'muted small', live.join(' · ')),
+    text(16, 44, 'muted small', [...live, ...hostsOf(meta)].join(' · ')),
     text(WIDTH - 16, 44, 'muted small', notes.join(' · '), 'end'),
   ].join('\n')
 }
 
 /** Names, dotted lines where no socket is, and the bars of the states. */
-function lifelines({ x, bars, bottom }: Layout): string {
+function lifelines({ x, bars, bottom }: Layout, place: Place): string {
   const parts: string[] = []
   for (const end of ['server', 'client'] as const) {
     const side = end === 'server' ? 1 : -1
     const anchor = end === 'server' ? 'end' : 'start'
-    parts.push(text(x(end, 0) + side * (BAR / 2), TOP - 11, `${end} head`, end, anchor))
+    parts.push(
+      text(x(end, 0) + side * (BAR / 2), TOP - 11, `${end} head`, endName(end, place), anchor),
+    )
     const at = round(x(end, 0))
     parts.push(`<path class="life" d="M${at} ${TOP - 4}V${bottom}"/>`)
   }
@@ -178,10 +193,18 @@ function arrow(event: PacketEvent, y: number, { x, slotOf, labelOf }: Layout): s
   const inwards = (which: 'server' | 'client') =>
     round(x(which, slot) + (which === 'server' ? 1 : -1) * (BAR / 2 + 1))
   const [from, to] = [inwards(end), inwards(peerOf(end))]
-  const css = event.flags.includes('R') || / again/.test(event.means ?? '') ? 'alarm' : end
+  const fate = fateOf(event)
+  const isAlarm =
+    fate !== 'arrived' || event.flags.includes('R') || / again/.test(event.means ?? '')
+  const css = isAlarm ? 'alarm' : end
   const start = y + 9
   const more = event.count === undefined ? '' : ' more'
-  const line = `<path class="wire from-${css}${more}" d="M${from} ${start}L${to} ${start + SLOPE}" marker-end="url(#to-${css})"/>`
+  const wire = `class="wire from-${css}${more}"`
+  // What is lost gets less than half of the way, and ends in a cross.
+  const line =
+    fate === 'lost'
+      ? `<path ${wire} d="M${from} ${start}L${round(from + (to - from) * LOST)} ${round(start + SLOPE * LOST)}m-4 -4l8 8m0 -8l-8 8"/>`
+      : `<path ${wire} d="M${from} ${start}L${to} ${start + SLOPE}" marker-end="url(#to-${css})"/>`
   const label = packetLabel(event, labelOf(event))
   const middle = (x('server', 0) + x('client', 0)) / 2
   return `${line}\n${onLine(middle, start + SLOPE / 2, `${css} label`, label)}`

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
+import { onLoopback } from '#lib/trace/place.ts'
 import type { TraceEvent } from '#lib/trace/recording.ts'
 import { renderPcapng } from '#lib/trace/render-pcapng.ts'
 import { IPV4, IPV6, ip, LINKS, tcp } from '../kernel/packets.ts'
@@ -12,7 +13,14 @@ import { ECHO, segment } from './sample-events.ts'
 const folder = mkdtempSync(join(tmpdir(), 'kit-pcapng-'))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
-const META = { example: '02/echo', kernel: 'Linux 6.18.44', node: 'v20.20.2', date: '', lanes: {} }
+const META = {
+  example: '02/echo',
+  kernel: 'Linux 6.18.44',
+  node: 'v20.20.2',
+  date: '',
+  lanes: {},
+  ...onLoopback(true),
+}
 const START_NS = 1_795_233_684_890_902_081n
 
 /** The event with a frame; a packet of a length that is no multiple of four. */

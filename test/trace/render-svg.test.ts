@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { onLoopback } from '#lib/trace/place.ts'
 import type { Recording, TraceEvent } from '#lib/trace/recording.ts'
 import { renderMermaid } from '#lib/trace/render-mermaid.ts'
 import { renderSvg } from '#lib/trace/render-svg.ts'
@@ -15,6 +16,7 @@ const recording = (events: readonly TraceEvent[], example = '02/echo'): Recordin
     node: 'v20.0.0',
     date: '2026-01-01',
     lanes: { js: 'live', packet: 'missing: no tcpdump' },
+    ...onLoopback(false),
   },
   events: [...events],
 })
