@@ -29,6 +29,10 @@ export interface CaptureOptions {
   onPacket: (packet: TimedPacket) => void
   /** An address behind the interface: a marker sent there is seen. Default `127.0.0.1`. */
   marker?: string
+  /** Words that run the rest of a command on another host, whose interface it is. */
+  inside?: readonly string[]
+  /** See `realtimeToMonotonic`: the same for several captures, so that their times can be compared. */
+  clockOffset?: bigint
   /** So many bytes of each packet are captured. Default 128: the headers, and little more. */
   snapBytes?: number
 }
@@ -56,7 +60,7 @@ const BUFFER_KIB = { headers: 32_768, whole: 131_072 }
  * @see tcpdump(8)
  */
 export async function startTcpdump(options: CaptureOptions): Promise<Capture> {
-  const { filter, onPacket, marker = '127.0.0.1', snapBytes = 128 } = options
+  const { filter, onPacket, marker = '127.0.0.1', snapBytes = 128, inside = [] } = options
   const unendable = cannotEndCapture()
   if (unendable) throw new Error(unendable.needs)
   const socket = createSocket(marker.includes(':') ? 'udp6' : 'udp4')
@@ -68,7 +72,7 @@ export async function startTcpdump(options: CaptureOptions): Promise<Capture> {
   const where = ['-i', options.interface]
   const buffer = snapBytes <= 2048 ? BUFFER_KIB.headers : BUFFER_KIB.whole
   const length = ['-s', String(snapBytes), '-B', String(buffer)]
-  const command = ['tcpdump', ...ARGS, ...length, ...where, `(${filter}) or (${own})`]
+  const command = [...inside, 'tcpdump', ...ARGS, ...length, ...where, `(${filter}) or (${own})`]
   const { child, end } = startSupervised(RUN_UNTIL_PIPE_CLOSES, command)
   let said = 'it said nothing'
   createInterface({ input: child.stderr }).on('line', line => {
@@ -80,7 +84,7 @@ export async function startTcpdump(options: CaptureOptions): Promise<Capture> {
   // Why it has ended is found out by trying again, which takes time: not where we have ended it.
   const died = closed.then(() => (isClosing ? said : reasonOf(said)))
 
-  const offset = realtimeToMonotonic()
+  const offset = options.clockOffset ?? realtimeToMonotonic()
   const mine = endpoint(marker, socket.address().port)
   let awaited: { length: number; seen: () => void } | undefined
   const unreadable = readPackets(child.stdout, (frame, facts, bytes) => {

@@ -1,5 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { readFileSync } from 'node:fs'
+import { createInterface } from 'node:readline'
+import type { Readable } from 'node:stream'
 import { waitUntil } from './wait-until.ts'
 
 /** What a helper process talks to the experiment with. */
@@ -45,6 +47,14 @@ const channel = {
 }
 `
 
+/** Who is told what the sockets of a helper process do. */
+export interface SocketObserver {
+  /** Modules that Node loads first, which report on the descriptor that KIT_TRACE_FD names. */
+  imports: readonly string[]
+  /** Called for each line of their report. */
+  onEvent(line: string): void
+}
+
 /** A program that runs in a process of its own, and exchanges messages with the experiment. */
 export class HelperProcess {
   readonly #child: ChildProcess
@@ -53,13 +63,28 @@ export class HelperProcess {
   readonly #ended: Promise<string>
   #errors = ''
 
-  /** `inside`: a command that runs the rest of its arguments elsewhere, as nsenter does. */
-  constructor(program: string, args: unknown, inside: readonly string[] = []) {
+  /**
+   * `inside`: a command that runs the rest of its arguments elsewhere, as nsenter does. `observer`:
+   * who is told what its sockets do.
+   */
+  constructor(
+    program: string,
+    args: unknown,
+    inside: readonly string[] = [],
+    observer?: SocketObserver,
+  ) {
     const source = `${PRELUDE}\nawait (${program})(channel, ${JSON.stringify(args ?? {})})`
-    const command = [...inside, process.execPath, '--input-type=module', '-e', source]
+    const imports = (observer?.imports ?? []).flatMap(module => ['--import', module])
+    const node = [process.execPath, ...imports, '--input-type=module', '-e', source]
+    const command = [...inside, ...node]
     this.#child = spawn(command[0]!, command.slice(1), {
-      stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+      stdio: ['ignore', 'ignore', 'pipe', 'ipc', observer ? 'pipe' : 'ignore'],
+      ...(observer && { env: { ...process.env, KIT_TRACE_FD: '4' } }),
     })
+    if (observer) {
+      const events = this.#child.stdio[4] as Readable
+      createInterface({ input: events }).on('line', line => observer.onEvent(line))
+    }
     this.#child.stderr!.setEncoding('utf8').on('data', (text: string) => {
       this.#errors += text
     })

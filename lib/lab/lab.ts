@@ -8,7 +8,7 @@ import { readTcpTable, type TcpRow } from '#lib/kernel/tcp-table.ts'
 import { startTcpdump, type TimedPacket } from '#lib/kernel/tcpdump.ts'
 import { readUdpTable, type UdpRow } from '#lib/kernel/udp-table.ts'
 import { runC } from './c-program.ts'
-import { HelperProcess, type HelperProgram } from './helper-process.ts'
+import { HelperProcess, type HelperProgram, type SocketObserver } from './helper-process.ts'
 import { Inconclusive } from './inconclusive.ts'
 import { measureUndisturbed, raisePriority } from './measure-undisturbed.ts'
 import { type Drop, dropPackets } from './packet-drop.ts'
@@ -62,13 +62,17 @@ export class Lab {
     mkdirSync('/run/netns')
   }
 
-  /** Runs a program in a process of its own; `inside`: words of `routedNetwork().inside`. */
+  /**
+   * Runs a program in a process of its own; `inside`: words of `routedNetwork().inside`. With an
+   * `observer`, what its sockets do is reported: see `recordLab`.
+   */
   start<Args>(
     program: HelperProgram<Args>,
     args: Args,
     inside: readonly string[] = [],
+    observer?: SocketObserver,
   ): HelperProcess {
-    const helper = new HelperProcess(program.toString(), args, inside)
+    const helper = new HelperProcess(program.toString(), args, inside, observer)
     this.#helpers.push(helper)
     return helper
   }
