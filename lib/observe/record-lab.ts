@@ -110,13 +110,15 @@ function placeOf(hosts: LabRecordingOptions['hosts']): Place {
   return {
     hosts: hosts.map(({ name, end, address }) => ({ name, ends: [end], addresses: [address] })),
     captures: hosts.map(point),
-    links: [{ name: `${one.name}-${other.name}`, between: [point(one), point(other)] }],
+    links: [{ name: linkName(hosts), between: [point(one), point(other)] }],
   }
 }
 
+const linkName = (hosts: readonly { name: string }[]) => hosts.map(({ name }) => name).join('-')
+
 /** The packets of both directions, each as one event; `seen`: what each of the hosts captured. */
 function packetEvents(
-  hosts: readonly [Pick<RecordedHost, 'end' | 'address'>, Pick<RecordedHost, 'end' | 'address'>],
+  hosts: LabRecordingOptions['hosts'],
   [one, other]: readonly [readonly TimedPacket[], readonly TimedPacket[]],
 ): PacketEvent[] {
   return [
@@ -128,14 +130,18 @@ function packetEvents(
     const receiver = hosts.find(host => host.end !== end)!.address
     const isForeign = ({ source }: TimedPacket) => hostOf(source) !== receiver
     const crossings = matchCaptures(near.filter(isTheirs), far.filter(isForeign))
-    return crossings.map(crossing => eventOf(crossing, end))
+    return crossings.map(crossing => eventOf(crossing, end, linkName(hosts)))
   })
 }
 
 /** `10.0.1.1` of `10.0.1.1:7020`, `::1` of `[::1]:7020`. */
 const hostOf = (address: string): string => address.replace(/:\d+$/, '').replace(/^\[(.*)\]$/, '$1')
 
-function eventOf({ sent, arrived, copy, corrupted }: Crossing<TimedPacket>, end: End): PacketEvent {
+function eventOf(
+  { sent, arrived, copy, corrupted }: Crossing<TimedPacket>,
+  end: End,
+  link: string,
+): PacketEvent {
   const origin = copy ? undefined : sent
   // What it says is what its sender said.
   const { bytes: _, frame, tNs: __, ...facts } = (sent ?? arrived)!
@@ -145,6 +151,7 @@ function eventOf({ sent, arrived, copy, corrupted }: Crossing<TimedPacket>, end:
     end,
     text: packetText(facts),
     tNs: (origin ?? arrived)!.tNs,
+    link,
     ...(origin && { sentNs: origin.tNs }),
     ...(arrived && { arrivedNs: arrived.tNs }),
     ...(copy && { copy }),

@@ -40,7 +40,8 @@ describe.skipIf(lacks)('recordLab (needs namespaces, nft, tcpdump)', () => {
 
   test('has for every packet when it was sent, and for the others when they arrived', () => {
     expect(new Set(packets.map(({ end }) => end))).toEqual(new Set(['client', 'server']))
-    for (const { tNs, sentNs, arrivedNs, copy, corrupted } of packets) {
+    for (const { tNs, sentNs, arrivedNs, link, copy, corrupted } of packets) {
+      expect(link).toBe(recording.meta.links?.[0]?.name)
       expect(sentNs).toBe(tNs)
       if (arrivedNs !== undefined) expect(arrivedNs).toBeGreaterThanOrEqual(sentNs!)
       expect({ copy, corrupted }).toEqual({})

@@ -5,7 +5,7 @@ import { renderLadder } from '#lib/trace/render-ladder.ts'
 import { renderMermaid } from '#lib/trace/render-mermaid.ts'
 import { renderSvg } from '#lib/trace/render-svg.ts'
 import { viewOf } from '#lib/trace/view.ts'
-import { segment } from './four-levels.ts'
+import { segment } from './sample-events.ts'
 
 const PLACE: Place = {
   hosts: [
