@@ -130,7 +130,7 @@ function findTracefs(): Shortfall | undefined {
 function findNft(): Shortfall | undefined {
   const way = isolation()!
   const chain = 'chain c { type filter hook input priority 0; counter drop; };'
-  const words = [way.command, ...way.args, 'nft', `table inet t { ${chain} }`]
+  const words = [way.command, ...way.args, 'nft', '--json', `table inet t { ${chain} }`]
   return refused(attempt('nft', words), [])
 }
 

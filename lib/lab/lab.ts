@@ -205,8 +205,9 @@ export class Lab {
   /** The most bytes that one packet may have on an interface. */
   mtu(name: string): number {
     // Of this namespace, unlike what is mounted at /sys.
-    const text = execFileSync('ip', ['-o', 'link', 'show', 'dev', name], { encoding: 'utf8' })
-    return Number(/ mtu (\d+)/.exec(text)?.[1])
+    const text = execFileSync('ip', ['-json', 'link', 'show', 'dev', name], { encoding: 'utf8' })
+    const [link] = JSON.parse(text) as { mtu: number }[]
+    return link!.mtu
   }
 
   /**

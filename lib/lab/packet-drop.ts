@@ -11,6 +11,17 @@ export interface Drop {
   lift(): Promise<void>
 }
 
+/** A rule as nft prints it. */
+interface NftRule {
+  handle: number
+  expr: { counter?: { packets: number } }[]
+}
+
+/** What `nft --json` prints: what it lists, or, with `--echo`, what it added. See libnftables-json(5). */
+interface NftOutput {
+  nftables: { rule?: NftRule; add?: { rule?: NftRule } }[]
+}
+
 /**
  * Swallows packets that match, as a broken line would: on their way in, after tcpdump saw them.
  *
@@ -39,17 +50,20 @@ export async function dropPackets(
   const type = `{ type filter hook ${hook} priority 0 ; policy accept ; }`
   await nft('add', 'chain', 'inet', 'lab', hook, type)
   const rule = ['add', 'rule', 'inet', 'lab', hook, match, 'counter', 'drop']
-  const added = await nft('--echo', '--handle', ...rule)
-  const handle = /# handle (\d+)/.exec(added)?.[1]
+  const added = await nft('--json', '--echo', '--handle', ...rule)
+  const handle = (JSON.parse(added) as NftOutput).nftables.find(({ add }) => add?.rule)?.add?.rule
+    ?.handle
   if (handle === undefined) throw new Error(`nft did not name the rule: ${added.trim()}`)
   return {
     async count() {
-      const rules = (await nft('--handle', 'list', 'chain', 'inet', 'lab', hook)).split('\n')
-      const ours = rules.find(line => line.endsWith(`# handle ${handle}`)) ?? ''
-      return Number(/counter packets (\d+)/.exec(ours)?.[1] ?? 0)
+      const { nftables } = JSON.parse(
+        await nft('--json', '--handle', 'list', 'chain', 'inet', 'lab', hook),
+      ) as NftOutput
+      const ours = nftables.find(({ rule }) => rule?.handle === handle)?.rule
+      return ours?.expr.find(({ counter }) => counter)?.counter?.packets ?? 0
     },
     async lift() {
-      await nft('delete', 'rule', 'inet', 'lab', hook, 'handle', handle)
+      await nft('delete', 'rule', 'inet', 'lab', hook, 'handle', String(handle))
     },
   }
 }
