@@ -1,6 +1,6 @@
 import { FATE_WORDS, fateOf } from './fate.ts'
 import type { End, PacketEvent } from './recording.ts'
-import { distance, plus } from './sequence.ts'
+import { sequenceDistance, sequencePlus } from './sequence.ts'
 
 /** What sort of a packet it is, and what that means. */
 export interface PacketMeaning {
@@ -74,11 +74,11 @@ export class PacketExplainer {
     const theirs = this.#sent(destination, source)
     const meaning = new Segment(packet, mine, theirs).meaning()
     // What it means depends on what was there before it; now it is there itself.
-    const last = plus(seq, packet.len + (/[SF]/.test(flags) ? 1 : 0))
+    const last = sequencePlus(seq, packet.len + (/[SF]/.test(flags) ? 1 : 0))
     if (flags.includes('S')) mine.isn = isn
-    if (flags.includes('F')) mine.fin = plus(seq, packet.len)
+    if (flags.includes('F')) mine.fin = sequencePlus(seq, packet.len)
     if (packet.seq !== undefined && !flags.includes('R') && meaning.kind !== 'probe') {
-      if (mine.next === undefined || distance(last, mine.next) > 0) mine.next = last
+      if (mine.next === undefined || sequenceDistance(last, mine.next) > 0) mine.next = last
     }
     if (packet.ack !== undefined) mine.ack = packet.ack
     if (packet.window !== undefined) mine.window = packet.window
@@ -148,8 +148,8 @@ class Segment {
     const { seq = 0, len, flags, end } = this.#packet
     const fin = flags.includes('F')
     const kind = len === 0 ? 'FIN' : fin ? 'data+FIN' : 'data'
-    const again = this.#mine.next !== undefined && distance(seq, this.#mine.next) < 0
-    const numbers = len > 1 ? `numbers ${seq} to ${plus(seq, len - 1)}` : `number ${seq}`
+    const again = this.#mine.next !== undefined && sequenceDistance(seq, this.#mine.next) < 0
+    const numbers = len > 1 ? `numbers ${seq} to ${sequencePlus(seq, len - 1)}` : `number ${seq}`
     const said = [
       ...(len > 0 ? [`${bytes(len)}, ${numbers}`] : []),
       ...(fin ? [`${end} has nothing more to send${len > 0 ? '' : `, number ${seq}`}`] : []),
@@ -165,13 +165,13 @@ class Segment {
     const { ack, window } = this.#packet
     const full = window === 0 ? ['its own receive buffer is full (window 0)'] : []
     if (ack === undefined || this.#mine.ack === undefined) return full
-    if (distance(ack, this.#mine.ack) <= 0) return full
+    if (sequenceDistance(ack, this.#mine.ack) <= 0) return full
     return [this.#acksFin() ? 'acknowledges the FIN too' : `expects ${ack} next`, ...full]
   }
 
   #acksFin(): boolean {
     const { fin } = this.#theirs
-    return fin !== undefined && this.#packet.ack === plus(fin, 1)
+    return fin !== undefined && this.#packet.ack === sequencePlus(fin, 1)
   }
 
   /**
@@ -184,8 +184,8 @@ class Segment {
     const { next } = this.#mine
     const { ack, window } = this.#theirs
     if (flags !== '.' || next === undefined || seq === undefined || ack === undefined) return false
-    if (window === 0 && len === 0) return distance(seq, ack) < 0
-    return len <= 1 && seq === plus(next, -1) && ack === next
+    if (window === 0 && len === 0) return sequenceDistance(seq, ack) < 0
+    return len <= 1 && seq === sequencePlus(next, -1) && ack === next
   }
 
   #probe(): string {
@@ -203,8 +203,8 @@ class Segment {
       return `${end} confirms, the handshake is complete`
     }
     const full = window === 0 ? '; its receive buffer is full (window 0)' : ''
-    if (before.ack === undefined || distance(ack, before.ack) > 0) {
-      if (this.#acksFin()) return `${end} has got the FIN, number ${plus(ack, -1)}${full}`
+    if (before.ack === undefined || sequenceDistance(ack, before.ack) > 0) {
+      if (this.#acksFin()) return `${end} has got the FIN, number ${sequencePlus(ack, -1)}${full}`
       return `${end} has got everything before ${ack}${full}`
     }
     if (before.probed !== undefined) {

@@ -1,4 +1,4 @@
-import { distance, plus } from './sequence.ts'
+import { sequenceDistance, sequencePlus } from './sequence.ts'
 
 /** What of a segment its relative numbers are made of. */
 export interface Numbered {
@@ -41,8 +41,8 @@ export class SequenceBases {
   /** A number of the direction from one address to another, counted from its base. */
   count(source: string, destination: string, number: number): number {
     const key = `${source} ${destination}`
-    const base = this.#bases.get(key) ?? plus(number, -this.#first)
+    const base = this.#bases.get(key) ?? sequencePlus(number, -this.#first)
     this.#bases.set(key, base)
-    return plus(distance(number, base), 0)
+    return sequencePlus(sequenceDistance(number, base), 0)
   }
 }

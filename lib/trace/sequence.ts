@@ -2,12 +2,12 @@
 const MODULUS = 2 ** 32
 
 /** `a + count`, where `count` may be negative. */
-export function plus(a: number, count: number): number {
+export function sequencePlus(a: number, count: number): number {
   return (a + count + MODULUS) % MODULUS
 }
 
 /** How far `a` is after `b`: negative when it is before. */
-export function distance(a: number, b: number): number {
+export function sequenceDistance(a: number, b: number): number {
   const ahead = (a - b + MODULUS) % MODULUS
   return ahead < MODULUS / 2 ? ahead : ahead - MODULUS
 }

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { loadChapters, ROOT } from '#lib/catalogue/index.ts'
@@ -43,6 +43,12 @@ export function feedbackFile({ folder }: ListedExercise, wrong: string): string 
   return join(ROOT, folder, 'wrong', `${wrong}.feedback.txt`)
 }
 
-export function readIfThere(file: string): string | undefined {
-  return existsSync(file) ? readFileSync(file, 'utf8') : undefined
+/** The text of a file; undefined where there is none. */
+export function readIfPresent(file: string): string | undefined {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+    throw error
+  }
 }

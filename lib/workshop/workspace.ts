@@ -3,7 +3,7 @@ import { dirname, join, relative } from 'node:path'
 import { ROOT } from '#lib/catalogue/index.ts'
 import { makeFolder } from '#lib/program/make-folder.ts'
 import { explainCode } from '#lib/program/system-error.ts'
-import type { ListedExercise } from './load-exercises.ts'
+import { type ListedExercise, readIfPresent } from './load-exercises.ts'
 
 /** What a learner has done so far. */
 export interface Progress {
@@ -168,15 +168,6 @@ function removeIfPossible(file: string): void {
     rmSync(file, { force: true })
   } catch {
     // The error that brought us here says more.
-  }
-}
-
-function readIfPresent(file: string): string | undefined {
-  try {
-    return readFileSync(file, 'utf8')
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
-    throw error
   }
 }
 

@@ -5,7 +5,7 @@ import type { PacketEvent, TraceEvent } from '#lib/trace/recording.ts'
 import { RelativeNumbers } from '#lib/trace/relative.ts'
 import { LadderTimeline } from '#lib/trace/render-ladder.ts'
 import { renderSvg } from '#lib/trace/render-svg.ts'
-import { distance, plus } from '#lib/trace/sequence.ts'
+import { sequenceDistance, sequencePlus } from '#lib/trace/sequence.ts'
 import { viewOf } from '#lib/trace/view.ts'
 import { ECHO, probe, segment, state, syscall } from './sample-events.ts'
 
@@ -19,9 +19,9 @@ describe('sequence numbers', () => {
   test('wrap around at 2³², both ways', () => {
     fc.assert(
       fc.property(number, step, (a, count) => {
-        expect(plus(a, count)).toBeGreaterThanOrEqual(0)
-        expect(plus(a, count)).toBeLessThan(2 ** 32)
-        expect(distance(plus(a, count), a)).toBe(count)
+        expect(sequencePlus(a, count)).toBeGreaterThanOrEqual(0)
+        expect(sequencePlus(a, count)).toBeLessThan(2 ** 32)
+        expect(sequenceDistance(sequencePlus(a, count), a)).toBe(count)
       }),
     )
   })
@@ -55,8 +55,8 @@ describe('RelativeNumbers', () => {
         const client = packet.end === 'client' ? by : -by
         const moved = {
           ...packet,
-          ...(seq === undefined ? {} : { seq: plus(seq, client) }),
-          ...(ack === undefined ? {} : { ack: plus(ack, -client) }),
+          ...(seq === undefined ? {} : { seq: sequencePlus(seq, client) }),
+          ...(ack === undefined ? {} : { ack: sequencePlus(ack, -client) }),
         }
         return moved
       })

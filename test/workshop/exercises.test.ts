@@ -9,7 +9,7 @@ import {
   feedbackFile,
   type ListedExercise,
   loadExercises,
-  readIfThere,
+  readIfPresent,
   wrongSolutions,
 } from '#lib/workshop/load-exercises.ts'
 import { renderCheck } from '#lib/workshop/render.ts'
@@ -90,7 +90,7 @@ const normalised = (feedback: string) =>
 
 /** The step in which a wrong solution fails, as its feedback has it. */
 const failingStep = (one: ListedExercise, name: string) =>
-  /^ {2}✗ (.*)$/m.exec(readIfThere(feedbackFile(one, name)) ?? '')?.[1]
+  /^ {2}✗ (.*)$/m.exec(readIfPresent(feedbackFile(one, name)) ?? '')?.[1]
 
 /**
  * In bytes, too, ports are other ones in each run: they are numbered as they appear. How many halves of
@@ -196,7 +196,7 @@ describe.concurrent.each(REPEAT > 0 ? [] : exercises)('$exercise.id', one => {
       if (result.failure) evenOut(result.failure)
       const feedback = `${normalised(renderCheck(result, exercise))}\n`
       // Where chance decides which of two true things is seen first, both are on file.
-      const other = readIfThere(file.replace(/txt$/, 'or.txt'))
+      const other = readIfPresent(file.replace(/txt$/, 'or.txt'))
       if (feedback === other) return
       if (RENEWED) writeFileSync(file, feedback)
       expect(feedback).toBe(readFileSync(file, 'utf8'))
