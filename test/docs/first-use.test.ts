@@ -5,9 +5,6 @@ import { glossaryTerms } from './glossary-terms.ts'
 /** The pages that are read one after the other. */
 const chapters = documents.filter(({ name }) => /^chapters\/\d\d-[^/]+\/README\.md$/.test(name))
 
-/** Terms that a chapter uses before it explains them, and why that may be so. Keep it empty. */
-const ALLOWED: string[] = []
-
 /**
  * What a chapter says in sentences, with its marks for emphasis and links. Left out: code and
  * output, headings and lists of what follows (they announce), the names of sources.
@@ -86,7 +83,7 @@ describe('the chapters in their order', () => {
   test('explain each term of the glossary where they use it first', () => {
     const wrong = usedBeforeExplained(
       chapters,
-      terms.map(({ term }) => term).filter(term => !ALLOWED.includes(term)),
+      terms.map(({ term }) => term),
     )
     expect(wrong, 'put the term in bold where a sentence explains it, or link it').toEqual([])
   })
@@ -100,11 +97,6 @@ describe('the chapters in their order', () => {
       return [`"${term}": the glossary says chapter ${chapter}, its first use is in ${used}`]
     })
     expect(wrong).toEqual([])
-  })
-
-  test('need no term to be allowed that is explained by now', () => {
-    const wrong = usedBeforeExplained(chapters, ALLOWED)
-    expect(wrong).toHaveLength(ALLOWED.length)
   })
 })
 
