@@ -36,7 +36,11 @@ export interface Expectation {
   bulk?: boolean | undefined
   /** The byte that ends an answer: of a wrong one, nothing behind its end is shown. */
   endByte?: number | undefined
+  /** Where the program must not reset the connection behind its FIN either. */
+  noReset?: boolean | undefined
 }
+
+const NOTHING = new Uint8Array(0)
 
 /** A TCP connection between a check and the program that it examines. */
 export class TcpProbe {
@@ -295,9 +299,11 @@ export class TcpProbe {
       const seen = { expected: Buffer.alloc(0), received: more, offset: 0 }
       this.#fail(what, { ...rest, likelyCause }, seen)
     }
-    if (this.#ended && !this.#wasReset()) return
+    const wasReset = options.noReset ? await this.#isReset() : this.#wasReset()
+    if (this.#ended && !wasReset) return
     if (this.#closed || this.#ended) {
-      const how = this.#ended ? 'it reset the connection' : await this.#how()
+      const isReset = this.#ended || (options.noReset && this.#error === 'ECONNRESET')
+      const how = isReset ? 'it reset the connection' : await this.#how()
       this.#fail(`${how}; it should have ended with a FIN`, this.#advised(options), {})
     }
     const state = this.#program.describeState()
@@ -314,6 +320,15 @@ export class TcpProbe {
     if (localPort === undefined || remotePort === undefined) return false
     const [here] = new TcpSnapshot().ends(localPort, remotePort)
     return here === undefined || here.state === 'CLOSED'
+  }
+
+  /** Sends nothing, which send(2) refuses with EPIPE after a reset, and accepts after a FIN. */
+  async #isReset(): Promise<boolean> {
+    const { socket } = this
+    if (this.#closed || socket.writableEnded) return this.#error !== undefined
+    return new Promise(resolve => {
+      socket.write(NOTHING, error => resolve(error instanceof Error))
+    })
   }
 
   /** Waits until the connection has ended, with a FIN or a reset. */

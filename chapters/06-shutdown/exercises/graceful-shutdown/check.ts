@@ -235,6 +235,7 @@ async function finishesItsWork(check: CheckContext): Promise<void> {
   busy.send('work 60000\n')
   await finished(check, busy, begun)
   await fin(check, busy, 'after the signal a connection goes on to its next request')
+  if (ended.unreadBytes > 0) check.inconclusive('work that is longer by half was done first')
   busy.sendFin()
   // All others are gone, and this one has only its answer to come.
   const likelyCause =

@@ -6,7 +6,7 @@ let stopping = false
 
 function later(ms: number, run: () => void): void {
   const step = Math.min(ms, LONGEST_MS)
-  setTimeout(() => (ms > step ? later(ms - step, run) : run()), step).unref()
+  setTimeout(() => (ms > step ? later(ms - step, run) : run()), step)
 }
 
 const server = createServer({ allowHalfOpen: true }, socket => {
