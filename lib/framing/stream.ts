@@ -135,11 +135,11 @@ interface Leftover {
 const leftovers = new WeakMap<Readable, Leftover>()
 
 /** A call of `next()` that waits for bytes: for one frame, or for all that come. */
-interface Waiting<Frame> {
+interface PendingRead<Frame> {
   all: boolean
   resolve(result: IteratorResult<Frame | Frame[], undefined>): void
   reject(error: unknown): void
-  next: Waiting<Frame> | null
+  next: PendingRead<Frame> | null
 }
 
 /** A loop without promises for each chunk, and whether it waits for what `take` returned. */
@@ -174,8 +174,8 @@ class FrameReader<Frame> implements FrameIterator<Frame> {
   /** What listens to the stream; `null` = nothing does. */
   #listener: ((value?: unknown) => void) | null = null
   #abortListener: (() => void) | null = null
-  #first: Waiting<Frame> | null = null
-  #last: Waiting<Frame> | null = null
+  #first: PendingRead<Frame> | null = null
+  #last: PendingRead<Frame> | null = null
   #taking: Taking<Frame> | null = null
 
   constructor(stream: Readable, codec: Receiver<Frame>, options: ReadOptions<Frame>) {
@@ -422,7 +422,7 @@ class FrameReader<Frame> implements FrameIterator<Frame> {
   }
 
   /** Takes the call away that waits for the longest time. */
-  #shift(): Waiting<Frame> | null {
+  #shift(): PendingRead<Frame> | null {
     const first = this.#first
     this.#first = first?.next ?? null
     if (this.#first === null) this.#last = null
