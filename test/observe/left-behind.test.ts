@@ -82,7 +82,7 @@ describe.skipIf(!hasProc || lacks.strace || lacks.tcpdump || lacks.tracefs)('tra
       tracer(entryOf(programs, server, client)),
       tracer(entryOf(programs, server, client, { transport: 'unix' })),
     ]
-    const attempts = MOMENTS.slice(0, withSlow ? 12 : 4).map(([what, has], at) => ({
+    const attempts = MOMENTS.slice(0, withSlow ? 12 : 6).map(([what, has], at) => ({
       file: files[at % 3 === 2 ? 1 : 0]!,
       signal: SIGNALS[at % SIGNALS.length]!,
       what,
