@@ -78,7 +78,7 @@ export class HelperProcess {
     const node = [process.execPath, ...imports, '--input-type=module', '-e', source]
     const command = [...inside, ...node]
     this.#child = spawn(command[0]!, command.slice(1), {
-      stdio: ['ignore', 'ignore', 'pipe', 'ipc', observer ? 'pipe' : 'ignore'],
+      stdio: ['ignore', 'ignore', 'pipe', 'ipc', ...(observer ? ['pipe' as const] : [])],
       ...(observer && { env: { ...process.env, KIT_TRACE_FD: '4' } }),
     })
     if (observer) {

@@ -12,7 +12,7 @@ import { viewOf } from '#lib/trace/view.ts'
 import { recordingOf } from './recording-of.ts'
 
 /** A host of a lab, one program of the run, and the interface that leads to the other host. */
-export interface RecordedHost {
+interface RecordedHost {
   name: string
   end: End
   address: string

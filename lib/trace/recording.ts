@@ -132,7 +132,7 @@ export interface LaneReport {
 }
 
 /** A machine, or a network namespace that is one to its programs. */
-export interface Host {
+interface Host {
   name: string
   /** The programs that run there. */
   ends: End[]
@@ -141,13 +141,13 @@ export interface Host {
 }
 
 /** Where packets were captured: an interface of a host. */
-export interface CapturePoint {
+interface CapturePoint {
   host: string
   interface: string
 }
 
 /** What joins two hosts, captured at both of its ends. */
-export interface Link {
+interface Link {
   name: string
   between: [CapturePoint, CapturePoint]
 }
