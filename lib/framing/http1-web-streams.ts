@@ -203,11 +203,15 @@ export interface WebMessageParts {
  *   const { readable, writable } = Duplex.toWeb(socket)
  *   const encoder = http1Response().encoder()
  *   const headers = { 'Content-Type': 'text/plain', Connection: 'close' }
- *   for await (const request of readWebMessages(readable, http1Request().decoder())) {
- *     const answer = messageStream(encoder, { status: 200, headers }, { body: request.body })
- *     await answer.pipeTo(writable, { preventClose: true })
+ *   try {
+ *     for await (const request of readWebMessages(readable, http1Request().decoder())) {
+ *       const answer = messageStream(encoder, { status: 200, headers }, { body: request.body })
+ *       await answer.pipeTo(writable, { preventClose: true })
+ *     }
+ *     await writable.close()
+ *   } catch {
+ *     socket.destroy() // the peer broke the rules, or went away
  *   }
- *   await writable.close()
  * })
  * await once(server.listen(0, '127.0.0.1'), 'listening')
  *
