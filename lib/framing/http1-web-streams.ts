@@ -194,19 +194,22 @@ export interface WebMessageParts {
  * import assert from 'node:assert/strict'
  * import { once } from 'node:events'
  * import { createServer } from 'node:net'
- * import { Duplex } from 'node:stream'
+ * import { Writable } from 'node:stream'
+ * import { ReadableStream } from 'node:stream/web'
  * import { http1Request, http1Response } from './http1.ts'
  * import { messageStream, readWebMessages } from './http1-web-streams.ts'
  *
  * const server = createServer({ allowHalfOpen: true }, async socket => {
  *   socket.on('error', () => {}) // the streams have it, too
- *   const { readable, writable } = Duplex.toWeb(socket)
+ *   const readable = ReadableStream.from<Uint8Array>(socket.iterator({ destroyOnReturn: false }))
+ *   const writable = Writable.toWeb(socket)
  *   const encoder = http1Response().encoder()
  *   const headers = { 'Content-Type': 'text/plain', Connection: 'close' }
  *   try {
  *     for await (const request of readWebMessages(readable, http1Request().decoder())) {
  *       const answer = messageStream(encoder, { status: 200, headers }, { body: request.body })
  *       await answer.pipeTo(writable, { preventClose: true })
+ *       break // as the answer says
  *     }
  *     await writable.close()
  *   } catch {
