@@ -1,5 +1,5 @@
 /**
- * Joins a codec to Node streams: an iterable of frames, a `Transform`, a framed socket.
+ * Joins a codec to Node streams: an iterable, a `Transform`, a framed socket.
  *
  * This is the only file here that knows Node. The codecs themselves run anywhere.
  */
