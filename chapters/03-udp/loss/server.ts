@@ -18,7 +18,7 @@ const options = readOptions({
   flags: {
     host,
     port: port(7032, 'UDP port'),
-    'busy-ms': { default: 1000, min: 0, max: 10_000, help: 'how long it does not read' },
+    'busy-ms': { default: 3000, min: 0, max: 10_000, help: 'how long it does not read' },
   },
 })
 
