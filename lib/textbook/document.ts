@@ -2,8 +2,9 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { wrapAnsi } from 'fast-wrap-ansi'
 import { ROOT } from '#lib/catalogue/index.ts'
+import { groupBy } from '#lib/trace/group-by.ts'
 import type { Judgement } from './experiment.ts'
-import { claimsOf, groupBy, type ListedClaim, type ListedExperiment } from './load-experiments.ts'
+import { claimsOf, type ListedClaim, type ListedExperiment } from './load-experiments.ts'
 import {
   type Circumstances,
   judgeRecorded,

@@ -65,14 +65,3 @@ export const claimIds = ({ experiment }: ListedExperiment): string =>
     .map(({ id }) => id)
     .sort(byId)
     .join(' ')
-
-/** Things by what they have in common, in the order in which that first appears. */
-export function groupBy<T>(things: readonly T[], keyOf: (thing: T) => string): Map<string, T[]> {
-  const groups = new Map<string, T[]>()
-  for (const thing of things) {
-    const group = groups.get(keyOf(thing))
-    if (group) group.push(thing)
-    else groups.set(keyOf(thing), [thing])
-  }
-  return groups
-}

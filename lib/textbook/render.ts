@@ -1,8 +1,9 @@
 import { wrapAnsi } from 'fast-wrap-ansi'
 import pc from 'picocolors'
+import { groupBy } from '#lib/trace/group-by.ts'
 import type { TextStyle } from '#lib/trace/render-text.ts'
 import type { Verdict } from './experiment.ts'
-import { claimsOf, groupBy, type ListedClaim, type ListedExperiment } from './load-experiments.ts'
+import { claimsOf, type ListedClaim, type ListedExperiment } from './load-experiments.ts'
 import type { ClaimResult } from './results.ts'
 
 type Colors = ReturnType<typeof pc.createColors>

@@ -1,3 +1,4 @@
+import { groupBy } from './group-by.ts'
 import { compareTimes } from './order.ts'
 import { corruptedBits, packetIdentity } from './packet-identity.ts'
 
@@ -49,7 +50,7 @@ export function matchCaptures<S extends Sighting>(
   arrived: readonly S[],
 ): Crossing<S>[] {
   const all: Sent<S>[] = sent.toSorted(compareTimes).map(sighting => ({ sighting, taken: false }))
-  const sameBytes = groupedBy(all, ({ sighting }) => packetIdentity(sighting.bytes))
+  const sameBytes = groupBy(all, ({ sighting }) => packetIdentity(sighting.bytes))
   /** Of each group, how many were taken: the first ones. */
   const takenOf = new Map<Sent<S>[], number>()
   const crossings: Crossing<S>[] = []
@@ -74,7 +75,7 @@ function matchCorrupted<S extends Sighting>(
   all: readonly Sent<S>[],
   strangers: readonly S[],
 ): Crossing<S>[] {
-  const sameLength = groupedBy(all, ({ sighting }) => sighting.bytes.length)
+  const sameLength = groupBy(all, ({ sighting }) => sighting.bytes.length)
   const pairs = strangers.flatMap(arrival =>
     (sameLength.get(arrival.bytes.length) ?? [])
       .filter(({ sighting }) => sighting.tNs <= arrival.tNs)
@@ -112,14 +113,3 @@ function crossingOf<S extends Sighting>(from: Sent<S>, arrived: S): Crossing<S> 
 /** When it becomes visible: a copy, and what nobody sent, where it arrives. */
 const beginOf = ({ sent, arrived, copy }: Crossing<Sighting>): Sighting =>
   (copy ? arrived : (sent ?? arrived))!
-
-function groupedBy<T, K>(list: readonly T[], keyOf: (each: T) => K): Map<K, T[]> {
-  const groups = new Map<K, T[]>()
-  for (const each of list) {
-    const key = keyOf(each)
-    const group = groups.get(key)
-    if (group) group.push(each)
-    else groups.set(key, [each])
-  }
-  return groups
-}

@@ -36,8 +36,8 @@ export interface Expectation {
   bulk?: boolean | undefined
   /** The byte that ends an answer: of a wrong one, nothing behind its end is shown. */
   endByte?: number | undefined
-  /** Where the program must not reset the connection behind its FIN either. */
-  noReset?: boolean | undefined
+  /** The likely cause of a reset, where the program must not reset the connection behind its FIN either. */
+  causeOfReset?: string | undefined
 }
 
 const NOTHING = new Uint8Array(0)
@@ -299,11 +299,15 @@ export class TcpProbe {
       const seen = { expected: Buffer.alloc(0), received: more, offset: 0 }
       this.#fail(what, { ...rest, likelyCause }, seen)
     }
-    const wasReset = options.noReset ? await this.#isReset() : this.#wasReset()
+    const wasReset = options.causeOfReset ? await this.#isReset() : this.#wasReset()
     if (this.#ended && !wasReset) return
     if (this.#closed || this.#ended) {
-      const isReset = this.#ended || (options.noReset && this.#error === 'ECONNRESET')
-      const how = isReset ? 'it reset the connection' : await this.#how()
+      const { causeOfReset } = options
+      if (causeOfReset && (this.#ended || this.#error === 'ECONNRESET')) {
+        const what = 'it reset the connection; it should have ended with a FIN'
+        this.#fail(what, { ...options, likelyCause: causeOfReset }, {})
+      }
+      const how = this.#ended ? 'it reset the connection' : await this.#how()
       this.#fail(`${how}; it should have ended with a FIN`, this.#advised(options), {})
     }
     const state = this.#program.describeState()

@@ -75,7 +75,7 @@ export async function fin(
   probe: TcpProbe,
   likelyCause: string,
 ): Promise<void> {
-  await unlessEnded(check, () => probe.expectEnd({ likelyCause, noReset: true }))
+  await unlessEnded(check, () => probe.expectEnd({ likelyCause, causeOfReset: RESETS }))
 }
 
 /** Waits for the answer to the work that was begun. */
@@ -104,11 +104,11 @@ async function unlessEnded(
     await run()
   } catch (error) {
     const failedAt = performance.now()
-    const isReset = error instanceof CheckFailed && error.failure.what.includes('it reset')
+    const isReset = error instanceof CheckFailed && error.failure.likelyCause === RESETS
     const hasEnded = await program.waitFor(() => !program.isRunning, 500)
     // A program that resets its last connection may end behind that, as it should.
     if (isReset && (!hasEnded || performance.now() - failedAt > SAME_MOMENT_MS)) {
-      throw new CheckFailed({ ...error.failure, likelyCause: RESETS })
+      throw error
     }
     if (!hasEnded) throw error
     check.fail({
