@@ -116,8 +116,15 @@ class GivesUpUnread extends LineServer {
   }
 }
 
+/** Reads on while its answers wait, so that it learns of each FIN at once, wherever its bytes were cut. */
+class ReadsOn extends LineServer {
+  override answer(socket: Socket, answer: string): void {
+    socket.write(answer)
+  }
+}
+
 /** Waits for the one that does not read, once it has sent its FIN: nobody else is answered. */
-class BlocksAtTheEnd extends LineServer {
+class BlocksAtTheEnd extends ReadsOn {
   #leaving = 0
 
   override answer(socket: Socket, answer: string): void {
@@ -131,7 +138,7 @@ class BlocksAtTheEnd extends LineServer {
   }
 }
 
-class DropsAtTheEnd extends LineServer {
+class DropsAtTheEnd extends ReadsOn {
   override finish(socket: Socket): void {
     if (socket.writableLength > 0) socket.destroy()
     else socket.end()
