@@ -6,6 +6,7 @@ import {
   type TestModule,
   type TestSpecification,
 } from 'vitest/node'
+import { ONLY_SLOW } from './test/support/slow.ts'
 
 /** A skipped test whose reason begins so has neither passed nor failed: the machine was too busy. */
 const INCONCLUSIVE = 'inconclusive'
@@ -27,29 +28,32 @@ const outcomes: Reporter = {
   onTestRunEnd(modules: readonly TestModule[]) {
     const count = { passed: 0, failed: 0, skipped: 0, pending: 0 }
     const inconclusive: string[] = []
+    const lacking: string[] = []
     for (const module of modules) {
       if (module.state() === 'failed' && [...module.children.allTests()].length === 0)
         count.failed++
       for (const test of module.children.allTests()) {
         const result = test.result()
         count[result.state]++
-        if (result.state === 'skipped' && result.note?.startsWith(INCONCLUSIVE))
-          inconclusive.push(`  ${module.relativeModuleId} > ${test.fullName}: ${result.note}`)
+        if (result.state !== 'skipped') continue
+        const line = `  ${module.relativeModuleId} > ${test.fullName}`
+        if (result.note?.startsWith(INCONCLUSIVE)) inconclusive.push(`${line}: ${result.note}`)
+        else if (process.env.SLOW === '1' || !test.fullName.includes(ONLY_SLOW))
+          lacking.push(`${line}${result.note ? `: ${result.note}` : ''}`)
       }
     }
     if (inconclusive.length > 0)
       console.log(`\nNeither passed nor failed:\n${inconclusive.join('\n')}`)
-    if (process.env.NO_SKIP === '1') refuseSkipped(count.skipped, inconclusive.length)
+    if (process.env.NO_SKIP === '1') refuseSkipped(lacking, inconclusive.length)
     const skipped = count.skipped > 0 ? `, ${count.skipped} skipped` : ''
     console.log(`\n${count.passed} passed, ${count.failed} failed${skipped}`)
   },
 }
 
 /** Ends a run as failed in which tests were skipped that could have run here. */
-function refuseSkipped(skipped: number, inconclusive: number): void {
-  if (skipped > inconclusive) {
-    const number = skipped - inconclusive
-    console.log(`\nNO_SKIP=1, but ${number} were skipped: their names say what they need`)
+function refuseSkipped(lacking: readonly string[], inconclusive: number): void {
+  if (lacking.length > 0) {
+    console.log(`\nNO_SKIP=1, but skipped, for what their names say:\n${lacking.join('\n')}`)
     process.exitCode = 1
   }
   if (inconclusive > MOST_INCONCLUSIVE) {

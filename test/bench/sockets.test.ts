@@ -13,7 +13,7 @@ import { SocketBench } from '../../bench/sockets/measure.ts'
 import { GoServers } from '../../bench/sockets/processes.ts'
 import { type SocketEffort, socketQuestions } from '../../bench/sockets/tables.ts'
 import { KIT } from '../support/kit-folder.ts'
-import { spread, withSlow } from '../support/slow.ts'
+import { ONLY_SLOW, spread, withSlow } from '../support/slow.ts'
 
 const hasGo = spawnSync('go', ['version']).status === 0
 const withoutGo = spread(
@@ -103,7 +103,7 @@ describe('bench sockets', () => {
   })
 
   const name = 'the servers in Go answer with the same bytes as the others'
-  test.skipIf(!hasGo || !withSlow)(hasGo ? name : `${name} (skipped: needs go)`, async () => {
+  test.skipIf(!hasGo || !withSlow)(`${name} (needs go) ${ONLY_SLOW}`, async () => {
     const inGo = kinds.filter(({ needs }) => needs !== undefined)
     const [load, burst] = await measured(['sockets-65536', 'sockets-connect'], inGo)
     expect(load!.rows.map(({ id }) => id)).toEqual(['go-raw', 'go-length-prefix', 'go-http'])

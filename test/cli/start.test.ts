@@ -7,7 +7,7 @@ import { describe, expect, test, vi } from 'vitest'
 import { entriesOf, loadChapters, ROOT } from '#lib/catalogue/index.ts'
 import { renderList } from '#lib/cli/render-list.ts'
 import { KIT } from '../support/kit-folder.ts'
-import { spread, withSlow } from '../support/slow.ts'
+import { ONLY_SLOW, spread, withSlow } from '../support/slow.ts'
 import { hasProc, processesWith, readerEnv, startCommand } from './terminal.ts'
 
 const chapters = await loadChapters()
@@ -103,7 +103,7 @@ describe.concurrent('npm start without a terminal', () => {
 
 // The programs themselves run in test/chapters. Here tsx compiles them, as for a reader.
 test.skipIf(!withSlow).concurrent.each(entries.map(({ id }) => id))(
-  'npm start %s runs to its end and exits with 0 (npm run test:slow)',
+  `npm start %s runs to its end and exits with 0 ${ONLY_SLOW}`,
   async id => {
     const { stdout, stderr, exitCode } = await start([id], {}, ROOT)
     expect([exitCode, stderr]).toEqual([0, ''])

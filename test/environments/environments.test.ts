@@ -6,9 +6,11 @@ import { missing } from '#lib/kernel/requirements.ts'
 import { onPath } from '#lib/kernel/tools.ts'
 import { isStep } from '#lib/trace/explain-states.ts'
 import type { Recording, StateEvent } from '#lib/trace/recording.ts'
-import { withSlow } from '../support/slow.ts'
+import { isComplete, ONLY_SLOW } from '../support/slow.ts'
 import { canEnter, copyOfKit, NODE, runIn } from './enter.ts'
 import { ENVIRONMENTS, type Environment } from './environments.ts'
+
+const withSlow = isComplete('environments')
 
 let copy = { path: '', remove: () => {} }
 beforeAll(() => {
@@ -40,13 +42,13 @@ describe.skipIf(!canEnter || !hasAll)(
   { timeout: 300_000 },
   () => {
     describe.concurrent.each(ENVIRONMENTS)('with $name', environment => {
-      test.runIf(withSlow).concurrent('runs an example', async () => {
+      test.runIf(withSlow).concurrent(`runs an example ${ONLY_SLOW}`, async () => {
         const { stdout, stderr, exitCode } = await kit(environment, 'start', '02/echo')
         expectTimeline(stdout, stderr, exitCode, environment)
       })
 
       if (environment.withNpm)
-        test.runIf(withSlow).concurrent('runs it by npm', async () => {
+        test.runIf(withSlow).concurrent(`runs it by npm ${ONLY_SLOW}`, async () => {
           const { stdout, stderr, exitCode } = await runs(
             environment,
             ...['npm', '-s', 'start', '02/echo'],
@@ -55,7 +57,7 @@ describe.skipIf(!canEnter || !hasAll)(
         })
 
       if (environment.git)
-        test.runIf(withSlow).concurrent('is as Git finds it', async () => {
+        test.runIf(withSlow).concurrent(`is as Git finds it ${ONLY_SLOW}`, async () => {
           const { stdout } = await runs(environment, NODE, '-e', GIT_STATUS)
           expect(stdout).toMatch(environment.git!)
         })
@@ -63,7 +65,7 @@ describe.skipIf(!canEnter || !hasAll)(
       test
         .runIf(withSlow || environment.isQuick)
         .concurrent(
-          'traces it, with states in a legal order, and says truly what is missing',
+          `traces it, with states in a legal order, and says truly what is missing${environment.isQuick ? '' : ` ${ONLY_SLOW}`}`,
           async () => {
             const args = ['02/echo', '--lanes', LANES, '--format', 'json']
             const { stdout, stderr, exitCode } = await kit(environment, 'trace', ...args)
@@ -89,7 +91,7 @@ describe.skipIf(!canEnter || !hasAll)(
         )
 
       if (environment.claims)
-        test.runIf(withSlow)('puts claims to the test', async () => {
+        test.runIf(withSlow)(`puts claims to the test ${ONLY_SLOW}`, async () => {
           const { stdout, exitCode } = await kit(
             environment,
             'textbook',
@@ -103,7 +105,7 @@ describe.skipIf(!canEnter || !hasAll)(
           expect(exitCode).toBe(0)
         })
 
-      test.runIf(withSlow).concurrent('lists exercises and checks', async () => {
+      test.runIf(withSlow).concurrent(`lists exercises and checks ${ONLY_SLOW}`, async () => {
         const list = await kit(environment, 'workshop', 'list')
         expect([list.stderr, list.exitCode]).toEqual(['', 0])
         expect(list.stdout).toMatch(/tcp-echo/)
@@ -111,16 +113,18 @@ describe.skipIf(!canEnter || !hasAll)(
         expect([checks.stderr, checks.exitCode]).toEqual(['', 0])
       })
 
-      test.runIf(withSlow).concurrent('copies a codec, or says in a line why not', async () => {
-        const target = environment.env?.TMPDIR ?? '/srv/home/copied'
-        const ran = await kit(environment, 'codec', 'copy', 'lines', target)
-        if (environment.env?.TMPDIR === undefined)
-          expect([ran.stderr, ran.exitCode]).toEqual(['', 0])
-        else {
-          expect(ran.exitCode).not.toBe(0)
-          expect(ran.stderr).toMatch(/^.*ENOSPC.*$/)
-        }
-      })
+      test
+        .runIf(withSlow)
+        .concurrent(`copies a codec, or says in a line why not ${ONLY_SLOW}`, async () => {
+          const target = environment.env?.TMPDIR ?? '/srv/home/copied'
+          const ran = await kit(environment, 'codec', 'copy', 'lines', target)
+          if (environment.env?.TMPDIR === undefined)
+            expect([ran.stderr, ran.exitCode]).toEqual(['', 0])
+          else {
+            expect(ran.exitCode).not.toBe(0)
+            expect(ran.stderr).toMatch(/^.*ENOSPC.*$/)
+          }
+        })
     })
   },
 )

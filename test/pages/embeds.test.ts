@@ -12,7 +12,7 @@ import {
 } from '#lib/pages/embed.ts'
 import type { TraceEvent } from '#lib/trace/recording.ts'
 import { documents } from '../docs/documents.ts'
-import { withSlow } from '../support/slow.ts'
+import { ONLY_SLOW, withSlow } from '../support/slow.ts'
 
 const chapters = await loadChapters()
 const runs = new Map<string, Promise<TraceEvent[]>>()
@@ -43,9 +43,9 @@ for (const { name, text } of documents) {
     for (const embed of embeds) {
       const { needs, lacks } = needsOf(embed)
       const isRun = ['timeline', 'output', 'session'].includes(embed.kind)
-      const where = [...needs.map(each => `needs ${each}`), ...(isRun ? ['npm run test:slow'] : [])]
+      const where = [...needs.map(each => `(needs ${each})`), ...(isRun ? [ONLY_SLOW] : [])]
       test.skipIf(lacks !== undefined || (isRun && !withSlow))(
-        `shows ${embed.kind} ${embed.what} as it is (npm run docs:sync mends it)${where.map(each => ` (${each})`).join('')}`,
+        `shows ${embed.kind} ${embed.what} as it is (npm run docs:sync mends it)${where.map(each => ` ${each}`).join('')}`,
         async () => {
           let pair = comparable(embed, await renderEmbed(embed, { chapters, run }))
           // On a busy machine a client may come too late for what its server shows.

@@ -11,7 +11,7 @@ import {
   recordingPath,
 } from '#lib/pages/recordings.ts'
 import { LANES } from '#lib/trace/recording.ts'
-import { withSlow } from '../support/slow.ts'
+import { ONLY_SLOW, withSlow } from '../support/slow.ts'
 import { shapeOf } from './shape.ts'
 
 const chapters = await loadChapters()
@@ -44,8 +44,7 @@ describe.each(entries)('recording of $id', entry => {
     expect(new Set(kept.events.map(({ lane }) => lane))).toEqual(new Set(lanes))
   })
 
-  const again =
-    'has the shape of a run of today, in all lanes that can be seen here (npm run test:slow)'
+  const again = `has the shape of a run of today, in all lanes that can be seen here ${ONLY_SLOW}`
   test.skipIf(!withSlow)(again, async () => {
     const today = await record(entry)
     const live = LANES.filter(lane => today.meta.lanes[lane] === 'live')

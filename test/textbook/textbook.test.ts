@@ -10,8 +10,10 @@ import { byId, claimIds, claimsOf, loadExperiments } from '#lib/textbook/load-ex
 import { readObservations } from '#lib/textbook/observations.ts'
 import { judgeOne } from '#lib/textbook/results.ts'
 import { KIT } from '../support/kit-folder.ts'
-import { withSlow } from '../support/slow.ts'
+import { isComplete, ONLY_SLOW } from '../support/slow.ts'
 import { canBeUnprivileged, UNPRIVILEGED } from '../support/unprivileged.ts'
+
+const withSlow = isComplete('textbook')
 
 interface Result {
   id: string
@@ -88,7 +90,7 @@ describe.each(claims)('claim $claim.id', ({ claim, from }) => {
 })
 
 test.skipIf(!withSlow)(
-  'npm run textbook tests on the host’s loopback what needs no network of its own (npm run test:slow)',
+  `npm run textbook tests on the host’s loopback what needs no network of its own ${ONLY_SLOW}`,
   async () => {
     // As on a system that allows no namespaces.
     const folder = mkdtempSync(join(tmpdir(), 'socket-kit-path-'))

@@ -14,7 +14,7 @@ import {
 } from '#lib/workshop/load-exercises.ts'
 import { renderCheck } from '#lib/workshop/render.ts'
 import { type CheckResult, runCheck } from '#lib/workshop/run-check.ts'
-import { evenly, withSlow } from '../support/slow.ts'
+import { evenly, ONLY_SLOW, withSlow } from '../support/slow.ts'
 
 const SEED = 1
 /** REPEAT=50: each check so many times, with other seeds; without it, once. */
@@ -140,15 +140,12 @@ describe.concurrent.each(REPEAT > 0 ? [] : exercises)('$exercise.id', one => {
     expect(renderCheck(result, exercise)).toContain(`${exercise.id}: passed`)
   })
 
-  test.skipIf(!withSlow)(
-    'is passed by a solution that is slow (npm run test:slow)',
-    async context => {
-      const result = await judge(context, one, 'solution.ts', {
-        preload: ['test/workshop/slow.ts'],
-      })
-      expect(renderCheck(result, exercise)).toContain(`${exercise.id}: passed`)
-    },
-  )
+  test.skipIf(!withSlow)(`is passed by a solution that is slow ${ONLY_SLOW}`, async context => {
+    const result = await judge(context, one, 'solution.ts', {
+      preload: ['test/workshop/slow.ts'],
+    })
+    expect(renderCheck(result, exercise)).toContain(`${exercise.id}: passed`)
+  })
 
   test('is not passed by what the learner starts with', async context => {
     const { passed, failure } = await judge(context, one, 'start.ts')

@@ -6,7 +6,7 @@ import { describe, expect, type TestContext, test } from 'vitest'
 import { ROOT } from '#lib/catalogue/index.ts'
 import { has, test as kitTest } from '../support/kit.ts'
 import { KIT } from '../support/kit-folder.ts'
-import { withSlow } from '../support/slow.ts'
+import { ONLY_SLOW, withSlow } from '../support/slow.ts'
 
 const PYTHON = join(ROOT, 'test/workshop/python')
 
@@ -157,7 +157,7 @@ describe.concurrent('a server that nobody wrote for this kit', () => {
   }
 
   kitTest.skipIf(!has('cc') || !withSlow)(
-    'socket, bind, listen, accept, read, write, close in C pass tcp-echo (needs cc, npm run test:slow)',
+    `socket, bind, listen, accept, read, write, close in C pass tcp-echo (needs cc) ${ONLY_SLOW}`,
     async ({ kit, skip }) => {
       const program = join(kit.folder(), 'echo')
       await execa('cc', ['-x', 'c', '-o', program, '-'], { input: C })
@@ -227,7 +227,7 @@ describe.concurrent('a server that nobody wrote for this kit', () => {
   })
 
   kitTest.skipIf(!withSlow || !has('python3'))(
-    'behind a shell the program gets the signals (needs python3)',
+    `behind a shell the program gets the signals (needs python3) ${ONLY_SLOW}`,
     async ({ kit, skip }) => {
       await passes(skip, 'graceful-shutdown', `cd ${PYTHON} && python3 graceful-shutdown.py`)
       const loop = `cd ${kit.folder()} && echo started && while :; do :; done`
@@ -238,7 +238,7 @@ describe.concurrent('a server that nobody wrote for this kit', () => {
   )
 
   test.skipIf(!withSlow)(
-    'a program that prints without end is ended, and only the end is shown',
+    `a program that prints without end is ended, and only the end is shown ${ONLY_SLOW}`,
     async () => {
       const { stdout, stderr } = await check('hello', '--command', 'yes')
       expect(stderr).toBe('')
