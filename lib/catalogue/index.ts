@@ -57,6 +57,13 @@ export function entriesOf(chapters: readonly CatalogueChapter[]): CatalogueEntry
   )
 }
 
+/** @throws {Error} where the catalogue has no such example. */
+export function entryOf(chapters: readonly CatalogueChapter[], id: string): CatalogueEntry {
+  const entry = entriesOf(chapters).find(candidate => candidate.id === id)
+  if (!entry) throw new Error(`no example "${id}" in the catalogue: correct the comment`)
+  return entry
+}
+
 /** What a name on the command line means. */
 export type Found = { entry: CatalogueEntry } | { unknown: string; nearest: string | undefined }
 

@@ -9,19 +9,19 @@ import { join, relative, resolve } from 'node:path'
 import {
   type CatalogueChapter,
   type CatalogueEntry,
+  entryOf,
   loadChapters,
   ROOT,
   scriptsOf,
 } from '#lib/catalogue/index.ts'
 import { ExampleError, markdownFiles, recordExample } from '#lib/pages/documents.ts'
 import {
-  comparable,
   type Embed,
-  entryOf,
   findEmbeds,
   needsOf,
   renderEmbed,
   replaceEmbeds,
+  updated,
 } from '#lib/pages/embed.ts'
 import { FIRST_MESSAGE, renderFirstMessage } from '#lib/pages/first-message.ts'
 import {
@@ -141,15 +141,14 @@ async function syncDocument(name: string, chapters: readonly CatalogueChapter[])
       bodies.push(embed.body)
       continue
     }
-    const body = await freshBody(embed, chapters)
+    const body = await freshBody(embed, name, chapters)
     if (body instanceof ExampleError) {
       console.error(`${name}: ${embed.kind} ${embed.what} is left as it is: ${body.message}`)
       isComplete = false
       bodies.push(embed.body)
       continue
     }
-    const [old, fresh] = comparable(embed, body)
-    bodies.push(old === fresh ? embed.body : body)
+    bodies.push(updated(embed, body))
   }
   write(name, before, replaceEmbeds(before, bodies))
   return isComplete
@@ -157,10 +156,11 @@ async function syncDocument(name: string, chapters: readonly CatalogueChapter[])
 
 async function freshBody(
   embed: Embed,
+  document: string,
   chapters: readonly CatalogueChapter[],
 ): Promise<string | ExampleError> {
   try {
-    return await renderEmbed(embed, { chapters, run })
+    return await renderEmbed(embed, { document, chapters, run })
   } catch (error) {
     if (error instanceof ExampleError) return error
     throw error

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import {
   type CatalogueChapter,
   type CatalogueEntry,
-  entriesOf,
+  entryOf,
   ROOT,
   scriptName,
 } from '#lib/catalogue/index.ts'
@@ -13,6 +13,7 @@ import { readObservations } from '#lib/textbook/observations.ts'
 import type { TraceEvent } from '#lib/trace/recording.ts'
 import { TextTimeline } from '#lib/trace/render-text.ts'
 import { type ListedExercise, loadExercises } from '#lib/workshop/load-exercises.ts'
+import { captionOf, type EmbedKind } from './caption.ts'
 import { withSameNumbers } from './same-numbers.ts'
 import { missingForSession, runSession, sessionNeeds, sessionShape } from './session.ts'
 import { transitionTable } from './state-machine.ts'
@@ -37,7 +38,7 @@ const EMBED = /<!-- (source|timeline|output|session|table): (.+?) -->\n([\s\S]*?
 
 /** One generated part of a Markdown file. */
 export interface Embed {
-  kind: 'source' | 'timeline' | 'output' | 'session' | 'table'
+  kind: EmbedKind
   /** What follows the colon. */
   what: string
   /** What stands in the file now. */
@@ -46,13 +47,15 @@ export interface Embed {
 
 /** What embeds are made from. `run` runs an example, at most once for each. */
 export interface EmbedSources {
+  /** The Markdown file that the embed is in, relative to the root. */
+  document: string
   chapters: readonly CatalogueChapter[]
   run: (entry: CatalogueEntry) => Promise<TraceEvent[]>
 }
 
 export function findEmbeds(markdown: string): Embed[] {
   return [...markdown.matchAll(EMBED)].map(([, kind, what = '', body = '']) => ({
-    kind: kind as Embed['kind'],
+    kind: kind as EmbedKind,
     what,
     body,
   }))
@@ -67,33 +70,50 @@ export function replaceEmbeds(markdown: string, bodies: readonly string[]): stri
   )
 }
 
-/** Makes the body of an embed from the real thing. */
+/** Makes the body of an embed from the real thing: a table, or a caption and a block. */
 export async function renderEmbed(embed: Embed, sources: EmbedSources): Promise<string> {
+  if (embed.kind === 'table') return renderTable(embed.what, sources.chapters)
+  const caption = captionOf(embed, sources.document, sources.chapters)
+  return `\n${caption}\n${await renderBlock(embed, sources)}`
+}
+
+async function renderBlock(embed: Embed, { chapters, run }: EmbedSources): Promise<string> {
   const [name = '', end] = embed.what.split(' ')
-  switch (embed.kind) {
-    case 'source':
-      return fenced('ts', sourceRegion(embed.what))
-    case 'table':
-      if (name === 'chapters') return chapterTable(sources.chapters)
-      if (name === 'transitions') return transitionTable(sources.chapters)
-      if (name === 'exercises') return exerciseTable(await loadExercises(), end)
-      if (name === 'claims') {
-        const all = await loadExperiments()
-        return `\n${claimTable(all, readObservations(all), end ?? '')}\n\n`
-      }
-      return exampleTable(sources.chapters, end ?? '')
-    case 'session':
-      return fenced('console', await runSession(name))
-    case 'timeline':
-      return fenced('text', timelineText(await sources.run(entryOf(sources.chapters, name))))
-    case 'output': {
-      const events = await sources.run(entryOf(sources.chapters, name))
-      const lines = events.filter(
-        event => event.lane === 'js' && event.event === 'print' && event.end === end,
-      )
-      return fenced('text', lines.map(({ text }) => text).join('\n'))
-    }
+  if (embed.kind === 'source') return fenced('ts', sourceRegion(embed.what))
+  if (embed.kind === 'session') return fenced('console', await runSession(name))
+  const events = await run(entryOf(chapters, name))
+  if (embed.kind === 'timeline') return fenced('text', timelineText(events))
+  const lines = events.filter(
+    event => event.lane === 'js' && event.event === 'print' && event.end === end,
+  )
+  return fenced('text', lines.map(({ text }) => text).join('\n'))
+}
+
+async function renderTable(what: string, chapters: readonly CatalogueChapter[]): Promise<string> {
+  const [name, chapter] = what.split(' ')
+  if (name === 'chapters') return chapterTable(chapters)
+  if (name === 'transitions') return transitionTable(chapters)
+  if (name === 'exercises') return exerciseTable(await loadExercises(), chapter)
+  if (name === 'claims') {
+    const all = await loadExperiments()
+    return `\n${claimTable(all, readObservations(all), chapter ?? '')}\n\n`
   }
+  return exampleTable(chapters, chapter ?? '')
+}
+
+/** The caption of a body, and the block below it. */
+function parts(body: string): [caption: string, block: string] {
+  const at = Math.max(0, body.indexOf('\n```') + 1)
+  return [body.slice(0, at), body.slice(at)]
+}
+
+/** A fresh body, with the old block where the two differ in nothing but chance. */
+export function updated(old: Embed, fresh: string): string {
+  const [before, after] = comparable(old, fresh)
+  if (before === after) return old.body
+  const block = parts(old.body)[1]
+  const [oldBlock, freshBlock] = comparable({ ...old, body: block }, parts(fresh)[1])
+  return oldBlock === freshBlock ? `${parts(fresh)[0]}${block}` : fresh
 }
 
 /** What is needed to make an embed's body, and what of that this machine lacks, if anything. */
@@ -141,13 +161,6 @@ function columns(body: string): string {
   return [...server, ...client].map(line => line.trim().replace(/^\d+\.\d\s+/, '')).join('\n')
 }
 
-/** @throws {Error} where the catalogue has no such example. */
-export function entryOf(chapters: readonly CatalogueChapter[], id: string): CatalogueEntry {
-  const entry = entriesOf(chapters).find(candidate => candidate.id === id)
-  if (!entry) throw new Error(`no example "${id}" in the catalogue: correct the comment`)
-  return entry
-}
-
 function fenced(language: string, text: string): string {
   return `\n\`\`\`${language}\n${text.trimEnd()}\n\`\`\`\n\n`
 }
@@ -156,16 +169,20 @@ function fenced(language: string, text: string): string {
 export function sourceRegion(reference: string): string {
   const [file = '', region] = reference.split('#')
   const text = readFileSync(join(ROOT, file), 'utf8')
-  if (region === undefined) return text
+  if (region === undefined) return withoutMarks(text.split('\n')).join('\n')
   const match = new RegExp(
     `^ *// #region ${region}\n([\\s\\S]*?)^ *// #endregion ${region}$`,
     'm',
   ).exec(text)
   if (!match?.[1]) throw new Error(`${file} has no region "${region}": mark it with // #region`)
   // Regions may lie within each other: the marks of the inner ones are not shown.
-  const lines = match[1].split('\n').filter(line => !/^ *\/\/ #(end)?region /.test(line))
+  const lines = withoutMarks(match[1].split('\n'))
   const indent = Math.min(...lines.filter(line => line !== '').map(line => line.search(/\S/)))
   return lines.map(line => line.slice(indent)).join('\n')
+}
+
+function withoutMarks(lines: readonly string[]): string[] {
+  return lines.filter(line => !/^ *\/\/ #(end)?region /.test(line))
 }
 
 /** A timeline as it stands in a document: 96 columns wide. */

@@ -15,6 +15,8 @@ interface Session {
   /** Programs that must be installed. */
   tools: readonly string[]
   root: boolean
+  /** Has no part in 02/echo. */
+  alone?: true
   /** Runs it against a server that listens; returns what a terminal would show. */
   run: (session: SessionContext) => Promise<string>
 }
@@ -88,6 +90,7 @@ const SESSIONS: Record<string, Session> = {
   vanish: {
     tools: ['ip'],
     root: true,
+    alone: true,
     run: async session => {
       const client = 'node --import tsx chapters/05-keepalive/tcp-keepalive/client.ts'
       return session.shown(
@@ -120,6 +123,9 @@ export function sessionNeeds(name: string): string[] {
   if (!session) throw new Error(`no session "${name}": correct the comment`)
   return ['Linux', ...session.tools, ...(session.root ? ['root'] : [])]
 }
+
+/** Whether a session watches 02/echo, whose server runs meanwhile. */
+export const watchesEcho = (name: string): boolean => SESSIONS[name]?.alone !== true
 
 /** Which of its needs this machine does not meet, or undefined. */
 export function missingForSession(name: string): string | undefined {

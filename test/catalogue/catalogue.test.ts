@@ -82,7 +82,11 @@ async function copyOfProject(): Promise<Copy> {
     JSON.stringify({ ...manifest, scripts: Object.fromEntries(scripts) }),
   )
   const table = async (what: string) => {
-    const sources = { chapters, run: () => Promise.reject(new Error('not for a table')) }
+    const sources = {
+      document: 'README.md',
+      chapters,
+      run: () => Promise.reject(new Error('not for a table')),
+    }
     const body = await renderEmbed({ kind: 'table', what, body: '' }, sources)
     return `# Title\n\n<!-- table: ${what} -->\n${body}<!-- end -->\n`
   }

@@ -40,7 +40,7 @@ export async function tableProblems(root: string): Promise<string[]> {
       what: `examples ${id}`,
     })),
   ]
-  const sources = { chapters, run: () => Promise.reject(new Error('a table needs no run')) }
+  const noRun = { chapters, run: () => Promise.reject(new Error('a table needs no run')) }
   const problems = tables.map(async ({ file, what }): Promise<string[]> => {
     const comment = `<!-- table: ${what} -->`
     if (!existsSync(join(root, file))) return [`${file} is missing: write it, with ${comment}`]
@@ -48,7 +48,7 @@ export async function tableProblems(root: string): Promise<string[]> {
       candidate => candidate.kind === 'table' && candidate.what === what,
     )
     if (!embed) return [`${file} has no table: add ${comment} and <!-- end -->`]
-    const wanted = await renderEmbed(embed, sources)
+    const wanted = await renderEmbed(embed, { document: file, ...noRun })
     return embed.body === wanted ? [] : [`${file}: ${comment} is old: run npm run docs:sync`]
   })
   return (await Promise.all(problems)).flat()

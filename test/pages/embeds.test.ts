@@ -9,6 +9,7 @@ import {
   renderEmbed,
   replaceEmbeds,
   sourceRegion,
+  updated,
 } from '#lib/pages/embed.ts'
 import type { TraceEvent } from '#lib/trace/recording.ts'
 import { documents } from '../docs/documents.ts'
@@ -47,11 +48,11 @@ for (const { name, text } of documents) {
       test.skipIf(lacks !== undefined || (isRun && !withSlow))(
         `shows ${embed.kind} ${embed.what} as it is (npm run docs:sync mends it)${where.map(each => ` ${each}`).join('')}`,
         async () => {
-          let pair = comparable(embed, await renderEmbed(embed, { chapters, run }))
+          let pair = comparable(embed, await renderEmbed(embed, { document: name, chapters, run }))
           // On a busy machine a client may come too late for what its server shows.
           for (let again = 0; isRun && pair[0] !== pair[1] && again < 2; again++) {
             runs.clear()
-            pair = comparable(embed, await renderEmbed(embed, { chapters, run }))
+            pair = comparable(embed, await renderEmbed(embed, { document: name, chapters, run }))
           }
           expect(pair[0]).toBe(pair[1])
         },
@@ -115,6 +116,40 @@ describe('generated parts', () => {
     const read = call('hi", 65536) = 2')
     expect(same([read, call('", 65536) = 0')], [read])).toBe(true)
     expect(same([read], [call('ho", 65536) = 2')])).toBe(false)
+  })
+
+  test('have a caption: which file it is from, or what was run and whose output it is', async () => {
+    const sources = { document: 'chapters/04-x/README.md', chapters, run: async () => [] }
+    const caption = async (kind: Embed['kind'], what: string) =>
+      (await renderEmbed({ kind, what, body: '' }, sources)).split('\n')[1]
+    const file = 'chapters/02-tcp-echo/echo/server.ts'
+    const link = `[\`${file}\`](../02-tcp-echo/echo/server.ts)`
+    expect(await caption('source', `${file}#server`)).toBe(`From ${link}:`)
+    expect(await caption('source', file)).toBe(`The whole of ${link}:`)
+    expect(await caption('output', '02/echo server')).toBe(
+      'In `npm start 02/echo`, the server prints:',
+    )
+    expect(await caption('output', '02/chat client')).toBe(
+      'In `npm start 02/chat`, the demo prints:',
+    )
+    expect(await caption('timeline', '02/echo')).toBe(
+      '`npm start 02/echo` prints what both programs see and do:',
+    )
+  })
+
+  test('of which only the caption differs keep their block', () => {
+    const old: Embed = { kind: 'output', what: '02/echo client', body: '\n```text\n1 ms\n```\n\n' }
+    const fresh = (time: string) => `\nThe client prints:\n\n\`\`\`text\n${time}\n\`\`\`\n\n`
+    expect(updated(old, fresh('2 ms'))).toBe(fresh('1 ms'))
+    expect(updated(old, fresh('2 s later'))).toBe(fresh('2 s later'))
+    expect(updated({ ...old, body: fresh('1 ms') }, fresh('2 ms'))).toBe(fresh('1 ms'))
+  })
+
+  test('show a whole file without the marks of its regions', () => {
+    const text = sourceRegion('chapters/02-tcp-echo/echo/server.ts')
+    expect(text).toMatch(/^import .*node:net/m)
+    expect(text).not.toContain('#region')
+    expect(text).not.toContain('#endregion')
   })
 
   test('name a session that does not exist', () => {

@@ -1,0 +1,39 @@
+import { dirname, relative } from 'node:path/posix'
+import { type CatalogueChapter, entryOf } from '#lib/catalogue/index.ts'
+import { sessionNeeds, watchesEcho } from './session.ts'
+
+/** What a generated part of a document is. */
+export type EmbedKind = 'source' | 'timeline' | 'output' | 'session' | 'table'
+
+/**
+ * The line above a generated block: which file it is from, or what was run and whose output it is.
+ *
+ * @param document the Markdown file, relative to the root: links start from its folder.
+ */
+export function captionOf(
+  { kind, what }: { kind: EmbedKind; what: string },
+  document: string,
+  chapters: readonly CatalogueChapter[],
+): string {
+  const [name = '', end] = what.split(' ')
+  switch (kind) {
+    case 'source': {
+      const [file = '', region] = what.split('#')
+      const link = `[\`${file}\`](${relative(dirname(document), file)})`
+      return region === undefined ? `The whole of ${link}:` : `From ${link}:`
+    }
+    case 'timeline':
+      return `\`npm start ${name}\` prints what both programs see and do:`
+    case 'output': {
+      const isDemo = end === 'client' && entryOf(chapters, name).example.demo !== undefined
+      return `In \`npm start ${name}\`, the ${isDemo ? 'demo' : end} prints:`
+    }
+    case 'session': {
+      const asRoot = sessionNeeds(name).includes('root') ? ', as root' : ''
+      const meanwhile = watchesEcho(name) ? ', while `npm run 02:server` runs in another' : ''
+      return `In a terminal${asRoot}${meanwhile}:`
+    }
+    case 'table':
+      return ''
+  }
+}
