@@ -1,3 +1,4 @@
+import { onesComplementSum } from '#lib/trace/ones-complement-sum.ts'
 import type { PacketBytes } from './packet-bytes.ts'
 
 /**
@@ -18,15 +19,6 @@ export interface PseudoHeader {
   protocol: number
   /** False for a fragment, and where the address in the header is not that of the destination. */
   complete: boolean
-}
-
-/** The Internet checksum of a piece of a packet, not yet complemented (RFC 1071). */
-function onesComplementSum(bytes: Uint8Array, start = 0): number {
-  let sum = start
-  for (let at = 0; at + 1 < bytes.length; at += 2) sum += bytes[at]! * 256 + bytes[at + 1]!
-  if (bytes.length % 2 === 1) sum += bytes.at(-1)! * 256
-  while (sum > 0xffff) sum = (sum % 0x10000) + Math.floor(sum / 0x10000)
-  return sum
 }
 
 /** The verdict on the checksum of a segment, a datagram, or a message of ICMPv6. */

@@ -1,3 +1,5 @@
+import { onesComplementSum } from './ones-complement-sum.ts'
+
 /** Where in a packet the fields stand that this is about. */
 interface Layout {
   isIpv4: boolean
@@ -58,7 +60,7 @@ export function corruptedBits(sent: Uint8Array, arrived: Uint8Array, limit: numb
 
 /** Whether the header of IPv4 agrees with its checksum. IPv6 has none. */
 const hasGoodHeader = (bytes: Uint8Array, { isIpv4, headerBytes }: Layout): boolean =>
-  !isIpv4 || sum(bytes.subarray(0, headerBytes)) === 0xffff
+  !isIpv4 || onesComplementSum(bytes.subarray(0, headerBytes)) === 0xffff
 
 /**
  * Whether the checksum covers the pseudo-header only: the kernel leaves the rest to the network
@@ -69,15 +71,7 @@ function isUnfinished(bytes: Uint8Array, { isIpv4, headerBytes, checksumAt }: La
   const addresses = isIpv4 ? bytes.subarray(12, 20) : bytes.subarray(8, 40)
   const length = isIpv4 ? word(bytes, 2) - headerBytes : word(bytes, 4)
   const protocol = bytes[isIpv4 ? 9 : 6]!
-  return word(bytes, checksumAt) === sum(addresses, length + protocol)
+  return word(bytes, checksumAt) === onesComplementSum(addresses, length + protocol)
 }
 
 const word = (bytes: Uint8Array, at: number): number => bytes[at]! * 256 + bytes[at + 1]!
-
-/** The Internet checksum, not yet complemented (RFC 1071), of an even number of bytes. */
-function sum(bytes: Uint8Array, start = 0): number {
-  let total = start
-  for (let at = 0; at + 1 < bytes.length; at += 2) total += word(bytes, at)
-  while (total > 0xffff) total = (total % 0x10000) + Math.floor(total / 0x10000)
-  return total
-}
