@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { slug } from 'github-slugger'
 import { type CatalogueChapter, entriesOf, ROOT } from '#lib/catalogue/index.ts'
-import { anchor } from '#lib/textbook/document.ts'
 
 /** A step of the state machine of RFC 9293, figure 5, or one that Linux takes besides. */
 export interface Transition {
@@ -136,6 +136,6 @@ function linkOf(
   if (entry) return `[${witness}](../chapters/${entry.chapter.folder}/README.md)`
   // An experiment: the heading of its claim has stars and a verdict.
   const heading = headings.find(each => /^[\d.]+/.exec(each)?.[0] === witness)
-  const place = heading === undefined ? '' : `#${anchor(heading)}`
+  const place = heading === undefined ? '' : `#${slug(heading)}`
   return `[${witness}](textbook-vs-kernel.md${place})`
 }

@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { wrapAnsi } from 'fast-wrap-ansi'
+import { slug } from 'github-slugger'
 import { ROOT } from '#lib/catalogue/index.ts'
 import { groupBy } from '#lib/trace/group-by.ts'
 import type { Judgement } from './experiment.ts'
@@ -69,7 +70,7 @@ export function renderDocument(
   for (const [chapter, ofChapter] of groupBy(claims, ({ claim }) => chapterOf(claim.id))) {
     const rows = ofChapter.map(one => {
       const { id, statement } = one.claim
-      return `| [${id}](#${anchor(heading(one))}) | ${statement} | ${verdictCell(one)} |`
+      return `| [${id}](#${slug(heading(one))}) | ${statement} | ${verdictCell(one)} |`
     })
     parts.push(
       `## Chapter ${chapter}`,
@@ -159,7 +160,7 @@ export function claimTable(
     .filter(({ claim }) => chapterOf(claim.id) === chapter)
     .map(one => {
       const { id, statement, truth, example } = one.claim
-      const link = `../../docs/textbook-vs-kernel.md#${anchor(heading(one))}`
+      const link = `../../docs/textbook-vs-kernel.md#${slug(heading(one))}`
       const shown = example === undefined ? '' : `\`${example}\` `
       return `| [${id}](${link}) | ${statement} | ${truth} | ${verdictCell(one)} | ${shown}|`
     })
@@ -181,10 +182,3 @@ const quote = (text: string): string =>
     .split('\n')
     .map(line => `> ${line}`)
     .join('\n')
-
-/** A link to a section by its heading, as GitHub names it. */
-export const anchor = (heading: string): string =>
-  heading
-    .toLowerCase()
-    .replaceAll(/[^\p{L}\p{N} _-]/gu, '')
-    .replaceAll(' ', '-')

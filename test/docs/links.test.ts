@@ -1,13 +1,14 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import GithubSlugger from 'github-slugger'
 import { describe, expect, test } from 'vitest'
 import { ROOT } from '#lib/catalogue/index.ts'
-import { anchor } from '#lib/textbook/document.ts'
 import { documents } from './documents.ts'
 
 function anchorsOf(file: string): string[] {
   const text = readFileSync(file, 'utf8').replaceAll(/^```[\s\S]*?^```/gm, '')
-  return [...text.matchAll(/^#+ (.+)$/gm)].map(([, heading = '']) => anchor(heading))
+  const slugger = new GithubSlugger()
+  return [...text.matchAll(/^#+ (.+)$/gm)].map(([, heading = '']) => slugger.slug(heading))
 }
 
 describe('links between documents', () => {

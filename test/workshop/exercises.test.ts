@@ -1,8 +1,8 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { slug } from 'github-slugger'
 import { describe, expect, inject, type TestContext, test } from 'vitest'
 import { ROOT } from '#lib/catalogue/index.ts'
-import { anchor } from '#lib/textbook/document.ts'
 import { firstDifference } from '#lib/workshop/bytes.ts'
 import type { Failure } from '#lib/workshop/failure.ts'
 import {
@@ -128,7 +128,7 @@ describe.concurrent.each(REPEAT > 0 ? [] : exercises)('$exercise.id', one => {
     const headings = readFileSync(join(ROOT, file), 'utf8')
       .split('\n')
       .filter(line => line.startsWith('#'))
-      .map(line => anchor(line.replace(/^#+ /, '')))
+      .map(line => slug(line.replace(/^#+ /, '')))
     expect(headings).toContain(place)
   })
 
