@@ -3,6 +3,7 @@
  * examples, only those. `npm run docs:sync` draws their pictures.
  */
 import { findEntry, loadChapters } from '#lib/catalogue/index.ts'
+import { capturedText } from '#lib/pages/captured-bytes.ts'
 import {
   pictureOf,
   record,
@@ -12,6 +13,7 @@ import {
 } from '#lib/pages/recordings.ts'
 import { complain } from '#lib/program/one-line.ts'
 import { shortcomings } from '#lib/trace/lanes.ts'
+import type { PacketEvent } from '#lib/trace/recording.ts'
 import { helpOrWords } from './arguments.ts'
 import { runCommand } from './run-command.ts'
 
@@ -39,7 +41,8 @@ async function main(args: string[]): Promise<number> {
       return 2
     }
     const path = recordingPath(found.entry)
-    const recording = await record(found.entry)
+    const packets: PacketEvent[] = []
+    const recording = await record(found.entry, undefined, packet => packets.push(packet))
     const missing = shortcomings(recording.meta)
     if (missing.length > 0) {
       // A recording that shows less than the one it replaces would be a loss.
@@ -52,6 +55,8 @@ async function main(args: string[]): Promise<number> {
     }
     writeIfNew(`${path}.json`, `${JSON.stringify(recording, null, 2)}\n`)
     writeIfNew(`${path}.svg`, pictureOf(recording))
+    const captured = capturedText(recording.meta, packets)
+    if (captured && writeIfNew(captured.name, captured.text)) console.log(`wrote ${captured.name}`)
     console.log(`wrote ${path}.json and .svg: ${recording.events.length} events`)
   }
   return 0

@@ -14,6 +14,7 @@ import {
   ROOT,
   scriptsOf,
 } from '#lib/catalogue/index.ts'
+import { CONCEPT_PICTURES } from '#lib/pages/concept-pictures.ts'
 import { ExampleError, markdownFiles, recordExample } from '#lib/pages/documents.ts'
 import {
   type Embed,
@@ -45,7 +46,8 @@ const USAGE = `Updates what is generated: npm scripts, tables, the code and outp
 docs/textbook-vs-kernel.md, and the pictures of recordings.
 
 usage: npm run docs:sync                  everything
-       npm run docs:sync -- FILE ...      the code, output and tables in these Markdown files`
+       npm run docs:sync -- FILE ...      the code, output and tables in these Markdown files,
+                                          and the pictures that explain something`
 
 /** Examples mostly wait: several share a processor. */
 const PER_PROCESSOR = 2
@@ -77,6 +79,10 @@ async function main(args: string[]): Promise<number> {
   await runExamples(files, chapters)
   let exitCode = 0
   for (const file of files) if (!(await syncDocument(file, chapters))) exitCode = 1
+  // Some show what the documents print.
+  for (const { file, draw } of CONCEPT_PICTURES) {
+    if (writeIfNew(file, draw())) console.log(`wrote ${file}`)
+  }
   return exitCode
 }
 

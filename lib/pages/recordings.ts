@@ -12,7 +12,7 @@ import { traceExample } from '#lib/observe/trace-example.ts'
 import { makeFolder } from '#lib/program/make-folder.ts'
 import { LaneStatuses } from '#lib/trace/lanes.ts'
 import { inOrder } from '#lib/trace/order.ts'
-import type { Lane, Recording, TraceEvent } from '#lib/trace/recording.ts'
+import type { Lane, PacketEvent, Recording, TraceEvent } from '#lib/trace/recording.ts'
 import { renderSvg } from '#lib/trace/render-svg.ts'
 import { viewOf } from '#lib/trace/view.ts'
 
@@ -28,18 +28,24 @@ export function recordedEntries(chapters: readonly CatalogueChapter[]): Catalogu
 
 /**
  * Runs an example and records it in all lanes that this machine can see, explained and shortened.
+ * `onPacket` gets each packet with its bytes, which a recording does not keep.
  *
  * @throws {Error} in one line, when the run did not go well.
  */
 export async function record(
   entry: CatalogueEntry,
   lanes: readonly Lane[] = lanesFor(entry.example),
+  onPacket?: (packet: PacketEvent) => void,
 ): Promise<Recording> {
   const events: TraceEvent[] = []
   const statuses = new LaneStatuses()
   const { trouble } = await traceExample(entry, {
     lanes,
-    onEvent: event => events.push(event),
+    frames: onPacket !== undefined,
+    onEvent(event) {
+      events.push(event)
+      if (event.lane === 'packet') onPacket?.(event)
+    },
     onLane: statuses.note,
   })
   if (trouble !== undefined) throw new Error(`${entry.id}: ${trouble}`)
