@@ -140,6 +140,10 @@ describe('docs/framing.md, a command', () => {
       'codec-base.ts',
       'frame.ts',
       'length-prefix.ts',
+      'stream-reader.ts',
+      'stream-transform.ts',
+      'stream-types.ts',
+      'stream-writer.ts',
       'stream.ts',
     ])
   })
