@@ -1,10 +1,11 @@
 import { wrapAnsi } from 'fast-wrap-ansi'
 import pc from 'picocolors'
-import { type CatalogueEntry, type Role, scriptName } from '#lib/catalogue/index.ts'
+import type { CatalogueChapter, CatalogueEntry } from '#lib/catalogue/index.ts'
 import { type RunResult, runExample } from '#lib/observe/run-example.ts'
 import { Condenser } from '#lib/trace/condense.ts'
 import type { TraceEvent } from '#lib/trace/recording.ts'
 import { type TextStyle, TextTimeline } from '#lib/trace/render-text.ts'
+import { lastWords } from './last-words.ts'
 import { INTERRUPTED, runLive } from './live-run.ts'
 import { stdoutIsBroken, terminalColumns, wantsColor } from './terminal.ts'
 
@@ -12,7 +13,10 @@ import { stdoutIsBroken, terminalColumns, wantsColor } from './terminal.ts'
 const HOLD_MS = 100
 
 /** Runs an example, prints its timeline, and returns the exit code that says how it went. */
-export async function showExample(entry: CatalogueEntry): Promise<number> {
+export async function showExample(
+  entry: CatalogueEntry,
+  chapters: readonly CatalogueChapter[],
+): Promise<number> {
   if (reportCannotRun(entry)) return 0
   const style = { columns: terminalColumns(), color: wantsColor() }
   const timeline = new TextTimeline(style)
@@ -20,8 +24,10 @@ export async function showExample(entry: CatalogueEntry): Promise<number> {
   if (stdoutIsBroken()) return 0
 
   const condenser = new Condenser()
+  const shown: TraceEvent[] = []
   const print = (events: TraceEvent[]) => {
     for (const event of events) console.log(timeline.event(event))
+    shown.push(...events)
   }
   const ended = await runLive({
     run: options => runExample(entry, options),
@@ -29,7 +35,7 @@ export async function showExample(entry: CatalogueEntry): Promise<number> {
     holdMs: HOLD_MS,
   })
   print(condenser.flush())
-  return exitCodeOf(ended, byHand(entry, style))
+  return exitCodeOf(ended, lastWords(entry, chapters, shown, style))
 }
 
 /** Says so where this machine cannot run an example. */
@@ -70,18 +76,4 @@ function title({ id, example }: CatalogueEntry, { columns, color }: TextStyle): 
       ),
     ),
   ].join('\n')
-}
-
-const quote = (arg: string): string => (/^[\w./:=-]+$/.test(arg) ? arg : JSON.stringify(arg))
-
-/** The two commands that do the same in two terminals. */
-function byHand(entry: CatalogueEntry, { color }: TextStyle): string {
-  const { dim } = pc.createColors(color)
-  const second = entry.example.demo ? 'demo' : 'client'
-  const lines = (['server', second] satisfies Role[]).map(role => {
-    const { args = [] } = entry.example[role] ?? {}
-    const flags = args.length > 0 ? ` -- ${args.map(quote).join(' ')}` : ''
-    return `  npm run ${scriptName(entry, role)}${flags}`
-  })
-  return [dim('The same by hand, in two terminals:'), ...lines].join('\n')
 }

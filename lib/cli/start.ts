@@ -1,6 +1,6 @@
 /** `npm start`: shows the catalogue, runs an example, prints its timeline. */
 
-import { type CatalogueChapter, entriesOf, findEntry, loadChapters } from '#lib/catalogue/index.ts'
+import { type CatalogueChapter, entryOf, findEntry, loadChapters } from '#lib/catalogue/index.ts'
 import { didYouMean } from '#lib/program/nearest.ts'
 import { complain } from '#lib/program/one-line.ts'
 import { parseWords, problem } from './arguments.ts'
@@ -42,7 +42,7 @@ async function main(args: string[]): Promise<number> {
   }
   if (parsed.name !== undefined) {
     const found = findEntry(chapters, parsed.name)
-    if ('entry' in found) return showExample(found.entry)
+    if ('entry' in found) return showExample(found.entry, chapters)
     const name = JSON.stringify(found.unknown)
     complain(`no example ${name}${didYouMean(found.nearest, 'npm start -- --list')}`)
     return 2
@@ -50,7 +50,7 @@ async function main(args: string[]): Promise<number> {
   if (process.stdin.isTTY && process.stdout.isTTY) return pickAndShow(chapters)
   console.log(`${list}\n`)
   if (stdoutIsBroken()) return 0
-  return showExample(entriesOf(chapters).find(({ id }) => id === DEFAULT_EXAMPLE)!)
+  return showExample(entryOf(chapters, DEFAULT_EXAMPLE), chapters)
 }
 
 function readArguments(
@@ -81,7 +81,7 @@ async function pickAndShow(chapters: readonly CatalogueChapter[]): Promise<numbe
     picked = await pickExample(chapters, picked)
     if (!picked) return 0
     const { entry, allLanes } = picked
-    const code = await (allLanes ? showTrace(entry) : showExample(entry))
+    const code = await (allLanes ? showTrace(entry) : showExample(entry, chapters))
     if (code === INTERRUPTED) return code
     console.log()
   }

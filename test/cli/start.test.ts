@@ -47,10 +47,16 @@ const TIMELINE = [
 
 function expectEcho(stdout: string): void {
   for (const line of TIMELINE) expect(stdout).toMatch(line)
-  expect(stdout.trimEnd().split('\n').slice(-3)).toEqual([
+  expect(stdout.trimEnd().split('\n').slice(-9)).toEqual([
     'The same by hand, in two terminals:',
     '  npm run 02:server',
     '  npm run 02:client -- --message hello',
+    '',
+    'The client printed:',
+    '  hello',
+    '',
+    'explained in chapters/02-tcp-echo/README.md, “The server that survives”;',
+    'next: npm start 02/echo-naive',
   ])
 }
 
