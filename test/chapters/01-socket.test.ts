@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { describe, expect } from 'vitest'
 import { readTcpTable } from '#lib/kernel/tcp-table.ts'
 import { onLinux, test } from '../support/kit.ts'
+import { withSome } from '../support/slow.ts'
 
 /** The numbers in a line, in order. */
 const numbers = (line: string): number[] => (line.match(/\d+/g) ?? []).map(Number)
@@ -100,19 +101,22 @@ describe.concurrent('01 unix server', () => {
 })
 
 describe.concurrent('01 addresses', () => {
-  test('1000 clients have 1000 ports, the server has one (1.4, 1.5)', async ({ kit }) => {
-    const server = await kit.server('01/addresses')
-    const client = kit.client('01/addresses', server, { args: ['--clients', '1000'] })
-    const exit = await client.ended
-    expect(exit).toMatchObject({ code: 0, stderr: '' })
-    expect(exit.stdout).toContain('\ncounted 1000 client ports, 1 server port\n')
-    const accepted = () => server.lines.filter(line => line.startsWith('accepted tcp '))
-    await server.waitFor(() => accepted().length === 1001, '1001 accepted connections')
-    const fiveTuple = new RegExp(`^accepted tcp ${server.where} <- 127\\.0\\.0\\.1:(\\d+) IPv4$`)
-    const ports = accepted().map(line => fiveTuple.exec(line)?.[1])
-    expect(ports).not.toContain(undefined)
-    expect(new Set(ports).size).toBe(1001)
-  })
+  test.runIf(withSome)(
+    '1000 clients have 1000 ports, the server has one (1.4, 1.5)',
+    async ({ kit }) => {
+      const server = await kit.server('01/addresses')
+      const client = kit.client('01/addresses', server, { args: ['--clients', '1000'] })
+      const exit = await client.ended
+      expect(exit).toMatchObject({ code: 0, stderr: '' })
+      expect(exit.stdout).toContain('\ncounted 1000 client ports, 1 server port\n')
+      const accepted = () => server.lines.filter(line => line.startsWith('accepted tcp '))
+      await server.waitFor(() => accepted().length === 1001, '1001 accepted connections')
+      const fiveTuple = new RegExp(`^accepted tcp ${server.where} <- 127\\.0\\.0\\.1:(\\d+) IPv4$`)
+      const ports = accepted().map(line => fiveTuple.exec(line)?.[1])
+      expect(ports).not.toContain(undefined)
+      expect(new Set(ports).size).toBe(1001)
+    },
+  )
 
   test.skipIf(!onLinux)(
     'the kernel picks the client’s port, out of its range (1.6) (needs Linux)',
@@ -194,7 +198,7 @@ describe.concurrent('01 three-sockets', () => {
 })
 
 describe.concurrent('01 accept-queue', () => {
-  test.skipIf(!onLinux)(
+  test.skipIf(!onLinux || !withSome)(
     'the client is connected and writes before the server accepts (1.13, 1.14, 2.11) (needs Linux)',
     async ({ kit }) => {
       const server = await kit.server('01/accept-queue', '--busy-ms', '8000')
@@ -230,7 +234,7 @@ describe.concurrent('01 accept-queue', () => {
 })
 
 describe.concurrent('01 backlog', () => {
-  test.skipIf(!onLinux)(
+  test.skipIf(!onLinux || !withSome)(
     'a backlog of 1 carries 500 connections, and a full queue is no error (1.18, 1.20) (needs Linux)',
     async ({ kit }) => {
       const server = await kit.server('01/backlog', '--busy-ms', '2000')

@@ -5,6 +5,7 @@ import { waitUntil } from '#lib/lab/wait-until.ts'
 import { onLinux, test } from '../support/kit.ts'
 import { memoryOf } from '../support/memory.ts'
 import { expectNoStack } from '../support/program.ts'
+import { withSome } from '../support/slow.ts'
 import { pour } from '../support/tcp-peer.ts'
 
 const MIB = 2 ** 20
@@ -37,7 +38,7 @@ describe.concurrent('02 echo-naive', () => {
     },
   )
 
-  test('the same client shows that 02:server survives both', async ({ kit }) => {
+  test.runIf(withSome)('the same client shows that 02:server survives both', async ({ kit }) => {
     const server = await kit.server('02/echo')
     const client = kit.client('02/echo-naive', server.port, { args: ['--mib', '128'] })
     const exit = await client.ended
@@ -51,7 +52,7 @@ describe.concurrent('02 echo-naive', () => {
 })
 
 describe.concurrent('02 buffers', () => {
-  test.skipIf(!onLinux)(
+  test.skipIf(!onLinux || !withSome)(
     'write() says true, then false, and never waits; nobody reads (2.11, 2.14, 2.15, 2.16) (needs Linux)',
     async ({ kit }) => {
       const server = await kit.server('02/buffers')

@@ -6,6 +6,7 @@ import { describe, expect, vi } from 'vitest'
 import { readTcpTable } from '#lib/kernel/tcp-table.ts'
 import { commandOf, onLinux, test } from '../support/kit.ts'
 import { expectNoStack } from '../support/program.ts'
+import { withSome } from '../support/slow.ts'
 
 const sha256 = (data: Uint8Array) => createHash('sha256').update(data).digest('hex')
 /** The server's ends of the connections to a port, as the kernel lists them. */
@@ -31,7 +32,7 @@ describe.concurrent('02 echo client', () => {
     expectNoStack(server.stderr)
   })
 
-  test('sends a file of 10 MB and prints it again, intact', async ({ kit }) => {
+  test.runIf(withSome)('sends a file of 10 MB and prints it again, intact', async ({ kit }) => {
     const server = await kit.server('02/echo')
     const data = randomBytes(10e6)
     const file = join(kit.folder(), 'data')
@@ -48,7 +49,7 @@ describe.concurrent('02 echo client', () => {
     expect(exit).toMatchObject({ code: 0, stdout: 'hello\n', stderr: '' })
   })
 
-  test('answers line by line while standard input stays open', async ({ kit }) => {
+  test.runIf(withSome)('answers line by line while standard input stays open', async ({ kit }) => {
     const server = await kit.server('02/echo')
     const program = kit.client('02/echo', server, { input: 'open' })
     for (const line of ['one', 'two', 'three']) {

@@ -1,5 +1,6 @@
 import { describe, expect } from 'vitest'
 import { expectFree, test } from '../support/kit.ts'
+import { withSome } from '../support/slow.ts'
 
 describe.concurrent('02 graceful', () => {
   test('finishes begun work, ends idle connections, refuses new ones, exits 0', async ({ kit }) => {
@@ -89,7 +90,7 @@ describe.concurrent('02 graceful', () => {
     expect(peer.received.toString()).toBe('done 100\ndone 200\n')
   })
 
-  test('shows all three fates to its client', async ({ kit }) => {
+  test.runIf(withSome)('shows all three fates to its client', async ({ kit }) => {
     const server = await kit.server('02/graceful', '--stop-after', '2', '--deadline-ms', '4000')
     const exit = await kit.client('02/graceful', server).ended
     expect(exit).toMatchObject({ code: 0, stderr: '' })

@@ -3,6 +3,7 @@ import { describe, expect } from 'vitest'
 import { greetOverUdp } from '../support/greet.ts'
 import { entries, has, type Kit, onLinux, test } from '../support/kit.ts'
 import { expectNoStack } from '../support/program.ts'
+import { spread } from '../support/slow.ts'
 
 const linesOf = (text: string) => text.trimEnd().split('\n')
 
@@ -182,7 +183,7 @@ const servers = entries.filter(
 )
 
 describe.concurrent('abuse over UDP', () => {
-  test.skipIf(!canForge).for(servers.map(({ id }) => id))(
+  test.skipIf(!canForge).for(spread(servers, 2, servers.length).map(({ id }) => id))(
     '%s survives a datagram without a source port (needs root, python3)',
     async (id, { kit }) => {
       const server = await kit.server(id)
@@ -193,7 +194,7 @@ describe.concurrent('abuse over UDP', () => {
     },
   )
 
-  test.for(servers.map(({ id }) => id))(
+  test.for(spread(servers, 2, servers.length).map(({ id }) => id))(
     '%s survives garbage, floods and senders that are gone, and still serves',
     async (id, { kit }) => {
       const server = await kit.server(id)

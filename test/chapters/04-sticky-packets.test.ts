@@ -4,6 +4,7 @@ import { bytesOf } from '../support/greet.ts'
 import { entryOf, has, onLinux, test } from '../support/kit.ts'
 import { memoryOf } from '../support/memory.ts'
 import { expectNoStack } from '../support/program.ts'
+import { spread, withSome } from '../support/slow.ts'
 import { flood } from '../support/tcp-peer.ts'
 
 const linesOf = (text: string) => text.trimEnd().split('\n')
@@ -69,7 +70,7 @@ describe.concurrent('04 framing', () => {
     },
   )
 
-  test.for(refused)(
+  test.for(spread(refused, 4, refused.length))(
     '%s ends a connection with %s, and serves on',
     async ([id, , bytes, code], { kit }) => {
       const server = await kit.server(id)
@@ -92,7 +93,7 @@ describe.concurrent('04 framing', () => {
   )
 
   // Large requests, so that few of them fill the buffers. The fixed length has no large ones.
-  test.skipIf(!onLinux).for(Object.entries(large))(
+  test.skipIf(!onLinux).for(spread(Object.entries(large), 1, 9))(
     '%s stops reading from a client that does not read its answers (needs Linux)',
     async ([id, request], { kit }) => {
       const server = await kit.server(id)
@@ -233,16 +234,19 @@ describe.concurrent('04 split-utf8', () => {
 })
 
 describe.concurrent('04 oversize', () => {
-  test('a limit ends the forged length at once; without one 16 MiB are kept', async ({ kit }) => {
-    const server = await kit.server('04/oversize')
-    const { stdout } = await kit.client('04/oversize', server).ended
-    expect(linesOf(stdout)).toEqual([
-      'with a limit: closed the connection',
-      'without one:  took 16 MiB, and waits for the rest',
-    ])
-    await server.line(/^refused 127\.0\.0\.1:\d+ frame of 4294967295 bytes, limit 65536$/)
-    await server.line(new RegExp(`^kept 127\\.0\\.0\\.1:\\d+ ${16 * MIB + 4} bytes$`))
-  })
+  test.runIf(withSome)(
+    'a limit ends the forged length at once; without one 16 MiB are kept',
+    async ({ kit }) => {
+      const server = await kit.server('04/oversize')
+      const { stdout } = await kit.client('04/oversize', server).ended
+      expect(linesOf(stdout)).toEqual([
+        'with a limit: closed the connection',
+        'without one:  took 16 MiB, and waits for the rest',
+      ])
+      await server.line(/^refused 127\.0\.0\.1:\d+ frame of 4294967295 bytes, limit 65536$/)
+      await server.line(new RegExp(`^kept 127\\.0\\.0\\.1:\\d+ ${16 * MIB + 4} bytes$`))
+    },
+  )
 
   test('refuses one byte over its limit, and takes the limit', async ({ kit }) => {
     const server = await kit.server('04/oversize', '--max-frame-bytes', '64')

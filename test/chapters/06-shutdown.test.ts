@@ -8,6 +8,7 @@ import { waitUntil } from '#lib/lab/wait-until.ts'
 import { has, onLinux, type Server, test } from '../support/kit.ts'
 import { memoryOf } from '../support/memory.ts'
 import { expectNoStack } from '../support/program.ts'
+import { withSome } from '../support/slow.ts'
 import { flood } from '../support/tcp-peer.ts'
 
 const MIB = 2 ** 20
@@ -155,7 +156,7 @@ test('06 end-destroy-reset shows a FIN or a RST for each way to leave', async ({
 })
 
 describe.concurrent('06 end-destroy-reset', () => {
-  test.skipIf(!onLinux)(
+  test.skipIf(!onLinux || !withSome)(
     'does not read on from who reads no answers (needs Linux)',
     async ({ kit }) => {
       const server = await kit.server('06/end-destroy-reset')
@@ -190,18 +191,21 @@ describe.concurrent('06 end-destroy-reset', () => {
 const childrenOf = ({ pid }: Server) => spawnSync('pgrep', ['-P', String(pid)]).stdout.length
 
 describe.skipIf(process.platform === 'win32').concurrent('06 shared-socket', () => {
-  test('closes for the peer when the child has gone, and shuts down at once', async ({ kit }) => {
-    const server = await kit.server('06/shared-socket')
-    const { stdout } = await kit.client('06/shared-socket', server).ended
-    expect(linesOf(stdout)).toEqual([
-      'close by the parent: "the child speaks", then end',
-      'shutdown by the parent: end',
-    ])
-    await server.line(/^write .* by the child: ok$/)
-    await server.line(/^write .* by the child: EPIPE$/)
-  })
+  test.runIf(withSome)(
+    'closes for the peer when the child has gone, and shuts down at once',
+    async ({ kit }) => {
+      const server = await kit.server('06/shared-socket')
+      const { stdout } = await kit.client('06/shared-socket', server).ended
+      expect(linesOf(stdout)).toEqual([
+        'close by the parent: "the child speaks", then end',
+        'shutdown by the parent: end',
+      ])
+      await server.line(/^write .* by the child: ok$/)
+      await server.line(/^write .* by the child: EPIPE$/)
+    },
+  )
 
-  test.skipIf(!has('pgrep'))(
+  test.skipIf(!has('pgrep') || !withSome)(
     'ends the child of a client that resets (needs pgrep)',
     async ({ kit }) => {
       const server = await kit.server('06/shared-socket')
@@ -249,7 +253,7 @@ const endsSilent = Number(process.versions.node.split('.')[0]) >= 26
 const request = (ms: number) => `GET /work/${ms} HTTP/1.1\r\nHost: kit\r\n\r\n`
 
 describe.concurrent('06 graceful-http', () => {
-  test('shows four fates to its client', async ({ kit }) => {
+  test.runIf(withSome)('shows four fates to its client', async ({ kit }) => {
     const flags = ['--stop-after', '3', '--deadline-ms', '900', '--leave-silent']
     const server = await kit.server('06/graceful-http', ...flags)
     const { stdout } = await kit.client('06/graceful-http', server).ended

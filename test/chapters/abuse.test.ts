@@ -6,7 +6,7 @@ import { greet } from '../support/greet.ts'
 import { entries, entryOf, type Kit, onLinux, type Server, survives, test } from '../support/kit.ts'
 import { memoryOf } from '../support/memory.ts'
 import { expectNoStack } from '../support/program.ts'
-import { withSlow } from '../support/slow.ts'
+import { spread, withSlow } from '../support/slow.ts'
 import { flood, type TcpPeer } from '../support/tcp-peer.ts'
 
 /** What strangers on a network do to a server, on purpose or not. */
@@ -169,7 +169,7 @@ const endingWithClient = servers
 // Much of it is waiting for a server that takes no more.
 // Without SLOW=1, by one stranger after the other. With it, by masses of them as well.
 describe.concurrent('abuse', () => {
-  test.for(surviving)(
+  test.for(spread(surviving, 10, surviving.length))(
     '%s survives whatever strangers do, holds nothing of it, and still serves',
     async (id, { expect, kit }) => {
       const { quickArgs = [], abuse: allow = {} } = entryOf(id).example.server

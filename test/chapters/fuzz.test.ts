@@ -6,7 +6,7 @@ import { describe, expect } from 'vitest'
 import { Random } from '#lib/workshop/random.ts'
 import { entries, entryOf, type Kit, type Server, survives, test } from '../support/kit.ts'
 import { expectNoStack } from '../support/program.ts'
-import { spread, withSlow } from '../support/slow.ts'
+import { spread, withSlow, withSome } from '../support/slow.ts'
 
 const text = (...parts: readonly string[]) => parts.map(part => Buffer.from(part, 'latin1'))
 
@@ -104,7 +104,7 @@ async function attack(socket: Socket, random: Random): Promise<void> {
   else socket.resetAndDestroy()
 }
 
-const ROUNDS = withSlow ? 200 : 40
+const ROUNDS = withSlow ? 200 : withSome ? 40 : 20
 
 async function attackServer(kit: Kit, server: Server): Promise<void> {
   for (let seed = 1; seed <= ROUNDS; seed++) {
@@ -122,7 +122,7 @@ async function attackServer(kit: Kit, server: Server): Promise<void> {
 const servers = entries.filter(survives).map(({ id }) => id)
 
 describe.concurrent('hostile bytes', () => {
-  test.for(spread(servers, 12))(
+  test.for(spread(servers, 4, 12))(
     'do not end the server of %s, which still ends when it is told to',
     { timeout: 120_000 },
     async (id, { kit }) => {
@@ -156,7 +156,7 @@ async function hostileServer(transport: string, random: Random) {
 }
 
 describe.concurrent('hostile answers', () => {
-  test.for(spread(clients, 12))(
+  test.for(spread(clients, 4, 12))(
     'end the client of %s in words, or not at all (seed %i)',
     { timeout: 120_000 },
     async ([id, seed, transport], { kit }) => {

@@ -15,7 +15,7 @@ test('every server ends on SIGINT and SIGTERM, and reports what it cannot listen
   }
 })
 
-describe.concurrent.each(spread(entries, 10))('$id server', entry => {
+describe.concurrent.each(spread(entries, 4, 10))('$id server', entry => {
   const { id, example } = entry
   const unix = example.transport === 'unix'
   const udp = example.transport === 'udp'

@@ -34,7 +34,7 @@ async function complaint(kit: Kit, script: string, ...args: string[]): Promise<s
   return exit.stderr.trimEnd()
 }
 
-describe.concurrent.each(spread(programs, 6))('$script', ({ script, port }) => {
+describe.concurrent.each(spread(programs, 3, 6))('$script', ({ script, port }) => {
   test('--help names the command, and the default port or path', async ({ kit }) => {
     const exit = await kit.script(script, ['--help']).ended
     expect(exit).toMatchObject({ code: 0, stderr: '' })

@@ -44,7 +44,7 @@ const meetings = clients.flatMap(({ id, example }, n) =>
 
 // Each example has a port of its own, and somebody else's server may be there.
 describe.concurrent('a client', () => {
-  test.for(meetings)(
+  test.for(spread(meetings, 12, meetings.length))(
     'of %s ends, and tells in words if it is a wrong server that %s',
     { timeout: 70_000 },
     async ([id, does], { kit }) => {
@@ -79,7 +79,7 @@ describe.concurrent('a client', () => {
 const patient = clients.filter(({ example }) => example.client.mayWait).map(({ id }) => id)
 
 describe.concurrent('a client that waits for as long as the server likes', () => {
-  test.for(spread(patient, 2))(
+  test.for(spread(patient, 1, 2))(
     'of %s says once that it is alone with a silent server, and waits on',
     { timeout: 60_000 },
     async (id, { kit }) => {
@@ -115,7 +115,7 @@ const asking = entries
   .flatMap(({ id }) => (Object.keys(answers) as WrongServer[]).map(does => [id, does] as const))
 
 describe.concurrent('a client over UDP', () => {
-  test.for(spread(asking, 6))(
+  test.for(spread(asking, 3, 6))(
     'of %s tells in words if it is a wrong server that %s',
     { timeout: 40_000 },
     async ([id, does], { kit }) => {

@@ -8,7 +8,7 @@ import { codecs } from '#lib/cli/codec-catalogue.ts'
 import { copySources } from '#lib/cli/codec-copy.ts'
 import { nearest } from '#lib/program/nearest.ts'
 import { KIT } from '../support/kit-folder.ts'
-import { spread } from '../support/slow.ts'
+import { spread, withSome } from '../support/slow.ts'
 
 const root = fileURLToPath(new URL('../../', import.meta.url))
 const tsc = join(root, 'node_modules/typescript/bin/tsc')
@@ -100,6 +100,7 @@ describe('codec copy', () => {
   test.concurrent.each(
     spread(
       names.filter(name => !name.includes('stream')),
+      1,
       4,
     ),
   )(
@@ -147,22 +148,25 @@ describe('codec copy', () => {
     expect(await compile(project, bundled, ['src/http1.ts'])).toBe('')
   })
 
-  test('without a tsconfig.json, each import names a file that is there, and Node runs it', async () => {
-    const project = await emptyProject()
-    const src = join(project, 'src')
-    const { stdout } = await codec('copy', 'http1', src)
-    await writeFile(join(src, 'example.ts'), printedExample(stdout))
-    for (const file of await readdir(src)) {
-      const text = await readFile(join(src, file), 'utf8')
-      // An example in a comment imports what its reader may copy as well.
-      for (const [, name] of text.matchAll(/^(?! *\*).*from '(\.\/.+?)'/gm)) {
-        expect(await readdir(src), `${file} imports ${name}`).toContain(name!.slice(2))
+  test.runIf(withSome)(
+    'without a tsconfig.json, each import names a file that is there, and Node runs it',
+    async () => {
+      const project = await emptyProject()
+      const src = join(project, 'src')
+      const { stdout } = await codec('copy', 'http1', src)
+      await writeFile(join(src, 'example.ts'), printedExample(stdout))
+      for (const file of await readdir(src)) {
+        const text = await readFile(join(src, file), 'utf8')
+        // An example in a comment imports what its reader may copy as well.
+        for (const [, name] of text.matchAll(/^(?! *\*).*from '(\.\/.+?)'/gm)) {
+          expect(await readdir(src), `${file} imports ${name}`).toContain(name!.slice(2))
+        }
       }
-    }
-    // Node 20 has no TypeScript of its own.
-    if ('typescript' in process.features)
-      expect(await run(project, 'src/example.ts')).toEqual(passed)
-  })
+      // Node 20 has no TypeScript of its own.
+      if ('typescript' in process.features)
+        expect(await run(project, 'src/example.ts')).toEqual(passed)
+    },
+  )
 
   const allows = '{ "compilerOptions": { "allowImportingTsExtensions": true } }'
   const configured: [what: string, ending: 'ts' | 'js', files: Record<string, string>][] = [
@@ -203,7 +207,7 @@ describe('codec copy', () => {
       { 'tsconfig.json': `// ours\n${allows.replace(/}$/, ',}')}` },
     ],
   ]
-  test.concurrent.each(configured)(
+  test.concurrent.each(spread(configured, 2, configured.length))(
     'imports where the tsconfig.json above %s end with .%s',
     async (_, ending, files) => {
       const project = await emptyProject(files)
@@ -245,7 +249,7 @@ describe('codec copy', () => {
     expect((await readdir(project)).toSorted()).toEqual(['package.json', 'src'])
   })
 
-  test('takes a copy with CR LF line endings for the same', async () => {
+  test.runIf(withSome)('takes a copy with CR LF line endings for the same', async () => {
     const project = await emptyProject()
     const src = join(project, 'src')
     await codec('copy', 'lines', src)
@@ -267,13 +271,13 @@ describe('codec copy', () => {
     expect(await readFile(join(project, 'src/netstring.ts'), 'utf8')).toContain("'./frame.js'")
   })
 
-  test('obeys --imports', async () => {
+  test.runIf(withSome)('obeys --imports', async () => {
     const project = await emptyProject(COMPILED)
     await codec('copy', 'netstring', join(project, 'src'), '--imports', 'ts')
     expect(await readFile(join(project, 'src/netstring.ts'), 'utf8')).toContain("'./frame.ts'")
   })
 
-  test('--js gives JavaScript that runs as it is, with declarations', async () => {
+  test.runIf(withSome)('--js gives JavaScript that runs as it is, with declarations', async () => {
     const project = await emptyProject()
     const { stdout } = await codec('copy', 'length-prefix', join(project, 'src'), '--js')
     expect((await readdir(join(project, 'src'))).toSorted()).toEqual([
@@ -311,7 +315,7 @@ describe('codec copy', () => {
     expect(await readFile(join(project, 'src/frame.ts'), 'utf8')).not.toBe('mine')
   })
 
-  test('leaves what another copy brought', async () => {
+  test.runIf(withSome)('leaves what another copy brought', async () => {
     const project = await emptyProject()
     await codec('copy', 'lines', join(project, 'src'))
     const { exitCode, stdout } = await codec('copy', 'netstring', join(project, 'src'))
@@ -332,7 +336,7 @@ describe('codec copy', () => {
     expect(await readdir(join(project, 'src'))).toEqual(['frame.ts'])
   })
 
-  test('leaves nothing when one of the files cannot be written', async () => {
+  test.runIf(withSome)('leaves nothing when one of the files cannot be written', async () => {
     const target = join(await emptyProject(), 'src')
     const sources = ['first', 'no/such/second'].map(name => ({ name, text: 'x' }))
     const [lines] = codecs()
@@ -359,9 +363,16 @@ describe('codec', () => {
     [['copy', 'lines', '.', '--imports', 'cjs'], "--imports is 'cjs', expected ts or js"],
     [['copy', 'lines', '.', '--fast'], "Unknown option '--fast' (npm run codec -- --help)"],
   ]
-  test.concurrent.each(wrong)('%j is one line and exit code 2', async (words, message) => {
-    expect(await codec(...words)).toEqual({ exitCode: 2, stdout: '', stderr: `codec: ${message}` })
-  })
+  test.concurrent.each(spread(wrong, 3, wrong.length))(
+    '%j is one line and exit code 2',
+    async (words, message) => {
+      expect(await codec(...words)).toEqual({
+        exitCode: 2,
+        stdout: '',
+        stderr: `codec: ${message}`,
+      })
+    },
+  )
 
   test('list shows each codec with its format in a line of at most 100 columns', async () => {
     const { exitCode, stdout } = await codec('list')

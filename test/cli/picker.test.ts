@@ -6,7 +6,7 @@ import { renderPicker } from '#lib/cli/pick.ts'
 import { renderList } from '#lib/cli/render-list.ts'
 import { wantsColor } from '#lib/cli/terminal.ts'
 import { readTcpTable } from '#lib/kernel/tcp-table.ts'
-import { spread } from '../support/slow.ts'
+import { spread, withSome } from '../support/slow.ts'
 import { hasTerminal, kitProcesses, processesWith, startCommand, Terminal } from './terminal.ts'
 
 const chapters = await loadChapters()
@@ -170,7 +170,7 @@ describe.skipIf(!hasTerminal)(
         expectNothingLeft(terminal)
       }))
 
-    test('moves with the arrow keys', () =>
+    test.runIf(withSome)('moves with the arrow keys', () =>
       inTerminal([], async terminal => {
         await terminal.shows(`❯ ${entries[0]!.id}`)
         terminal.type(DOWN)
@@ -186,9 +186,10 @@ describe.skipIf(!hasTerminal)(
         terminal.type(CTRL_C)
         expect(await terminal.ended).toBe(0)
         expectNothingLeft(terminal)
-      }))
+      }),
+    )
 
-    test('runs nothing where nothing fits, and lets the reader correct it', () =>
+    test.runIf(withSome)('runs nothing where nothing fits, and lets the reader correct it', () =>
       inTerminal([], async terminal => {
         await terminal.shows('Esc leave')
         terminal.type('zzz')
@@ -198,7 +199,8 @@ describe.skipIf(!hasTerminal)(
         terminal.type(ESC)
         expect(await terminal.ended).toBe(0)
         expect(terminal.text).not.toContain('listening')
-      }))
+      }),
+    )
 
     test('runs the named example at once, and does not ask', () =>
       inTerminal(['02'], async terminal => {
@@ -229,7 +231,7 @@ describe.skipIf(!hasTerminal)(
       ),
     )
 
-    test.each(spread([60, 80, 100], 1))('fits into %i columns', columns =>
+    test.each(spread([60, 80, 100], 1, 1))('fits into %i columns', columns =>
       inTerminal(
         ['01/errors'],
         async terminal => {
@@ -276,7 +278,7 @@ describe.skipIf(!hasTerminal)(
       }))
 
     // The table of processes tells when a program exists; no event does so from outside.
-    test.each(spread([1, 2, 3], 2))('as soon as process %i of 3 exists', async count => {
+    test.each(spread([1, 2, 3], 1, 2))('as soon as process %i of 3 exists', async count => {
       // Where the machine has other things to do, a run may be over before we look.
       for (let attempt = 0, code = 0; code !== 130; attempt++) {
         expect(attempt).toBeLessThan(10)
@@ -303,7 +305,7 @@ describe.skipIf(!hasTerminal)(
       ...lines('02/graceful', 20, 2),
       ...lines('01/unix', 8, 1),
     ]
-    test.each(spread(moments, 3))(
+    test.each(spread(moments, 1, 3))(
       `of $id after $line lines of its timeline (seed ${SEED})`,
       ({ id, line }) =>
         inTerminal([id], async terminal => {
@@ -316,7 +318,7 @@ describe.skipIf(!hasTerminal)(
         }),
     )
 
-    test('twice in a row, while the server blocks its loop', async () => {
+    test.runIf(withSome)('twice in a row, while the server blocks its loop', async () => {
       for (let attempt = 0, code = 0; code !== 130; attempt++) {
         expect(attempt).toBeLessThan(10)
         await inTerminal(['01/accept-queue'], async terminal => {
@@ -335,7 +337,7 @@ describe.skipIf(!hasTerminal)(
       }
     })
 
-    test('of an example that was chosen in the picker', () =>
+    test.runIf(withSome)('of an example that was chosen in the picker', () =>
       inTerminal([], async terminal => {
         await terminal.shows('Esc leave')
         terminal.type(`accept-queue${ENTER}`)
@@ -343,6 +345,7 @@ describe.skipIf(!hasTerminal)(
         terminal.type(CTRL_C)
         expect(await terminal.ended).toBe(130)
         expectNothingLeft(terminal)
-      }))
+      }),
+    )
   },
 )

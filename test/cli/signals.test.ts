@@ -66,7 +66,7 @@ describe.concurrent('npm run', () => {
     for (const [name, command] of node) expect(command, name).toMatch(/^exec node /)
   })
 
-  test.for(spread(['02:server', '03:server', '06:graceful-tcp:server'], 2))(
+  test.for(spread(['02:server', '03:server', '06:graceful-tcp:server'], 1, 2))(
     'SIGTERM to npm run %s reaches the server, and npm ends with it',
     async (script, context) => {
       const { npm, port, ended } = await npmRun(script, context)
@@ -88,7 +88,9 @@ describe.concurrent('npm run', () => {
   )
 
   // The terminal signals the whole group, and npm signals the server once more.
-  test.for(spread(['01:server', '02:server', '02:chat:server', '04:lines:server', '06:server'], 2))(
+  test.for(
+    spread(['01:server', '02:server', '02:chat:server', '04:lines:server', '06:server'], 1, 2),
+  )(
     'Ctrl-C ends npm run %s with exit code 0, though two signals reach the server',
     async (script, context) => {
       const { npm, port, ended } = await npmRun(script, context)

@@ -7,7 +7,7 @@ import { describe, expect, test, vi } from 'vitest'
 import { entriesOf, loadChapters, ROOT } from '#lib/catalogue/index.ts'
 import { renderList } from '#lib/cli/render-list.ts'
 import { KIT } from '../support/kit-folder.ts'
-import { ONLY_SLOW, spread, withSlow } from '../support/slow.ts'
+import { ONLY_SLOW, spread, withSlow, withSome } from '../support/slow.ts'
 import { hasProc, processesWith, readerEnv, startCommand } from './terminal.ts'
 
 const chapters = await loadChapters()
@@ -70,7 +70,7 @@ describe.concurrent('npm start without a terminal', () => {
     expectEcho(stdout)
   })
 
-  test('does the same through npm itself', async () => {
+  test.runIf(withSome)('does the same through npm itself', async () => {
     const { stdout, exitCode } = await execa('npm', ['start'], {
       cwd: KIT,
       env: readerEnv(),
@@ -152,7 +152,7 @@ describe.concurrent('npm start refuses, in one line and with exit code 2,', () =
     [['02', '--port', '1'], "Unknown option '--port' (see npm start -- --help)"],
     [['--list=yes'], "Option '--list' does not take an argument (see npm start -- --help)"],
   ]
-  test.each(spread(refused, 3))('%j', async (args, message) => {
+  test.each(spread(refused, 2, 3))('%j', async (args, message) => {
     const { stdout, stderr, exitCode } = await start(args)
     expect([exitCode, stdout, stderr]).toEqual([2, '', message])
   })
@@ -166,7 +166,7 @@ describe.concurrent('npm start in colour:', () => {
     ['not where FORCE_COLOR is 0', { FORCE_COLOR: '0' }, false],
     ['not where NO_COLOR is set as well', { FORCE_COLOR: '1', NO_COLOR: '1' }, false],
   ]
-  test.each(spread(colours, 3))('%s', async (_what, env, colored) => {
+  test.each(spread(colours, 1, 3))('%s', async (_what, env, colored) => {
     const [list, run] = await Promise.all([start(['--list'], env), start(['02'], env)])
     expect(list.stdout.includes('\u001b[')).toBe(colored)
     expect(run.stdout.includes('\u001b[')).toBe(colored)
@@ -175,7 +175,7 @@ describe.concurrent('npm start in colour:', () => {
 })
 
 describe.concurrent('npm start keeps to the width', () => {
-  test.each(spread([60, 80, 100], 2))('of %i columns', async columns => {
+  test.each(spread([60, 80, 100], 1, 2))('of %i columns', async columns => {
     const { stdout } = await start([], { COLUMNS: `${columns}` })
     const lines = stdout.split('\n')
     expect(Math.max(...lines.map(line => line.length))).toBeLessThanOrEqual(columns)
@@ -184,7 +184,7 @@ describe.concurrent('npm start keeps to the width', () => {
     expect(inOneColumn).toBe(columns === 60)
   })
 
-  test.each(spread(['0', '-5', 'wide', '', '1e999'], 2))(
+  test.each(spread(['0', '-5', 'wide', '', '1e999'], 1, 2))(
     'of 100 columns where COLUMNS is "%s"',
     async value => {
       const { stdout, stderr } = await start(['--list'], { COLUMNS: value })
@@ -232,7 +232,7 @@ describe.skipIf(!hasProc)('npm start whose reader has gone (needs /proc)', () =>
     ['npm start 02/chat', 'npm start 02/chat'],
     ['npm start, without npm', startCommand([]).flat().join(' ')],
   ]
-  test.each(spread(commands, 1))(
+  test.each(spread(commands, 1, 1))(
     'ends in silence and leaves no process: %s | head -1',
     async (_what, command) => {
       const env = readerEnv()
@@ -250,7 +250,7 @@ describe.skipIf(!hasProc)('npm start whose reader has gone (needs /proc)', () =>
 })
 
 describe.skipIf(!hasProc)('npm start that is killed (needs /proc)', () => {
-  test.each(spread(['01/accept-queue', '02/graceful'], 1))(
+  test.each(spread(['01/accept-queue', '02/graceful'], 1, 1))(
     'leaves no child of %s behind after SIGKILL',
     async id => {
       const env = readerEnv()
@@ -273,7 +273,7 @@ describe.skipIf(!hasProc)('npm start that is killed (needs /proc)', () => {
     },
   )
 
-  test.each(spread(['SIGTERM', 'SIGHUP'] as const, 1))(
+  test.each(spread(['SIGTERM', 'SIGHUP'] as const, 1, 1))(
     'leaves no child behind after %s',
     async signal => {
       const env = readerEnv()

@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { execaNode } from 'execa'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { codecs } from '#lib/cli/codec-catalogue.ts'
+import { spread, withSome } from '../support/slow.ts'
 
 const root = fileURLToPath(new URL('../../', import.meta.url))
 const text = await readFile(join(root, 'docs/framing.md'), 'utf8')
@@ -62,13 +63,16 @@ test('docs/framing.md has blocks of known languages only', () => {
 describe('docs/framing.md, a program', () => {
   const programs = inLanguage('ts').map(({ heading, code }) => [heading, code] as const)
 
-  test.concurrent.each(programs)('under "%s" runs', async (heading, code) => {
-    expect(code).toContain("from 'node:assert/strict'")
-    const file = join(folder, `${heading.replaceAll(/\W+/g, '-')}.ts`)
-    const framing = join(root, 'lib/framing/')
-    await writeFile(file, code.replaceAll("from './", `from '${framing}`))
-    expect(await run(file, [])).toEqual({ exitCode: 0, stdout: '', stderr: '' })
-  })
+  test.concurrent.each(spread(programs, 4, programs.length))(
+    'under "%s" runs',
+    async (heading, code) => {
+      expect(code).toContain("from 'node:assert/strict'")
+      const file = join(folder, `${heading.replaceAll(/\W+/g, '-')}.ts`)
+      const framing = join(root, 'lib/framing/')
+      await writeFile(file, code.replaceAll("from './", `from '${framing}`))
+      expect(await run(file, [])).toEqual({ exitCode: 0, stdout: '', stderr: '' })
+    },
+  )
 
   test('compiles strictly, all of them', async () => {
     const project = join(folder, 'types')
@@ -148,7 +152,7 @@ describe('docs/framing.md, a command', () => {
     ])
   })
 
-  test('installs the file that npm pack makes', async () => {
+  test.runIf(withSome)('installs the file that npm pack makes', async () => {
     const manifest = JSON.parse(await readFile(join(root, 'package.json'), 'utf8'))
     const file = `../${manifest.name}/${manifest.name}-${manifest.version}.tgz`
     expect(commands.at(-1)).toBe(`npm install ${file}`)

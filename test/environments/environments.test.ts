@@ -6,11 +6,9 @@ import { missing } from '#lib/kernel/requirements.ts'
 import { onPath } from '#lib/kernel/tools.ts'
 import { isStep } from '#lib/trace/explain-states.ts'
 import type { Recording, StateEvent } from '#lib/trace/recording.ts'
-import { isComplete, ONLY_SLOW } from '../support/slow.ts'
+import { withSome } from '../support/slow.ts'
 import { canEnter, copyOfKit, NODE, runIn } from './enter.ts'
 import { ENVIRONMENTS, type Environment } from './environments.ts'
-
-const withSlow = isComplete('environments')
 
 let copy = { path: '', remove: () => {} }
 beforeAll(() => {
@@ -42,13 +40,13 @@ describe.skipIf(!canEnter || !hasAll)(
   { timeout: 300_000 },
   () => {
     describe.concurrent.each(ENVIRONMENTS)('with $name', environment => {
-      test.runIf(withSlow).concurrent(`runs an example ${ONLY_SLOW}`, async () => {
+      test.runIf(withSome).concurrent('runs an example', async () => {
         const { stdout, stderr, exitCode } = await kit(environment, 'start', '02/echo')
         expectTimeline(stdout, stderr, exitCode, environment)
       })
 
       if (environment.withNpm)
-        test.runIf(withSlow).concurrent(`runs it by npm ${ONLY_SLOW}`, async () => {
+        test.runIf(withSome).concurrent('runs it by npm', async () => {
           const { stdout, stderr, exitCode } = await runs(
             environment,
             ...['npm', '-s', 'start', '02/echo'],
@@ -57,15 +55,15 @@ describe.skipIf(!canEnter || !hasAll)(
         })
 
       if (environment.git)
-        test.runIf(withSlow).concurrent(`is as Git finds it ${ONLY_SLOW}`, async () => {
+        test.runIf(withSome).concurrent('is as Git finds it', async () => {
           const { stdout } = await runs(environment, NODE, '-e', GIT_STATUS)
           expect(stdout).toMatch(environment.git!)
         })
 
       test
-        .runIf(withSlow || environment.isQuick)
+        .runIf(withSome || environment.isQuick)
         .concurrent(
-          `traces it, with states in a legal order, and says truly what is missing${environment.isQuick ? '' : ` ${ONLY_SLOW}`}`,
+          'traces it, with states in a legal order, and says truly what is missing',
           async () => {
             const args = ['02/echo', '--lanes', LANES, '--format', 'json']
             const { stdout, stderr, exitCode } = await kit(environment, 'trace', ...args)
@@ -91,7 +89,7 @@ describe.skipIf(!canEnter || !hasAll)(
         )
 
       if (environment.claims)
-        test.runIf(withSlow)(`puts claims to the test ${ONLY_SLOW}`, async () => {
+        test.runIf(withSome)('puts claims to the test', async () => {
           const { stdout, exitCode } = await kit(
             environment,
             'textbook',
@@ -105,7 +103,7 @@ describe.skipIf(!canEnter || !hasAll)(
           expect(exitCode).toBe(0)
         })
 
-      test.runIf(withSlow).concurrent(`lists exercises and checks ${ONLY_SLOW}`, async () => {
+      test.runIf(withSome).concurrent('lists exercises and checks', async () => {
         const list = await kit(environment, 'workshop', 'list')
         expect([list.stderr, list.exitCode]).toEqual(['', 0])
         expect(list.stdout).toMatch(/tcp-echo/)
@@ -113,18 +111,16 @@ describe.skipIf(!canEnter || !hasAll)(
         expect([checks.stderr, checks.exitCode]).toEqual(['', 0])
       })
 
-      test
-        .runIf(withSlow)
-        .concurrent(`copies a codec, or says in a line why not ${ONLY_SLOW}`, async () => {
-          const target = environment.env?.TMPDIR ?? '/srv/home/copied'
-          const ran = await kit(environment, 'codec', 'copy', 'lines', target)
-          if (environment.env?.TMPDIR === undefined)
-            expect([ran.stderr, ran.exitCode]).toEqual(['', 0])
-          else {
-            expect(ran.exitCode).not.toBe(0)
-            expect(ran.stderr).toMatch(/^.*ENOSPC.*$/)
-          }
-        })
+      test.runIf(withSome).concurrent('copies a codec, or says in a line why not', async () => {
+        const target = environment.env?.TMPDIR ?? '/srv/home/copied'
+        const ran = await kit(environment, 'codec', 'copy', 'lines', target)
+        if (environment.env?.TMPDIR === undefined)
+          expect([ran.stderr, ran.exitCode]).toEqual(['', 0])
+        else {
+          expect(ran.exitCode).not.toBe(0)
+          expect(ran.stderr).toMatch(/^.*ENOSPC.*$/)
+        }
+      })
     })
   },
 )

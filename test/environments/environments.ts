@@ -26,7 +26,7 @@ export interface Environment {
   git?: RegExp
   /** Whether an example is also run by `npm` itself there. */
   withNpm?: true
-  /** Whether quick runs of the tests go there as well. */
+  /** Whether `npm test` goes there as well. */
   isQuick?: true
   /** Claims that are put to the test there. */
   claims?: readonly string[]
@@ -84,7 +84,6 @@ export const ENVIRONMENTS: readonly Environment[] = [
   },
   {
     name: 'an ordinary user, user namespaces forbidden',
-    isQuick: true,
     asNobody: true,
     withoutUserNamespaces: true,
     incomplete: NO_ROOT,
@@ -92,7 +91,6 @@ export const ENVIRONMENTS: readonly Environment[] = [
   },
   {
     name: 'root of a container without CAP_KILL',
-    isQuick: true,
     withoutKill: true,
     incomplete: {
       packet:
@@ -110,7 +108,6 @@ export const ENVIRONMENTS: readonly Environment[] = [
   },
   {
     name: 'the same, for an ordinary user',
-    isQuick: true,
     setup: 'mount -t proc -o subset=pid proc /proc',
     asNobody: true,
     incomplete: { ...NO_ROOT, state: /; cannot read the table of sockets: ENOENT/ },

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { execaNode } from 'execa'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { codecs } from '#lib/cli/codec-catalogue.ts'
+import { spread } from '../support/slow.ts'
 import { examplesOf, framingFiles, withImportsFrom } from './support/examples.ts'
 
 const entries = codecs().map(({ name }) => `${name}.ts`)
@@ -36,19 +37,22 @@ describe.each(withExamples)('lib/framing/%s', (name, text) => {
     expect(examples).toHaveLength(text.split('@example').length - 1)
   })
 
-  test.each(examples.map((example, i) => [i + 1, example]))(
-    'runs example %i',
-    async (i, example) => {
-      expect(example).toContain('node:assert/strict')
-      const file = join(folder, `${name}-${i}.ts`)
-      await writeFile(file, withImportsFrom(example))
-      const { exitCode, stderr } = await execaNode(file, {
-        nodeOptions: ['--import', 'tsx'],
-        reject: false,
-      })
-      expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' })
-    },
-  )
+  test.each(
+    spread(
+      examples.map((example, i) => [i + 1, example] as const),
+      1,
+      examples.length,
+    ),
+  )('runs example %i', async (i, example) => {
+    expect(example).toContain('node:assert/strict')
+    const file = join(folder, `${name}-${i}.ts`)
+    await writeFile(file, withImportsFrom(example))
+    const { exitCode, stderr } = await execaNode(file, {
+      nodeOptions: ['--import', 'tsx'],
+      reject: false,
+    })
+    expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' })
+  })
 })
 
 /** The comments that stand before the declarations of the pattern's kind. */

@@ -8,6 +8,7 @@ import { publint } from 'publint'
 import { formatMessage } from 'publint/utils'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { codecs, sourcesOf } from '#lib/cli/codec-catalogue.ts'
+import { withSome } from '../support/slow.ts'
 
 const root = fileURLToPath(new URL('../../', import.meta.url))
 
@@ -103,24 +104,27 @@ test('the README of the package links to nothing that the package does not hold'
   expect(named.filter(name => !entries().includes(name))).toEqual([])
 })
 
-test('npm pack leaves README.md as it was, also after a pack that was stopped', async () => {
-  const readme = join(repository, 'README.md')
-  const original = await readFile(join(root, 'README.md'), 'utf8')
-  expect(await readFile(readme, 'utf8')).toBe(original)
-  const script = (action: string) =>
-    execaNode(join(repository, 'lib/cli/pack-readme.ts'), [action], {
-      nodeOptions: ['--import', 'tsx'],
-      cwd: repository,
-    })
-  await script('swap')
-  await script('swap')
-  expect(await readFile(readme, 'utf8')).not.toBe(original)
-  await script('restore')
-  await script('restore')
-  expect(await readFile(readme, 'utf8')).toBe(original)
-})
+test.runIf(withSome)(
+  'npm pack leaves README.md as it was, also after a pack that was stopped',
+  async () => {
+    const readme = join(repository, 'README.md')
+    const original = await readFile(join(root, 'README.md'), 'utf8')
+    expect(await readFile(readme, 'utf8')).toBe(original)
+    const script = (action: string) =>
+      execaNode(join(repository, 'lib/cli/pack-readme.ts'), [action], {
+        nodeOptions: ['--import', 'tsx'],
+        cwd: repository,
+      })
+    await script('swap')
+    await script('swap')
+    expect(await readFile(readme, 'utf8')).not.toBe(original)
+    await script('restore')
+    await script('restore')
+    expect(await readFile(readme, 'utf8')).toBe(original)
+  },
+)
 
-test('the examples in the README of the package run', async () => {
+test.runIf(withSome)('the examples in the README of the package run', async () => {
   const project = await scratchProject('readme')
   const { stdout } = await execa('tar', ['-xzOf', tarball, 'package/README.md'])
   const examples = Array.from(stdout.matchAll(/^```ts\n([\s\S]*?)^```/gm), ([, code]) => code!)
@@ -132,14 +136,14 @@ test('the examples in the README of the package run', async () => {
   }
 })
 
-test('publint finds nothing wrong with the package', async () => {
+test.runIf(withSome)('publint finds nothing wrong with the package', async () => {
   const { buffer, byteOffset, byteLength } = await readFile(tarball)
   const bytes = buffer.slice(byteOffset, byteOffset + byteLength) as ArrayBuffer
   const { messages, pkg } = await publint({ pack: { tarball: bytes }, strict: true })
   expect(messages.map(message => formatMessage(message, pkg))).toEqual([])
 })
 
-test('@arethetypeswrong/cli finds nothing wrong with the types', async () => {
+test.runIf(withSome)('@arethetypeswrong/cli finds nothing wrong with the types', async () => {
   const cli = join(root, 'node_modules/@arethetypeswrong/cli/dist/index.js')
   const options = ['--profile', 'esm-only', '--format', 'ascii', '--no-color', '--no-emoji']
   const { exitCode, stdout } = await execaNode(cli, [tarball, ...options], {
@@ -187,11 +191,13 @@ test('every export of the packed package can be imported in plain Node', async (
   ])
 })
 
-test('the declarations of the packed package compile strictly, and follow to the sources', async () => {
-  const project = await scratchProject('types')
-  await writeFile(
-    join(project, 'main.ts'),
-    `import { FrameError } from '${manifest.name}'
+test.runIf(withSome)(
+  'the declarations of the packed package compile strictly, and follow to the sources',
+  async () => {
+    const project = await scratchProject('types')
+    await writeFile(
+      join(project, 'main.ts'),
+      `import { FrameError } from '${manifest.name}'
     import { lengthPrefix } from '${manifest.name}/length-prefix'
     import { readFrames } from '${manifest.name}/stream'
     import { connect } from 'node:net'
@@ -206,24 +212,25 @@ test('the declarations of the packed package compile strictly, and follow to the
     }
     // @ts-expect-error: there is no such prefix
     lengthPrefix({ prefixBytes: 5 })`,
-  )
-  const types = join(project, 'node_modules/@types/node')
-  await cp(join(root, 'node_modules/@types/node'), types, { recursive: true })
-  const undici = join(project, 'node_modules/undici-types')
-  await cp(join(root, 'node_modules/undici-types'), undici, { recursive: true })
-  const tsc = join(root, 'node_modules/typescript/bin/tsc')
-  const options = ['--strict', '--noEmit', '--module', 'nodenext', '--target', 'es2022']
-  const { stdout } = await execaNode(tsc, [...options, '--types', 'node', 'main.ts'], {
-    cwd: project,
-    ...plain,
-    reject: false,
-  })
-  expect(stdout).toBe('')
-  const installed = join(project, 'node_modules', manifest.name)
-  for (const kind of ['js', 'd.ts']) {
-    const map = join(installed, `dist/framing/length-prefix.${kind}.map`)
-    const { sources } = JSON.parse(await readFile(map, 'utf8')) as { sources: string[] }
-    const source = await readFile(join(installed, 'dist/framing', sources[0]!), 'utf8')
-    expect(source).toContain('export function lengthPrefix')
-  }
-})
+    )
+    const types = join(project, 'node_modules/@types/node')
+    await cp(join(root, 'node_modules/@types/node'), types, { recursive: true })
+    const undici = join(project, 'node_modules/undici-types')
+    await cp(join(root, 'node_modules/undici-types'), undici, { recursive: true })
+    const tsc = join(root, 'node_modules/typescript/bin/tsc')
+    const options = ['--strict', '--noEmit', '--module', 'nodenext', '--target', 'es2022']
+    const { stdout } = await execaNode(tsc, [...options, '--types', 'node', 'main.ts'], {
+      cwd: project,
+      ...plain,
+      reject: false,
+    })
+    expect(stdout).toBe('')
+    const installed = join(project, 'node_modules', manifest.name)
+    for (const kind of ['js', 'd.ts']) {
+      const map = join(installed, `dist/framing/length-prefix.${kind}.map`)
+      const { sources } = JSON.parse(await readFile(map, 'utf8')) as { sources: string[] }
+      const source = await readFile(join(installed, 'dist/framing', sources[0]!), 'utf8')
+      expect(source).toContain('export function lengthPrefix')
+    }
+  },
+)

@@ -6,6 +6,7 @@ import { ROOT } from '#lib/catalogue/index.ts'
 import { codecs } from '#lib/cli/codec-catalogue.ts'
 import { type Kit, test } from '../support/kit.ts'
 import { expectNoStack } from '../support/program.ts'
+import { spread } from '../support/slow.ts'
 import { examplesOf, framingFiles, withImportsFrom } from './support/examples.ts'
 
 /** Every complete server that a reader finds outside the chapters, and may copy. */
@@ -133,16 +134,19 @@ describe.concurrent('a server that a reader may copy', () => {
     expect(places.some(where => where.startsWith('docs/'))).toBe(true)
   })
 
-  test.for(listings)('survives all strangers: %s', async ([, source], { expect, kit }) => {
-    const { server, port, sent, received } = await serverOf(kit, source)
-    for (const [name, abuse] of Object.entries(abuses)) {
-      await abuse(kit, port, sent)
-      expect(server.running, `after ${name}:\n${server.stderr}`).toBe(true)
-    }
-    // And it still serves, as it did its first client.
-    const good = await kit.connect(port)
-    good.socket.end(sent)
-    await good.receive(received.toString('latin1'))
-    expectNoStack(server.stderr)
-  })
+  test.for(spread(listings, 4, listings.length))(
+    'survives all strangers: %s',
+    async ([, source], { expect, kit }) => {
+      const { server, port, sent, received } = await serverOf(kit, source)
+      for (const [name, abuse] of Object.entries(abuses)) {
+        await abuse(kit, port, sent)
+        expect(server.running, `after ${name}:\n${server.stderr}`).toBe(true)
+      }
+      // And it still serves, as it did its first client.
+      const good = await kit.connect(port)
+      good.socket.end(sent)
+      await good.receive(received.toString('latin1'))
+      expectNoStack(server.stderr)
+    },
+  )
 })

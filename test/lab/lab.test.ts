@@ -252,7 +252,7 @@ describe.skipIf(lacks('namespace', 'nft', 'tcpdump'))('An experiment (needs root
   const kills = MOMENTS.flatMap(moment =>
     (['SIGKILL', 'SIGTERM'] as const).map(how => ({ how, moment })),
   )
-  test.each(spread(kills, 4))(
+  test.each(spread(kills, 1, 4))(
     'leaves nothing behind when its runner gets $how after "$moment"',
     async ({ how, moment }) => {
       await killRunner('forever', moment, how)

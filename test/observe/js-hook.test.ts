@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import type { Readable, Writable } from 'node:stream'
 import { afterAll, describe, expect, test } from 'vitest'
+import { withSome } from '../support/slow.ts'
 import { Programs, run, start, textsOf } from './programs.ts'
 
 const programs = new Programs()
@@ -91,7 +92,7 @@ createServer().on('error', () => {}).listen(0, '192.0.2.1')`)
     expect(textsOf(events)).toEqual(['listen(192.0.2.1:0)', 'error EADDRNOTAVAIL in listen'])
   })
 
-  test('an error that is no Error', async () => {
+  test.runIf(withSome)('an error that is no Error', async () => {
     const { events } = await traced(pair('peer.resume()', `socket.destroy('a string')`))
     expect(textsOf(events, 1)).toContain('error a string')
   })
@@ -152,7 +153,7 @@ createServer().on('error', () => {}).listen(0, '192.0.2.1')`)
     expect(textsOf(events, 1)).toContain('timeout')
   })
 
-  test('drop where maxConnections is reached', async () => {
+  test.runIf(withSome)('drop where maxConnections is reached', async () => {
     const { events } = await traced(`
 import { connect, createServer } from 'node:net'
 const server = createServer(peer => peer.resume())
@@ -180,7 +181,7 @@ server.listen(0, '127.0.0.1', () => {
     expect(textsOf(events, 1).filter(text => /pause|resume/.test(text))).toEqual([])
   })
 
-  test('text that was decoded, in characters', async () => {
+  test.runIf(withSome)('text that was decoded, in characters', async () => {
     const { events } = await traced(
       pair('peer.setEncoding("utf8"); peer.on("data", () => peer.end())', `socket.end('é漢')`),
     )
@@ -188,7 +189,7 @@ server.listen(0, '127.0.0.1', () => {
     expect(textsOf(events, 2)).toContain('data 2 characters "é漢"')
   })
 
-  test('bytes that were written as hex, and not the text of the hex', async () => {
+  test.runIf(withSome)('bytes that were written as hex, and not the text of the hex', async () => {
     const { events } = await traced(
       pair('peer.resume()', `socket.write('00ff', 'hex'); socket.end()`),
     )
@@ -277,7 +278,7 @@ describe('js-hook records what a program prints', () => {
     ).toEqual(['one', 'two', 'three', 'four'])
   })
 
-  test('as one line what was written in pieces', async () => {
+  test.runIf(withSome)('as one line what was written in pieces', async () => {
     expect(
       await printed(`
 for (const piece of ['he', 'll', 'o\\nwor', 'ld\\n']) process.stdout.write(piece)`),
@@ -293,14 +294,14 @@ process.stdout.write(bytes.subarray(2))`),
     ).toEqual(['a漢b'])
   })
 
-  test('with a last line that has no end', async () => {
+  test.runIf(withSome)('with a last line that has no end', async () => {
     expect(await printed(`process.stdout.write('one\\ntwo')`)).toEqual(['one', 'two'])
     expect(await printed(`process.stdout.write('then gone'); process.exit(0)`)).toEqual([
       'then gone',
     ])
   })
 
-  test('with empty lines', async () => {
+  test.runIf(withSome)('with empty lines', async () => {
     expect(await printed(`console.log(); console.log('x\\n\\ny')`)).toEqual(['', 'x', '', 'y'])
   })
 
@@ -436,7 +437,7 @@ describe('js-hook with a lifeline', () => {
     expect(await once(child, 'exit')).toEqual([1, null])
   })
 
-  test('lets a program end that has nothing left to do', async () => {
+  test.runIf(withSome)('lets a program end that has nothing left to do', async () => {
     const { code, stdout } = await traced(`console.log('done')`)
     expect([code, stdout]).toEqual([0, 'done\n'])
   })

@@ -9,7 +9,7 @@ import { type CatalogueEntry, ROOT } from '#lib/catalogue/index.ts'
 import type { TraceEvent } from '#lib/trace/recording.ts'
 import { hasProc, processesWith, readerEnv } from '../cli/terminal.ts'
 import { lacks, pathWith, traceInstances } from '../kernel/tools.ts'
-import { withSlow } from '../support/slow.ts'
+import { withSlow, withSome } from '../support/slow.ts'
 import { canBeUnprivileged, UNPRIVILEGED } from '../support/unprivileged.ts'
 import { entryOf } from './entries.ts'
 import { Programs } from './programs.ts'
@@ -77,48 +77,51 @@ const MOMENT = { interval: 5, timeout: 60_000 }
 const SIGNALS = ['SIGKILL', 'SIGTERM', 'SIGINT'] as const
 
 describe.skipIf(!hasProc || lacks.strace || lacks.tcpdump || lacks.tracefs)('traceExample', () => {
-  test('leaves no process, trace instance or file when it is killed at any moment (needs root, strace, tcpdump)', async () => {
-    const files = [
-      tracer(entryOf(programs, server, client)),
-      tracer(entryOf(programs, server, client, { transport: 'unix' })),
-    ]
-    const attempts = MOMENTS.slice(0, withSlow ? 12 : 6).map(([what, has], at) => ({
-      file: files[at % 3 === 2 ? 1 : 0]!,
-      signal: SIGNALS[at % SIGNALS.length]!,
-      what,
-      has,
-    }))
-    const most = { processes: 0, instances: 0, files: 0 }
-    for (let at = 0; at < attempts.length; at += 2) {
-      const pair = attempts.slice(at, at + 2).map(async ({ file, signal, what, has }, one) => {
-        const folder = join(programs.folder, `tmp-${at + one}`)
-        mkdirSync(folder)
-        const env = readerEnv({ TMPDIR: folder })
-        const stdio = ['ignore', 'pipe', 'ignore'] as ['ignore', 'pipe', 'ignore']
-        const child = spawn(process.execPath, nodeArgs(file), { cwd: ROOT, env, stdio })
-        const exit = once(child, 'exit')
-        const lines: string[] = []
-        createInterface({ input: child.stdout }).on('line', line => lines.push(line))
-        const seen = () => ({ processes: processesWith(env.KIT_MARK).length, lines })
-        await vi.waitFor(() => expect(has(seen()), what).toBe(true), MOMENT)
-        const ours = () => readdirSync(folder).filter(name => name.startsWith('socket-kit-'))
-        most.processes = Math.max(most.processes, processesWith(env.KIT_MARK).length)
-        most.instances = Math.max(most.instances, traceInstances(child.pid!).length)
-        most.files = Math.max(most.files, ours().length)
-        child.kill(signal)
-        await exit
-        const where = `${signal} ${what}`
-        await vi.waitFor(() => expect(processesWith(env.KIT_MARK), where).toEqual([]), 60_000)
-        expect(traceInstances(child.pid!), where).toEqual([])
-        expect(ours(), where).toEqual([])
-      })
-      await Promise.all(pair)
-    }
-    // There was something to be left behind.
-    expect(most.processes).toBeGreaterThan(8)
-    expect(most.instances).toBe(2)
-    expect(most.files).toBe(1)
-  })
+  test.runIf(withSome)(
+    'leaves no process, trace instance or file when it is killed at any moment (needs root, strace, tcpdump)',
+    async () => {
+      const files = [
+        tracer(entryOf(programs, server, client)),
+        tracer(entryOf(programs, server, client, { transport: 'unix' })),
+      ]
+      const attempts = MOMENTS.slice(0, withSlow ? 12 : 6).map(([what, has], at) => ({
+        file: files[at % 3 === 2 ? 1 : 0]!,
+        signal: SIGNALS[at % SIGNALS.length]!,
+        what,
+        has,
+      }))
+      const most = { processes: 0, instances: 0, files: 0 }
+      for (let at = 0; at < attempts.length; at += 2) {
+        const pair = attempts.slice(at, at + 2).map(async ({ file, signal, what, has }, one) => {
+          const folder = join(programs.folder, `tmp-${at + one}`)
+          mkdirSync(folder)
+          const env = readerEnv({ TMPDIR: folder })
+          const stdio = ['ignore', 'pipe', 'ignore'] as ['ignore', 'pipe', 'ignore']
+          const child = spawn(process.execPath, nodeArgs(file), { cwd: ROOT, env, stdio })
+          const exit = once(child, 'exit')
+          const lines: string[] = []
+          createInterface({ input: child.stdout }).on('line', line => lines.push(line))
+          const seen = () => ({ processes: processesWith(env.KIT_MARK).length, lines })
+          await vi.waitFor(() => expect(has(seen()), what).toBe(true), MOMENT)
+          const ours = () => readdirSync(folder).filter(name => name.startsWith('socket-kit-'))
+          most.processes = Math.max(most.processes, processesWith(env.KIT_MARK).length)
+          most.instances = Math.max(most.instances, traceInstances(child.pid!).length)
+          most.files = Math.max(most.files, ours().length)
+          child.kill(signal)
+          await exit
+          const where = `${signal} ${what}`
+          await vi.waitFor(() => expect(processesWith(env.KIT_MARK), where).toEqual([]), 60_000)
+          expect(traceInstances(child.pid!), where).toEqual([])
+          expect(ours(), where).toEqual([])
+        })
+        await Promise.all(pair)
+      }
+      // There was something to be left behind.
+      expect(most.processes).toBeGreaterThan(8)
+      expect(most.instances).toBe(2)
+      expect(most.files).toBe(1)
+    },
+  )
 })
 
 const [unshare = '', ...unprivileged] = [...UNPRIVILEGED, process.execPath]
@@ -189,7 +192,7 @@ const timer = setInterval(() => {
     },
   )
 
-  test.skipIf(!canBeUnprivileged || lacks.strace || lacks.tcpdump)(
+  test.skipIf(!canBeUnprivileged || lacks.strace || lacks.tcpdump || !withSome)(
     'has system calls without root, and says that packets need it (needs root, to do without it)',
     async () => {
       const { folder } = programs

@@ -7,6 +7,7 @@ import { ROOT } from '#lib/catalogue/index.ts'
 import { type RunOptions, type RunResult, runExample } from '#lib/observe/run-example.ts'
 import type { JsEvent } from '#lib/trace/recording.ts'
 import { hasProc, processesWith, readerEnv } from '../cli/terminal.ts'
+import { withSome } from '../support/slow.ts'
 import { entryOf as madeEntry } from './entries.ts'
 import { Programs } from './programs.ts'
 
@@ -58,15 +59,18 @@ describe('runExample', () => {
     ])
   })
 
-  test('adds the arguments of the catalogue, and runs the demo in place of the client', async () => {
-    const args = ['--message', 'a b', '']
-    const demo = {
-      file: relative(programs.folder, programs.write('console.log(process.argv.slice(4))')),
-      args,
-    }
-    const { events } = await runSeen(entryOf(SERVER, 'throw 1', { demo }))
-    expect(printed(events, 'client')).toEqual(["[ '--message', 'a b', '' ]"])
-  })
+  test.runIf(withSome)(
+    'adds the arguments of the catalogue, and runs the demo in place of the client',
+    async () => {
+      const args = ['--message', 'a b', '']
+      const demo = {
+        file: relative(programs.folder, programs.write('console.log(process.argv.slice(4))')),
+        args,
+      }
+      const { events } = await runSeen(entryOf(SERVER, 'throw 1', { demo }))
+      expect(printed(events, 'client')).toEqual(["[ '--message', 'a b', '' ]"])
+    },
+  )
 
   test('gives the programs of a unix example a path, and removes the folder', async () => {
     const server = `
@@ -130,20 +134,20 @@ connect(process.argv[3]).on('data', data => console.log(String(data)))`
     expect(result.client?.signal ?? 'SIGTERM').toBe('SIGTERM')
   })
 
-  test('stops a server that never says that it listens', async () => {
+  test.runIf(withSome)('stops a server that never says that it listens', async () => {
     const { result } = await runSeen(entryOf(`setInterval(() => {}, 1e6)`, CLIENT), {
       limitMs: 500,
     })
     expect(result.trouble).toBe('stopped: still running after 0.5 s')
   })
 
-  test('does not wait for a program that ignores SIGTERM', async () => {
+  test.runIf(withSome)('does not wait for a program that ignores SIGTERM', async () => {
     const stubborn = SERVER.replace(/process\.on.*/, `process.on('SIGTERM', () => {})`)
     const { result } = await runSeen(entryOf(stubborn, CLIENT))
     expect(result.server).toEqual({ code: null, signal: 'SIGKILL' })
   })
 
-  test('ends both programs on abort, at whatever event it comes', async () => {
+  test.runIf(withSome)('ends both programs on abort, at whatever event it comes', async () => {
     const client = `${CLIENT}\nsetInterval(() => {}, 1e6)`
     for (const moment of ['listening', 'connect()', 'data']) {
       const abort = new AbortController()

@@ -18,7 +18,7 @@ import { renderLadder } from '#lib/trace/render-ladder.ts'
 import { renderSvg } from '#lib/trace/render-svg.ts'
 import { viewOf } from '#lib/trace/view.ts'
 import { lacks } from '../kernel/tools.ts'
-import { withSlow } from '../support/slow.ts'
+import { withSlow, withSome } from '../support/slow.ts'
 import { entryOf } from './entries.ts'
 import { Programs } from './programs.ts'
 
@@ -153,7 +153,7 @@ describe.skipIf(lacksAny)('traceExample of 02/echo (needs root, strace, tcpdump)
 
   // One takes about a second of a processor, most of it to start the programs.
   // RUNS=100 takes minutes, and wants a machine of its own.
-  const runs = Number(process.env.RUNS ?? (withSlow ? 10 : 3))
+  const runs = Number(process.env.RUNS ?? (withSlow ? 10 : withSome ? 3 : 1))
   test(`has causes before effects in ${runs} whole runs of ${runs}`, {
     timeout: 300_000,
   }, async () => {
@@ -229,7 +229,7 @@ const CHAINS: Link[][] = [
 
 const EXCHANGES = 100
 
-test.skipIf(lacksAny)(
+test.skipIf(lacksAny || !withSome)(
   'traceExample keeps write(), system call, segment and data in this order in 100 exchanges of one run (needs root, strace, tcpdump)',
   async () => {
     const server = `
@@ -285,7 +285,7 @@ const socket = connect(Number(process.argv[3]), '127.0.0.1', next).on('data', ne
   },
 )
 
-test.skipIf(lacksAny)(
+test.skipIf(lacksAny || !withSome)(
   'traceExample follows several connections over IPv4 and IPv6, refused ones and half-closed ones (needs root, strace, tcpdump)',
   async () => {
     const server = `
@@ -366,7 +366,7 @@ socket.send('hello', Number(process.argv[3]), '127.0.0.1')`
   },
 )
 
-test.skipIf(lacks.strace)(
+test.skipIf(lacks.strace || !withSome)(
   'traceExample shows the system calls on a Unix domain socket, and says that it has no packets (needs strace)',
   async () => {
     const server = `

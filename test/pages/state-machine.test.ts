@@ -7,6 +7,7 @@ import { renderStateDiagram } from '#lib/pages/state-diagram.ts'
 import { DIAGRAM, nameOf, readWitnesses, TRANSITIONS } from '#lib/pages/state-machine.ts'
 import { claimsOf, loadExperiments } from '#lib/textbook/load-experiments.ts'
 import { entries, entryOf } from '../support/kit.ts'
+import { spread } from '../support/slow.ts'
 
 const witnesses = readWitnesses()!
 const isRoot = process.platform === 'linux' && process.getuid?.() === 0
@@ -63,7 +64,7 @@ function fewestExamples(): Map<string, string[]> {
 const RUNS = 5
 
 describe('a kernel of today', () => {
-  test.skipIf(!isRoot).each([...fewestExamples()])(
+  test.skipIf(!isRoot).each(spread([...fewestExamples()], 2, 99))(
     'takes in %s the steps that the page says, and none that it does not know (needs root)',
     async (id, names) => {
       const known = TRANSITIONS.map(nameOf)

@@ -6,7 +6,7 @@ import { describe, expect, type TestContext, test } from 'vitest'
 import { ROOT } from '#lib/catalogue/index.ts'
 import { has, test as kitTest } from '../support/kit.ts'
 import { KIT } from '../support/kit-folder.ts'
-import { ONLY_SLOW, withSlow } from '../support/slow.ts'
+import { ONLY_SLOW, spread, withSlow, withSome } from '../support/slow.ts'
 
 const PYTHON = join(ROOT, 'test/workshop/python')
 
@@ -42,10 +42,11 @@ async function passes(skip: TestContext['skip'], id: string, command: string): P
 
 describe.skipIf(!has('python3')).concurrent('a solution in Python (needs python3)', () => {
   const solutions = readdirSync(PYTHON).map(name => name.replace(/\.py$/, ''))
-  // One of them always, all with npm run test:slow.
+  // One of them in CI, all with npm run test:slow.
   const some = ['udp-echo']
-  test.for(withSlow ? solutions : some)('%s passes npm run check -- --command', (id, { skip }) =>
-    passes(skip, id, `python3 ${join(PYTHON, `${id}.py`)}`),
+  test.runIf(withSome).for(withSlow ? solutions : some)(
+    '%s passes npm run check -- --command',
+    (id, { skip }) => passes(skip, id, `python3 ${join(PYTHON, `${id}.py`)}`),
   )
 })
 
@@ -110,7 +111,7 @@ echo "127.0.0.1:$PORT stream tcp nowait.100000 $(id -un) /bin/cat cat" > "$conf"
 inetd -i "$conf"
 `
 
-/** Servers that nobody wrote for this kit: they listen on $PORT. Quick tests ask the first only. */
+/** Servers that nobody wrote for this kit: they listen on $PORT. CI asks the first only. */
 const servers: [name: string, id: string, tools: string[], command: string][] = [
   ['cat behind inetd', 'tcp-echo', ['inetd'], INETD],
   [
@@ -137,7 +138,7 @@ Server(('127.0.0.1', int(os.environ['PORT'])), Echo).serve_forever()
 ]
 
 describe.concurrent('a server that nobody wrote for this kit', () => {
-  test.skipIf(!has('nginx'))(
+  test.skipIf(!has('nginx') || !withSome)(
     'nginx passes what it does as RFC 9112 says (needs nginx)',
     async () => {
       const { stdout, exitCode } = await check('http-keep-alive', '--command', NGINX, '--seed', '1')
@@ -150,9 +151,12 @@ describe.concurrent('a server that nobody wrote for this kit', () => {
     },
   )
 
-  for (const [name, id, tools, command] of withSlow ? servers : servers.slice(0, 1)) {
-    test.skipIf(!tools.every(has))(`${name} passes ${id} (needs ${tools.join()})`, ({ skip }) =>
-      passes(skip, id, command),
+  for (const [name, id, tools, command] of withSlow
+    ? servers
+    : servers.slice(0, withSome ? 1 : 0)) {
+    test.skipIf(!withSome || !tools.every(has))(
+      `${name} passes ${id} (needs ${tools.join()})`,
+      ({ skip }) => passes(skip, id, command),
     )
   }
 
@@ -174,19 +178,23 @@ describe.concurrent('a server that nobody wrote for this kit', () => {
     expect(exitCode).toBe(1)
   })
 
-  test.each([
+  const ended: [string, string | undefined][] = [
     ['nosuchcmd', 'A likely mistake: the command was not found: look at its name.'],
     ['node nosuch.js', 'A likely mistake: there is no such file or package'],
     ['echo "a.c:1:2: error: no" >&2; false', 'A likely mistake: the file does not compile.'],
     ['node -e 0', 'A likely mistake: nothing keeps it alive: a server that listens does.'],
     ['node -e "process.exit(1)"', undefined],
-  ])('the advice to %j is about what has ended it', async (command, advice) => {
-    const { stdout, exitCode } = await check('hello', '--command', command)
-    expect(stdout).toContain('What happened: the program has ended with code ')
-    if (advice === undefined) expect(stdout).not.toContain('A likely mistake: nothing keeps')
-    else expect(stdout).toContain(advice)
-    expect(exitCode).toBe(1)
-  })
+  ]
+  test.each(spread(ended, 2, ended.length))(
+    'the advice to %j is about what has ended it',
+    async (command, advice) => {
+      const { stdout, exitCode } = await check('hello', '--command', command)
+      expect(stdout).toContain('What happened: the program has ended with code ')
+      if (advice === undefined) expect(stdout).not.toContain('A likely mistake: nothing keeps')
+      else expect(stdout).toContain(advice)
+      expect(exitCode).toBe(1)
+    },
+  )
 
   test('a running server is checked by its port, and the result is JSON where asked for', async () => {
     const port = await getPort({ host: '127.0.0.1' })
@@ -199,7 +207,7 @@ describe.concurrent('a server that nobody wrote for this kit', () => {
     expect(exitCode).toBe(1)
   })
 
-  test.each([
+  const wrong: [string[], string][] = [
     [['tcp-ecko', '--port', '1'], 'no exercise "tcp-ecko": did you mean tcp-echo?'],
     [['tcp-echo'], "give --port N for a server that runs, or --command '…' for a program to start"],
     [['tcp-echo', '--port', 'x'], '--port needs a whole number from 1 to 65535, got "x"'],
@@ -208,23 +216,30 @@ describe.concurrent('a server that nobody wrote for this kit', () => {
     [['hello', '--port', '1', '--udp'], 'hello is about TCP: leave --udp out'],
     [['hello', '--port', '1', '--seed', '-1'], "Option '--seed' argument is ambiguous"],
     [[], 'which exercise? For instance hello; all: --list'],
-  ])('wrong usage %j: one line, exit code 2', async (args, line) => {
-    const { stderr, stdout, exitCode } = await check(...args)
-    expect({ stdout, exitCode }).toEqual({ stdout: '', exitCode: 2 })
-    expect(stderr.startsWith(line), stderr).toBe(true)
-    expect(stderr.trimEnd().split('\n')).toHaveLength(1)
-  })
+  ]
+  test.each(spread(wrong, 2, wrong.length))(
+    'wrong usage %j: one line, exit code 2',
+    async (args, line) => {
+      const { stderr, stdout, exitCode } = await check(...args)
+      expect({ stdout, exitCode }).toEqual({ stdout: '', exitCode: 2 })
+      expect(stderr.startsWith(line), stderr).toBe(true)
+      expect(stderr.trimEnd().split('\n')).toHaveLength(1)
+    },
+  )
 
-  kitTest('a server that never ends connections is examined to the end', async ({ kit }) => {
-    const source = `require('node:net').createServer({ allowHalfOpen: true }, socket => {
+  kitTest.runIf(withSome)(
+    'a server that never ends connections is examined to the end',
+    async ({ kit }) => {
+      const source = `require('node:net').createServer({ allowHalfOpen: true }, socket => {
       socket.on('error', () => {}).on('data', chunk => socket.write(chunk))
     }).listen(0, '127.0.0.1', function () { console.log('listening ' + this.address().port) })`
-    const server = kit.program(process.execPath, ['-e', source])
-    const port = (await server.line(/^listening /)).split(' ')[1]!
-    const { stdout, exitCode } = await check('tcp-echo', '--port', port, '--seed', '1')
-    expect(stdout).toContain('What happened: it did not end the connection')
-    expect(exitCode).toBe(1)
-  })
+      const server = kit.program(process.execPath, ['-e', source])
+      const port = (await server.line(/^listening /)).split(' ')[1]!
+      const { stdout, exitCode } = await check('tcp-echo', '--port', port, '--seed', '1')
+      expect(stdout).toContain('What happened: it did not end the connection')
+      expect(exitCode).toBe(1)
+    },
+  )
 
   kitTest.skipIf(!withSlow || !has('python3'))(
     `behind a shell the program gets the signals (needs python3) ${ONLY_SLOW}`,

@@ -10,6 +10,7 @@ import {
   slowReaderStep,
 } from '#lib/workshop/many-clients.ts'
 import { runCheck } from '#lib/workshop/run-check.ts'
+import { withSome } from '../support/slow.ts'
 
 /** The answer to a line is the line, 512 times: little to ask, much to read. */
 const TIMES = 512
@@ -187,14 +188,17 @@ describe('silenceStep', () => {
   test('is passed by a server that waits', async () => {
     expect(await check(patience(), new LineServer())).toBeUndefined()
   })
-  test('finds a timeout, and names where the first client was that it ended', async () => {
-    expect(await check(patience(), new IdleTimeout())).toBe(
-      'while a client was silent before its first byte, its connection was ended',
-    )
-    expect(await check(patience(), new IdleBetween())).toBe(
-      'while a client was silent between two requests, its connection was ended',
-    )
-  })
+  test.runIf(withSome)(
+    'finds a timeout, and names where the first client was that it ended',
+    async () => {
+      expect(await check(patience(), new IdleTimeout())).toBe(
+        'while a client was silent before its first byte, its connection was ended',
+      )
+      expect(await check(patience(), new IdleBetween())).toBe(
+        'while a client was silent between two requests, its connection was ended',
+      )
+    },
+  )
   test('finds a server that takes a pause for an end', async () => {
     expect(await check(patience(), new AnswersPauses())).toBe(
       'the server sent 1 byte to a client that was silent in the middle of a request',
@@ -210,9 +214,12 @@ describe('slowReaderStep', () => {
   test('is passed by a server that waits for each client alone', async () => {
     expect(await check(step, new LineServer())).toBeUndefined()
   })
-  test('finds a server that waits for one client when that has sent its FIN', async () => {
-    expect(await check(step, new BlocksAtTheEnd())).toContain('another one got none')
-  })
+  test.runIf(withSome)(
+    'finds a server that waits for one client when that has sent its FIN',
+    async () => {
+      expect(await check(step, new BlocksAtTheEnd())).toContain('another one got none')
+    },
+  )
   test('finds a server that drops what a client that has sent its FIN has not read', async () => {
     expect(await check(step, new DropsAtTheEnd())).toContain('closed the connection after')
   })
@@ -220,7 +227,7 @@ describe('slowReaderStep', () => {
 
 describe('crowdStep', () => {
   const step = crowdStep(DIALOGUE)
-  test('is passed by a server without limits', async () => {
+  test.runIf(withSome)('is passed by a server without limits', async () => {
     expect(await check(step, new LineServer())).toBeUndefined()
   })
   test('finds a limit of 256 clients', async () => {
@@ -229,7 +236,7 @@ describe('crowdStep', () => {
   test('finds what one client has left to the next', async () => {
     expect(await check(step, new LeavesParts())).toContain('not the one that was expected')
   })
-  test('finds places that are not freed after a reset', async () => {
+  test.runIf(withSome)('finds places that are not freed after a reset', async () => {
     expect(await check(step, new NeverForgets())).toContain('fell silent')
   })
 })

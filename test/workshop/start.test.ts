@@ -6,6 +6,7 @@ import { describe, expect, onTestFinished } from 'vitest'
 import { loadExercises } from '#lib/workshop/load-exercises.ts'
 import { has, Kit, onLinux, test } from '../support/kit.ts'
 import { KIT } from '../support/kit-folder.ts'
+import { withSome } from '../support/slow.ts'
 
 const CHECK = ['--import', 'tsx', 'lib/cli/check.ts']
 
@@ -48,37 +49,40 @@ describe.skipIf(!onLinux).concurrent('a program that does not listen (needs Linu
     expect(said).toContain('A likely mistake: the check connects to 127.0.0.1')
   })
 
-  test('is said to listen on ::1 only', async ({ kit, skip }) => {
+  test.runIf(withSome)('is said to listen on ::1 only', async ({ kit, skip }) => {
     if (!readFileSync('/proc/net/dev_snmp6/lo', 'utf8')) skip('needs IPv6')
     const said = await startOf(kit, listens("process.env.PORT, '::1'"))
     expect(said).toMatch(/: it listens on \[::1\]:\d+ only\./)
     expect(said).toContain('A likely mistake: ::1 is the loopback address of IPv6')
   })
 
-  test('is said to have a UDP socket where TCP is meant', async ({ kit }) => {
+  test.runIf(withSome)('is said to have a UDP socket where TCP is meant', async ({ kit }) => {
     const source = "require('node:dgram').createSocket('udp4').bind(0, '127.0.0.1')"
     const said = await startOf(kit, source)
     expect(said).toMatch(/: it has a UDP socket, on 127\.0\.0\.1:\d+, and none for TCP\./)
   })
 
-  test('is said to compute still, and gets the time that is asked for', async ({ kit }) => {
-    // As a compiler does, in a process of its own.
-    const compiled = (ms: number) => {
-      const work = `const end = performance.now() + ${ms}; while (performance.now() < end);`
-      const source = `
+  test.runIf(withSome)(
+    'is said to compute still, and gets the time that is asked for',
+    async ({ kit }) => {
+      // As a compiler does, in a process of its own.
+      const compiled = (ms: number) => {
+        const work = `const end = performance.now() + ${ms}; while (performance.now() < end);`
+        const source = `
         require('node:child_process').spawn(process.execPath, ['-e', ${JSON.stringify(work)}])
           .on('exit', () => ${listens("process.env.PORT, '127.0.0.1'")})`
-      return ['hello', '--command', `${process.execPath} ${program(kit, source)}`]
-    }
-    const [short, long] = await Promise.all([
-      check(kit, [...compiled(600_000), '--start-timeout', '4']).ended,
-      check(kit, [...compiled(5000), '--start-timeout', '60']).ended,
-    ])
-    expect(short.stdout).toMatch(/it has opened no socket yet; \S+ has computed for [\d.]+ s\./)
-    expect(short.stdout).toContain('A likely mistake: it is still being compiled or started')
-    // It listens after 5 seconds, and is examined: it says nothing to its client.
-    expect(long.stdout).not.toContain('nothing listens')
-  })
+        return ['hello', '--command', `${process.execPath} ${program(kit, source)}`]
+      }
+      const [short, long] = await Promise.all([
+        check(kit, [...compiled(600_000), '--start-timeout', '4']).ended,
+        check(kit, [...compiled(5000), '--start-timeout', '60']).ended,
+      ])
+      expect(short.stdout).toMatch(/it has opened no socket yet; \S+ has computed for [\d.]+ s\./)
+      expect(short.stdout).toContain('A likely mistake: it is still being compiled or started')
+      // It listens after 5 seconds, and is examined: it says nothing to its client.
+      expect(long.stdout).not.toContain('nothing listens')
+    },
+  )
 })
 
 test('a server that runs on ::1 only is told so', async ({ kit, skip }) => {
@@ -99,7 +103,7 @@ const GREETER = `require('node:net').createServer(socket => {
 }).listen(process.env.PORT, '127.0.0.1')`
 
 // `subset=pid`: what some containers have. Without any: the table of sockets is missing as well.
-test.skipIf(!has('unshare') || process.getuid?.() !== 0).each([
+test.skipIf(!has('unshare') || process.getuid?.() !== 0 || !withSome).each([
   ['proc -o subset=pid', 'it listens on 127\\.0\\.0\\.1:\\d+\\.'],
   ['tmpfs', 'the table of sockets cannot be read: /proc/\\S*net/tcp ENOENT\\.'],
 ])(
@@ -153,7 +157,7 @@ async function marked(word: string): Promise<string[]> {
   return text.split('\n').filter(Boolean)
 }
 
-test.skipIf(!has('setsid') || !onLinux)(
+test.skipIf(!has('setsid') || !onLinux || !withSome)(
   'a SIGKILL of the check leaves none of the programs, wherever they went (needs Linux, setsid)',
   async ({ kit }) => {
     const folder = kit.folder()

@@ -5,6 +5,7 @@ import { describe, expect } from 'vitest'
 import { ROOT } from '#lib/catalogue/index.ts'
 import { canLoseCapabilities, withCapabilities } from '../support/capabilities.ts'
 import { type Kit, test } from '../support/kit.ts'
+import { spread, withSome } from '../support/slow.ts'
 
 const COMMAND = ['--import', 'tsx', 'lib/cli/workshop.ts']
 const PASSED = { passed: { hello: '2026-01-01T00:00:00.000Z' }, hints: {} }
@@ -34,24 +35,30 @@ const NOTED = `printf '%s' '${JSON.stringify(PASSED)}' > "$0/progress.json"`
 const READ_ONLY = 'mount -o remount,ro "$0"'
 
 describe.concurrent('progress.json', () => {
-  test.for([
-    ['no JSON', '{"passed":', 'is no JSON', []],
-    ['nothing at all', '', 'is no JSON', []],
-    ['a list', '[]', 'has something in it that is no progress', []],
-    ['null', 'null', 'has something in it that is no progress', []],
-    [
-      'a pass and a hint that is none',
-      JSON.stringify({ ...PASSED, hints: { hello: 'x' } }),
-      'has something in it that is no progress',
-      ['hello'],
-    ],
-    [
-      'a pass and one without a date',
-      JSON.stringify({ passed: { ...PASSED.passed, 'tcp-echo': true } }),
-      'has something in it that is no progress',
-      ['hello'],
-    ],
-  ] as const)(
+  test.for(
+    spread(
+      [
+        ['no JSON', '{"passed":', 'is no JSON', []],
+        ['nothing at all', '', 'is no JSON', []],
+        ['a list', '[]', 'has something in it that is no progress', []],
+        ['null', 'null', 'has something in it that is no progress', []],
+        [
+          'a pass and a hint that is none',
+          JSON.stringify({ ...PASSED, hints: { hello: 'x' } }),
+          'has something in it that is no progress',
+          ['hello'],
+        ],
+        [
+          'a pass and one without a date',
+          JSON.stringify({ passed: { ...PASSED.passed, 'tcp-echo': true } }),
+          'has something in it that is no progress',
+          ['hello'],
+        ],
+      ] as const,
+      2,
+      6,
+    ),
+  )(
     'with %s is kept aside, said where, and what it says still counts',
     async ([, text, problem, passed], { kit }) => {
       const folder = kit.folder()
@@ -77,23 +84,26 @@ describe.concurrent('progress.json', () => {
     expect(readdirSync(folder)).toEqual(['progress.json'])
   })
 
-  test('that may not be read is an error of one line, and stays as it is', async ({ kit }) => {
-    const folder = kit.folder()
-    const file = join(folder, 'progress.json')
-    // A folder of that name: unlike a mode, that holds for root as well.
-    mkdirSync(file)
-    for (const command of ['list', 'hint', 'next', 'verify', 'solution']) {
-      const { code, stdout, stderr } = await workshop(kit, folder, command).ended
-      expect({ code, stderr }, command).toEqual({
-        code: 1,
-        stderr: expect.stringMatching(
-          /^cannot read \S*progress\.json: EISDIR \(that is a folder, expected a file\)\n$/,
-        ),
-      })
-      expect(stdout).not.toContain('passed')
-    }
-    expect(readdirSync(folder)).toContain('progress.json')
-  })
+  test.runIf(withSome)(
+    'that may not be read is an error of one line, and stays as it is',
+    async ({ kit }) => {
+      const folder = kit.folder()
+      const file = join(folder, 'progress.json')
+      // A folder of that name: unlike a mode, that holds for root as well.
+      mkdirSync(file)
+      for (const command of ['list', 'hint', 'next', 'verify', 'solution']) {
+        const { code, stdout, stderr } = await workshop(kit, folder, command).ended
+        expect({ code, stderr }, command).toEqual({
+          code: 1,
+          stderr: expect.stringMatching(
+            /^cannot read \S*progress\.json: EISDIR \(that is a folder, expected a file\)\n$/,
+          ),
+        })
+        expect(stdout).not.toContain('passed')
+      }
+      expect(readdirSync(folder)).toContain('progress.json')
+    },
+  )
 
   // Root may read everything, unless it is without that capability.
   const isRoot = process.getuid?.() === 0
@@ -132,20 +142,23 @@ describe.skipIf(!canMount).concurrent('a workspace on a disk (needs root)', () =
     expect(stdout).toBe(`--\nballast\nprogress.json\n${JSON.stringify(PASSED)}`)
   })
 
-  test('that is full: a pass is shown, and said not to be noted', async ({ kit }) => {
-    const folder = kit.folder()
-    const source = join(kit.folder(), 'hello.ts')
-    writeFileSync(source, SOLUTION)
-    const prepare = `cp '${source}' "$0/hello.ts"; ${NOTED.replace('hello', 'udp-echo')}; ${FILL}`
-    const run = onSmallDisk(kit, folder, prepare, 'verify', 'hello')
-    const { code, stdout, stderr } = await run.ended
-    expect(stdout).toContain('hello: passed')
-    expect(code).toBe(1)
-    expect(stderr).toMatch(
-      /^hello is passed, but cannot write \S*: ENOSPC \(.*\); once that is possible: npm run workshop -- verify hello\n$/,
-    )
-    expect(stdout).toContain('"udp-echo":"2026')
-  })
+  test.runIf(withSome)(
+    'that is full: a pass is shown, and said not to be noted',
+    async ({ kit }) => {
+      const folder = kit.folder()
+      const source = join(kit.folder(), 'hello.ts')
+      writeFileSync(source, SOLUTION)
+      const prepare = `cp '${source}' "$0/hello.ts"; ${NOTED.replace('hello', 'udp-echo')}; ${FILL}`
+      const run = onSmallDisk(kit, folder, prepare, 'verify', 'hello')
+      const { code, stdout, stderr } = await run.ended
+      expect(stdout).toContain('hello: passed')
+      expect(code).toBe(1)
+      expect(stderr).toMatch(
+        /^hello is passed, but cannot write \S*: ENOSPC \(.*\); once that is possible: npm run workshop -- verify hello\n$/,
+      )
+      expect(stdout).toContain('"udp-echo":"2026')
+    },
+  )
 
   test('that is full: reset leaves the learner’s file where it is', async ({ kit }) => {
     const prepare = `${NOTED}; echo '// mine' > "$0/hello.ts"; ${FILL}`
