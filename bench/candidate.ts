@@ -1,8 +1,8 @@
 /** The words the tables are written in, and the ways to drive a candidate. */
 
 import type { EventEmitter } from 'node:events'
-import type { ByteFrameDecoder, FrameDecoder } from '#lib/framing/frame.ts'
-import type { LineDecoder } from '#lib/framing/lines.ts'
+import type { ByteFrameDecoder, FrameDecoder } from '../lib/framing/frame.ts'
+import type { LineDecoder } from '../lib/framing/lines.ts'
 import type { Input } from './input.ts'
 
 /** Counts what comes out of a candidate; every candidate pays for the same counting. */

@@ -3,7 +3,7 @@
 import { EventEmitter } from 'node:events'
 import { createInterface } from 'node:readline'
 import { Readable } from 'node:stream'
-import type { FrameDecoder } from '#lib/framing/frame.ts'
+import type { FrameDecoder } from '../lib/framing/frame.ts'
 import type { DuplexLike } from './candidate.ts'
 
 /** Takes the next chunk; a promise when the candidate wants its writer to wait. */
@@ -83,7 +83,7 @@ export const prefixFeeders: readonly Feeder[] = [
     head: uint32be,
     tail: none,
     async open(frameBytes, out) {
-      const { lengthPrefix } = await import('#lib/framing/length-prefix.ts')
+      const { lengthPrefix } = await import('../lib/framing/length-prefix.ts')
       return fromDecoder(lengthPrefix({ maxFrameBytes: frameBytes }).decoder(), out)
     },
   },
@@ -184,7 +184,7 @@ export const lineFeeders: readonly Feeder[] = [
     label: 'this kit, lines()',
     ...lineFeeder,
     async open(frameBytes, out) {
-      const { lines } = await import('#lib/framing/lines.ts')
+      const { lines } = await import('../lib/framing/lines.ts')
       return fromDecoder(lines({ maxLineBytes: frameBytes }).decoder(), out)
     },
   },
@@ -193,7 +193,7 @@ export const lineFeeders: readonly Feeder[] = [
     label: 'this kit, delimiter()',
     ...lineFeeder,
     async open(frameBytes, out) {
-      const { delimiter } = await import('#lib/framing/delimiter.ts')
+      const { delimiter } = await import('../lib/framing/delimiter.ts')
       const codec = delimiter({ delimiter: newline, maxFrameBytes: frameBytes })
       return fromDecoder(codec.decoder(), out)
     },

@@ -7,6 +7,7 @@
 
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
+import { TYPESCRIPT_FLAGS } from '../lib/program/typescript.ts'
 import { type Feeder, lineFeeders, prefixFeeders } from './feeders.ts'
 import type { Growth } from './growth-worker.ts'
 import { median } from './statistics.ts'
@@ -94,7 +95,7 @@ async function run(
   const child = fork(
     new URL('./growth-worker.ts', import.meta.url),
     [format, feeder.id, frameBytes, chunkBytes, mode, limitMs].map(String),
-    { execArgv: ['--expose-gc', '--no-deprecation', '--import', 'tsx'] },
+    { execArgv: ['--expose-gc', '--no-deprecation', ...TYPESCRIPT_FLAGS] },
   )
   const exit = once(child, 'exit')
   const [growth] = await Promise.race([once(child, 'message'), exit.then(() => [undefined])])

@@ -1,6 +1,6 @@
 /** What the figures were measured on. */
 
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { availableParallelism, cpus, release, type as system, totalmem } from 'node:os'
 
 export interface Machine {
@@ -16,9 +16,20 @@ export interface Machine {
   packages: Record<string, string>
 }
 
+function manifestOf<Manifest>(folder: string): Manifest {
+  return JSON.parse(readFileSync(new URL(`${folder}/package.json`, import.meta.url), 'utf8'))
+}
+
 function versionOf(name: string): string {
-  const manifest = new URL(`../node_modules/${name}/package.json`, import.meta.url)
-  return (JSON.parse(readFileSync(manifest, 'utf8')) as { version: string }).version
+  return manifestOf<{ version: string }>(`./node_modules/${name}`).version
+}
+
+/** The packages of bench/package.json that are not installed there. */
+export function missingPackages(): string[] {
+  const { dependencies } = manifestOf<{ dependencies: Record<string, string> }>('.')
+  const isMissing = (name: string) =>
+    !existsSync(new URL(`./node_modules/${name}/package.json`, import.meta.url))
+  return Object.keys(dependencies).filter(isMissing)
 }
 
 export function machine(packages: Iterable<string>): Machine {

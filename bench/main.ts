@@ -3,11 +3,11 @@
 import { spawnSync } from 'node:child_process'
 import { accessSync, constants, readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { parseWords, problem, UsageError } from '#lib/cli/arguments.ts'
-import { runCommand } from '#lib/cli/run-command.ts'
+import { parseWords, problem, UsageError } from '../lib/cli/arguments.ts'
+import { runCommand } from '../lib/cli/run-command.ts'
 import { lineFeeders, prefixFeeders } from './feeders.ts'
 import { fullGrowth, growthNames, measureGrowth, quickGrowth } from './growth.ts'
-import { machine, machineLine } from './machine.ts'
+import { machine, machineLine, missingPackages } from './machine.ts'
 import { measureMemory, memoryNames } from './memory.ts'
 import {
   markdownOf,
@@ -149,6 +149,12 @@ async function main(args: string[]): Promise<number> {
   const wanted = itemsOf(names)
   if (write && quick) {
     throw new UsageError('bench: --quick is never written: leave out one of the two')
+  }
+  const missing = missingPackages()
+  if (missing.length > 0) {
+    const some = missing.length > 2 ? `${missing.slice(0, 2).join(', ')} …` : missing.join(', ')
+    console.error(`bench: not installed: ${some}; install what is compared: npm ci --prefix bench`)
+    return 1
   }
   const written = !quick && (write || names.length === 0)
   // Found out now, not after everything was measured.

@@ -2,6 +2,7 @@
 
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
+import { TYPESCRIPT_FLAGS } from '../lib/program/typescript.ts'
 import { type Feeder, lineFeeders, prefixFeeders } from './feeders.ts'
 import type { GrowthVerdict } from './growth.ts'
 import type { Holding } from './memory-worker.ts'
@@ -72,7 +73,7 @@ const questions: readonly Question[] = [
 
 async function ask({ what, format }: Question, { id }: Feeder): Promise<Holding> {
   const child = fork(new URL('./memory-worker.ts', import.meta.url), [what, format, id], {
-    execArgv: ['--expose-gc', '--no-deprecation', '--import', 'tsx'],
+    execArgv: ['--expose-gc', '--no-deprecation', ...TYPESCRIPT_FLAGS],
   })
   const exit = once(child, 'exit')
   const [holding] = await Promise.race([once(child, 'message'), exit.then(() => [undefined])])

@@ -1,4 +1,59 @@
-/** Types of the compared packages that bring none: only what the benchmark calls. */
+/**
+ * Types of the packages in bench/package.json: only what the benchmark calls. They are here because
+ * the kit is type-checked whether or not those packages are installed.
+ */
+
+declare module 'tinybench' {
+  export class Bench {
+    constructor(options: { time: number; iterations: number; warmup: boolean; throws: boolean })
+    add(name: string, run: () => unknown): this
+    run(): Promise<
+      { result: { state: 'completed'; latency: { mean: number } } | { state: 'errored' } }[]
+    >
+  }
+}
+
+declare module 'frame-stream' {
+  import type { Transform } from 'node:stream'
+  export function decode(options?: object): Transform
+  export function encode(options?: object): Transform
+}
+
+declare module 'it-length-prefixed' {
+  interface ByteList {
+    byteLength: number
+    subarray(): Uint8Array
+  }
+  interface DecoderOptions {
+    lengthDecoder?: {
+      (bytes: { byteLength: number; getUint32(at: number): number }): number
+      bytes: number
+    }
+    maxDataLength?: number
+  }
+  interface EncoderOptions {
+    lengthEncoder?: { (length: number): Uint8Array; bytes: number }
+  }
+  export function decode(
+    source: AsyncIterable<Uint8Array>,
+    options?: DecoderOptions,
+  ): AsyncIterable<ByteList>
+  export function decode(source: Iterable<Uint8Array>, options?: DecoderOptions): Iterable<ByteList>
+  export const encode: { single(message: Uint8Array, options?: EncoderOptions): ByteList }
+}
+
+declare module '@serialport/parser-slip-encoder' {
+  import type { Transform, TransformOptions } from 'node:stream'
+  export const SlipDecoder: new (options?: TransformOptions) => Transform
+}
+
+declare module 'http-parser-js' {
+  export class HTTPParser {
+    static readonly RESPONSE: number
+    static readonly kOnExecute: number
+    constructor(type: number)
+  }
+}
 
 declare module 'framed-stream' {
   import type { EventEmitter } from 'node:events'

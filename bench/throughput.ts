@@ -9,6 +9,7 @@
 
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
+import { TYPESCRIPT_FLAGS } from '../lib/program/typescript.ts'
 import type { Candidate, Table, Target } from './candidate.ts'
 import { median, quantile } from './statistics.ts'
 import type { Sample, SampleRequest } from './worker.ts'
@@ -63,7 +64,7 @@ interface Runner {
 
 async function start(table: Table, candidate: Candidate): Promise<Runner> {
   const child = fork(new URL('./worker.ts', import.meta.url), [table.name, candidate.id], {
-    execArgv: ['--no-deprecation', '--import', 'tsx'],
+    execArgv: ['--no-deprecation', ...TYPESCRIPT_FLAGS],
   })
   await answer({ candidate, child })
   return { candidate, child }

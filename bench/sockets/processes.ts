@@ -9,6 +9,7 @@ import { join } from 'node:path'
 import { createInterface, type Interface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
+import { TYPESCRIPT_FLAGS } from '../../lib/program/typescript.ts'
 import { randomText } from '../input.ts'
 import type { Request } from './client.ts'
 import type { Kind } from './kinds.ts'
@@ -151,7 +152,7 @@ export class ServerProcess {
   }
 }
 
-const nodeFlags = ['--no-deprecation', '--expose-gc', '--import', 'tsx']
+const nodeFlags = ['--no-deprecation', '--expose-gc', ...TYPESCRIPT_FLAGS]
 
 /** The process that all clients are in. */
 export class ClientProcess {
@@ -164,7 +165,7 @@ export class ClientProcess {
   static async start(): Promise<ClientProcess> {
     const child = fork(here('./client.ts'), {
       cwd: root,
-      execArgv: ['--no-deprecation', '--import', 'tsx'],
+      execArgv: ['--no-deprecation', ...TYPESCRIPT_FLAGS],
     })
     const client = new ClientProcess(child)
     await client.#answer('the clients')

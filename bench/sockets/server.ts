@@ -8,7 +8,7 @@
 import { once } from 'node:events'
 import { createServer, type Server, type Socket } from 'node:net'
 import { createInterface } from 'node:readline'
-import type { FrameCodec } from '#lib/framing/frame.ts'
+import type { FrameCodec } from '../../lib/framing/frame.ts'
 import { randomText } from '../input.ts'
 
 /** How many connections may wait for accept(): more than come at once in any measurement. */
@@ -36,7 +36,7 @@ const pipe: Serve = async () => server(socket => socket.pipe(socket))
 
 /** The fast echo server that the documents show: all frames in that have come, all of them out. */
 async function framedEcho<Frame>(codec: FrameCodec<Frame>): Promise<Server> {
-  const { framed } = await import('#lib/framing/stream.ts')
+  const { framed } = await import('../../lib/framing/stream.ts')
   const echo = async (socket: Socket): Promise<void> => {
     const peer = framed(socket, codec)
     await peer.frames.forEachBatch(frames => peer.sendAll(frames))
@@ -49,7 +49,7 @@ async function framedEcho<Frame>(codec: FrameCodec<Frame>): Promise<Server> {
 
 /** The step below: the frames of a chunk are written into one slab, which goes out at once. */
 const byHand: Serve = async () => {
-  const { lengthPrefix } = await import('#lib/framing/length-prefix.ts')
+  const { lengthPrefix } = await import('../../lib/framing/length-prefix.ts')
   const codec = lengthPrefix()
   return server(socket => {
     const decoder = codec.decoder()
@@ -76,7 +76,7 @@ const byHand: Serve = async () => {
 }
 
 const http1: Serve = async bytes => {
-  const { http1Request, http1Response } = await import('#lib/framing/http1.ts')
+  const { http1Request, http1Response } = await import('../../lib/framing/http1.ts')
   const requests = http1Request()
   const responses = http1Response()
   const body = randomText(bytes)
@@ -132,31 +132,31 @@ const servers: Record<string, Serve> = {
   'node-http': nodeHttp,
   ws: webSocket,
   async 'fixed-length'(bytes) {
-    const { fixedLength } = await import('#lib/framing/fixed-length.ts')
+    const { fixedLength } = await import('../../lib/framing/fixed-length.ts')
     return framedEcho(fixedLength({ frameBytes: bytes }))
   },
   async 'length-prefix'() {
-    const { lengthPrefix } = await import('#lib/framing/length-prefix.ts')
+    const { lengthPrefix } = await import('../../lib/framing/length-prefix.ts')
     return framedEcho(lengthPrefix())
   },
   async 'varint-prefix'() {
-    const { varintPrefix } = await import('#lib/framing/varint-prefix.ts')
+    const { varintPrefix } = await import('../../lib/framing/varint-prefix.ts')
     return framedEcho(varintPrefix())
   },
   async delimiter() {
-    const { delimiter } = await import('#lib/framing/delimiter.ts')
+    const { delimiter } = await import('../../lib/framing/delimiter.ts')
     return framedEcho(delimiter({ delimiter: Buffer.from('\n') }))
   },
   async lines() {
-    const { lines } = await import('#lib/framing/lines.ts')
+    const { lines } = await import('../../lib/framing/lines.ts')
     return framedEcho(lines())
   },
   async 'byte-stuffing'() {
-    const { byteStuffing } = await import('#lib/framing/byte-stuffing.ts')
+    const { byteStuffing } = await import('../../lib/framing/byte-stuffing.ts')
     return framedEcho(byteStuffing())
   },
   async netstring() {
-    const { netstring } = await import('#lib/framing/netstring.ts')
+    const { netstring } = await import('../../lib/framing/netstring.ts')
     return framedEcho(netstring())
   },
 }

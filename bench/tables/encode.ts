@@ -123,7 +123,7 @@ function frameTable(payloadBytes: number): Table {
         id: 'encode',
         label: 'this kit, encode()',
         async prepare() {
-          const { lengthPrefix } = await import('#lib/framing/length-prefix.ts')
+          const { lengthPrefix } = await import('../../lib/framing/length-prefix.ts')
           const codec = lengthPrefix()
           return eachFrame(payloadBytes, uint32be, payload => codec.encode(payload))
         },
@@ -250,7 +250,7 @@ function slabTable(payloadBytes: number): Table {
         id: 'encode-into',
         label: 'this kit, encodeInto()',
         async prepare() {
-          const { lengthPrefix } = await import('#lib/framing/length-prefix.ts')
+          const { lengthPrefix } = await import('../../lib/framing/length-prefix.ts')
           const codec = lengthPrefix()
           return slabWork(payloadBytes, (payload, slab, at) => codec.encodeInto(payload, slab, at))
         },

@@ -94,7 +94,7 @@ type Headers = Iterable<[string, string]> & { get(name: string): string | undefi
 
 /** `look` reads what a program would of the message, after status and body. */
 async function kit(input: Input, look: (message: Message) => boolean): Promise<Work> {
-  const { http1Response } = await import('#lib/framing/http1.ts')
+  const { http1Response } = await import('../../lib/framing/http1.ts')
   const decoder = http1Response().decoder()
   const tally = new Tally()
   return work(input, tally, () => {
@@ -111,7 +111,7 @@ async function kit(input: Input, look: (message: Message) => boolean): Promise<W
 
 /** The step below `read()`: status and body are looked at in place, fields are made on demand. */
 async function kitNext(input: Input, field: string | null): Promise<Work> {
-  const { http1Response } = await import('#lib/framing/http1.ts')
+  const { http1Response } = await import('../../lib/framing/http1.ts')
   const decoder = http1Response().decoder()
   const tally = new Tally()
   return work(input, tally, () => {

@@ -264,7 +264,7 @@ function table(payloadBytes: number): Table {
         id: 'next',
         label: 'this kit, next()',
         async prepare() {
-          const { lengthPrefix } = await import('#lib/framing/length-prefix.ts')
+          const { lengthPrefix } = await import('../../lib/framing/length-prefix.ts')
           return throughNext(lengthPrefix().decoder(), input())
         },
       },
@@ -286,7 +286,7 @@ function table(payloadBytes: number): Table {
         id: 'read',
         label: 'this kit, read()',
         async prepare() {
-          const { lengthPrefix } = await import('#lib/framing/length-prefix.ts')
+          const { lengthPrefix } = await import('../../lib/framing/length-prefix.ts')
           return throughDecoder(lengthPrefix().decoder(), input())
         },
       },
@@ -294,8 +294,8 @@ function table(payloadBytes: number): Table {
         id: 'transform',
         label: 'this kit, frameTransform()',
         async prepare() {
-          const { lengthPrefix } = await import('#lib/framing/length-prefix.ts')
-          const { frameTransform } = await import('#lib/framing/stream.ts')
+          const { lengthPrefix } = await import('../../lib/framing/length-prefix.ts')
+          const { frameTransform } = await import('../../lib/framing/stream.ts')
           return throughStream(frameTransform(lengthPrefix()), input())
         },
       },

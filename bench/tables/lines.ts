@@ -86,7 +86,7 @@ function textTable(name: string, ending: '\n' | '\r\n'): Table {
         id: 'next',
         label: 'this kit, lines(), next(), bytes in place',
         async prepare() {
-          const { lines } = await import('#lib/framing/lines.ts')
+          const { lines } = await import('../../lib/framing/lines.ts')
           return throughNext(lines().decoder(), input())
         },
       },
@@ -94,7 +94,7 @@ function textTable(name: string, ending: '\n' | '\r\n'): Table {
         id: 'lines',
         label: 'this kit, lines()',
         async prepare() {
-          const { lines } = await import('#lib/framing/lines.ts')
+          const { lines } = await import('../../lib/framing/lines.ts')
           return throughDecoder(lines().decoder(), input())
         },
       },
@@ -102,8 +102,8 @@ function textTable(name: string, ending: '\n' | '\r\n'): Table {
         id: 'transform',
         label: 'this kit, frameTransform(lines())',
         async prepare() {
-          const { lines } = await import('#lib/framing/lines.ts')
-          const { frameTransform } = await import('#lib/framing/stream.ts')
+          const { lines } = await import('../../lib/framing/lines.ts')
+          const { frameTransform } = await import('../../lib/framing/stream.ts')
           return throughStream(frameTransform(lines()), input())
         },
       },
@@ -167,7 +167,7 @@ function bytesTable(name: string, ending: '\n' | '\r\n'): Table {
         id: 'delimiter',
         label: `this kit, delimiter(${printed})`,
         async prepare() {
-          const { delimiter } = await import('#lib/framing/delimiter.ts')
+          const { delimiter } = await import('../../lib/framing/delimiter.ts')
           const codec = delimiter({ delimiter: Buffer.from(ending) })
           return throughDecoder(codec.decoder(), input())
         },

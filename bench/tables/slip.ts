@@ -17,7 +17,7 @@ function table(payloadBytes: number): Table {
         id: 'read',
         label: 'this kit, read()',
         async prepare() {
-          const { byteStuffing } = await import('#lib/framing/byte-stuffing.ts')
+          const { byteStuffing } = await import('../../lib/framing/byte-stuffing.ts')
           return throughDecoder(byteStuffing().decoder(), input())
         },
       },

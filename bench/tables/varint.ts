@@ -17,7 +17,7 @@ function table(payloadBytes: number): Table {
         id: 'next',
         label: 'this kit, next()',
         async prepare() {
-          const { varintPrefix } = await import('#lib/framing/varint-prefix.ts')
+          const { varintPrefix } = await import('../../lib/framing/varint-prefix.ts')
           return throughNext(varintPrefix().decoder(), input())
         },
       },
@@ -25,7 +25,7 @@ function table(payloadBytes: number): Table {
         id: 'read',
         label: 'this kit, read()',
         async prepare() {
-          const { varintPrefix } = await import('#lib/framing/varint-prefix.ts')
+          const { varintPrefix } = await import('../../lib/framing/varint-prefix.ts')
           return throughDecoder(varintPrefix().decoder(), input())
         },
       },

@@ -4,6 +4,7 @@ import { realtimeToMonotonic } from '#lib/kernel/clock.ts'
 import { type Capture, startTcpdump, type TimedPacket } from '#lib/kernel/tcpdump.ts'
 import type { HelperProcess, HelperProgram } from '#lib/lab/helper-process.ts'
 import type { Lab } from '#lib/lab/lab.ts'
+import { runsTypeScript } from '#lib/program/typescript.ts'
 import { type Crossing, matchCaptures } from '#lib/trace/match-captures.ts'
 import { inOrder } from '#lib/trace/order.ts'
 import { packetText } from '#lib/trace/packet-text.ts'
@@ -43,7 +44,7 @@ export interface LabRecording {
 const SNAP_BYTES = 2048
 
 const HOOKS = [
-  pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href,
+  ...(runsTypeScript() ? [] : [pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href]),
   new URL('./js-hook.ts', import.meta.url).href,
 ]
 

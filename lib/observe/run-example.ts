@@ -5,6 +5,7 @@ import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
 import { type CatalogueEntry, type Program, ROOT } from '#lib/catalogue/index.ts'
 import { temporaryFolder } from '#lib/kernel/supervised.ts'
+import { TYPESCRIPT_FLAGS } from '#lib/program/typescript.ts'
 import type { End, JsEvent } from '#lib/trace/recording.ts'
 
 /** How one program of an example ended. */
@@ -124,7 +125,7 @@ class Running {
 
   constructor(end: End, file: string, args: string[], { onEvent, observer }: RunOptions) {
     // A --import hook of our caller's (tsx) is not handed down in execArgv: name it.
-    const own = [process.execPath, '--import', 'tsx', '--import', HOOK, file, ...args]
+    const own = [process.execPath, ...TYPESCRIPT_FLAGS, '--import', HOOK, file, ...args]
     const [command = '', ...rest] = observer?.wrap(own) ?? own
     const child: ChildProcess = spawn(command, rest, {
       cwd: ROOT,

@@ -4,6 +4,7 @@ import type { Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import { isolation } from '#lib/kernel/isolation.ts'
 import { toolEnv } from '#lib/kernel/tools.ts'
+import { TYPESCRIPT_FLAGS } from '#lib/program/typescript.ts'
 import { readSettings, type Settings } from './host-settings.ts'
 import type { ListedExperiment } from './load-experiments.ts'
 import { unmetNeeds } from './unmet-needs.ts'
@@ -55,7 +56,7 @@ export function runExperiment(
   const startMs = performance.now()
   const child = spawn(
     command,
-    [...args, '--import', 'tsx', RUN_ONE, file, ...(way ? ['private', host()] : ['host'])],
+    [...args, ...TYPESCRIPT_FLAGS, RUN_ONE, file, ...(way ? ['private', host()] : ['host'])],
     {
       stdio: ['ignore', 'ignore', 'pipe', 'pipe', 'pipe'],
       env: toolEnv(),

@@ -1,6 +1,9 @@
-import { readFileSync } from 'node:fs'
+import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { basename, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { execaNode } from 'execa'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import { check } from '../../bench/candidate.ts'
 import { markdownOf, resultsOf, type Saved, terminalText, withTables } from '../../bench/report.ts'
 import { median, quantile } from '../../bench/statistics.ts'
@@ -8,6 +11,7 @@ import { tables } from '../../bench/tables/index.ts'
 import { type Measured, measure } from '../../bench/throughput.ts'
 import { KIT } from '../support/kit-folder.ts'
 import { spread } from '../support/slow.ts'
+import { WITHOUT_PACKAGES } from './packages.ts'
 
 const root = new URL('../../', import.meta.url)
 
@@ -22,15 +26,19 @@ async function bench(...words: string[]) {
 
 describe.each(tables.map(table => [table.name, table] as const))('bench %s', (_, table) => {
   const candidates = table.candidates.map(candidate => [candidate.id, candidate] as const)
-  test.each(spread(candidates, 1, 3))('%s yields the right frames', async (id, candidate) => {
-    const work = await candidate.prepare()
-    expect(work.payloads.length).toBeGreaterThan(100)
-    await check(id, work)
-    // A second pass must go on where the first one ended, as it does when it is timed.
-    const before = work.tally.frames
-    await work.run()
-    expect(work.tally.frames - before).toBe(work.payloads.length)
-  })
+  test.for(spread(candidates, 1, 3))(
+    '%s yields the right frames',
+    async ([id, candidate], { skip }) => {
+      if (WITHOUT_PACKAGES && candidate.package) skip('needs npm ci --prefix bench')
+      const work = await candidate.prepare()
+      expect(work.payloads.length).toBeGreaterThan(100)
+      await check(id, work)
+      // A second pass must go on where the first one ended, as it does when it is timed.
+      const before = work.tally.frames
+      await work.run()
+      expect(work.tally.frames - before).toBe(work.payloads.length)
+    },
+  )
 
   test('compares candidates that are there', () => {
     const ids = table.candidates.map(({ id }) => id)
@@ -85,7 +93,26 @@ describe('bench', () => {
     for (const line of stdout.split('\n')) expect(line.length).toBeLessThanOrEqual(100)
   })
 
-  test('measures every candidate of a table, in processes of their own', async () => {
+  test('says in one line how to install what is compared', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'bench-test-'))
+    onTestFinished(() => rmSync(folder, { recursive: true }))
+    const own = (from: string) => basename(from) !== 'node_modules'
+    cpSync(new URL('bench', root), join(folder, 'bench'), { recursive: true, filter: own })
+    for (const name of ['lib', 'node_modules', 'package.json']) {
+      symlinkSync(fileURLToPath(new URL(name, root)), join(folder, name))
+    }
+    const options = { cwd: folder, nodeOptions: ['--import', 'tsx'], reject: false }
+    const { exitCode, stderr, stdout } = await execaNode('bench/main.ts', ['lines'], options)
+    expect({ exitCode, stderr, stdout }).toEqual({
+      exitCode: 1,
+      stderr:
+        'bench: not installed: @serialport/parser-slip-encoder, binary-split …; install what is compared: npm ci --prefix bench',
+      stdout: '',
+    })
+  })
+
+  const measures = 'measures every candidate of a table, in processes of their own'
+  test.skipIf(WITHOUT_PACKAGES)(`${measures}${WITHOUT_PACKAGES}`, async () => {
     const table = tables.find(({ name }) => name === 'encode-slab-16')!
     const effort = { starts: 1, rounds: 3, sampleMs: 1, warmUpMs: 1 }
     const { rows, verdicts, samples } = await measure(table, effort, () => {})

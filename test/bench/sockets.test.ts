@@ -14,6 +14,7 @@ import { GoServers } from '../../bench/sockets/processes.ts'
 import { type SocketEffort, socketQuestions } from '../../bench/sockets/tables.ts'
 import { KIT } from '../support/kit-folder.ts'
 import { ONLY_SLOW, spread, withSlow, withSome } from '../support/slow.ts'
+import { WITHOUT_PACKAGES } from './packages.ts'
 
 const hasGo = spawnSync('go', ['version']).status === 0
 const withoutGo = spread(
@@ -48,7 +49,7 @@ async function measured(names: string[], measuredKinds: readonly Kind[], effort 
   }
 }
 
-describe('bench sockets', () => {
+describe.skipIf(WITHOUT_PACKAGES)(`bench sockets${WITHOUT_PACKAGES}`, () => {
   test('every server in Node echoes each byte, and each byte is compared', async () => {
     const [table] = await measured(['sockets-1024'], withoutGo)
     expect(table!.rows.map(({ id }) => id)).toEqual(withoutGo.map(({ id }) => id))

@@ -85,6 +85,16 @@ describe('commands in documents', () => {
       continue
     }
 
+    const program = /^node (chapters\/\S+\.ts)$/.exec(command)?.[1]
+    if (program !== undefined) {
+      // Only newer versions of Node run it: test/program/typescript.test.ts asks whether this one does.
+      const files = entries.map(({ chapter, example }) =>
+        join('chapters', chapter.folder, example.server.file),
+      )
+      test(title, () => expect(files).toContain(program))
+      continue
+    }
+
     if (/^strace /.test(command)) {
       test.skipIf(!has('strace'))(`${title} (needs strace)`, async () => {
         const child = execa(`${command} --port 0`, { cwd: KIT, shell: true, detached: true })

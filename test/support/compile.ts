@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import {
   cpSync,
+  existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -11,7 +12,7 @@ import {
 } from 'node:fs'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import type { TestProject } from 'vitest/node'
 import { ROOT } from '#lib/catalogue/index.ts'
 
@@ -80,12 +81,17 @@ function compile(folder: string): void {
   execFileSync(process.execPath, [join(tsc, '../bin/tsc'), '-p', folder], { stdio: 'inherit' })
 }
 
-const NOT_COPIED = new Set(['node_modules', '.git', 'dist', 'workspace', 'coverage'])
+const NOT_COPIED = new Set(['node_modules', '.git', 'dist', 'workspace', 'coverage', 'lint'])
+
+const withoutPackages = {
+  recursive: true,
+  filter: (from: string) => basename(from) !== 'node_modules',
+}
 
 /** The kit's files, and its packages with another tsx. */
 function copy(folder: string): void {
   for (const name of readdirSync(ROOT)) {
-    if (!NOT_COPIED.has(name)) cpSync(join(ROOT, name), join(folder, name), { recursive: true })
+    if (!NOT_COPIED.has(name)) cpSync(join(ROOT, name), join(folder, name), withoutPackages)
   }
   const packages = join(folder, 'node_modules')
   mkdirSync(packages)
@@ -96,4 +102,6 @@ function copy(folder: string): void {
   }
   cpSync(join(ROOT, 'test/support/quick-tsx'), join(packages, 'tsx'), { recursive: true })
   link(join(ROOT, 'node_modules/tsx'), join(packages, 'tsx/real'))
+  const compared = join(ROOT, 'bench/node_modules')
+  if (existsSync(compared)) link(compared, join(folder, 'bench/node_modules'))
 }

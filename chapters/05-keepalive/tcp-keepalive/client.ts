@@ -13,6 +13,7 @@ import { isolation } from '#lib/kernel/isolation.ts'
 import { endpoint } from '#lib/program/endpoint.ts'
 import { exitCannotConnect, exitLost, exitTooEarly, exitWhenSilent } from '#lib/program/failures.ts'
 import { host, port, readOptions } from '#lib/program/options.ts'
+import { TYPESCRIPT_FLAGS } from '#lib/program/typescript.ts'
 import { keepaliveTimer } from './timer.ts'
 
 const options = readOptions({
@@ -65,6 +66,6 @@ function vanish(): number {
     return 1
   }
   const program = fileURLToPath(new URL('./vanish.ts', import.meta.url))
-  const args = [...inside.args, process.execPath, '--import', 'tsx', program]
+  const args = [...inside.args, process.execPath, ...TYPESCRIPT_FLAGS, program]
   return spawnSync(inside.command, args, { stdio: 'inherit' }).status ?? 1
 }
