@@ -14,9 +14,9 @@ import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { createFilesMatcher, findTsconfig, type getTsconfig, parseTsconfig } from 'get-tsconfig'
+import { type Codec, framingFolder, type Source } from '#lib/catalogue/codecs.ts'
 import { makeFolder } from '#lib/program/make-folder.ts'
 import { explainCode } from '#lib/program/system-error.ts'
-import { type Codec, framingFolder, type Source } from './codec-catalogue.ts'
 
 /** How an import of a neighbouring file ends. */
 export type Ending = 'ts' | 'js'

@@ -1,10 +1,10 @@
 /** `npm run codec`: lists the codecs, and copies one of them into another project. */
 
 import { resolve } from 'node:path'
+import { type Codec, codecList, codecs, sourcesOf } from '#lib/catalogue/codecs.ts'
 import { nearest } from '#lib/program/nearest.ts'
 import { complain } from '#lib/program/one-line.ts'
 import { parseWords, problem, UsageError } from './arguments.ts'
-import { type Codec, codecs, sourcesOf } from './codec-catalogue.ts'
 import { type Copied, CopyError, copySources, type Ending, endingFor } from './codec-copy.ts'
 import { readersFolder, runCommand } from './run-command.ts'
 
@@ -20,11 +20,6 @@ const usage = `usage: npm run codec -- list
 /** The reader's mistake. */
 function misuse(message: string): never {
   throw new UsageError(`codec: ${message}`)
-}
-
-function list(): void {
-  const width = Math.max(...codecs().map(({ name }) => name.length))
-  for (const { name, format } of codecs()) console.log(`${name.padEnd(width)}  ${format}`)
 }
 
 function named(name: string): Codec {
@@ -108,7 +103,7 @@ function main(args: string[]): number {
   if (command === undefined) misuse('list or copy? (npm run codec -- --help)')
   if (command === 'list') {
     if (name !== undefined) misuse(`list takes nothing more, not '${name}'`)
-    list()
+    console.log(codecList())
     return 0
   }
   if (command !== 'copy')

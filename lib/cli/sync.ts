@@ -1,11 +1,12 @@
 /**
- * `npm run docs:sync`: updates everything that is generated: npm scripts, tables, the code and output
- * in documents, the document about the claims, and the pictures of recordings. What differs from run
- * to run only in its numbers is left as it is.
+ * `npm run docs:sync`: updates everything that is generated: npm scripts and exports, tables, the code
+ * and output in documents, the document about the claims, and the pictures of recordings. What differs
+ * from run to run only in its numbers is left as it is.
  */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { join, relative, resolve } from 'node:path'
+import { packageExports } from '#lib/catalogue/codecs.ts'
 import {
   type CatalogueChapter,
   type CatalogueEntry,
@@ -42,12 +43,12 @@ import { helpOrWords, UsageError } from './arguments.ts'
 import { readersFolder, runCommand } from './run-command.ts'
 
 const COMMAND = 'npm run docs:sync'
-const USAGE = `Updates what is generated: npm scripts, tables, the code and output in documents,
-docs/textbook-vs-kernel.md, and the pictures of recordings.
+const USAGE = `Updates what is generated: npm scripts and exports in package.json, tables, the code and
+output in documents, docs/textbook-vs-kernel.md, and the pictures of recordings.
 
 usage: npm run docs:sync                  everything
-       npm run docs:sync -- FILE ...      the code, output and tables in these Markdown files,
-                                          and the pictures that explain something`
+       npm run docs:sync -- FILE ...      package.json, these Markdown files, and the pictures
+                                          that explain something`
 
 /** Examples mostly wait: several share a processor. */
 const PER_PROCESSOR = 2
@@ -70,8 +71,8 @@ async function main(args: string[]): Promise<number> {
   const known = markdownFiles()
   const files = words.length > 0 ? words.map(word => documentNamed(word, known)) : known
   const chapters = await loadChapters()
+  syncManifest(chapters)
   if (words.length === 0) {
-    syncScripts(chapters)
     syncPictures(chapters)
     const { name, text } = documentOf(await loadExperiments())
     if (writeIfNew(name, text)) console.log(`wrote ${name}`)
@@ -111,13 +112,17 @@ async function runExamples(
   await Promise.all(Array.from({ length: availableParallelism() * PER_PROCESSOR }, next))
 }
 
-/** Scripts of the catalogue come last in package.json, in the catalogue's order. */
-function syncScripts(chapters: readonly CatalogueChapter[]): void {
+/**
+ * What package.json says of the examples and of the codecs. The catalogue's scripts come last, in its
+ * order.
+ */
+function syncManifest(chapters: readonly CatalogueChapter[]): void {
   const file = join(ROOT, 'package.json')
   const before = readFileSync(file, 'utf8')
-  const manifest: { scripts: Record<string, string> } = JSON.parse(before)
+  const manifest: { scripts: Record<string, string>; exports: object } = JSON.parse(before)
   const others = Object.entries(manifest.scripts).filter(([name]) => !/^\d\d:/.test(name))
   manifest.scripts = { ...Object.fromEntries(others), ...scriptsOf(chapters) }
+  manifest.exports = packageExports()
   write('package.json', before, `${JSON.stringify(manifest, null, 2)}\n`)
 }
 

@@ -14,6 +14,7 @@ import type { TraceEvent } from '#lib/trace/recording.ts'
 import { TextTimeline } from '#lib/trace/render-text.ts'
 import { type ListedExercise, loadExercises } from '#lib/workshop/load-exercises.ts'
 import { captionOf, type EmbedKind } from './caption.ts'
+import { listOfCodecs, packageTable, wireFormats } from './codec-tables.ts'
 import { withSameNumbers } from './same-numbers.ts'
 import { missingForSession, runSession, sessionNeeds, sessionShape } from './session.ts'
 import { transitionTable } from './state-machine.ts'
@@ -31,6 +32,9 @@ import { transitionTable } from './state-machine.ts'
  *     <!-- table: exercises 02 -->                                  one chapter's exercises; without it, all
  *     <!-- table: transitions -->                                   the steps of the state machine
  *     <!-- table: claims 02 -->                                     what textbooks say, and the kernel
+ *     <!-- table: codecs -->                                        what `npm run codec -- list` prints
+ *     <!-- table: wire-formats -->                                  the same codecs' frames on the wire
+ *     <!-- table: package -->                                       what a program imports of them
  *     …
  *     <!-- end -->
  */
@@ -94,6 +98,9 @@ async function renderTable(what: string, chapters: readonly CatalogueChapter[]):
   if (name === 'chapters') return chapterTable(chapters)
   if (name === 'transitions') return transitionTable(chapters)
   if (name === 'exercises') return exerciseTable(await loadExercises(), chapter)
+  if (name === 'codecs') return listOfCodecs()
+  if (name === 'wire-formats') return wireFormats()
+  if (name === 'package') return packageTable()
   if (name === 'claims') {
     const all = await loadExperiments()
     return `\n${claimTable(all, readObservations(all), chapter ?? '')}\n\n`

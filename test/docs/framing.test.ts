@@ -4,7 +4,6 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { execaNode } from 'execa'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { codecs } from '#lib/cli/codec-catalogue.ts'
 import { spread, withSome } from '../support/slow.ts'
 
 const root = fileURLToPath(new URL('../../', import.meta.url))
@@ -95,27 +94,6 @@ describe('docs/framing.md, a program', () => {
   })
 })
 
-describe('docs/framing.md, a diagram', () => {
-  /** `lengthPrefix` → `length-prefix.ts`. */
-  const fileOf = (codec: string): string =>
-    `${codec.replaceAll(/[A-Z]/g, letter => `-${letter.toLowerCase()}`)}.ts`
-  const diagrams = inLanguage('text').filter(({ heading }) => heading !== 'Copy a codec')
-
-  test('is there for each codec', () => {
-    const files = codecs().flatMap(({ name }) => (name.includes('stream') ? [] : [`${name}.ts`]))
-    expect(diagrams.map(({ heading }) => fileOf(heading)).toSorted()).toEqual(files.toSorted())
-  })
-
-  test.each(diagrams.map(({ heading, code }) => [heading, code] as const))(
-    'of %s is that of the source file',
-    async (heading, code) => {
-      const source = await readFile(join(root, 'lib/framing', fileOf(heading)), 'utf8')
-      const comment = code.replaceAll(/^(.*)$/gm, ' * $1').replaceAll(/ +$/gm, '')
-      expect(source.replaceAll(/ +$/gm, '')).toContain(comment.replace(/\n \*$/, '\n'))
-    },
-  )
-})
-
 describe('docs/framing.md, a command', () => {
   const commands = inLanguage('sh').flatMap(({ code }) => code.trim().split('\n'))
 
@@ -156,12 +134,6 @@ describe('docs/framing.md, a command', () => {
     const manifest = JSON.parse(await readFile(join(root, 'package.json'), 'utf8'))
     const file = `../${manifest.name}/${manifest.name}-${manifest.version}.tgz`
     expect(commands.at(-1)).toBe(`npm install ${file}`)
-  })
-
-  test('list prints what is shown', async () => {
-    const { stdout } = await run('lib/cli/codec.ts', ['list'])
-    const shown = inLanguage('text').find(({ heading }) => heading === 'Copy a codec')
-    expect(shown?.code).toBe(`${stdout}\n`)
   })
 })
 

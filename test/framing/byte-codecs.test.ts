@@ -1,25 +1,18 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { byteStuffing } from '#lib/framing/byte-stuffing.ts'
 import { delimiter } from '#lib/framing/delimiter.ts'
 import { fixedLength } from '#lib/framing/fixed-length.ts'
 import type { ByteFrameCodec } from '#lib/framing/frame.ts'
 import { lengthPrefix } from '#lib/framing/length-prefix.ts'
-import { netstring } from '#lib/framing/netstring.ts'
-import { varintPrefix } from '#lib/framing/varint-prefix.ts'
+import { byteCodecs } from './support/byte-codecs.ts'
 import { bytes, cutAt, outcome } from './support/cuts.ts'
 
 /** What holds for every codec whose frames are bytes. All of them can carry these frames. */
 const frames = [bytes('left'), bytes([0xc0, 0xdb, 0xdc, 0xdd]), bytes('righ')]
 const codecs: [name: string, codec: ByteFrameCodec][] = [
-  ['fixedLength', fixedLength({ frameBytes: 4 })],
-  ['lengthPrefix', lengthPrefix()],
+  ...byteCodecs(),
   ['lengthPrefix of 2 bytes, little endian', lengthPrefix({ prefixBytes: 2, endian: 'little' })],
-  ['varintPrefix', varintPrefix()],
   ['delimiter of 1 byte', delimiter({ delimiter: '\n' })],
-  ['delimiter of 3 bytes', delimiter({ delimiter: '\r\n.' })],
-  ['byteStuffing', byteStuffing()],
-  ['netstring', netstring()],
 ]
 
 describe.each(codecs)('%s', (_, codec) => {
@@ -306,11 +299,21 @@ test('lengthPrefix returns a view of a chunk that waited, when the frame lies in
   expect(decoder.read()?.buffer).toBe(payload.buffer)
 })
 
+const large = Buffer.from(Array.from({ length: 200_000 }, (_, i) => 0x20 + ((i * 7) % 90)))
+/** Some formats count no further than 64 KiB. */
+function carriesLarge(codec: ByteFrameCodec): boolean {
+  try {
+    return codec.encode(large).length > 0
+  } catch (error) {
+    if (error instanceof RangeError) return false
+    throw error
+  }
+}
+
 test.each([
-  ['fixedLength', fixedLength({ frameBytes: 200_000 })],
-  ...codecs.filter(([name]) => !/^fixedLength|2 bytes/.test(name)),
+  ['fixedLength of 200000 bytes', fixedLength({ frameBytes: large.length })],
+  ...codecs.filter(([, codec]) => carriesLarge(codec)),
 ])('%s puts a large frame together from chunks of any size', (_, codec) => {
-  const large = Buffer.from(Array.from({ length: 200_000 }, (_, i) => 0x20 + ((i * 7) % 90)))
   const wire = bytes(codec.encode(large), codec.encode(large))
   for (const chunkBytes of [1, 61, 1024, 65_536]) {
     const chunks = Array.from({ length: Math.ceil(wire.length / chunkBytes) }, (_, i) =>

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { execaNode } from 'execa'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { codecs } from '#lib/cli/codec-catalogue.ts'
+import { codecs } from '#lib/catalogue/codecs.ts'
 import { spread } from '../support/slow.ts'
 import { examplesOf, framingFiles, withImportsFrom } from './support/examples.ts'
 
@@ -22,6 +22,11 @@ test.each(codeFiles)('lib/framing/%s shows an example for each function it expor
   expect(functions).not.toBeNull()
   expect(examplesOf(text)).toHaveLength(functions!.length)
 })
+
+test.each(codecs().filter(({ name }) => !/stream/.test(name)))(
+  'lib/framing/$name.ts shows the wire format in its first comment, indented by four spaces',
+  ({ diagram }) => expect(diagram).not.toBe(''),
+)
 
 const withExamples = framingFiles().filter(([, text]) => text.includes('@example'))
 test('http1-types.ts has an example, though no function', () => {

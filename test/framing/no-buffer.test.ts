@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { execa, execaNode } from 'execa'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { codecs, sourcesOf } from '#lib/cli/codec-catalogue.ts'
+import { codecs, sourcesOf } from '#lib/catalogue/codecs.ts'
 import { framingFiles } from './support/examples.ts'
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url))
@@ -26,10 +26,8 @@ test('codecs all run on plain Uint8Arrays in a context without Buffer', async ()
     [join(folder, 'test/framing/support/bare-checks.js')],
     { nodeOptions: ['--import', 'tsx', '--experimental-vm-modules', '--no-warnings'] },
   )
-  expect(stdout).toBe(
-    'byteStuffing delimiter fixedLength http1Request http1Response lengthPrefix lines netstring ' +
-      'varintPrefix',
-  )
+  const functions = codecs().flatMap(codec => (/stream/.test(codec.name) ? [] : codec.functions))
+  expect(stdout).toBe(functions.toSorted().join(' '))
 })
 
 test('codecs can be imported where the runtime has no worker threads', async () => {

@@ -1,32 +1,25 @@
 /**
  * What the no-Buffer test runs inside a context that has nothing but the language, `TextEncoder`
- * and `TextDecoder`. It imports nothing else, so every check is an `if` and a `throw`; and it is
+ * and `TextDecoder`. There is nothing to test with, so every check is an `if` and a `throw`; and it is
  * compiled without the kit's package.json, so its imports are relative.
  */
 // biome-ignore lint/style/noRestrictedImports: '#lib' is known to the kit's package.json only
 import { FrameError } from '../../../lib/framing/frame.ts'
 // biome-ignore lint/style/noRestrictedImports: '#lib' is known to the kit's package.json only
 import * as framing from '../../../lib/framing/index.ts'
+import { byteCodecs } from './byte-codecs.ts'
 
 declare const report: (line: string) => void
 
 const text = (ascii: string) => Uint8Array.from(ascii, letter => letter.charCodeAt(0))
 const plain = [text('left'), Uint8Array.of(0xc0, 0xdb, 0, 255), text('righ')]
 
-const byteCodecs: [name: string, codec: framing.ByteFrameCodec][] = [
-  ['fixedLength', framing.fixedLength({ frameBytes: 4 })],
-  ['lengthPrefix', framing.lengthPrefix()],
-  ['varintPrefix', framing.varintPrefix()],
-  ['delimiter', framing.delimiter({ delimiter: '\r\n' })],
-  ['byteStuffing', framing.byteStuffing()],
-  ['netstring', framing.netstring()],
-]
 const done = new Set<string>()
 
 for (const name of ['Buffer', 'process', 'require', 'setTimeout', 'performance']) {
   check(!(name in globalThis), `${name} is there`)
 }
-for (const [name, codec] of byteCodecs) {
+for (const [name, codec] of byteCodecs()) {
   const wires = plain.map(frame => codec.encode(frame))
   for (const wire of wires) check(wire.constructor === Uint8Array, `${name} encodes a Uint8Array`)
   const seen = runAllCuts(name, codec, join(wires), frame => {
