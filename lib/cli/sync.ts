@@ -36,7 +36,7 @@ import {
 import { renderStateDiagram } from '#lib/pages/state-diagram.ts'
 import { DIAGRAM, readWitnesses } from '#lib/pages/state-machine.ts'
 import { nearest } from '#lib/program/nearest.ts'
-import { documentOf } from '#lib/textbook/document.ts'
+import { documentOf, TEXTBOOK_DOCUMENT } from '#lib/textbook/document.ts'
 import { loadExperiments } from '#lib/textbook/load-experiments.ts'
 import type { TraceEvent } from '#lib/trace/recording.ts'
 import { helpOrWords, UsageError } from './arguments.ts'
@@ -72,8 +72,8 @@ async function main(args: string[]): Promise<number> {
   const files = words.length > 0 ? words.map(word => documentNamed(word, known)) : known
   const chapters = await loadChapters()
   syncManifest(chapters)
-  if (words.length === 0) {
-    syncPictures(chapters)
+  if (words.length === 0) syncPictures(chapters)
+  if (files.includes(TEXTBOOK_DOCUMENT)) {
     const { name, text } = documentOf(await loadExperiments())
     if (writeIfNew(name, text)) console.log(`wrote ${name}`)
   }

@@ -14,13 +14,13 @@ import {
   readObservations,
 } from './observations.ts'
 
-const MARKDOWN_FILE = 'docs/textbook-vs-kernel.md'
+export const TEXTBOOK_DOCUMENT = 'docs/textbook-vs-kernel.md'
 /** In place of a verdict. */
 const NOT_YET = 'not yet recorded'
 
 /** The file that `renderDocument` makes, and what it has to hold. */
 export function documentOf(all: readonly ListedExperiment[]): { name: string; text: string } {
-  return { name: MARKDOWN_FILE, text: renderDocument(all, readObservations(all)) }
+  return { name: TEXTBOOK_DOCUMENT, text: renderDocument(all, readObservations(all)) }
 }
 
 /** Writes the document anew from the observations beside the experiments; returns its name. */

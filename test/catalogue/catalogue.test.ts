@@ -65,7 +65,7 @@ const isOfOther = (name: string) =>
   /^\d\d[:-]/.test(name) && !chapters.some(({ id }) => name.startsWith(id))
 
 /** Most files of a chapter are in there; the check looks at none of them. */
-const NOT_LOOKED_AT = ['exercises', 'experiments', 'recordings']
+const NOT_LOOKED_AT = ['wrong', 'experiments', 'recordings']
 
 async function copyOfProject(): Promise<Copy> {
   const copy = new Copy(join(temporary, `${++copies}`))
@@ -92,9 +92,21 @@ async function copyOfProject(): Promise<Copy> {
   }
   writeFileSync(copy.path('README.md'), await table('chapters'))
   for (const { id, folder } of chapters) {
-    writeFileSync(copy.path(`chapters/${folder}/README.md`), await table(`examples ${id}`))
+    const exercises = `\n<!-- table: exercises ${id} -->\n<!-- end -->\n`
+    const text = (await table(`examples ${id}`)) + exercises
+    writeFileSync(copy.path(`chapters/${folder}/README.md`), text)
   }
   return copy
+}
+
+/** What the project itself lacks, the tests above say: those of the check look at what they broke. */
+async function newProblems(
+  check: (root: string) => Promise<string[]>,
+  broken: Copy,
+  whole: Copy,
+): Promise<string[]> {
+  const known = await check(whole.root)
+  return (await check(broken.root)).filter(problem => !known.includes(problem))
 }
 
 const ECHO = 'chapters/02-tcp-echo'
@@ -102,7 +114,6 @@ const CHAPTER = `${ECHO}/chapter.ts`
 
 describe('catalogue check says what to add where', () => {
   const cases: [what: string, breakIt: (copy: Copy) => void, says: string[]][] = [
-    ['nothing is wrong', () => {}, []],
     [
       'a chapter has no chapter.ts',
       copy => mkdirSync(copy.path('chapters/77-new')),
@@ -191,6 +202,16 @@ describe('catalogue check says what to add where', () => {
       ],
     ],
     [
+      'an exercise is not listed',
+      copy => mkdirSync(copy.path(`${ECHO}/exercises/new`)),
+      [`${ECHO}/exercises/new is not in chapter.ts: add 'new' to "exercises"`],
+    ],
+    [
+      'an exercise lacks a file',
+      copy => rmSync(copy.path(`${ECHO}/exercises/tcp-echo/start.ts`)),
+      [`${ECHO}/exercises/tcp-echo has no start.ts: add one, or correct "exercises" in chapter.ts`],
+    ],
+    [
       'a script belongs to no example',
       copy => copy.script('02:gone:server', 'node x.ts'),
       ['package.json: no chapter.ts asks for script "02:gone:server": remove it'],
@@ -238,16 +259,14 @@ describe('catalogue check says what to add where', () => {
   test.each(cases)('when %s', async (_what, breakIt, says) => {
     const copy = await copyOfProject()
     breakIt(copy)
-    const problems = await catalogueProblems(copy.root)
+    const problems = await newProblems(catalogueProblems, copy, await copyOfProject())
     // What else follows from the change (scripts, for one) is told as well.
     expect(problems.slice(0, says.length)).toEqual(says)
-    if (says.length === 0) expect(problems).toEqual([])
   })
 })
 
 describe('README table check says what to add where', () => {
   const cases: [what: string, breakIt: (copy: Copy) => void, says: string[]][] = [
-    ['nothing is wrong', () => {}, []],
     [
       'a chapter has no README',
       copy => rmSync(copy.path(`${ECHO}/README.md`)),
@@ -257,6 +276,18 @@ describe('README table check says what to add where', () => {
       'a README has no table',
       copy => writeFileSync(copy.path('README.md'), '# Title\n'),
       ['README.md has no table: add <!-- table: chapters --> and <!-- end -->'],
+    ],
+    [
+      'a README has no table of its exercises, and none of its claims',
+      copy => {
+        copy.edit(`${ECHO}/README.md`, '<!-- table: exercises 02 -->', '')
+        mkdirSync(copy.path(`${ECHO}/experiments`))
+        writeFileSync(copy.path(`${ECHO}/experiments/new.ts`), '')
+      },
+      [
+        `${ECHO}/README.md has no table: add <!-- table: exercises 02 --> and <!-- end -->`,
+        `${ECHO}/README.md has no table: add <!-- table: claims 02 --> and <!-- end -->`,
+      ],
     ],
     [
       'a table lacks an example',
@@ -272,6 +303,7 @@ describe('README table check says what to add where', () => {
       [
         'README.md: <!-- table: chapters --> is old: run npm run docs:sync',
         'chapters/09-new/README.md has no table: add <!-- table: examples 09 --> and <!-- end -->',
+        'chapters/09-new/README.md has no table: add <!-- table: exercises 09 --> and <!-- end -->',
       ],
     ],
   ]
@@ -279,7 +311,7 @@ describe('README table check says what to add where', () => {
   test.each(cases)('when %s', async (_what, breakIt, says) => {
     const copy = await copyOfProject()
     breakIt(copy)
-    expect(await tableProblems(copy.root)).toEqual(says)
+    expect(await newProblems(tableProblems, copy, await copyOfProject())).toEqual(says)
   })
 })
 
@@ -300,7 +332,6 @@ describe('coverage check says what to add where', () => {
   const TESTS = 'test/chapters/02-bytes.test.ts'
 
   const cases: [what: string, breakIt: (copy: Copy) => void, says: string[]][] = [
-    ['nothing is wrong', () => {}, []],
     [
       'an example is in neither, and one with a longer name is',
       copy => copy.edit(CHAPTER, "name: 'echo-naive'", "name: 'echo-nai'"),
@@ -336,6 +367,6 @@ describe('coverage check says what to add where', () => {
   test.each(cases)('when %s', async (_what, breakIt, says) => {
     const copy = await copyWithProse()
     breakIt(copy)
-    expect(await coverageProblems(copy.root)).toEqual(says)
+    expect(await newProblems(coverageProblems, copy, await copyWithProse())).toEqual(says)
   })
 })

@@ -30,24 +30,35 @@ export async function catalogueProblems(root: string): Promise<string[]> {
   }
 }
 
-/** Which table is missing or out of date in which README. */
+/**
+ * Which table is missing in which README, or out of date. What stands in those of exercises and of claims
+ * is compared with all other generated parts (test/pages).
+ */
 export async function tableProblems(root: string): Promise<string[]> {
   const chapters = await loadChapters(pathToFileURL(`${root}/`))
   const tables = [
     { file: 'README.md', what: 'chapters' },
-    ...chapters.map(({ id, folder }) => ({
-      file: `chapters/${folder}/README.md`,
-      what: `examples ${id}`,
-    })),
+    ...chapters.flatMap(({ id, folder, exercises = [] }) => {
+      const file = `chapters/${folder}/README.md`
+      const experiments = namesIn(join(root, 'chapters', folder, 'experiments'))
+      return [
+        { file, what: `examples ${id}` },
+        ...(exercises.length > 0 ? [{ file, what: `exercises ${id}` }] : []),
+        ...(experiments.length > 0 ? [{ file, what: `claims ${id}` }] : []),
+      ]
+    }),
   ]
   const noRun = { chapters, run: () => Promise.reject(new Error('a table needs no run')) }
   const problems = tables.map(async ({ file, what }): Promise<string[]> => {
     const comment = `<!-- table: ${what} -->`
-    if (!existsSync(join(root, file))) return [`${file} is missing: write it, with ${comment}`]
+    const isOfCatalogue = !/^(exercises|claims) /.test(what)
+    if (!existsSync(join(root, file)))
+      return isOfCatalogue ? [`${file} is missing: write it, with ${comment}`] : []
     const embed = findEmbeds(readFileSync(join(root, file), 'utf8')).find(
       candidate => candidate.kind === 'table' && candidate.what === what,
     )
     if (!embed) return [`${file} has no table: add ${comment} and <!-- end -->`]
+    if (!isOfCatalogue) return []
     const wanted = await renderEmbed(embed, { document: file, ...noRun })
     return embed.body === wanted ? [] : [`${file}: ${comment} is old: run npm run docs:sync`]
   })
@@ -102,6 +113,7 @@ function chapterProblems(root: string, chapter: CatalogueChapter): string[] {
     }
     problems.push(...exampleProblems(root, chapter, example))
   }
+  problems.push(...exerciseProblems(root, chapter))
   for (const entry of readdirSync(join(root, folder), { withFileTypes: true })) {
     if (!entry.isDirectory() || OTHER_FOLDERS.includes(entry.name)) continue
     if (names.includes(entry.name)) continue
@@ -110,6 +122,27 @@ function chapterProblems(root: string, chapter: CatalogueChapter): string[] {
     )
   }
   return problems
+}
+
+/** Files without which there is no exercise. */
+const EXERCISE_FILES = ['README.md', 'check.ts', 'start.ts', 'solution.ts']
+
+function exerciseProblems(root: string, { folder, exercises = [] }: CatalogueChapter): string[] {
+  const place = `chapters/${folder}/exercises`
+  const unlisted = namesIn(join(root, place))
+    .filter(name => !exercises.includes(name))
+    .map(name => `${place}/${name} is not in chapter.ts: add '${name}' to "exercises"`)
+  const incomplete = exercises.flatMap(name =>
+    EXERCISE_FILES.filter(file => !existsSync(join(root, place, name, file))).map(
+      file => `${place}/${name} has no ${file}: add one, or correct "exercises" in chapter.ts`,
+    ),
+  )
+  return [...unlisted, ...incomplete]
+}
+
+/** What is in a folder; nothing where there is none. */
+function namesIn(folder: string): string[] {
+  return existsSync(folder) ? readdirSync(folder) : []
 }
 
 function exampleProblems(root: string, { folder }: CatalogueChapter, example: Example): string[] {

@@ -10,5 +10,7 @@ const { scripts }: { scripts: Record<string, string> } = JSON.parse(
 export function nodeArguments(script: string): string[] {
   const [exec, node, ...args] = scripts[script]?.split(' ') ?? []
   if (exec === 'exec' && node === 'node') return args
-  throw new Error(`package.json has no script "${script}" that begins with "exec node"`)
+  throw new Error(
+    `package.json has no script "${script}": npm run docs:sync writes those of examples`,
+  )
 }

@@ -1,17 +1,15 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { execa } from 'execa'
 import { beforeAll, describe, expect, test } from 'vitest'
-import { entriesOf, loadChapters, ROOT } from '#lib/catalogue/index.ts'
 import { missing } from '#lib/kernel/requirements.ts'
-import { renderDocument } from '#lib/textbook/document.ts'
-import { byId, claimIds, claimsOf, loadExperiments } from '#lib/textbook/load-experiments.ts'
+import { byId, claimsOf, loadExperiments } from '#lib/textbook/load-experiments.ts'
 import { readObservations } from '#lib/textbook/observations.ts'
-import { judgeOne } from '#lib/textbook/results.ts'
 import { KIT } from '../support/kit-folder.ts'
 import { evenly, withSome } from '../support/slow.ts'
 import { canBeUnprivileged, UNPRIVILEGED } from '../support/unprivileged.ts'
+import { expectJudged } from './expect-judged.ts'
 
 interface Result {
   id: string
@@ -34,7 +32,6 @@ const tested = withSome
       claims.filter(({ from }) => !from.experiment.slow),
       8,
     )
-const chapters = await loadChapters()
 
 /** One run of the very command that a reader types, for all tests below. */
 let results: readonly Result[]
@@ -55,43 +52,19 @@ test('npm run textbook -- --json has a result for every claim, in the order of t
   expect(exitCode).toBe(0)
 })
 
-describe.each(claims)('claim $claim.id', ({ claim, from }) => {
+describe.each(tested)('claim $claim.id', ({ claim, from }) => {
   const needs = [...from.experiment.needs, ...(claim.needs ?? [])]
   const lacks = needs.flatMap(need => missing(need) ?? [])
+  const why = lacks.length > 0 ? ` (${lacks[0]})` : ''
 
-  const isTested = tested.some(one => one.claim.id === claim.id)
-  const out = test.skipIf(lacks.length > 0)
-  if (isTested)
-    out(
-      `comes out as ${claim.verdict} on this kernel${lacks.length > 0 ? ` (${lacks[0]})` : ''}`,
-      () => {
-        const result = resultOf(claim.id)!
-        expect(result).toMatchObject({ verdict: claim.verdict, agrees: true })
-        expect(result.observed).toMatch(/\S/)
-        expect(result.observed).not.toMatch(/undefined|NaN|null|\[object/)
-        expect(result.evidence!.steps.length).toBeGreaterThan(0)
-      },
-    )
-
-  test('is judged by what was seen: another observation gets another verdict', ({ skip }) => {
-    // What was recorded; for a new experiment, what it has seen just now.
-    const observation = observations.get(from.name) ?? resultOf(claim.id)?.evidence
-    if (observation === undefined) skip('needs an observation')
-    const { seen } = observation!
-    expect(judgeOne(claim, seen)).toMatchObject({ verdict: claim.verdict, agrees: true })
-    const otherwise = judgeOne(claim, claim.counterexample(structuredClone(seen)))
-    expect(otherwise.agrees).toBe(false)
-    // Another world, not one of which nothing can be said.
-    expect(otherwise.verdict).not.toBe('unclear')
-  })
-
-  test('says what a reader needs', () => {
-    const isUntrue = claim.verdict === 'wrong' || claim.verdict === 'outdated'
-    expect(claim.appliesTo ?? '').toMatch(isUntrue ? /Linux|RFC \d|POSIX/ : /^$/)
-    for (const text of [claim.statement, claim.truth]) expect(text).toMatch(/^\S.*[.?!]$/s)
-    expect(claim.source).toMatch(/RFC \d+|\w\(\d\w?\)|kernel/)
-    const examples = entriesOf(chapters).map(({ id }) => id)
-    expect([undefined, ...examples]).toContain(claim.example)
+  test.skipIf(lacks.length > 0)(`comes out as ${claim.verdict} on this kernel${why}`, () => {
+    const result = resultOf(claim.id)!
+    expect(result).toMatchObject({ verdict: claim.verdict, agrees: true })
+    expect(result.observed).toMatch(/\S/)
+    expect(result.observed).not.toMatch(/undefined|NaN|null|\[object/)
+    expect(result.evidence!.steps.length).toBeGreaterThan(0)
+    // What is recorded is judged in claims.test.ts.
+    if (!observations.has(from.name)) expectJudged(claim, result.evidence!.seen)
   })
 })
 
@@ -162,31 +135,3 @@ test.skipIf(!canBeUnprivileged)(
     }
   },
 )
-
-test('no claim is tested by two experiments', () => {
-  const ids = claims.map(({ claim }) => claim.id)
-  expect(ids).toEqual([...new Set(ids)])
-})
-
-describe('docs/textbook-vs-kernel.md', () => {
-  test('is what the recorded observations say (npm run docs:sync)', () => {
-    const text = readFileSync(join(ROOT, 'docs/textbook-vs-kernel.md'), 'utf8')
-    expect(text).toBe(renderDocument(all, observations))
-  })
-
-  test('names in its tables what a verdict of wrong or outdated applies to', () => {
-    const text = readFileSync(join(ROOT, 'docs/textbook-vs-kernel.md'), 'utf8')
-    const untrue = claims.filter(
-      ({ claim, from }) => claim.appliesTo !== undefined && observations.has(from.name),
-    )
-    for (const { claim } of untrue) {
-      const row = text.split('\n').find(line => line.startsWith(`| [${claim.id}](`))
-      expect(row).toContain(`| ${claim.verdict} (${claim.appliesTo}) |`)
-    }
-  })
-})
-
-test('claimIds names the claims of an experiment', () => {
-  const one = all.find(({ name }) => name.endsWith('/sequence-numbers.ts'))!
-  expect(claimIds(one)).toBe('2.2 2.3 2.4 2.5')
-})
