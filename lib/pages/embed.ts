@@ -31,6 +31,7 @@ import { transitionTable } from './state-machine.ts'
  *     <!-- table: examples 02 -->                                   one chapter's examples
  *     <!-- table: exercises 02 -->                                  one chapter's exercises; without it, all
  *     <!-- table: transitions -->                                   the steps of the state machine
+ *     <!-- table: transitions closing -->                           those that end a connection
  *     <!-- table: claims 02 -->                                     what textbooks say, and the kernel
  *     <!-- table: codecs -->                                        what `npm run codec -- list` prints
  *     <!-- table: wire-formats -->                                  the same codecs' frames on the wire
@@ -76,7 +77,7 @@ export function replaceEmbeds(markdown: string, bodies: readonly string[]): stri
 
 /** Makes the body of an embed from the real thing: a table, or a caption and a block. */
 export async function renderEmbed(embed: Embed, sources: EmbedSources): Promise<string> {
-  if (embed.kind === 'table') return renderTable(embed.what, sources.chapters)
+  if (embed.kind === 'table') return renderTable(embed.what, sources)
   const caption = captionOf(embed, sources.document, sources.chapters)
   return `\n${caption}\n${await renderBlock(embed, sources)}`
 }
@@ -93,10 +94,13 @@ async function renderBlock(embed: Embed, { chapters, run }: EmbedSources): Promi
   return fenced('text', lines.map(({ text }) => text).join('\n'))
 }
 
-async function renderTable(what: string, chapters: readonly CatalogueChapter[]): Promise<string> {
+async function renderTable(
+  what: string,
+  { chapters, document }: Pick<EmbedSources, 'chapters' | 'document'>,
+): Promise<string> {
   const [name, chapter] = what.split(' ')
   if (name === 'chapters') return chapterTable(chapters)
-  if (name === 'transitions') return transitionTable(chapters)
+  if (name === 'transitions') return transitionTable(chapters, document, chapter)
   if (name === 'exercises') return exerciseTable(await loadExercises(), chapter)
   if (name === 'codecs') return listOfCodecs()
   if (name === 'wire-formats') return wireFormats()

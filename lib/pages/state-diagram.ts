@@ -1,32 +1,34 @@
-import { STYLE, stateClass } from '#lib/trace/svg-style.ts'
+import { stateClass } from '#lib/trace/svg-style.ts'
+import { MARGIN, Picture, type TextOptions, WIDTH } from './picture.ts'
 import { nameOf, TRANSITIONS, type Witnesses } from './state-machine.ts'
 
 /** Half the width and half the height of a state's box. */
-const [HALF_WIDTH, HALF_HEIGHT] = [62, 15]
-const [WIDTH, HEIGHT] = [800, 700]
+const [HALF_WIDTH, HALF_HEIGHT] = [50, 14]
+const HEIGHT = 684
+const [LEFT, MIDDLE, RIGHT] = [82, 220, 358]
 
 /** Where the boxes stand: the middle of each. CLOSED has two, at the beginning and at the end. */
 const PLACES: Record<string, [x: number, y: number]> = {
-  CLOSED: [400, 90],
-  LISTEN: [200, 170],
-  'SYN-SENT': [600, 170],
-  'SYN-RECEIVED': [200, 270],
-  ESTABLISHED: [400, 340],
-  'FIN-WAIT-1': [150, 430],
-  'CLOSE-WAIT': [650, 430],
-  'FIN-WAIT-2': [150, 540],
-  CLOSING: [360, 510],
-  'LAST-ACK': [650, 540],
-  'TIME-WAIT': [360, 620],
-  END: [650, 620],
+  CLOSED: [MIDDLE, 84],
+  LISTEN: [LEFT, 150],
+  'SYN-SENT': [RIGHT, 150],
+  'SYN-RECEIVED': [LEFT, 250],
+  ESTABLISHED: [MIDDLE, 330],
+  'FIN-WAIT-1': [LEFT, 420],
+  'CLOSE-WAIT': [RIGHT, 420],
+  'FIN-WAIT-2': [LEFT, 530],
+  CLOSING: [MIDDLE, 500],
+  'LAST-ACK': [RIGHT, 530],
+  'TIME-WAIT': [MIDDLE, 610],
+  END: [RIGHT, 610],
 }
 
 /** An arrow: where it runs, and where its words stand. */
 interface Arrow {
-  /** Points of the line; the first and the last are on the edges of the boxes. */
-  points: [x: number, y: number][]
-  label: [x: number, y: number, anchor: 'start' | 'middle' | 'end']
-  words: string[]
+  /** Both are on the edges of boxes. */
+  points: [from: [x: number, y: number], to: [x: number, y: number]]
+  label: [x: number, y: number, anchor: NonNullable<TextOptions['anchor']>]
+  words: string
 }
 
 const at = (state: string, dx: number, dy: number): [number, number] => {
@@ -37,160 +39,149 @@ const at = (state: string, dx: number, dy: number): [number, number] => {
 /** How the steps of RFC 9293, figure 5 are drawn. Resets are told in words: they lead from anywhere. */
 const ARROWS: Record<string, Arrow> = {
   'CLOSED → LISTEN': {
-    points: [at('CLOSED', -0.5, 1), at('LISTEN', 0.5, -1)],
-    label: [268, 118, 'end'],
-    words: ['listen()'],
+    points: [at('CLOSED', -0.6, 1), at('LISTEN', 0.4, -1)],
+    label: [148, 112, 'end'],
+    words: 'listen()',
   },
   'LISTEN → CLOSED': {
-    points: [at('LISTEN', 1, -0.4), at('CLOSED', -0.1, 1)],
-    label: [342, 152, 'start'],
-    words: ['close()'],
+    points: [at('LISTEN', 1, -0.3), at('CLOSED', -0.1, 1)],
+    label: [182, 132, 'start'],
+    words: 'close()',
   },
   'CLOSED → SYN-SENT': {
-    points: [at('CLOSED', 0.5, 1), at('SYN-SENT', -0.5, -1)],
-    label: [520, 118, 'start'],
-    words: ['connect() / SYN'],
+    points: [at('CLOSED', 0.6, 1), at('SYN-SENT', -0.4, -1)],
+    label: [300, 112, 'start'],
+    words: 'connect() / SYN',
   },
   'SYN-SENT → CLOSED': {
-    points: [at('SYN-SENT', -1, -0.4), at('CLOSED', 0.1, 1)],
-    label: [476, 152, 'end'],
-    words: ['RST'],
+    points: [at('SYN-SENT', -1, -0.3), at('CLOSED', 0.1, 1)],
+    label: [262, 132, 'end'],
+    words: 'RST',
   },
   'LISTEN → SYN-SENT': {
-    points: [at('LISTEN', 1, 0.4), at('SYN-SENT', -1, 0.4)],
-    label: [400, 190, 'middle'],
-    words: ['send() / SYN'],
+    points: [at('LISTEN', 1, 0.6), at('SYN-SENT', -1, 0.6)],
+    label: [220, 174, 'middle'],
+    words: 'send() / SYN',
   },
   'LISTEN → SYN-RECEIVED': {
-    points: [at('LISTEN', -0.3, 1), at('SYN-RECEIVED', -0.3, -1)],
-    label: [172, 224, 'end'],
-    words: ['SYN / SYN+ACK'],
+    points: [at('LISTEN', 0.5, 1), at('SYN-RECEIVED', 0.5, -1)],
+    label: [114, 204, 'start'],
+    words: 'SYN / SYN+ACK',
   },
   'SYN-RECEIVED → LISTEN': {
-    points: [at('SYN-RECEIVED', 0.3, -1), at('LISTEN', 0.3, 1)],
-    label: [228, 224, 'start'],
-    words: ['RST'],
+    points: [at('SYN-RECEIVED', -0.5, -1), at('LISTEN', -0.5, 1)],
+    label: [51, 204, 'end'],
+    words: 'RST',
   },
   'SYN-SENT → SYN-RECEIVED': {
     points: [at('SYN-SENT', -0.6, 1), at('SYN-RECEIVED', 1, -0.2)],
-    label: [424, 250, 'start'],
-    words: ['SYN / SYN+ACK'],
+    label: [215, 236, 'start'],
+    words: 'SYN / SYN+ACK',
   },
   'SYN-SENT → ESTABLISHED': {
-    points: [at('SYN-SENT', 0.1, 1), at('ESTABLISHED', 0.6, -1)],
-    label: [545, 272, 'start'],
-    words: ['SYN+ACK / ACK'],
+    points: [at('SYN-SENT', 0.1, 1), at('ESTABLISHED', 0.7, -1)],
+    label: [302, 270, 'start'],
+    words: 'SYN+ACK / ACK',
   },
   'SYN-RECEIVED → ESTABLISHED': {
     points: [at('SYN-RECEIVED', 0.6, 1), at('ESTABLISHED', -0.6, -1)],
-    label: [312, 302, 'start'],
-    words: ['ACK'],
+    label: [160, 284, 'start'],
+    words: 'ACK',
   },
   'SYN-RECEIVED → FIN-WAIT-1': {
-    points: [at('SYN-RECEIVED', -0.6, 1), at('FIN-WAIT-1', -0.2, -1)],
-    label: [142, 350, 'end'],
-    words: ['close() / FIN'],
+    points: [at('SYN-RECEIVED', -0.6, 1), at('FIN-WAIT-1', -0.6, -1)],
+    label: [58, 330, 'start'],
+    words: 'close() / FIN',
   },
   'ESTABLISHED → FIN-WAIT-1': {
     points: [at('ESTABLISHED', -0.6, 1), at('FIN-WAIT-1', 0.6, -1)],
-    label: [262, 372, 'end'],
-    words: ['end() / FIN'],
+    label: [146, 372, 'end'],
+    words: 'end() / FIN',
   },
   'ESTABLISHED → CLOSE-WAIT': {
     points: [at('ESTABLISHED', 0.6, 1), at('CLOSE-WAIT', -0.6, -1)],
-    label: [540, 372, 'start'],
-    words: ['FIN / ACK'],
+    label: [298, 372, 'start'],
+    words: 'FIN / ACK',
   },
   'FIN-WAIT-1 → FIN-WAIT-2': {
-    points: [at('FIN-WAIT-1', -0.2, 1), at('FIN-WAIT-2', -0.2, -1)],
-    label: [128, 490, 'end'],
-    words: ['ACK of FIN'],
+    points: [at('FIN-WAIT-1', -0.5, 1), at('FIN-WAIT-2', -0.5, -1)],
+    label: [64, 502, 'start'],
+    words: 'ACK of FIN',
   },
   'FIN-WAIT-1 → CLOSING': {
-    points: [at('FIN-WAIT-1', 0.9, 1), at('CLOSING', -0.4, -1)],
-    label: [292, 460, 'start'],
-    words: ['FIN / ACK'],
+    points: [at('FIN-WAIT-1', 0.9, 1), at('CLOSING', -0.5, -1)],
+    label: [172, 456, 'start'],
+    words: 'FIN / ACK',
   },
   'FIN-WAIT-1 → TIME-WAIT': {
     points: [at('FIN-WAIT-1', 0.4, 1), at('TIME-WAIT', -0.8, -1)],
-    label: [266, 548, 'start'],
-    words: ['FIN+ACK / ACK'],
+    label: [168, 552, 'start'],
+    words: 'FIN+ACK / ACK',
   },
   'FIN-WAIT-2 → TIME-WAIT': {
     points: [at('FIN-WAIT-2', 0.4, 1), at('TIME-WAIT', -1, 0)],
-    label: [205, 602, 'end'],
-    words: ['FIN / ACK'],
+    label: [118, 590, 'end'],
+    words: 'FIN / ACK',
   },
   'CLOSING → TIME-WAIT': {
-    points: [at('CLOSING', 0.3, 1), at('TIME-WAIT', 0.3, -1)],
-    label: [386, 570, 'start'],
-    words: ['ACK of FIN'],
+    points: [at('CLOSING', 0.85, 1), at('TIME-WAIT', 0.85, -1)],
+    label: [269, 568, 'start'],
+    words: 'ACK of FIN',
   },
   'CLOSE-WAIT → LAST-ACK': {
     points: [at('CLOSE-WAIT', 0, 1), at('LAST-ACK', 0, -1)],
-    label: [658, 490, 'start'],
-    words: ['end() / FIN'],
+    label: [351, 476, 'end'],
+    words: 'end() / FIN',
   },
   'LAST-ACK → CLOSED': {
     points: [at('LAST-ACK', 0, 1), at('END', 0, -1)],
-    label: [658, 585, 'start'],
-    words: ['ACK of FIN'],
+    label: [364, 574, 'start'],
+    words: 'ACK of FIN',
   },
   'TIME-WAIT → CLOSED': {
     points: [at('TIME-WAIT', 1, 0), at('END', -1, 0)],
-    label: [505, 612, 'middle'],
-    words: ['one minute'],
+    label: [289, 642, 'middle'],
+    words: 'one minute',
   },
 }
 
 /** The state machine as a picture: what was seen in full lines, what was not in dashed ones. */
 export function renderStateDiagram(witnesses: Witnesses | undefined): string {
-  const seen = (name: string) => (witnesses?.seen[name]?.length ?? 0) > 0
-  const arrows = TRANSITIONS.filter(({ kind }) => kind === 'figure').map(transition => {
+  const picture = new Picture(
+    'The states of a TCP connection, and which steps between them were seen',
+    'From CLOSED by LISTEN and SYN-RECEIVED, or by SYN-SENT, to ESTABLISHED. The end that closes first goes ' +
+      'through FIN-WAIT-1, FIN-WAIT-2 and TIME-WAIT, its peer through CLOSE-WAIT and LAST-ACK.',
+  )
+  picture.text('ink head small', MARGIN, 26, 'RFC 9293, figure 5')
+  if (witnesses) {
+    const where = `seen on Linux ${witnesses.kernel.split('-')[0]}, ${witnesses.date}`
+    picture.text('muted tiny', WIDTH - MARGIN, 26, where, { anchor: 'end' })
+  }
+  picture.text('muted tiny', MARGIN, 46, 'what makes the step / what is sent · dashed: not seen')
+  for (const transition of TRANSITIONS.filter(({ kind }) => kind === 'figure')) {
     const name = nameOf(transition)
     const arrow = ARROWS[name]
     if (!arrow) throw new Error(`state-diagram.ts: ${name} is not drawn`)
-    return drawArrow(arrow, name, seen(name))
-  })
-  const boxes = Object.entries(PLACES).map(([state, place]) =>
-    drawBox(state === 'END' ? 'CLOSED' : state, place),
-  )
-  const where =
-    witnesses === undefined ? '' : `seen on Linux ${witnesses.kernel}, ${witnesses.date}`
-  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" width="${WIDTH}" height="${HEIGHT}" role="img">
-<title>The states of a TCP connection, and which steps between them were seen</title>
-<style>${STYLE}
-  .arrow { fill: none; stroke-width: 1.4 }
-  .unseen { stroke-dasharray: 4 4 }
-</style>
-<defs>
-<marker id="tip" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto-start-reverse"><path d="M0 0 8 4 0 8z" class="server"/></marker>
-<marker id="dim" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto-start-reverse"><path d="M0 0 8 4 0 8z" class="muted"/></marker>
-</defs>
-<rect class="page" x="0.5" y="0.5" width="${WIDTH - 1}" height="${HEIGHT - 1}" rx="6"/>
-<text class="ink head" x="16" y="26">RFC 9293, figure 5</text>
-<text class="muted small" x="${WIDTH - 16}" y="26" text-anchor="end">${where}</text>
-<text class="muted small" x="16" y="46">what makes the step / what is sent · dashed: not seen</text>
-${arrows.join('\n')}
-${boxes.join('\n')}
-<text class="muted small" x="${WIDTH / 2}" y="${HEIGHT - 22}" text-anchor="middle">A RST ends a connection at once, whatever state it is in.</text>
-</svg>
-`
+    drawArrow(picture, arrow, (witnesses?.seen[name]?.length ?? 0) > 0)
+  }
+  for (const [state, place] of Object.entries(PLACES)) {
+    drawBox(picture, state === 'END' ? 'CLOSED' : state, place)
+  }
+  const reset = 'A RST ends a connection at once, whatever state it is in.'
+  picture.text('muted tiny', WIDTH / 2, HEIGHT - 18, reset, { anchor: 'middle' })
+  return picture.render(HEIGHT)
 }
 
-function drawBox(state: string, [x, y]: [number, number]): string {
+function drawBox(picture: Picture, state: string, [x, y]: [number, number]): void {
   const [left, top] = [x - HALF_WIDTH, y - HALF_HEIGHT]
-  return `<rect class="s-${stateClass(state)}" x="${left}" y="${top}" width="${2 * HALF_WIDTH}" height="${2 * HALF_HEIGHT}" rx="4"/><text class="flag on" x="${x}" y="${y + 4}" text-anchor="middle">${state}</text>`
+  picture.rect(`s-${stateClass(state)}`, left, top, 2 * HALF_WIDTH, 2 * HALF_HEIGHT, 4)
+  picture.text('on head tiny', x, y + 4, state, { anchor: 'middle', room: 2 * HALF_WIDTH - 8 })
 }
 
-function drawArrow({ points, label, words }: Arrow, name: string, seen: boolean): string {
-  const line = points.map(([x, y]) => `${x} ${y}`).join(' L')
+function drawArrow(picture: Picture, { points, label, words }: Arrow, seen: boolean): void {
+  const [from, to] = points.map(([x, y]) => `${x} ${y}`)
+  const look = seen ? 'arrow from-server' : 'arrow life dashed'
+  picture.path(look, `M${from}L${to}`, seen ? 'server' : 'muted')
   const [x, y, anchor] = label
-  const texts = words.map(
-    (word, at) =>
-      `<text class="small ${seen ? 'ink' : 'muted'}" x="${x}" y="${y + at * 13}" text-anchor="${anchor}">${word}</text>`,
-  )
-  const look = seen ? 'from-server' : 'life unseen'
-  const tip = seen ? 'tip' : 'dim'
-  return `<g><title>${name}</title><path class="arrow ${look}" d="M${line}" marker-end="url(#${tip})"/>${texts.join('')}</g>`
+  picture.text(`tiny ${seen ? 'ink' : 'muted'}`, x, y, words, { anchor })
 }

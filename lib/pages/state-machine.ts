@@ -1,7 +1,14 @@
 import { existsSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join, relative } from 'node:path'
 import { slug } from 'github-slugger'
-import { type CatalogueChapter, entriesOf, ROOT } from '#lib/catalogue/index.ts'
+import {
+  type CatalogueChapter,
+  type CatalogueEntry,
+  entriesOf,
+  ROOT,
+} from '#lib/catalogue/index.ts'
+import { tracePassageOf } from './passage.ts'
+import { readRecording, recordedEntries, recordingPath } from './recordings.ts'
 
 /** A step of the state machine of RFC 9293, figure 5, or one that Linux takes besides. */
 export interface Transition {
@@ -111,14 +118,38 @@ export function witnessesText(witnesses: Witnesses): { name: string; text: strin
   return { name: FILE, text: `${JSON.stringify(witnesses, null, 2)}\n` }
 }
 
-/** The table of all steps, each with a link to where it was seen. */
-export function transitionTable(chapters: readonly CatalogueChapter[]): string {
+/** From here on, a connection ends. */
+const CLOSING_FROM: ReadonlySet<string> = new Set([
+  'ESTABLISHED',
+  'FIN-WAIT-1',
+  'FIN-WAIT-2',
+  'CLOSING',
+  'TIME-WAIT',
+  'CLOSE-WAIT',
+  'LAST-ACK',
+])
+
+/**
+ * The table of all steps, each with a link to where it was seen; `closing`: only of those that end a
+ * connection. `document`: the page that shows it.
+ */
+export function transitionTable(
+  chapters: readonly CatalogueChapter[],
+  document: string,
+  part?: string,
+): string {
+  if (part !== undefined && part !== 'closing') {
+    throw new Error(`no part "${part}" of the transitions: correct the comment`)
+  }
   const witnesses = readWitnesses()
-  const claims = readFileSync(join(ROOT, 'docs/textbook-vs-kernel.md'), 'utf8')
-  const headings = [...claims.matchAll(/^### (.+)$/gm)].map(([, heading = '']) => heading)
-  const rows = TRANSITIONS.map(transition => {
-    const seen = witnesses?.seen[nameOf(transition)] ?? []
-    const links = seen.map(one => linkOf(one, chapters, headings)).join(', ')
+  const target = targetsOf(chapters, document)
+  const shown = TRANSITIONS.filter(({ from }) => part === undefined || CLOSING_FROM.has(from))
+  const recorded = stepsOfRecordings(chapters, document)
+  const rows = shown.map(transition => {
+    const name = nameOf(transition)
+    // A page that shows the recording shows the step itself.
+    const seen = recorded.get(name) ?? witnesses?.seen[name] ?? []
+    const links = seen.map(one => `[${one}](${target(one)})`).join(', ')
     const where = links || `**not seen**${transition.never ? `: ${transition.never}` : ''}`
     const { from, to, cause, sends } = transition
     return `| ${from} | ${to} | ${cause} | ${sends} | ${where} |`
@@ -127,15 +158,47 @@ export function transitionTable(chapters: readonly CatalogueChapter[]): string {
   return `\n${head}\n${rows.join('\n')}\n\n`
 }
 
-function linkOf(
-  witness: string,
+/** So many links are enough for a step. */
+const ENOUGH = 3
+
+/** Which recorded examples take a step: those of the page's own chapter first. */
+function stepsOfRecordings(
   chapters: readonly CatalogueChapter[],
-  headings: readonly string[],
-): string {
-  const entry = entriesOf(chapters).find(({ id }) => id === witness)
-  if (entry) return `[${witness}](../chapters/${entry.chapter.folder}/README.md)`
-  // An experiment: the heading of its claim has stars and a verdict.
-  const heading = headings.find(each => /^[\d.]+/.exec(each)?.[0] === witness)
-  const place = heading === undefined ? '' : `#${slug(heading)}`
-  return `[${witness}](textbook-vs-kernel.md${place})`
+  document: string,
+): ReadonlyMap<string, string[]> {
+  const isOwn = ({ chapter }: CatalogueEntry) => document.startsWith(`chapters/${chapter.folder}/`)
+  const entries = recordedEntries(chapters)
+  const steps = new Map<string, string[]>()
+  for (const entry of [...entries.filter(isOwn), ...entries.filter(one => !isOwn(one))]) {
+    const events = readRecording(recordingPath(entry))?.events ?? []
+    for (const name of new Set(events.filter(event => event.lane === 'state').map(nameOf))) {
+      const ids = steps.get(name) ?? []
+      if (ids.length < ENOUGH) steps.set(name, [...ids, entry.id])
+    }
+  }
+  return steps
 }
+
+/** Where a page finds what a witness has seen: the passage of an example, the claim of an experiment. */
+function targetsOf(
+  chapters: readonly CatalogueChapter[],
+  document: string,
+): (witness: string) => string {
+  const claims = readFileSync(join(ROOT, CLAIMS), 'utf8')
+  const headings = [...claims.matchAll(/^### (.+)$/gm)].map(([, heading = '']) => heading)
+  const from = (file: string) =>
+    file === document ? '' : relative(dirname(document), file).replaceAll('\\', '/')
+  return witness => {
+    const entry = entriesOf(chapters).find(({ id }) => id === witness)
+    if (entry) {
+      const passage = tracePassageOf(entry)
+      if (!passage) throw new Error(`no page shows a run of ${witness}: add one to its chapter`)
+      return `${from(passage.file)}#${slug(passage.heading)}`
+    }
+    // An experiment: the heading of its claim has stars and a verdict.
+    const heading = headings.find(each => /^[\d.]+/.exec(each)?.[0] === witness)
+    return `${from(CLAIMS)}${heading === undefined ? '' : `#${slug(heading)}`}`
+  }
+}
+
+const CLAIMS = 'docs/textbook-vs-kernel.md'

@@ -1,15 +1,22 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { ROOT } from '#lib/catalogue/index.ts'
+import { loadChapters, ROOT } from '#lib/catalogue/index.ts'
 import { traceExample } from '#lib/observe/trace-example.ts'
 import { renderStateDiagram } from '#lib/pages/state-diagram.ts'
-import { DIAGRAM, nameOf, readWitnesses, TRANSITIONS } from '#lib/pages/state-machine.ts'
+import {
+  DIAGRAM,
+  nameOf,
+  readWitnesses,
+  TRANSITIONS,
+  transitionTable,
+} from '#lib/pages/state-machine.ts'
 import { claimsOf, loadExperiments } from '#lib/textbook/load-experiments.ts'
 import { entries, entryOf } from '../support/kit.ts'
 import { spread } from '../support/slow.ts'
 
 const witnesses = readWitnesses()!
+const chapters = await loadChapters()
 const isRoot = process.platform === 'linux' && process.getuid?.() === 0
 
 describe('docs/tcp-state-machine.json', () => {
@@ -35,9 +42,35 @@ test('docs/tcp-state-machine.svg is drawn from it (npm run docs:sync)', () => {
   expect(readFileSync(join(ROOT, DIAGRAM), 'utf8')).toBe(renderStateDiagram(witnesses))
 })
 
+describe('the table of the steps', () => {
+  const links = (document: string, part?: string) =>
+    [...transitionTable(chapters, document, part).matchAll(/\]\((.*?)\)/g)].map(([, to]) => to)
+
+  test('leads to the passages that show the steps', () => {
+    const all = links('docs/tcp-state-machine.md')
+    expect(all).toContain('../chapters/01-socket/README.md#one-run-at-four-levels')
+    expect(all).toContain('textbook-vs-kernel.md#616-depends')
+    expect(all.every(link => link?.includes('#'))).toBe(true)
+  })
+
+  test('has in chapter 06 those that end a connection', () => {
+    const page = 'chapters/06-shutdown/README.md'
+    expect(links(page, 'closing')).toContain('#both-at-once')
+    // The recordings of the chapter itself come first.
+    expect(transitionTable(chapters, page, 'closing')).toContain(
+      '| ESTABLISHED | FIN-WAIT-1 | end(), close() | FIN | [06/half-close](#two-directions-two-ends), ',
+    )
+    expect(links(page, 'closing')).toContain('../../docs/textbook-vs-kernel.md#616-depends')
+    const table = transitionTable(chapters, page, 'closing')
+    expect(table).toContain('| FIN-WAIT-1 | CLOSING |')
+    expect(table).not.toContain('| LISTEN |')
+    expect(() => transitionTable(chapters, page, 'opening')).toThrow('no part "opening"')
+  })
+})
+
 test('the diagram shows what was not seen in another way', () => {
   const dashed = (seen: Record<string, string[]>) =>
-    renderStateDiagram({ ...witnesses, seen }).match(/class="arrow life unseen"/g)?.length ?? 0
+    renderStateDiagram({ ...witnesses, seen }).match(/class="arrow life dashed"/g)?.length ?? 0
   const drawn = TRANSITIONS.filter(({ kind }) => kind === 'figure').length
   expect(dashed({})).toBe(drawn)
   expect(dashed({ 'CLOSED → LISTEN': ['01/tcp'] })).toBe(drawn - 1)
