@@ -13,7 +13,7 @@ export default {
       server: {
         file: 'half-close/server.ts',
         greeting: 'one\n',
-        answer: 'got 1 lines',
+        answer: 'got 1 line',
         answerComes: 'after the FIN',
       },
       client: { file: 'half-close/client.ts', mayWait: true },

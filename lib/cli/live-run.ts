@@ -1,5 +1,6 @@
 import type { RunResult } from '#lib/observe/run-example.ts'
 import { Merger } from '#lib/trace/merge.ts'
+import { inOrder } from '#lib/trace/order.ts'
 import type { TraceEvent } from '#lib/trace/recording.ts'
 
 /** The exit code of a run that was ended by Ctrl-C, as shells have it. */
@@ -51,4 +52,15 @@ export async function runLive({
     process.stdout.off('error', stop)
     for (const signal of SIGNALS) process.off(signal, stop)
   }
+}
+
+/**
+ * The lines of a timeline in their places, those that stand for several events included. A terminal
+ * has shown what came before: there, such a line comes when it is known.
+ *
+ * @param rest what is left to be said at the end; only asked for where there is no terminal, because
+ *   everything comes at once there.
+ */
+export function inPlace(shown: TraceEvent[], rest: () => TraceEvent[]): TraceEvent[] {
+  return process.stdout.isTTY ? shown : inOrder([...shown, ...rest()])
 }

@@ -3,19 +3,29 @@ import pc from 'picocolors'
 import type { CatalogueChapter, CatalogueEntry } from '#lib/catalogue/index.ts'
 import { type RunResult, runExample } from '#lib/observe/run-example.ts'
 import { Condenser } from '#lib/trace/condense.ts'
+import { LineBudget } from '#lib/trace/line-budget.ts'
 import type { TraceEvent } from '#lib/trace/recording.ts'
 import { type TextStyle, TextTimeline } from '#lib/trace/render-text.ts'
 import { lastWords } from './last-words.ts'
-import { INTERRUPTED, runLive } from './live-run.ts'
+import { INTERRUPTED, inPlace, runLive } from './live-run.ts'
 import { stdoutIsBroken, terminalColumns, wantsColor } from './terminal.ts'
 
 /** How late an event may reach us and still be shown in its place. */
 const HOLD_MS = 100
 
-/** Runs an example, prints its timeline, and returns the exit code that says how it went. */
+/** What fits on a screen or two together with what stands above and below it. */
+const LINES = { full: 22, most: 32 }
+const UNLIMITED = { full: Number.POSITIVE_INFINITY, most: Number.POSITIVE_INFINITY }
+
+/**
+ * Runs an example, prints its timeline, and returns the exit code that says how it went.
+ *
+ * @param all every line of a timeline, however long it is.
+ */
 export async function showExample(
   entry: CatalogueEntry,
   chapters: readonly CatalogueChapter[],
+  all = false,
 ): Promise<number> {
   if (reportCannotRun(entry)) return 0
   const style = { columns: terminalColumns(), color: wantsColor() }
@@ -24,18 +34,33 @@ export async function showExample(
   if (stdoutIsBroken()) return 0
 
   const condenser = new Condenser()
-  const shown: TraceEvent[] = []
-  const print = (events: TraceEvent[]) => {
+  const condensed: TraceEvent[] = []
+  const linesOf = (event: TraceEvent) => new TextTimeline(style).event(event).split('\n').length
+  const budget = new LineBudget(all ? UNLIMITED : LINES, linesOf)
+  const show = (events: TraceEvent[]) => {
     for (const event of events) console.log(timeline.event(event))
-    shown.push(...events)
+  }
+  const print = (events: TraceEvent[]) => {
+    condensed.push(...events)
+    show(events.flatMap(event => budget.push(event)))
   }
   const ended = await runLive({
     run: options => runExample(entry, options),
-    show: events => print(events.flatMap(event => condenser.push(event))),
+    show: events =>
+      print(
+        inPlace(
+          events.flatMap(event => condenser.push(event)),
+          () => condenser.flush(),
+        ),
+      ),
     holdMs: HOLD_MS,
   })
   print(condenser.flush())
-  return exitCodeOf(ended, lastWords(entry, chapters, shown, style))
+  show(budget.flush())
+  if (budget.hasFolded && !ended.stopped) {
+    console.log(pc.createColors(style.color).dim(`\nevery line: npm start -- ${entry.id} --all`))
+  }
+  return exitCodeOf(ended, lastWords(entry, chapters, condensed, style))
 }
 
 /** Says so where this machine cannot run an example. */

@@ -6,7 +6,7 @@ import { LaneStatuses } from '#lib/trace/lanes.ts'
 import { type End, LANES, type Lane, type TraceEvent } from '#lib/trace/recording.ts'
 import { LadderTimeline } from '#lib/trace/render-ladder.ts'
 import { View } from '#lib/trace/view.ts'
-import { runLive } from './live-run.ts'
+import { inPlace, runLive } from './live-run.ts'
 import { exitCodeOf, reportCannotRun } from './show-example.ts'
 import { stdoutIsBroken, terminalColumns, wantsColor } from './terminal.ts'
 
@@ -52,7 +52,13 @@ export async function showTrace(
   }
   const ended = await runLive({
     run: options => traceExample(entry, { ...options, lanes, onLane: statuses.note }),
-    show: events => print(events.flatMap(event => view.push(event))),
+    show: events =>
+      print(
+        inPlace(
+          events.flatMap(event => view.push(event)),
+          () => view.flush(),
+        ),
+      ),
     holdMs: HOLD_MS,
   })
   statuses.end(lanes)

@@ -16,6 +16,7 @@ const USAGE = `Runs an example of the kit: its server and its client together, a
 usage: npm start                    choose in the terminal; Tab there shows all four levels
        npm start 02                 run the first example of a chapter
        npm start 02/echo            run one example
+       npm start -- 02/echo --all   the same with every line, where a timeline is long
        npm start -- --list          list chapters and examples
 
 Without a terminal and without a name: prints the list and runs 02/echo.`
@@ -42,7 +43,7 @@ async function main(args: string[]): Promise<number> {
   }
   if (parsed.name !== undefined) {
     const found = findEntry(chapters, parsed.name)
-    if ('entry' in found) return showExample(found.entry, chapters)
+    if ('entry' in found) return showExample(found.entry, chapters, parsed.all)
     const name = JSON.stringify(found.unknown)
     complain(`no example ${name}${didYouMean(found.nearest, 'npm start -- --list')}`)
     return 2
@@ -55,15 +56,17 @@ async function main(args: string[]): Promise<number> {
 
 function readArguments(
   args: string[],
-): { error: string } | { name: string | undefined; list: boolean; help: boolean } {
+): { error: string } | { name: string | undefined; all: boolean; list: boolean; help: boolean } {
   try {
     const { values, positionals } = parseWords('npm start', args, {
+      all: { type: 'boolean', default: false },
       list: { type: 'boolean', default: false },
       help: { type: 'boolean', short: 'h', default: false },
     })
     if (positionals.length > 1)
       return { error: `one example at a time, got ${positionals.join(' ')}` }
-    return { name: positionals[0], list: values.list, help: values.help }
+    const { all, list, help } = values
+    return { name: positionals[0], all, list, help }
   } catch (error) {
     return { error: problem(error) }
   }

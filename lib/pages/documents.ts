@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import ignore from 'ignore'
 import { type CatalogueEntry, ROOT } from '#lib/catalogue/index.ts'
 import { runExample } from '#lib/observe/run-example.ts'
-import { Condenser } from '#lib/trace/condense.ts'
+import { condensed } from '#lib/trace/condense.ts'
 import { inOrder } from '#lib/trace/order.ts'
 import type { TraceEvent } from '#lib/trace/recording.ts'
 
@@ -36,6 +36,5 @@ export async function recordExample(entry: CatalogueEntry): Promise<TraceEvent[]
   const events: TraceEvent[] = []
   const result = await runExample(entry, { onEvent: event => events.push(event) })
   if (result.trouble !== undefined) throw new ExampleError(`${entry.id}: ${result.trouble}`)
-  const condenser = new Condenser()
-  return [...inOrder(events).flatMap(event => condenser.push(event)), ...condenser.flush()]
+  return condensed(inOrder(events))
 }

@@ -41,10 +41,17 @@ interface Counted {
   bytes: number
 }
 
+/** A whole run, shortened. */
+export function condensed(events: readonly TraceEvent[]): TraceEvent[] {
+  const condenser = new Condenser()
+  return inOrder([...events.flatMap(event => condenser.push(event)), ...condenser.flush()])
+}
+
 /**
  * Shortens a timeline: of many events of one kind on one socket, the first few stay, and one line
  * stands for the rest. The count starts anew with what the program prints, and ends when the
- * socket does. A write that returned false is a kind of its own.
+ * socket does. A write that returned false is a kind of its own. The line carries the time of the
+ * first event that it stands for: put all that comes out in order to have it in its place.
  *
  * Of many sockets, the first few are told of one by one, and the others together: their count is
  * told when the program prints what it has not printed before. Lines of output that differ in
@@ -56,7 +63,6 @@ export class Condenser {
   readonly #subjects = new Map<string, Set<string>>()
   /** How often the descriptors of an end were closed: the same number is another socket then. */
   readonly #closed = new Map<string, number>()
-  #lastNs = 0
 
   /**
    * Takes the next event, and returns what is to be shown now, in order.
@@ -65,18 +71,17 @@ export class Condenser {
    * own are counted apart from the others.
    */
   push(event: TraceEvent, kind = kindOf(event), notable = false): TraceEvent[] {
-    this.#lastNs = event.tNs
     const { lane, end } = event
     if (kind === '') return [event]
     if (lane === 'js' && kind === 'print') return this.#print(event)
     if (lane === 'js' && kind === 'exit') {
-      return [...this.#summaries(event, counted => counted.last.end === end), event]
+      return [...this.#take(counted => counted.last.end === end), event]
     }
     const subject = this.#subjectOf(event)
     const isOne = typeof subject === 'object'
     const before =
       LAST[lane].has(kind) && isOne
-        ? this.#summaries(event, ({ subject: other, last }) => {
+        ? this.#take(({ subject: other, last }) => {
             return typeof other === 'object' && other.one === subject.one && last.lane === lane
           })
         : []
@@ -90,8 +95,7 @@ export class Condenser {
 
   /** What is left to be said at the end. */
   flush(): TraceEvent[] {
-    // They stand at the end, and carry the time of the end: the timeline stays in order.
-    return this.#take(() => true).map(event => ({ ...event, tNs: this.#lastNs }))
+    return this.#take(() => true)
   }
 
   /** A line of output: the first of its kind begins something new. */
@@ -103,8 +107,7 @@ export class Condenser {
     const subject: Subject = 'none'
     const shown = this.#count(event, key, SHOWN_PRINTS, { subject, noun: `“${words}”` })
     if (shown.length === 0) return []
-    const before = this.#summaries(
-      event,
+    const before = this.#take(
       ({ subject: other, last }) =>
         last.end === end && (isNew || (other !== 'others' && !isPrint(last))),
     )
@@ -132,18 +135,13 @@ export class Condenser {
     return []
   }
 
-  /** What is to be said before an event: it takes that event's time, to stay in order. */
-  #summaries({ tNs }: TraceEvent, which: (counted: Counted) => boolean): TraceEvent[] {
-    return this.#take(which).map(summary => ({ ...summary, tNs }))
-  }
-
   #take(which: (counted: Counted) => boolean): TraceEvent[] {
     const taken: TraceEvent[] = []
     for (const [key, counted] of this.#kinds) {
       if (!which(counted)) continue
       const { last, subject, count } = counted
-      // A line that says "1 more" would save nothing. Of the others, one would be out of its place.
-      if (count === 1 && subject !== 'others') taken.push(counted.first!)
+      // A line that says "1 more" would save nothing.
+      if (count === 1) taken.push(counted.first!)
       else if (count > 0) taken.push(summaryOf(counted))
       Object.assign(counted, { first: undefined, count: 0, bytes: 0 })
       if (isPrint(last)) continue
@@ -195,7 +193,10 @@ const kindOf = (event: TraceEvent): string =>
   event.lane === 'js' ? (event.event ?? '') : event.lane === 'syscall' ? event.call : event.text
 
 function nounOf(event: TraceEvent, kind: string): string {
-  if (event.lane === 'js') return event.text.endsWith(REFUSED) ? `${kind} ${REFUSED}` : kind
+  if (event.lane === 'js') {
+    if (event.text.endsWith(REFUSED)) return `${kind} ${REFUSED}`
+    return kind.endsWith('()') ? kind : `${kind} events`
+  }
   if (event.lane === 'syscall') return event.error ? `${event.call} = ${event.error}` : kind
   if (event.lane === 'state') return `${event.from} → ${event.to}`
   return kind
@@ -209,10 +210,15 @@ function bytesOf(event: TraceEvent): number {
 }
 
 /** The line that stands for several events: of their fields, those that hold for all of them. */
-function summaryOf({ last, subject, noun, count, bytes }: Counted): TraceEvent {
-  const text = `… ${count} more ${noun}${bytes > 0 ? `, ${bytes} bytes` : ''}`
-  const { tNs, end } = last
-  const common = { tNs, end, text, count }
+function summaryOf({ first, last, subject, noun, count, bytes }: Counted): TraceEvent {
+  const sum = bytes > 0 ? `, ${bytes} byte${bytes === 1 ? '' : 's'}` : ''
+  const common = {
+    // It stands where the first of them happened.
+    tNs: first?.tNs ?? last.tNs,
+    end: last.end,
+    text: `… ${count} more ${noun}${sum}`,
+    count,
+  }
   const isOne = typeof subject === 'object'
   switch (last.lane) {
     case 'js': {

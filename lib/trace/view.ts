@@ -1,5 +1,6 @@
 import { Condenser } from './condense.ts'
 import { Explainer } from './explain.ts'
+import { inOrder } from './order.ts'
 import type { End, TraceEvent } from './recording.ts'
 import { RelativeNumbers } from './relative.ts'
 
@@ -42,5 +43,6 @@ export class View {
 /** All events of a run, or of a recording, as a reader wants to see them. */
 export function viewOf(events: readonly TraceEvent[], options: ViewOptions): TraceEvent[] {
   const view = new View(options)
-  return [...events.flatMap(event => view.push(event)), ...view.flush()]
+  const shown = [...events.flatMap(event => view.push(event)), ...view.flush()]
+  return options.condensed ? inOrder(shown) : shown
 }

@@ -1,7 +1,7 @@
 import { wrapAnsi } from 'fast-wrap-ansi'
+import { plural } from '#lib/program/plural.ts'
 import type { Exercise } from './exercise.ts'
 import type { Failure } from './failure.ts'
-import { plural } from './plural.ts'
 import type { CheckResult, StepResult } from './run-check.ts'
 
 /** So many lines are shown around a difference. */

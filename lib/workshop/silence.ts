@@ -1,6 +1,6 @@
+import { plural } from '#lib/program/plural.ts'
 import { CheckFailed } from './check-failed.ts'
 import type { CheckContext } from './exercise.ts'
-import { plural } from './plural.ts'
 import type { TcpProbe } from './tcp-probe.ts'
 
 /**

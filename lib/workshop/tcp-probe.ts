@@ -1,9 +1,9 @@
 import { connect, type Socket } from 'node:net'
 import { TcpSnapshot } from '#lib/kernel/tcp-table.ts'
+import { plural } from '#lib/program/plural.ts'
 import { bytesOf, firstDifference } from './bytes.ts'
 import { CheckFailed } from './check-failed.ts'
 import { Condition } from './condition.ts'
-import { plural } from './plural.ts'
 import type { ProgramUnderTest } from './program-under-test.ts'
 
 /** How long a program may say nothing before we stop waiting for it, in milliseconds. */

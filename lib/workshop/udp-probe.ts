@@ -1,9 +1,9 @@
 import { createSocket, type Socket } from 'node:dgram'
 import { once } from 'node:events'
+import { plural } from '#lib/program/plural.ts'
 import { bytesOf, firstDifference } from './bytes.ts'
 import { CheckFailed } from './check-failed.ts'
 import { Condition } from './condition.ts'
-import { plural } from './plural.ts'
 import type { ProgramUnderTest } from './program-under-test.ts'
 import { type Expectation, PATIENCE_MS } from './tcp-probe.ts'
 

@@ -119,7 +119,7 @@ describe.concurrent('02 chat', () => {
   test('two clients talk, and each leaves when its input ends', async ({ kit }) => {
     const server = await kit.server('02/chat')
     const ann = kit.client('02/chat', server, { input: 'open' })
-    await server.line(/^joined .* 1 members$/)
+    await server.line(/^joined .* 1 member$/)
     const ben = kit.client('02/chat', server, { input: 'open' })
     await server.line(/^joined .* 2 members$/)
     ann.stdin.write('hello Ben\n')

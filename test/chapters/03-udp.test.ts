@@ -61,7 +61,7 @@ test('03 boundaries: five sends are five messages, the empty one among them', as
     'message 1: 5 bytes',
     'message 2: 0 bytes',
     'message 3: 1000 bytes',
-    'message 4: 1 bytes',
+    'message 4: 1 byte',
     'message 5: 7 bytes',
   ])
   const received = server.lines.filter(line => line.startsWith('received'))

@@ -49,7 +49,7 @@ describe.concurrent('06 half-close', () => {
     expect((await cut.closed).length).toBe(0)
     const good = await kit.connect(server)
     good.socket.end('one\n')
-    await good.receive('got 1 lines\n')
+    await good.receive('got 1 line\n')
     expectNoStack((await server.stop()).stderr)
   })
 })
@@ -347,7 +347,7 @@ describe.concurrent('06 graceful-tcp', () => {
     expect(await server.ended).toMatchObject({ code: 0, stderr: '' })
     expect(server.lines.filter(line => line.startsWith('cut '))).toEqual([
       expect.stringMatching(/ the peer stays open$/),
-      expect.stringMatching(/ 1 answers missing$/),
+      expect.stringMatching(/ 1 answer missing$/),
     ])
     expect(server.lines.at(-1)).toBe('stopped')
   })

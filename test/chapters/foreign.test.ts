@@ -55,14 +55,14 @@ describe.skipIf(!has('nc')).concurrent('nc (needs nc)', () => {
   test('chats with our own client', async ({ kit }) => {
     const server = await kit.server('02/chat')
     const ann = kit.client('02/chat', server, { input: 'open' })
-    await server.line(/^joined .* 1 members$/)
+    await server.line(/^joined .* 1 member$/)
     const ben = nc(kit, server.port, 'open')
     await server.line(/^joined .* 2 members$/)
     ann.stdin.write('hello nc\n')
     await ben.line(/^127\.0\.0\.1:\d+: hello nc$/)
     ben.stdin.end('bye\n')
     await ann.line(/^127\.0\.0\.1:\d+: bye$/)
-    await server.line(/^left .* 1 members$/)
+    await server.line(/^left .* 1 member$/)
   })
 
   test('as a server answers 01:client', async ({ kit }) => {

@@ -99,6 +99,19 @@ describe.concurrent('npm start without a terminal', () => {
     expect(times).toEqual(times.toSorted((a, b) => a - b))
   })
 
+  test('has at most 60 lines, and every line with --all', async () => {
+    const [short, long] = await Promise.all([
+      start(['02/in-flight']),
+      start(['02/in-flight', '--all']),
+    ])
+    const hint = '\nevery line: npm start -- 02/in-flight --all\n'
+    expect(short.stdout.split('\n').length).toBeLessThanOrEqual(60)
+    expect(short.stdout).toMatch(/ … \d+ more events\n/)
+    expect(short.stdout).toContain(hint)
+    expect(long.stdout.split('\n').length).toBeGreaterThan(80)
+    expect(long.stdout).not.toContain(hint)
+  })
+
   test('says what was shown by which arguments, where the catalogue has some', async () => {
     const { stdout } = await start(['02/graceful'])
     expect(stdout).toContain(
@@ -114,6 +127,7 @@ test.skipIf(!withSlow).concurrent.each(entries.map(({ id }) => id))(
     const { stdout, stderr, exitCode } = await start([id], {}, ROOT)
     expect([exitCode, stderr]).toEqual([0, ''])
     expect(stdout).toContain('The same by hand, in two terminals:')
+    expect(stdout.split('\n').length).toBeLessThanOrEqual(60)
     expect(stdout).not.toMatch(/^ +at /m)
   },
 )

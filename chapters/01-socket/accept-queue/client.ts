@@ -4,6 +4,7 @@ import { describeRow, readTcpTable } from '#lib/kernel/tcp-table.ts'
 import { endpoint } from '#lib/program/endpoint.ts'
 import { exitCannotConnect, exitLost, noticeWhenSilent } from '#lib/program/failures.ts'
 import { host, port, readOptions } from '#lib/program/options.ts'
+import { plural } from '#lib/program/plural.ts'
 
 const options = readOptions({
   command: 'npm run 01:accept-queue:client',
@@ -31,7 +32,7 @@ const socket = connect(options.port, options.host, () => {
     }
   })
 })
-socket.on('data', chunk => console.log(`answer ${chunk.length} bytes ${after()}`))
+socket.on('data', chunk => console.log(`answer ${plural(chunk.length, 'byte')} ${after()}`))
 // #endregion client
 
 noticeWhenSilent(socket, where, 'npm run 01:accept-queue:server')

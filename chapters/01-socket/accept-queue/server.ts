@@ -8,6 +8,7 @@ import { type AddressInfo, createServer } from 'node:net'
 import { endpoint } from '#lib/program/endpoint.ts'
 import { exitCannotListen } from '#lib/program/failures.ts'
 import { host, port, readOptions } from '#lib/program/options.ts'
+import { plural } from '#lib/program/plural.ts'
 
 const command = 'npm run 01:accept-queue:server'
 const options = readOptions({
@@ -25,7 +26,7 @@ const server = createServer(socket => {
   const peer = endpoint(socket.remoteAddress, socket.remotePort)
   console.log(`accepted ${peer}`)
   socket.on('data', chunk => {
-    console.log(`received ${peer} ${chunk.length} bytes`)
+    console.log(`received ${peer} ${plural(chunk.length, 'byte')}`)
     socket.end('here you are\n')
   })
   socket.on('error', (error: NodeJS.ErrnoException) => console.error(`error ${peer} ${error.code}`))

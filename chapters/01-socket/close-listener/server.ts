@@ -8,6 +8,7 @@ import { type AddressInfo, createServer } from 'node:net'
 import { endpoint } from '#lib/program/endpoint.ts'
 import { exitCannotListen } from '#lib/program/failures.ts'
 import { host, port, readOptions } from '#lib/program/options.ts'
+import { plural } from '#lib/program/plural.ts'
 
 const command = 'npm run 01:close-listener:server'
 const options = readOptions({
@@ -24,7 +25,7 @@ const server = createServer(socket => {
   socket.write('no longer listening\n')
   socket.pipe(socket)
   socket.on('error', (error: NodeJS.ErrnoException) => console.error(`error ${peer} ${error.code}`))
-  socket.on('close', () => console.log(`closed ${peer} ${socket.bytesRead} bytes`))
+  socket.on('close', () => console.log(`closed ${peer} ${plural(socket.bytesRead, 'byte')}`))
 })
 // #endregion server
 

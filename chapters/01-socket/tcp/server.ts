@@ -8,6 +8,7 @@ import { type AddressInfo, createServer } from 'node:net'
 import { endpoint } from '#lib/program/endpoint.ts'
 import { exitCannotListen } from '#lib/program/failures.ts'
 import { host, port, readOptions } from '#lib/program/options.ts'
+import { plural } from '#lib/program/plural.ts'
 
 const command = 'npm run 01:server'
 const options = readOptions({
@@ -24,7 +25,7 @@ const server = createServer(socket => {
 
   // Takes the first piece that arrives for the whole question. That is luck: chapter 04.
   socket.once('data', question => {
-    console.log(`received ${peer} ${question.length} bytes`)
+    console.log(`received ${peer} ${plural(question.length, 'byte')}`)
     socket.end(`you are ${peer}, I am ${here}\n`)
   })
   socket.on('error', (error: NodeJS.ErrnoException) => console.error(`error ${peer} ${error.code}`))

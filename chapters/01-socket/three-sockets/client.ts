@@ -3,6 +3,7 @@ import { connect } from 'node:net'
 import { endpoint } from '#lib/program/endpoint.ts'
 import { exitCannotConnect, exitLost, exitWhenSilent } from '#lib/program/failures.ts'
 import { host, port, readOptions } from '#lib/program/options.ts'
+import { plural } from '#lib/program/plural.ts'
 
 const options = readOptions({
   command: 'npm run 01:three-sockets:client',
@@ -14,7 +15,7 @@ const where = endpoint(options.host, options.port)
 const socket = connect(options.port, options.host, () => {
   console.log(`connected ${where} from ${endpoint(socket.localAddress, socket.localPort)}`)
 })
-socket.on('data', chunk => console.log(`received ${chunk.length} bytes`))
+socket.on('data', chunk => console.log(`received ${plural(chunk.length, 'byte')}`))
 let connected = false
 socket.once('connect', () => {
   connected = true

@@ -8,6 +8,7 @@ import { lstatSync, rmSync } from 'node:fs'
 import { connect, createServer } from 'node:net'
 import { exitCannotListen, type SocketError } from '#lib/program/failures.ts'
 import { pathIsTooLong, readOptions, unixPath } from '#lib/program/options.ts'
+import { plural } from '#lib/program/plural.ts'
 
 const command = 'npm run 01:unix:server'
 const { path } = readOptions({
@@ -26,7 +27,7 @@ const server = createServer(socket => {
   const peer = `client-${++clients}`
   console.log(`accepted ${peer}`)
   socket.once('data', question => {
-    console.log(`received ${peer} ${question.length} bytes`)
+    console.log(`received ${peer} ${plural(question.length, 'byte')}`)
     socket.end(`you are a process on this machine, I am ${path}\n`)
   })
   socket.on('error', (error: NodeJS.ErrnoException) => console.error(`error ${peer} ${error.code}`))

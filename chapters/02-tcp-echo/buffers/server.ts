@@ -8,6 +8,7 @@ import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { endpoint } from '#lib/program/endpoint.ts'
 import { exitCannotListen } from '#lib/program/failures.ts'
 import { host, port, readOptions } from '#lib/program/options.ts'
+import { plural } from '#lib/program/plural.ts'
 
 const command = 'npm run 02:buffers:server'
 const options = readOptions({
@@ -24,7 +25,7 @@ const server = createServer({ pauseOnConnect: true }, socket => {
   console.log(`accepted ${peer} not reading`)
   socket.on('error', (error: NodeJS.ErrnoException) => console.error(`error ${peer} ${error.code}`))
   socket.on('close', () => {
-    console.log(`closed ${peer} ${socket.bytesRead} bytes`)
+    console.log(`closed ${peer} ${plural(socket.bytesRead, 'byte')}`)
     if (socket === first) first = undefined
   })
   if (first) {

@@ -8,6 +8,7 @@ import { connect, type Socket } from 'node:net'
 import { endpoint } from '#lib/program/endpoint.ts'
 import { exitCannotConnect, exitLost, exitWhenEnded } from '#lib/program/failures.ts'
 import { host, port, readOptions } from '#lib/program/options.ts'
+import { plural } from '#lib/program/plural.ts'
 
 const options = readOptions({
   command: 'npm run 02:chat:demo',
@@ -36,7 +37,9 @@ ben.on('data', chunk => {
 })
 ben.on('close', () => {
   if (heard === options.lines) return
-  console.error(`ben was cut off after ${heard} of ${options.lines} lines, though he was reading`)
+  console.error(
+    `ben was cut off after ${heard} of ${plural(options.lines, 'line')}, though he was reading`,
+  )
   process.exit(1)
 })
 
@@ -47,10 +50,10 @@ for (let said = 1; said <= options.lines; said++) {
   while (said % 100 === 0 && heard < said) await once(ben, 'data')
 }
 while (heard < options.lines) await once(ben, 'data')
-console.log(`ann said ${options.lines} lines, ben heard ${heard}`)
+console.log(`ann said ${plural(options.lines, 'line')}, ben heard ${heard}`)
 cat.resume()
 await once(cat, 'close')
-console.log(`cat got ${cat.bytesRead} bytes before she was dropped`)
+console.log(`cat got ${plural(cat.bytesRead, 'byte')} before she was dropped`)
 // #endregion demo
 ann.end()
 ben.end()

@@ -8,6 +8,7 @@ import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { endpoint } from '#lib/program/endpoint.ts'
 import { exitCannotListen } from '#lib/program/failures.ts'
 import { host, port, readOptions } from '#lib/program/options.ts'
+import { plural } from '#lib/program/plural.ts'
 
 const MAX_LINE_BYTES = 8192
 
@@ -32,7 +33,7 @@ const members = new Map<Socket, string>()
 const server = createServer(socket => {
   const peer = endpoint(socket.remoteAddress, socket.remotePort)
   members.set(socket, peer)
-  console.log(`joined ${peer} ${members.size} members`)
+  console.log(`joined ${peer} ${plural(members.size, 'member')}`)
 
   // Cuts the stream into lines. Good enough to chat with; chapter 04 does it properly.
   let line = ''
@@ -51,7 +52,7 @@ const server = createServer(socket => {
   socket.on('error', (error: NodeJS.ErrnoException) => console.error(`error ${peer} ${error.code}`))
   socket.on('close', () => {
     members.delete(socket)
-    console.log(`left ${peer} ${members.size} members`)
+    console.log(`left ${peer} ${plural(members.size, 'member')}`)
   })
 })
 
@@ -62,7 +63,7 @@ function tellOthers(from: Socket, line: Buffer): void {
     // Waiting for `drain` here would let the slowest member set the pace for everyone. Each member
     // has its own queue instead, and that queue has an end.
     const waiting = member.writableLength
-    if (waiting > options['max-waiting-bytes']) drop(member, `${waiting} bytes waiting`)
+    if (waiting > options['max-waiting-bytes']) drop(member, `${plural(waiting, 'byte')} waiting`)
   }
 }
 

@@ -14,6 +14,7 @@ import {
   noticeWhenSilent,
 } from '#lib/program/failures.ts'
 import { host, port, readOptions } from '#lib/program/options.ts'
+import { plural } from '#lib/program/plural.ts'
 
 const options = readOptions({
   command: 'npm run 02:client',
@@ -51,7 +52,9 @@ socket.on('close', () => {
   const missing = socket.bytesWritten - socket.bytesRead
   if (missing === 0) return
   if (missing < 0) exitUnknown(where, 'npm run 02:server')
-  console.error(`the server closed before ${missing} of ${socket.bytesWritten} bytes came back`)
+  console.error(
+    `the server closed before ${missing} of ${plural(socket.bytesWritten, 'byte')} came back`,
+  )
   process.exitCode = 1
 })
 

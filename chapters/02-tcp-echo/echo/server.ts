@@ -8,6 +8,7 @@ import { type AddressInfo, createServer } from 'node:net'
 import { endpoint } from '#lib/program/endpoint.ts'
 import { exitCannotListen } from '#lib/program/failures.ts'
 import { host, port, readOptions } from '#lib/program/options.ts'
+import { plural } from '#lib/program/plural.ts'
 
 const command = 'npm run 02:server'
 const options = readOptions({
@@ -37,7 +38,7 @@ const server = createServer({ allowHalfOpen: true }, socket => {
   // A reset is an `error` event, and an `error` event that nobody listens to ends the process:
   // one client would take down the conversations of all others.
   socket.on('error', (error: NodeJS.ErrnoException) => console.error(`error ${peer} ${error.code}`))
-  socket.on('close', () => console.log(`closed ${peer} ${socket.bytesRead} bytes`))
+  socket.on('close', () => console.log(`closed ${peer} ${plural(socket.bytesRead, 'byte')}`))
 })
 // #endregion server
 

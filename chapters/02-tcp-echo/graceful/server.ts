@@ -8,6 +8,7 @@ import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { endpoint } from '#lib/program/endpoint.ts'
 import { exitCannotListen } from '#lib/program/failures.ts'
 import { host, port, readOptions } from '#lib/program/options.ts'
+import { plural } from '#lib/program/plural.ts'
 
 const command = 'npm run 02:graceful:server'
 const options = readOptions({
@@ -87,7 +88,7 @@ function stopWaiting(): void {
 function shutDown(): void {
   if (stopping) return
   stopping = true
-  console.log(`stopping ${open.size} connections, deadline ${options['deadline-ms']} ms`)
+  console.log(`stopping ${plural(open.size, 'connection')}, deadline ${options['deadline-ms']} ms`)
   // From here on the kernel refuses new connections. The open ones go on; on its own, the last of
   // them may never go.
   server.close()
@@ -95,7 +96,7 @@ function shutDown(): void {
   deadline = setTimeout(() => {
     for (const [socket, unanswered] of open) {
       const peer = endpoint(socket.remoteAddress, socket.remotePort)
-      console.log(`cut ${peer} ${unanswered} answers missing`)
+      console.log(`cut ${peer} ${plural(unanswered, 'answer')} missing`)
       socket.destroy()
     }
   }, options['deadline-ms'])

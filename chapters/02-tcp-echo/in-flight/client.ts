@@ -14,6 +14,7 @@ import {
   type SocketError,
 } from '#lib/program/failures.ts'
 import { host, port, readOptions } from '#lib/program/options.ts'
+import { plural } from '#lib/program/plural.ts'
 
 const options = readOptions({
   command: 'npm run 02:in-flight:client',
@@ -52,7 +53,7 @@ for (const command of commands) {
   await closed
   socket.resume()
   await gone
-  console.log(`${command}: got ${socket.bytesRead} bytes, then ${how}`)
+  console.log(`${command}: got ${plural(socket.bytesRead, 'byte')}, then ${how}`)
 }
 control.end()
 // #endregion client

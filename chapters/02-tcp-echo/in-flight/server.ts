@@ -8,6 +8,7 @@ import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { endpoint } from '#lib/program/endpoint.ts'
 import { exitCannotListen } from '#lib/program/failures.ts'
 import { host, port, readOptions } from '#lib/program/options.ts'
+import { plural } from '#lib/program/plural.ts'
 
 const command = 'npm run 02:in-flight:server'
 const options = readOptions({
@@ -61,7 +62,7 @@ const server = createServer({ pauseOnConnect: true, noDelay: true }, socket => {
     patient = socket
     console.log(`accepted ${peer}`)
     socket.on('close', () => {
-      console.log(`closed ${peer} ${socket.bytesWritten} bytes written`)
+      console.log(`closed ${peer} ${plural(socket.bytesWritten, 'byte')} written`)
       control?.write('closed')
     })
     control.write('accepted')

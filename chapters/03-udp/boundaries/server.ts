@@ -9,6 +9,7 @@ import { isIPv6 } from 'node:net'
 import { endpoint } from '#lib/program/endpoint.ts'
 import { exitCannotListen, type SocketError } from '#lib/program/failures.ts'
 import { host, port, readOptions } from '#lib/program/options.ts'
+import { plural } from '#lib/program/plural.ts'
 
 const command = 'npm run 03:boundaries:server'
 const options = readOptions({
@@ -23,9 +24,9 @@ let messages = 0
 
 socket.on('message', (message, { address, port }) => {
   const peer = endpoint(address, port)
-  console.log(`received ${peer} ${message.length} bytes`)
+  console.log(`received ${peer} ${plural(message.length, 'byte')}`)
   if (port === 0) return // a sender without a port wants no answer: see `echo`
-  const answer = `message ${++messages}: ${message.length} bytes`
+  const answer = `message ${++messages}: ${plural(message.length, 'byte')}`
   socket.send(answer, port, address, error => {
     if (error) console.error(`error ${peer} ${(error as SocketError).code}`)
   })

@@ -9,6 +9,7 @@ import { isIPv6 } from 'node:net'
 import { endpoint } from '#lib/program/endpoint.ts'
 import { exitCannotListen, type SocketError } from '#lib/program/failures.ts'
 import { host, port, readOptions } from '#lib/program/options.ts'
+import { plural } from '#lib/program/plural.ts'
 
 const command = 'npm run 03:server'
 const options = readOptions({
@@ -25,7 +26,7 @@ const socket = createSocket(isIPv6(options.host) ? 'udp6' : 'udp4')
 // to listen on the loopback interface only, and never to answer more bytes than came.
 socket.on('message', (message, { address, port }) => {
   const peer = endpoint(address, port)
-  console.log(`received ${peer} ${message.length} bytes`)
+  console.log(`received ${peer} ${plural(message.length, 'byte')}`)
   // A sender may leave its port out, as 0 (RFC 768): it wants no answer, and send() would throw.
   if (port === 0) return
   // The callback says that the kernel has taken the datagram. It says nothing about the peer.

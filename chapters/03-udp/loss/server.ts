@@ -10,6 +10,7 @@ import { readUdpTable } from '#lib/kernel/udp-table.ts'
 import { endpoint } from '#lib/program/endpoint.ts'
 import { exitCannotListen, type SocketError } from '#lib/program/failures.ts'
 import { host, port, readOptions } from '#lib/program/options.ts'
+import { plural } from '#lib/program/plural.ts'
 
 const command = 'npm run 03:loss:server'
 const options = readOptions({
@@ -49,7 +50,7 @@ socket.on('message', (message, { address, port }) => {
     // buffer; the one that does not fit any more is thrown away.
     answer('busy', () => Atomics.wait(NEVER, 0, 0, options['busy-ms']))
   } else if (text === 'report') {
-    console.log(`received ${peer} ${received} datagrams`)
+    console.log(`received ${peer} ${plural(received, 'datagram')}`)
     answer(`received ${received} dropped ${drops() - dropsBefore}`)
   } else {
     received++

@@ -15,6 +15,7 @@ import {
   type SocketError,
 } from '#lib/program/failures.ts'
 import { host, port, readOptions } from '#lib/program/options.ts'
+import { plural } from '#lib/program/plural.ts'
 
 const serverCommand = 'npm run 03:size:server'
 const options = readOptions({
@@ -43,7 +44,7 @@ const MTU = 1500
 const ipHeader = v6 ? 40 : 20
 
 for (const bytes of [1200, MTU - ipHeader - 8, MTU - ipHeader - 7, 9000, LARGEST, LARGEST + 1]) {
-  console.log(`${bytes} bytes: ${await attempt(bytes)}`)
+  console.log(`${plural(bytes, 'byte')}: ${await attempt(bytes)}`)
 }
 socket.close()
 

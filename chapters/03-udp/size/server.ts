@@ -10,6 +10,7 @@ import { isIPv6 } from 'node:net'
 import { endpoint } from '#lib/program/endpoint.ts'
 import { exitCannotListen, type SocketError } from '#lib/program/failures.ts'
 import { host, port, readOptions } from '#lib/program/options.ts'
+import { plural } from '#lib/program/plural.ts'
 
 const command = 'npm run 03:size:server'
 const options = readOptions({
@@ -25,7 +26,7 @@ const socket = createSocket(isIPv6(options.host) ? 'udp6' : 'udp4')
 
 socket.on('message', (message, { address, port }) => {
   const peer = endpoint(address, port)
-  console.log(`received ${peer} ${message.length} bytes`)
+  console.log(`received ${peer} ${plural(message.length, 'byte')}`)
   if (port === 0) return // a sender without a port wants no answer: see `echo`
   const hash = createHash('sha256').update(message).digest('hex')
   socket.send(`${message.length} ${hash}`, port, address, error => {

@@ -10,6 +10,7 @@ import { framed } from '#lib/framing/stream.ts'
 import { endpoint } from '#lib/program/endpoint.ts'
 import { exitCannotConnect, exitLost, exitUnknown, exitWhenSilent } from '#lib/program/failures.ts'
 import { host, port, readOptions } from '#lib/program/options.ts'
+import { plural } from '#lib/program/plural.ts'
 
 const options = readOptions({
   command: 'npm run 04:byte-stuffing:client',
@@ -44,7 +45,7 @@ async function converse(how: string, send: (socket: Socket) => Promise<void>): P
     for await (const answer of frames)
       answers.push(answer.includes(0xc0) ? hex(answer) : JSON.stringify(answer.toString()))
     if (answers.length !== requests.length) exitUnknown(where, serverCommand)
-    console.log(`${how}: ${answers.length} answers ${answers.join(' ')}`)
+    console.log(`${how}: ${plural(answers.length, 'answer')} ${answers.join(' ')}`)
   } catch (error) {
     exitLost(error as Error, where)
   }

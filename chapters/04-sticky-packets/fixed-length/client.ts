@@ -10,6 +10,7 @@ import { framed } from '#lib/framing/stream.ts'
 import { endpoint } from '#lib/program/endpoint.ts'
 import { exitCannotConnect, exitLost, exitUnknown, exitWhenSilent } from '#lib/program/failures.ts'
 import { host, port, readOptions } from '#lib/program/options.ts'
+import { plural } from '#lib/program/plural.ts'
 
 const options = readOptions({
   command: 'npm run 04:fixed-length:client',
@@ -48,7 +49,7 @@ async function converse(how: string, send: (socket: Socket) => Promise<void>): P
     const answers: string[] = []
     for await (const answer of frames) answers.push(JSON.stringify(answer.toString().trimEnd()))
     if (answers.length !== requests.length) exitUnknown(where, serverCommand)
-    console.log(`${how}: ${answers.length} answers ${answers.join(' ')}`)
+    console.log(`${how}: ${plural(answers.length, 'answer')} ${answers.join(' ')}`)
   } catch (error) {
     exitLost(error as Error, where)
   }

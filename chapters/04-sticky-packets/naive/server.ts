@@ -8,6 +8,7 @@ import { type AddressInfo, createServer } from 'node:net'
 import { endpoint } from '#lib/program/endpoint.ts'
 import { exitCannotListen, type SocketError } from '#lib/program/failures.ts'
 import { host, port, readOptions } from '#lib/program/options.ts'
+import { plural } from '#lib/program/plural.ts'
 
 const command = 'npm run 04:server'
 const options = readOptions({
@@ -25,7 +26,7 @@ const server = createServer(socket => {
   const peer = endpoint(socket.remoteAddress, socket.remotePort)
   console.log(`accepted ${peer}`)
   socket.on('data', request => {
-    console.log(`request ${peer} ${request.length} bytes`)
+    console.log(`request ${peer} ${plural(request.length, 'byte')}`)
     if (!socket.write(shout(request))) socket.pause() // back-pressure: chapter 02
   })
   socket.on('drain', () => socket.resume())

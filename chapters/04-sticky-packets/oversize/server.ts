@@ -11,6 +11,7 @@ import { framed } from '#lib/framing/stream.ts'
 import { endpoint } from '#lib/program/endpoint.ts'
 import { exitCannotListen, type SocketError } from '#lib/program/failures.ts'
 import { host, port, readOptions } from '#lib/program/options.ts'
+import { plural } from '#lib/program/plural.ts'
 import { print } from '#lib/program/print.ts'
 
 const command = 'npm run 04:oversize:server'
@@ -33,7 +34,7 @@ const server = createServer({ allowHalfOpen: true }, async socket => {
   const { frames, send, end } = framed(socket, codec)
   try {
     for await (const request of frames) {
-      await print(`request ${peer} ${request.length} bytes`)
+      await print(`request ${peer} ${plural(request.length, 'byte')}`)
       await send(Buffer.from(`limited, the other is at port ${unlimitedPort()}`))
     }
     await end()
@@ -62,7 +63,7 @@ const unlimited = createServer(socket => {
     }
     if (waiting.length > GIVE_UP_BYTES) socket.destroy()
   })
-  socket.on('end', () => console.log(`kept ${peer} ${waiting.length} bytes`))
+  socket.on('end', () => console.log(`kept ${peer} ${plural(waiting.length, 'byte')}`))
   socket.on('error', (error: SocketError) => console.error(`error ${peer} ${error.code}`))
 })
 const unlimitedPort = () => (unlimited.address() as AddressInfo).port

@@ -10,6 +10,7 @@ import { lines } from '#lib/framing/lines.ts'
 import { endpoint } from '#lib/program/endpoint.ts'
 import { exitCannotListen, type SocketError } from '#lib/program/failures.ts'
 import { host, port, readOptions } from '#lib/program/options.ts'
+import { plural } from '#lib/program/plural.ts'
 
 const command = 'npm run 04:split-utf8:server'
 const options = readOptions({
@@ -31,7 +32,7 @@ const server = createServer({ allowHalfOpen: true, noDelay: true }, socket => {
   const framing = lines({ maxLineBytes: MAX_LINE_BYTES }).decoder()
 
   socket.on('data', chunk => {
-    console.log(`data ${peer} ${chunk.length} bytes`)
+    console.log(`data ${peer} ${plural(chunk.length, 'byte')}`)
     perChunk += chunk.toString() // wrong: a character that is cut becomes U+FFFD, twice
     withDecoder += decoder.write(chunk) // keeps the bytes of a character until it is whole
     try {

@@ -12,6 +12,7 @@ import { readFrames } from '#lib/framing/stream.ts'
 import { endpoint } from '#lib/program/endpoint.ts'
 import { exitCannotListen, type SocketError } from '#lib/program/failures.ts'
 import { host, port, readOptions } from '#lib/program/options.ts'
+import { plural } from '#lib/program/plural.ts'
 
 const command = 'npm run 05:closing-race:server'
 const options = readOptions({
@@ -35,7 +36,7 @@ const server = createServer({ allowHalfOpen: true }, async socket => {
   // A request may be on its way at this moment. It will be answered by a RST.
   socket.setTimeout(idleMs, () => socket.destroy())
   socket.on('error', (error: SocketError) => console.error(`error ${peer} ${error.code}`))
-  socket.on('close', () => console.log(`closed ${peer} ${served} requests`))
+  socket.on('close', () => console.log(`closed ${peer} ${plural(served, 'request')}`))
   try {
     for await (const { target, keepAlive } of readFrames<Http1Request>(socket, http1Request())) {
       served++

@@ -10,6 +10,7 @@ import { framed } from '#lib/framing/stream.ts'
 import { endpoint } from '#lib/program/endpoint.ts'
 import { exitCannotConnect, exitUnknown, exitWhenSilent } from '#lib/program/failures.ts'
 import { host, port, readOptions } from '#lib/program/options.ts'
+import { plural } from '#lib/program/plural.ts'
 import { checkTimes, watchOver } from './heartbeat.ts'
 
 const options = readOptions({
@@ -62,7 +63,8 @@ async function talk(request: string, { silent = false } = {}): Promise<string> {
       const text = frame.toString()
       if (text === 'ping') pings++
       if (text === 'ping' && !silent) await say('pong')
-      if (text.startsWith('done')) return `answer after ${since()}, ${pings} pings meanwhile`
+      if (text.startsWith('done'))
+        return `answer after ${since()}, ${plural(pings, 'ping')} meanwhile`
     }
   } catch {
     // Lost, by our own doing or by the server's.
@@ -70,6 +72,6 @@ async function talk(request: string, { silent = false } = {}): Promise<string> {
     socket.destroy()
   }
   if (!gaveUp && !silent && pings === 0) exitUnknown(where, serverCommand)
-  return gaveUp || `the server hung up after ${since()} and ${pings} pings`
+  return gaveUp || `the server hung up after ${since()} and ${plural(pings, 'ping')}`
 }
 // #endregion client

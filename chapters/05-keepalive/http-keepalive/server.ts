@@ -13,6 +13,7 @@ import { readFrames } from '#lib/framing/stream.ts'
 import { endpoint } from '#lib/program/endpoint.ts'
 import { exitCannotListen, type SocketError } from '#lib/program/failures.ts'
 import { host, port, readOptions } from '#lib/program/options.ts'
+import { plural } from '#lib/program/plural.ts'
 
 const command = 'npm run 05:http-keepalive:server'
 const options = readOptions({
@@ -42,7 +43,7 @@ const server = createServer({ allowHalfOpen: true }, async socket => {
   let served = 0
   socket.setTimeout(idleMs, () => socket.destroy())
   socket.on('error', (error: SocketError) => console.error(`error ${peer} ${error.code}`))
-  socket.on('close', () => console.log(`closed ${peer} ${served} requests`))
+  socket.on('close', () => console.log(`closed ${peer} ${plural(served, 'request')}`))
   try {
     for await (const request of readFrames<Http1Request>(socket, requests)) {
       const kept = persists(request)

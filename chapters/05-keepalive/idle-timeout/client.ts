@@ -8,6 +8,7 @@ import { connect, type Socket } from 'node:net'
 import { endpoint } from '#lib/program/endpoint.ts'
 import { exitCannotConnect, exitUnknown, noticeWhenSilent } from '#lib/program/failures.ts'
 import { host, port, readOptions } from '#lib/program/options.ts'
+import { plural } from '#lib/program/plural.ts'
 
 const options = readOptions({
   command: 'npm run 05:idle-timeout:client',
@@ -36,7 +37,7 @@ const isAsked = () => {
   verdict = 'too slowly, so it was idle'
 }
 await talk('one that drips', isAsked, dripTo)
-console.log(`it sent ${drops} bytes, one every ${options['drip-ms']} ms: ${verdict}`)
+console.log(`it sent ${plural(drops, 'byte')}, one every ${options['drip-ms']} ms: ${verdict}`)
 
 function dripTo(socket: Socket): void {
   const timer = setInterval(() => {

@@ -9,6 +9,7 @@ import { lines } from '#lib/framing/lines.ts'
 import { endpoint } from '#lib/program/endpoint.ts'
 import { exitCannotListen, type SocketError } from '#lib/program/failures.ts'
 import { host, port, readOptions } from '#lib/program/options.ts'
+import { plural } from '#lib/program/plural.ts'
 
 const command = 'npm run 05:idle-timeout:server'
 const options = readOptions({
@@ -75,7 +76,7 @@ const server = createServer({ allowHalfOpen: true }, socket => {
   socket.on('error', (error: SocketError) => console.error(`error ${peer} ${error.code}`))
   socket.on('close', () => {
     clearTimeout(late)
-    console.log(`closed ${peer} ${socket.bytesRead} bytes`)
+    console.log(`closed ${peer} ${plural(socket.bytesRead, 'byte')}`)
   })
 })
 // #endregion server

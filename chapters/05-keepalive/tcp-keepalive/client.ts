@@ -13,6 +13,7 @@ import { isolation } from '#lib/kernel/isolation.ts'
 import { endpoint } from '#lib/program/endpoint.ts'
 import { exitCannotConnect, exitLost, exitTooEarly, exitWhenSilent } from '#lib/program/failures.ts'
 import { host, port, readOptions } from '#lib/program/options.ts'
+import { plural } from '#lib/program/plural.ts'
 import { TYPESCRIPT_FLAGS } from '#lib/program/typescript.ts'
 import { keepaliveTimer } from './timer.ts'
 
@@ -53,7 +54,7 @@ console.log(`setKeepAlive(true, 1000): ${keepaliveTimer(socket)}`)
 // In this time there is a probe, and its answer. Both kernels know; neither program does.
 await setTimeout(options['hold-ms'])
 if (socket.readyState !== 'open') exitTooEarly(where, 'npm run 05:server')
-console.log(`idle for ${options['hold-ms']} ms: ${events} data events`)
+console.log(`idle for ${options['hold-ms']} ms: ${plural(events, 'data event')}`)
 socket.end()
 // #endregion client
 exitWhenSilent(socket, where, 'npm run 05:server')

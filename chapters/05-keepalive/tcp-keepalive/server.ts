@@ -8,6 +8,7 @@ import { type AddressInfo, createServer } from 'node:net'
 import { endpoint } from '#lib/program/endpoint.ts'
 import { exitCannotListen, type SocketError } from '#lib/program/failures.ts'
 import { host, port, readOptions } from '#lib/program/options.ts'
+import { plural } from '#lib/program/plural.ts'
 
 const command = 'npm run 05:server'
 const options = readOptions({
@@ -25,7 +26,7 @@ const server = createServer(socket => {
     events++
   })
   socket.on('error', (error: SocketError) => console.error(`error ${peer} ${error.code}`))
-  socket.on('close', () => console.log(`closed ${peer} ${events} data events`))
+  socket.on('close', () => console.log(`closed ${peer} ${plural(events, 'data event')}`))
 })
 // #endregion server
 

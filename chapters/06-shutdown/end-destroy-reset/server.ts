@@ -10,6 +10,7 @@ import { framed } from '#lib/framing/stream.ts'
 import { endpoint } from '#lib/program/endpoint.ts'
 import { exitCannotListen, type SocketError } from '#lib/program/failures.ts'
 import { host, port, readOptions } from '#lib/program/options.ts'
+import { plural } from '#lib/program/plural.ts'
 
 const command = 'npm run 06:end-destroy-reset:server'
 const options = readOptions({
@@ -36,7 +37,7 @@ const server = createServer({ pauseOnConnect: true, noDelay: true }, socket => {
   const peer = endpoint(socket.remoteAddress, socket.remotePort)
   console.log(`accepted ${peer}`)
   socket.on('error', ({ code }: SocketError) => console.error(`error ${peer} ${code}`))
-  socket.on('close', () => console.log(`closed ${peer} ${socket.bytesRead} bytes read`))
+  socket.on('close', () => console.log(`closed ${peer} ${plural(socket.bytesRead, 'byte')} read`))
   if (control === undefined) {
     control = socket
     follow(socket).catch(() => socket.destroy())

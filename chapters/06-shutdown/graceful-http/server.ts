@@ -9,6 +9,7 @@ import type { AddressInfo, Socket } from 'node:net'
 import { endpoint } from '#lib/program/endpoint.ts'
 import { exitCannotListen } from '#lib/program/failures.ts'
 import { host, port, readOptions } from '#lib/program/options.ts'
+import { plural } from '#lib/program/plural.ts'
 
 const command = 'npm run 06:graceful-http:server'
 const options = readOptions({
@@ -65,7 +66,7 @@ function shutDown(): void {
     for (const socket of silent) if (socket.bytesRead === 0) socket.end()
   }
   const deadline = setTimeout(() => {
-    server.getConnections((_, left) => console.log(`cut ${left} connections`))
+    server.getConnections((_, left) => console.log(`cut ${plural(left, 'connection')}`))
     server.closeAllConnections()
   }, options['deadline-ms'])
 }

@@ -11,6 +11,7 @@ import { framed } from '#lib/framing/stream.ts'
 import { endpoint } from '#lib/program/endpoint.ts'
 import { exitCannotListen, type SocketError } from '#lib/program/failures.ts'
 import { host, port, readOptions } from '#lib/program/options.ts'
+import { plural } from '#lib/program/plural.ts'
 
 const command = 'npm run 06:graceful-tcp:server'
 const options = readOptions({
@@ -79,14 +80,15 @@ const server = createServer({ allowHalfOpen: true }, async socket => {
 function shutDown(): void {
   if (stopping) return
   stopping = true
-  console.log(`stopping ${open.size} connections, deadline ${options['deadline-ms']} ms`)
+  console.log(`stopping ${plural(open.size, 'connection')}, deadline ${options['deadline-ms']} ms`)
   // close() waits for every connection to be closed on both sides: by us, and by the client.
   server.close(() => clearTimeout(deadline))
   // What goes wrong with one of them, its own loop tells.
   for (const { leave } of open.values()) leave().catch(() => {})
   const deadline = setTimeout(() => {
     for (const [socket, { peer, taken, answered }] of open) {
-      const why = answered < taken ? `${taken - answered} answers missing` : 'the peer stays open'
+      const why =
+        answered < taken ? `${plural(taken - answered, 'answer')} missing` : 'the peer stays open'
       console.log(`cut ${peer} ${why}`)
       socket.destroy()
     }

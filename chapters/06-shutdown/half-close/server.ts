@@ -11,6 +11,7 @@ import { readFrames } from '#lib/framing/stream.ts'
 import { endpoint } from '#lib/program/endpoint.ts'
 import { exitCannotListen, type SocketError } from '#lib/program/failures.ts'
 import { host, port, readOptions } from '#lib/program/options.ts'
+import { plural } from '#lib/program/plural.ts'
 
 const command = 'npm run 06:server'
 const options = readOptions({
@@ -32,7 +33,9 @@ const server = createServer({ allowHalfOpen: true }, async socket => {
   const peer = endpoint(socket.remoteAddress, socket.remotePort)
   console.log(`accepted ${peer}`)
   socket.on('error', ({ code }: SocketError) => console.error(`error ${peer} ${code}`))
-  socket.on('close', () => console.log(`closed ${peer} ${socket.bytesWritten} bytes written`))
+  socket.on('close', () =>
+    console.log(`closed ${peer} ${plural(socket.bytesWritten, 'byte')} written`),
+  )
   try {
     let count = 0
     for await (const line of readFrames(socket, lines({ maxLineBytes: 64 * 1024 }))) {
@@ -42,8 +45,8 @@ const server = createServer({ allowHalfOpen: true }, async socket => {
       count++
     }
     await delay(options['work-ms'])
-    console.log(`answering ${peer} ${count} lines, writable: ${socket.writable}`)
-    socket.write(`got ${count} lines\n`, error => {
+    console.log(`answering ${peer} ${plural(count, 'line')}, writable: ${socket.writable}`)
+    socket.write(`got ${plural(count, 'line')}\n`, error => {
       if (error) console.error(`lost the answer to ${peer}: ${(error as SocketError).code}`)
     })
     socket.end() // our FIN: the client's has come long ago, so this closes the connection

@@ -8,6 +8,7 @@ import { type AddressInfo, createServer } from 'node:net'
 import { endpoint } from '#lib/program/endpoint.ts'
 import { exitCannotListen } from '#lib/program/failures.ts'
 import { host, port, readOptions } from '#lib/program/options.ts'
+import { plural } from '#lib/program/plural.ts'
 
 const command = 'npm run 06:simultaneous:server'
 const options = readOptions({
@@ -24,13 +25,13 @@ const server = createServer({ allowHalfOpen: true, pauseOnConnect: true }, socke
   const peer = endpoint(socket.remoteAddress, socket.remotePort)
   console.log(`accepted ${peer}`)
   socket.on('error', (error: NodeJS.ErrnoException) => console.error(`error ${peer} ${error.code}`))
-  socket.on('close', () => console.log(`closed ${peer} ${socket.bytesRead} bytes read`))
+  socket.on('close', () => console.log(`closed ${peer} ${plural(socket.bytesRead, 'byte')} read`))
   socket.on('end', () => console.log(`end ${peer}`))
   // Nobody reads yet, so the bytes fill the client's buffer, the rest waits in ours, and the FIN
   // behind it. For the kernel we have closed: FIN-WAIT-1.
   socket.end(BYTES)
   socket.on('finish', () => {
-    console.log(`ended ${peer} ${socket.bytesWritten} bytes written`)
+    console.log(`ended ${peer} ${plural(socket.bytesWritten, 'byte')} written`)
     socket.resume() // lets the client's bytes in, and its FIN
   })
 })

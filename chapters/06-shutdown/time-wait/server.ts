@@ -10,6 +10,7 @@ import { readFrames } from '#lib/framing/stream.ts'
 import { endpoint } from '#lib/program/endpoint.ts'
 import { exitCannotListen, type SocketError } from '#lib/program/failures.ts'
 import { host, port, readOptions } from '#lib/program/options.ts'
+import { plural } from '#lib/program/plural.ts'
 
 const command = 'npm run 06:time-wait:server'
 const options = readOptions({
@@ -23,7 +24,7 @@ const server = createServer({ allowHalfOpen: true }, async socket => {
   const peer = endpoint(socket.remoteAddress, socket.remotePort)
   console.log(`accepted ${peer}`)
   socket.on('error', ({ code }: SocketError) => console.error(`error ${peer} ${code}`))
-  socket.on('close', () => console.log(`closed ${peer} ${socket.bytesRead} bytes`))
+  socket.on('close', () => console.log(`closed ${peer} ${plural(socket.bytesRead, 'byte')}`))
   try {
     // Our FIN goes first, or second: that is all that decides on which side TIME-WAIT will be.
     for await (const line of readFrames(socket, lines({ maxLineBytes: 100 })))

@@ -1,6 +1,6 @@
+import { plural } from '#lib/program/plural.ts'
 import { firstDifference } from '#lib/workshop/bytes.ts'
 import type { CheckContext } from '#lib/workshop/exercise.ts'
-import { plural } from '#lib/workshop/plural.ts'
 import { Random } from '#lib/workshop/random.ts'
 import type { UdpProbe, UdpProbeOptions } from '#lib/workshop/udp-probe.ts'
 

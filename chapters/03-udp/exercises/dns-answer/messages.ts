@@ -1,8 +1,8 @@
 /** Questions and answers of DNS as bytes (RFC 1035 §4), for the check. */
 
+import { plural } from '#lib/program/plural.ts'
 import { firstDifference } from '#lib/workshop/bytes.ts'
 import type { CheckContext } from '#lib/workshop/exercise.ts'
-import { plural } from '#lib/workshop/plural.ts'
 import type { UdpProbe } from '#lib/workshop/udp-probe.ts'
 
 const A = 1
