@@ -26,7 +26,7 @@ export interface TraceChoice {
 /** Runs an example, prints what all lanes saw of it, and returns the exit code of the run. */
 export async function showTrace(
   entry: CatalogueEntry,
-  { lanes = USUAL_LANES, relative = false, only }: TraceChoice = {},
+  { lanes = USUAL_LANES, relative = true, only }: TraceChoice = {},
 ): Promise<number> {
   if (reportCannotRun(entry)) return 0
   const style = { columns: terminalColumns(), color: wantsColor() }
@@ -34,7 +34,7 @@ export async function showTrace(
   console.log(wrapAnsi(`${bold(entry.id)}  ${entry.example.shows}`, style.columns))
   if (stdoutIsBroken()) return 0
 
-  const timeline = new LadderTimeline(style)
+  const timeline = new LadderTimeline(style, only)
   const view = new View({ relative, only, condensed: true })
   const statuses = new LaneStatuses()
   let headerStands = false

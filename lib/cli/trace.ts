@@ -32,7 +32,9 @@ usage: npm run trace -- 02/echo [options]
                    text); pcapng is for Wireshark: packets, with what the other levels saw as
                    their comments
   --out FILE       write into a file
-  --relative       count sequence numbers from 0; the SYN says where they really begin
+  --absolute       the kernel's sequence numbers; otherwise text and pictures count from 0, and the
+                   SYN says where the numbers really begin
+  --relative       count from 0 in json and pcapng too
   --only END       client or server: what happens at that end, and all packets
   --help
 
@@ -48,6 +50,9 @@ const ENDINGS: Record<string, Format> = {
   '.mermaid': 'mermaid',
   '.pcapng': 'pcapng',
 }
+
+/** These are for programs, which want all of it, with the kernel's numbers. */
+const WHOLE: ReadonlySet<Format> = new Set(['json', 'pcapng'])
 
 /** What was asked for on the command line. */
 interface Arguments {
@@ -93,12 +98,16 @@ function readArguments(args: string[]): Arguments | 'help' | { error: string } {
       lanes: { type: 'string' },
       format: { type: 'string' },
       out: { type: 'string' },
+      absolute: { type: 'boolean', default: false },
       relative: { type: 'boolean', default: false },
       only: { type: 'string' },
       help: { type: 'boolean', short: 'h', default: false },
     })
     if (values.help) return 'help'
-    const { out, only, relative } = values
+    const { out, only, absolute } = values
+    if (absolute && values.relative) {
+      return { error: '--absolute or --relative: they exclude each other' }
+    }
     const [name, ...more] = positionals
     if (name === undefined) return { error: 'which example? For instance npm run trace -- 02/echo' }
     if (more.length > 0) return { error: `one example at a time, got ${positionals.join(' ')}` }
@@ -122,6 +131,7 @@ function readArguments(args: string[]): Arguments | 'help' | { error: string } {
     if (format === 'pcapng' && !lanes.lanes.includes('packet')) {
       return { error: `--lanes: pcapng is made of packets; add ${LANE_NAMES.packet}` }
     }
+    const relative = values.relative || (!absolute && !WHOLE.has(format))
     return { name, lanes: lanes.lanes, format, out, relative, only }
   } catch (error) {
     return { error: problem(error) }
@@ -208,9 +218,8 @@ function counted(count: number, noun: string): string {
   return `${count} ${noun}${count === 1 ? '' : 's'}`
 }
 
-/** JSON is for programs, which want all of it; and Wireshark has room for it. */
 function viewOptions({ relative, only, format }: Arguments): ViewOptions {
-  return { relative, only, condensed: format !== 'json' && format !== 'pcapng' }
+  return { relative, only, condensed: !WHOLE.has(format) }
 }
 
 function rendered(recording: Recording, format: Exclude<Format, 'pcapng'>): string {

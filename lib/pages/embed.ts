@@ -167,7 +167,8 @@ function evenedOut(body: string): string {
 /** A timeline without its times: the server's column, then the client's. */
 function columns(body: string): string {
   const lines = body.split('\n').map(line => line.trimEnd())
-  const isServer = (line: string) => /^\s*\d+\.\d {2}\S/.test(line)
+  // The server's column begins behind the times; what is wrapped is indented by two.
+  const isServer = (line: string) => /^[\d. ]{9} {2,4}\S/.test(line)
   const [server, client] = [lines.filter(isServer), lines.filter(line => !isServer(line))]
   return [...server, ...client].map(line => line.trim().replace(/^\d+\.\d\s+/, '')).join('\n')
 }

@@ -6,6 +6,7 @@ import { describePlace } from './place.ts'
 import type { End, Lane, LaneReport, PacketEvent, Recording, TraceEvent } from './recording.ts'
 import { isPrint, type TextStyle, wrapped } from './render-text.ts'
 import { Connections } from './sockets.ts'
+import { startText, TimeZero } from './time-zero.ts'
 
 const TIME_WIDTH = 9
 /** Columns between the two lifelines, and the width of the terminal from which it can be wide. */
@@ -40,9 +41,11 @@ export class LadderTimeline {
   readonly #connections = new Connections()
   readonly #seen = new Set<string>()
   readonly #columns: number
-  #startNs: number | undefined
+  readonly #zero: TimeZero
 
-  constructor({ columns, color }: TextStyle) {
+  /** @param zeroEnd whose first event is time zero. */
+  constructor({ columns, color }: TextStyle, zeroEnd: End = 'client') {
+    this.#zero = new TimeZero(zeroEnd)
     this.#colors = pc.createColors(color)
     this.#columns = columns
     this.#rung = columns >= RUNG.wideFrom ? RUNG.wide : RUNG.narrow
@@ -68,20 +71,27 @@ export class LadderTimeline {
 
   /** One event, as one line or as several where its text is longer than the room for it. */
   event(event: TraceEvent): string {
-    this.#startNs ??= event.tNs
-    const ms = ((event.tNs - this.#startNs) / 1e6).toFixed(1).padStart(TIME_WIDTH)
+    const { ms, startMs } = this.#zero.push(event)
+    const shown = (ms?.toFixed(1) ?? '').padStart(TIME_WIDTH)
     const { dim } = this.#colors
     const { notation, meaning } = this.#textOf(event)
     let painted = 0
-    return wrapped(`${notation}${meaning}`, this.#width)
+    const before = startMs === undefined ? '' : `${this.#started(startMs)}\n`
+    const lines = wrapped(`${notation}${meaning}`, this.#width)
       .map((line, index) => {
-        const start = index === 0 ? dim(ms) : ' '.repeat(TIME_WIDTH)
+        const start = index === 0 ? dim(shown) : ' '.repeat(TIME_WIDTH)
         const rung = index === 0 ? this.#first(event) : this.#between()
         const text = this.#paintPart(event, line, notation.length - painted)
         painted += line.trim().length + 1
         return `${start}  ${rung}  ${text}`.trimEnd()
       })
       .join('\n')
+    return `${before}${lines}`
+  }
+
+  /** The line above time zero. */
+  #started(ms: number): string {
+    return `${' '.repeat(TIME_WIDTH)}  ${this.#between()}  ${this.#colors.dim(startText(ms))}`
   }
 
   /** The notation in the colour of its end; what it means, and what was printed, in none. */

@@ -22,6 +22,7 @@ import {
   WIDTH,
 } from './svg-layout.ts'
 import { STYLE, stateClass } from './svg-style.ts'
+import { TimeZero } from './time-zero.ts'
 
 const HEAD = 58
 const TOP = HEAD + 30
@@ -53,20 +54,21 @@ ${(['server', 'client', 'alarm'] as const).map(marker).join('\n')}
 <path class="bar" d="M1 ${HEAD}V9a8 8 0 0 1 8-8h${WIDTH - 18}a8 8 0 0 1 8 8v${HEAD - 9}z"/>
 ${head(recording, recorded)}
 ${lifelines(layout, meta)}
-${rows(layout, events[0]?.tNs ?? 0)}
+${rows(layout)}
 </svg>
 `
 }
 
 /** The recording in words, for those who cannot see it. */
 function description({ events }: Recording): string {
-  const startNs = events[0]?.tNs ?? 0
+  const zero = new TimeZero()
   return events
     .map(event => {
-      const ms = ((event.tNs - startNs) / 1e6).toFixed(1)
+      const { ms } = zero.push(event)
+      const when = ms === undefined ? '' : `${ms.toFixed(1)} ms, `
       const means = event.means === undefined ? '' : `: ${event.means}`
       const text = event.lane === 'packet' ? (event.means ?? event.text) : `${event.text}${means}`
-      return `${ms} ms, ${event.end}${isPrint(event) ? ' prints' : ''}: ${text}.`
+      return `${when}${event.end}${isPrint(event) ? ' prints' : ''}: ${text}.`
     })
     .join('\n')
 }
@@ -118,15 +120,16 @@ function lifelines({ x, bars, bottom }: Layout, place: Place): string {
   return parts.join('\n')
 }
 
-function rows(layout: Layout, startNs: number): string {
+function rows(layout: Layout): string {
   const parts: string[] = []
+  const zero = new TimeZero()
   let lastShown = ''
   for (const row of layout.rows) {
-    if ('pauseMs' in row) {
-      parts.push(pause(layout, row.y + row.height / 2, row.pauseMs))
+    if ('words' in row) {
+      parts.push(pause(layout, row.y + row.height / 2, row.words))
       continue
     }
-    const ms = ((row.event.tNs - startNs) / 1e6).toFixed(1)
+    const ms = zero.push(row.event).ms?.toFixed(1) ?? ''
     const first = row.y + LINE - 4
     if (ms !== lastShown) parts.push(text(56, first, 'muted time', ms, 'end'))
     lastShown = ms
@@ -135,14 +138,13 @@ function rows(layout: Layout, startNs: number): string {
   return parts.join('\n')
 }
 
-/** A break of the time line, with how long nothing happened. */
-function pause({ x }: Layout, y: number, ms: number): string {
-  const long = ms >= 1000 ? `${(ms / 1000).toFixed(1)} s` : `${Math.round(ms)} ms`
+/** A break of the time line, with what it stands for. */
+function pause({ x }: Layout, y: number, words: string): string {
   const middle = (x('server', 0) + x('client', 0)) / 2
   const wide = x('client', 0) - x('server', 0) > 100
   const line = `<path class="rule" stroke-dasharray="2 4" d="M66 ${y}H${WIDTH - 16}"/>`
   const at = wide ? middle : WIDTH - 60
-  return `${line}\n${onLine(at, y, 'muted small', `${long} later`)}`
+  return `${line}\n${onLine(at, y, 'muted small', words)}`
 }
 
 function drawn(

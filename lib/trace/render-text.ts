@@ -2,6 +2,7 @@ import { wrapAnsi } from 'fast-wrap-ansi'
 import pc from 'picocolors'
 import { printable } from './describe.ts'
 import type { End, TraceEvent } from './recording.ts'
+import { startText, TimeZero } from './time-zero.ts'
 
 /** How wide, and in colour or not. */
 export interface TextStyle {
@@ -21,7 +22,7 @@ export class TextTimeline {
   readonly #two: boolean
   readonly #width: number
   readonly #seen = { server: new Set<number>(), client: new Set<number>() }
-  #startNs: number | undefined
+  readonly #zero = new TimeZero()
 
   constructor(style: TextStyle) {
     this.#colors = pc.createColors(style.color)
@@ -43,14 +44,23 @@ export class TextTimeline {
 
   /** One event, as one line or as several where the column is too narrow for its text. */
   event(event: TraceEvent): string {
-    this.#startNs ??= event.tNs
-    const ms = ((event.tNs - this.#startNs) / 1e6).toFixed(1).padStart(TIME_WIDTH)
-    return wrapped(this.#textOf(event), this.#width)
+    const { ms, startMs } = this.#zero.push(event)
+    const start = startMs === undefined ? '' : `${this.#started(event, startMs)}\n`
+    const shown = (ms?.toFixed(1) ?? '').padStart(TIME_WIDTH)
+    const lines = wrapped(this.#textOf(event), this.#width)
       .map((line, index) => {
-        const time = index === 0 ? this.#colors.dim(ms) : ' '.repeat(TIME_WIDTH)
+        const time = index === 0 ? this.#colors.dim(shown) : ' '.repeat(TIME_WIDTH)
         return `${time}  ${this.#place(event, line, index)}`
       })
       .join('\n')
+    return `${start}${lines}`
+  }
+
+  /** The line above time zero. */
+  #started({ end }: TraceEvent, ms: number): string {
+    const column = this.#two && end === 'client' ? this.#width + GAP : 0
+    const label = this.#two ? '' : end.padEnd(7)
+    return `${' '.repeat(TIME_WIDTH + 2 + column)}${this.#colors.dim(`${label}${startText(ms)}`)}`
   }
 
   #place(event: TraceEvent, line: string, index: number): string {

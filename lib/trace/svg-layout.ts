@@ -2,6 +2,7 @@ import { printable } from './describe.ts'
 import type { End, PacketEvent, TraceEvent } from './recording.ts'
 import { isPrint, wrapped } from './render-text.ts'
 import { Connections, type SocketEvent } from './sockets.ts'
+import { startText, TimeZero } from './time-zero.ts'
 
 /** Pixels. The picture is as wide as a column of text on a page. */
 export const WIDTH = 800
@@ -23,7 +24,7 @@ const PAUSE_NS = 50e6
 /** One line of the picture: an event, or a break of the time line. */
 export type Row = { y: number; height: number } & (
   | { event: TraceEvent; lines: string[] }
-  | { pauseMs: number }
+  | { words: string }
 )
 
 /** A socket's time in one state, as a bar on the lifeline of its end. */
@@ -74,9 +75,13 @@ export function layOut(events: readonly TraceEvent[], top: number): Layout {
   const rows: Row[] = []
   let y = top
   let lastNs = events[0]?.tNs ?? 0
+  const zero = new TimeZero()
   for (const event of events) {
-    if (event.tNs - lastNs > PAUSE_NS) {
-      rows.push({ y, height: PAUSE, pauseMs: (event.tNs - lastNs) / 1e6 })
+    const { startMs } = zero.push(event)
+    const isPause = event.tNs - lastNs > PAUSE_NS
+    if (startMs !== undefined || isPause) {
+      const words = startMs === undefined ? pauseText(event.tNs - lastNs) : startText(startMs)
+      rows.push({ y, height: PAUSE, words })
       y += PAUSE
     }
     lastNs = event.tNs
@@ -86,6 +91,11 @@ export function layOut(events: readonly TraceEvent[], top: number): Layout {
     y += height
   }
   return { rows, bars: barsOf(rows, slotOf, y), x, textX, slotOf, slots, labelOf, bottom: y }
+}
+
+function pauseText(ns: number): string {
+  const ms = ns / 1e6
+  return `${ms >= 1000 ? `${(ms / 1000).toFixed(1)} s` : `${Math.round(ms)} ms`} later`
 }
 
 function linesOf(event: TraceEvent, columns: number, label: string): string[] {

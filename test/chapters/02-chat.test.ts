@@ -8,7 +8,7 @@ const MIB = 2 ** 20
 /** Joins, and waits until the server knows it. */
 async function join(kit: Kit, server: Server, options?: { reading: boolean }): Promise<TcpPeer> {
   const member = await kit.connect(server, options)
-  await server.line(new RegExp(`^joined ${name(member)} \\d+ members$`))
+  await server.line(new RegExp(`^joined ${name(member)} \\d+ members?$`))
   return member
 }
 

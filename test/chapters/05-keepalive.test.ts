@@ -81,10 +81,10 @@ describe.concurrent('05 heartbeat', () => {
     const exit = await kit.client('05/heartbeat', server).ended
     expect(exit).toMatchObject({ code: 0, stderr: '' })
     const [slow, silent, stuck] = linesOf(exit.stdout)
-    expect(slow).toMatch(/^slow server: answer after \d+ ms, \d+ pings meanwhile$/)
+    expect(slow).toMatch(/^slow server: answer after \d+ ms, \d+ pings? meanwhile$/)
     expect(numbers(slow)[0]).toBeGreaterThanOrEqual(1195)
     expect(numbers(slow)[1]).toBeGreaterThan(0)
-    expect(silent).toMatch(/^silent client: the server hung up after \d+ ms and \d+ pings$/)
+    expect(silent).toMatch(/^silent client: the server hung up after \d+ ms and \d+ pings?$/)
     expect(numbers(silent)[0]).toBeGreaterThanOrEqual(595)
     expect(stuck).toMatch(/^stuck server: I gave up after \d+ ms$/)
     expect(numbers(stuck)[0]).toBeGreaterThanOrEqual(595)
@@ -182,7 +182,7 @@ describe.concurrent('05 idle-timeout', () => {
     expect(numbers(silent)[0]).toBeGreaterThanOrEqual(1990)
     expect(drips).toMatch(/^one that drips: heard nothing; closed after \d+ ms$/)
     expect(numbers(drips)[0]).toBeGreaterThanOrEqual(1995)
-    expect(drops).toMatch(/^it sent \d+ bytes, one every 50 ms: never idle, never done$/)
+    expect(drops).toMatch(/^it sent \d+ bytes?, one every 50 ms: never idle, never done$/)
     await server.line(/^late 127\.0\.0\.1:\d+ 2000 ms$/)
   })
 
@@ -228,7 +228,7 @@ describe.concurrent('05 idle-timeout', () => {
     const line = Buffer.from(`${'x'.repeat(1000)}\n`)
     peer.socket.write(Buffer.concat(Array.from({ length: 16_384 }, () => line)))
     await server.line(/^idle 127\.0\.0\.1:\d+ 900 ms$/)
-    await server.line(/^closed 127\.0\.0\.1:\d+ \d+ bytes$/)
+    await server.line(/^closed 127\.0\.0\.1:\d+ \d+ bytes?$/)
   })
 })
 

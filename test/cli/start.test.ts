@@ -36,8 +36,9 @@ async function start(
 }
 
 const TIMELINE = [
-  /^ {6}0\.0 {2}\S/m,
-  /^ +\d+\.\d {2}listening 127\.0\.0\.1:\d+$/m,
+  /^ {6}0\.0 {2} +connect\(127\.0\.0\.1:\d+\)$/m,
+  /^ {11} +Node starts: \d+\.\d s$/m,
+  /^ {11}listening 127\.0\.0\.1:\d+$/m,
   / connect 127\.0\.0\.1:\d+$/m,
   / end\(6 bytes "hello\\n"\)$/m,
   /^ +\d+\.\d {2}data 6 bytes "hello\\n"$/m,

@@ -48,13 +48,13 @@ const NO_TCPDUMP = 'needs tcpdump (apt-get install tcpdump)'
 
 describe('npm run trace', () => {
   test('prints the timeline of all lanes, within 100 columns, each line in words', async () => {
-    const { stdout, exitCode, stderr } = await trace(['02/echo', '--relative'])
+    const { stdout, exitCode, stderr } = await trace(['02/echo'])
     expect([exitCode, stderr]).toEqual([0, ''])
     const lines = stdout.split('\n')
     expect(lines[0]).toMatch(/^02\/echo {2}Every byte comes back/)
     for (const line of lines) expect(line.length).toBeLessThanOrEqual(100)
     for (const pattern of [
-      /^ {6}0\.0 {2}● {11}│ {2}listen\(127\.0\.0\.1:0\): become a server at this address$/m,
+      /^ {11}● {11}│ {2}listen\(127\.0\.0\.1:0\): become a server at this address$/m,
       / {2}│ {11}● {2}connect 127\.0\.0\.1:\d+: the kernel at the other end has answered$/m,
       / {2}│ {11}› {2}hello$/m,
     ]) {
@@ -234,7 +234,7 @@ describe('npm run trace', () => {
   test('prints its usage', async () => {
     const { stdout, exitCode } = await trace(['--help'])
     expect(exitCode).toBe(0)
-    for (const option of ['--lanes', '--format', '--out', '--relative', '--only']) {
+    for (const option of ['--lanes', '--format', '--out', '--absolute', '--relative', '--only']) {
       expect(stdout).toContain(`  ${option} `)
     }
     for (const line of stdout.split('\n')) expect(line.length).toBeLessThanOrEqual(100)

@@ -95,8 +95,8 @@ describe('generated parts', () => {
 
   test('of a timeline compare each end on its own', () => {
     const timeline = (...lines: string[]) => lines.join('\n')
-    const server = `    1.0  data 5 bytes`
-    const client = `    2.0  ${' '.repeat(44)}connect 127.0.0.1:7020`
+    const server = `      1.0  data 5 bytes`
+    const client = `      2.0  ${' '.repeat(44)}connect 127.0.0.1:7020`
     const both = timeline(server, client)
     expect(areSame('timeline', both, timeline(client, server))).toBe(true)
     expect(areSame('timeline', both, timeline(server))).toBe(false)

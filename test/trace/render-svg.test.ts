@@ -104,7 +104,7 @@ describe('renderSvg', () => {
     const [, desc = ''] = /<desc id="desc">([^<]*)</.exec(renderSvg(echo)) ?? []
     expect(desc.split('\n')).toHaveLength(ECHO.length)
     expect(desc).toContain(
-      '100.1 ms, client: SYN: client asks for a connection, sequence number 0 (really 1000).',
+      '0.1 ms, client: SYN: client asks for a connection, sequence number 0 (really 1000).',
     )
     expect(desc).toContain('FIN-WAIT-1 → FIN-WAIT-2: my FIN was acknowledged; the peer may still')
   })
@@ -135,7 +135,9 @@ describe('renderSvg', () => {
 
   test('says where the time line is broken, and never goes back in height', () => {
     const svg = renderSvg(echo)
-    expect(svg).toContain('>98 ms later<')
+    expect(svg).toContain('>Node starts: 0.1 s<')
+    const later = event('client', 2000, 'data 1 byte')
+    expect(renderSvg(recording([...ECHO, later]))).toMatch(/>\d\.\d s later</)
     const heights = [...svg.matchAll(/ y="([\d.]+)" class="(?:muted time|ink|server|client)"/g)]
     const ys = heights.map(([, y]) => Number(y))
     expect(ys).toEqual(ys.toSorted((a, b) => a - b))

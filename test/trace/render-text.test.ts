@@ -23,10 +23,11 @@ describe('TextTimeline has', () => {
     expect(render(100)).toBe(
       [
         '       ms  server                                       client',
-        '      0.0  listening 127.0.0.1:7020',
-        '      0.5  › listening 127.0.0.1:7020',
-        '    200.0                                               connect 127.0.0.1:7020',
-        '    201.3  data 6 bytes "hello\\n"',
+        '           listening 127.0.0.1:7020',
+        '           › listening 127.0.0.1:7020',
+        '                                                        Node starts: 0.2 s',
+        '      0.0                                               connect 127.0.0.1:7020',
+        '      1.3  data 6 bytes "hello\\n"',
       ].join('\n'),
     )
   })
@@ -35,10 +36,11 @@ describe('TextTimeline has', () => {
     expect(render(80)).toBe(
       [
         '       ms  server                             client',
-        '      0.0  listening 127.0.0.1:7020',
-        '      0.5  › listening 127.0.0.1:7020',
-        '    200.0                                     connect 127.0.0.1:7020',
-        '    201.3  data 6 bytes "hello\\n"',
+        '           listening 127.0.0.1:7020',
+        '           › listening 127.0.0.1:7020',
+        '                                              Node starts: 0.2 s',
+        '      0.0                                     connect 127.0.0.1:7020',
+        '      1.3  data 6 bytes "hello\\n"',
       ].join('\n'),
     )
   })
@@ -47,10 +49,11 @@ describe('TextTimeline has', () => {
     expect(render(60)).toBe(
       [
         '       ms  server, client',
-        '      0.0  server listening 127.0.0.1:7020',
-        '      0.5  server › listening 127.0.0.1:7020',
-        '    200.0  client connect 127.0.0.1:7020',
-        '    201.3  server data 6 bytes "hello\\n"',
+        '           server listening 127.0.0.1:7020',
+        '           server › listening 127.0.0.1:7020',
+        '           client Node starts: 0.2 s',
+        '      0.0  client connect 127.0.0.1:7020',
+        '      1.3  server data 6 bytes "hello\\n"',
       ].join('\n'),
     )
   })
@@ -144,7 +147,7 @@ describe('TextTimeline uses', () => {
     expect(lines[1]).toContain('\u001b[36mlistening')
     expect(lines[2]).toContain('  › listening 127.0.0.1:7020')
     expect(lines[2]).not.toContain('\u001b[36m')
-    expect(lines[3]).toContain('\u001b[35mconnect')
+    expect(lines[4]).toContain('\u001b[35mconnect')
   })
 
   test('colours that change nothing in the text', () => {
