@@ -114,25 +114,65 @@ function stuffedBytes(frame: Uint8Array, maxFrameBytes: number): number {
   return bytes
 }
 
+/** Above one escape in so many bytes, a loop over the bytes is faster than jumps between them. */
+const DENSE_BYTES = 16
+
 function stuff(frame: Uint8Array, target: Uint8Array, offset: number, wireBytes: number): number {
+  const escapes = wireBytes - frame.length - 2
+  const first = offset + 1
+  target[offset] = END
+  if (escapes * DENSE_BYTES > frame.length) stuffBytes(frame, target, first)
+  else {
+    // The frame is copied to the end of its room. The bytes before the last escape move forward.
+    target.set(frame, first + escapes)
+    if (escapes > 0) stuffRuns(frame, target, first, first + escapes)
+  }
+  target[offset + wireBytes - 1] = END
+  return offset + wireBytes
+}
+
+/** Writes `frame` with its escapes into `target` from `offset` on, byte by byte. */
+function stuffBytes(frame: Uint8Array, target: Uint8Array, offset: number): void {
   let to = offset
-  target[to++] = END
-  if (wireBytes === frame.length + 2) {
-    target.set(frame, to)
-    to += frame.length
-  } else {
-    for (let from = 0; from < frame.length; from++) {
-      const byte = frame[from]!
-      if (byte === END || byte === ESC) {
-        target[to++] = ESC
-        target[to++] = byte === END ? ESC_END : ESC_ESC
-      } else {
-        target[to++] = byte
-      }
+  for (let from = 0; from < frame.length; from++) {
+    const byte = frame[from]!
+    if (byte === END || byte === ESC) {
+      target[to++] = ESC
+      target[to++] = byte === END ? ESC_END : ESC_ESC
+    } else {
+      target[to++] = byte
     }
   }
-  target[to++] = END
-  return to
+}
+
+/**
+ * The same for a frame that stands in `target` from `copied` on: moves the runs between the bytes
+ * that are escaped. Behind the last of them all is in its place, since as many bytes were added as
+ * `copied` lies behind `offset`. Searches each byte once.
+ */
+function stuffRuns(frame: Uint8Array, target: Uint8Array, offset: number, copied: number): void {
+  const none = frame.length
+  let end = frame.indexOf(END)
+  let esc = frame.indexOf(ESC)
+  if (end === -1) end = none
+  if (esc === -1) esc = none
+  let to = offset
+  let from = 0
+  for (let at = Math.min(end, esc); at < none; at = Math.min(end, esc)) {
+    if (at > from) target.copyWithin(to, copied + from, copied + at)
+    to += at - from
+    from = at + 1
+    target[to++] = ESC
+    if (at === end) {
+      target[to++] = ESC_END
+      end = frame.indexOf(END, from)
+      if (end === -1) end = none
+    } else {
+      target[to++] = ESC_ESC
+      esc = frame.indexOf(ESC, from)
+      if (esc === -1) esc = none
+    }
+  }
 }
 
 class ByteStuffingDecoder extends ChunkReader implements SkippingByteDecoder {

@@ -31,7 +31,10 @@ export function checkOnTooLarge(value: OnTooLarge): void {
 
 /** The part of Node's `Buffer` that is used here. Browsers have none, and need none. */
 interface BufferKind {
-  new (): Uint8Array & { toString(encoding: 'utf8', from: number, to: number): string }
+  new (): Uint8Array & {
+    toString(encoding: 'utf8', from: number, to: number): string
+    write(text: string, offset: number): number
+  }
   allocUnsafe(bytes: number): Uint8Array
   allocUnsafeSlow(bytes: number): Uint8Array
   from(memory: ArrayBufferLike, offset: number, bytes: number): Uint8Array

@@ -23,6 +23,7 @@ import type { FrameCodec, FrameDecoder, OnTooLarge } from './frame.ts'
 
 /** RFC 3629 section 6: a byte order mark inside a protocol is text like any other. */
 const utf8 = new TextDecoder('utf-8', { ignoreBOM: true })
+const encoder = new TextEncoder()
 
 const LF = 0x0a
 const CR = 0x0d
@@ -33,6 +34,9 @@ const BLOCK_BYTES = 16 * 1024
 /** A line of which more than this has come is decoded up to there. */
 const HELD_BYTES = 64 * 1024
 const FIRST_HELD_BYTES = 256
+
+/** No code unit of a string takes more bytes than this: RFC 3629 section 3. */
+const MOST_UTF8_BYTES = 3
 
 /** Where the next LF is, before anything has looked for it; -1 = it is not in this chunk. */
 const UNKNOWN = -2
@@ -53,9 +57,17 @@ export interface LinesOptions {
   onTooLarge?: OnTooLarge
 }
 
-/** A codec for lines whose decoder can also leave a line where it is, as bytes. */
+/** A codec for lines that can also leave a line where it is, as bytes, and write one into room. */
 export interface LinesCodec extends FrameCodec<string> {
   decoder(): LineDecoder
+  /**
+   * Writes one line and its end into `target` from `offset` on, as UTF-8.
+   *
+   * Returns the offset behind it, or -1 when `target` has too little room: then nothing is written.
+   *
+   * @throws {RangeError} when `encode()` would throw, or `offset` lies outside `target`.
+   */
+  encodeInto(line: string, target: Uint8Array, offset: number): number
 }
 
 /**
@@ -142,22 +154,42 @@ export function lines(options: LinesOptions = {}): LinesCodec {
     throw new RangeError(`lastLine is ${given}: expected "needs its end" or "may lack its end"`)
   }
   checkOnTooLarge(onTooLarge)
-  const encoder = new TextEncoder()
+
+  function check(line: string): void {
+    const feed = line.indexOf('\n')
+    if (feed !== -1) throw new RangeError(`line holds LF at character ${feed}`)
+    // Of CR CR LF a reader drops one CR only.
+    if (lineEnd === '\n' && line.endsWith('\r')) {
+      throw new RangeError('line ends with CR: a reader would drop it')
+    }
+    const half = isWellFormed(line) ? -1 : line.search(/\p{Surrogate}/u)
+    if (half !== -1) throw new RangeError(`line holds half a character at character ${half}`)
+  }
+
+  function encode(line: string): Uint8Array {
+    check(line)
+    const wire = encoder.encode(line + lineEnd)
+    const size = wire.length - lineEnd.length
+    if (size > maxLineBytes) throw new RangeError(`line is ${size} bytes, limit ${maxLineBytes}`)
+    return wire
+  }
 
   return {
-    encode(line) {
-      const feed = line.indexOf('\n')
-      if (feed !== -1) throw new RangeError(`line holds LF at character ${feed}`)
-      // Of CR CR LF a reader drops one CR only.
-      if (lineEnd === '\n' && line.endsWith('\r')) {
-        throw new RangeError('line ends with CR: a reader would drop it')
+    encode,
+    encodeInto(line, target, offset) {
+      wholeNumber('offset', offset, 0, target.length)
+      const most = line.length * MOST_UTF8_BYTES
+      if (most > maxLineBytes || offset + most + lineEnd.length > target.length) {
+        const wire = encode(line)
+        if (offset + wire.length > target.length) return -1
+        target.set(wire, offset)
+        return offset + wire.length
       }
-      const half = isWellFormed(line) ? -1 : line.search(/\p{Surrogate}/u)
-      if (half !== -1) throw new RangeError(`line holds half a character at character ${half}`)
-      const wire = encoder.encode(line + lineEnd)
-      const size = wire.length - lineEnd.length
-      if (size > maxLineBytes) throw new RangeError(`line is ${size} bytes, limit ${maxLineBytes}`)
-      return wire
+      check(line)
+      let end = offset + writeText(line, target, offset)
+      if (lineEnd === '\r\n') target[end++] = CR
+      target[end++] = LF
+      return end
     },
     decoder: () => new LinesDecoder({ maxLineBytes, lineEnd, lastLine, fatal, onTooLarge }),
   }
@@ -166,6 +198,12 @@ export function lines(options: LinesOptions = {}): LinesCodec {
 /** Tells whether a string has whole characters only; `false` where the runtime cannot tell fast. */
 function isWellFormed(line: string): boolean {
   return (line as { isWellFormed?(): boolean }).isWellFormed?.() ?? false
+}
+
+/** Writes `text` into `target`, which has room for it, and returns how many bytes it took. */
+function writeText(text: string, target: Uint8Array, at: number): number {
+  if (NodeBuffer !== undefined && target instanceof NodeBuffer) return target.write(text, at)
+  return encoder.encodeInto(text, target.subarray(at)).written
 }
 
 class LinesDecoder extends ChunkReader implements LineDecoder {

@@ -196,8 +196,10 @@ function encodeAll<Frame>(codec: Sender<Frame>, frames: Iterable<Frame>): Uint8A
   const all = Array.isArray(frames) ? (frames as readonly Frame[]) : [...frames]
   if (all.length < 2 || codec.encodeInto === undefined) return all.map(one => codec.encode(one))
   let size = 0
-  for (const frame of all as readonly Uint8Array[]) size += frame.length + ADDED_BYTES
+  for (const frame of all as readonly { length: number }[]) size += frame.length + ADDED_BYTES
   size += size >>> 6
+  // A character may take three bytes. Where that is too much room, what does not fit goes alone.
+  if (typeof all[0] === 'string' && 3 * size <= SLAB_BYTES / 4) size *= 3
   const isSmall = size <= SLAB_BYTES / 4
   const room = isSmall ? roomInSlab(size) : Buffer.allocUnsafeSlow(size)
   const wires: Uint8Array[] = []

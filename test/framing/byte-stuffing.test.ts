@@ -19,6 +19,27 @@ test.each([
   expectForAllCuts(codec, bytes(wire, wire), [bytes(frame), bytes(frame)])
 })
 
+test('byteStuffing escapes the same whether escapes are dense or far apart', () => {
+  const escaped = (frame: Uint8Array): number[] =>
+    Array.from(frame).flatMap(byte =>
+      byte === END ? [ESC, 0xdc] : byte === ESC ? [ESC, 0xdd] : [byte],
+    )
+  const codec = byteStuffing()
+  for (const gap of [1, 2, 15, 16, 17, 40, 199, 200]) {
+    for (const first of [0, 1, gap - 1]) {
+      const frame = Buffer.alloc(200, 'plain bytes')
+      for (let at = first, turn = 0; at < 200; at += gap, turn++) {
+        frame[at] = turn % 3 === 0 ? ESC : END
+      }
+      const wire = [END, ...escaped(frame), END]
+      expect([...codec.encode(frame)]).toEqual(wire)
+      const target = Buffer.alloc(wire.length + 2, 0x77)
+      expect(codec.encodeInto(frame, target, 1)).toBe(wire.length + 1)
+      expect([...target]).toEqual([0x77, ...wire, 0x77])
+    }
+  }
+})
+
 test('byteStuffing reads frames with one END between them, or many', () => {
   const frames = [bytes('one'), bytes('two'), bytes('six')]
   expectForAllCuts(byteStuffing(), bytes('one', [END], 'two', [END], 'six', [END]), frames)

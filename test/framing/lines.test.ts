@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import type { FrameCodec } from '#lib/framing/frame.ts'
 import { lines } from '#lib/framing/lines.ts'
 import { bytes, expectForAllCuts, outcome } from './support/cuts.ts'
@@ -23,6 +23,58 @@ test('lines keeps a byte order mark, in every line', () => {
   const stream = bytes('\ufeffone\n\ufefftwo\n')
   expectForAllCuts(lines(), stream, ['\ufeffone', '\ufefftwo'])
   expectForAllCuts(lines(), new Uint8Array(stream), ['\ufeffone', '\ufefftwo'])
+})
+
+const texts = ['', 'one', 'é ß ☃ 漢字 😀', '漢'.repeat(20), 'cr \r inside']
+
+describe.each([
+  ['Buffer', (size: number) => Buffer.alloc(size, 0x77)],
+  ['Uint8Array', (size: number) => new Uint8Array(size).fill(0x77)],
+])('lines encodeInto() into a %s', (_, room) => {
+  test.each(['\n', '\r\n'] as const)('writes what encode() returns, with %j', lineEnd => {
+    const codec = lines({ lineEnd })
+    const wire = Buffer.concat(texts.map(text => codec.encode(text)))
+    for (const spare of [0, 1, 300]) {
+      const target = room(wire.length + 2 + spare)
+      let offset = 2
+      for (const text of texts) offset = codec.encodeInto(text, target, offset)
+      expect(offset).toBe(wire.length + 2)
+      const wanted = Buffer.concat([bytes([0x77, 0x77]), wire, Buffer.alloc(spare, 0x77)])
+      expect(Buffer.from(target)).toEqual(wanted)
+    }
+  })
+
+  test('returns -1 and writes nothing when there is too little room', () => {
+    for (const text of texts) {
+      const size = lines().encode(text).length
+      for (let bytesLeft = 0; bytesLeft < size; bytesLeft++) {
+        const target = room(bytesLeft + 3)
+        expect(lines().encodeInto(text, target, 3)).toBe(-1)
+        expect(target).toEqual(room(bytesLeft + 3))
+      }
+    }
+  })
+
+  test.each([
+    ['LF', 'two\nlines'],
+    ['a CR at its end', 'line\r'],
+    ['half a character', 'x\ud83d'],
+    ['one byte too many', '漢字!'],
+  ])('refuses a line with %s, and writes nothing', (_, text) => {
+    const codec = text === '漢字!' ? lines({ maxLineBytes: 6 }) : lines()
+    const target = room(99)
+    expect(() => codec.encode(text)).toThrow(RangeError)
+    expect(() => codec.encodeInto(text, target, 0)).toThrow(RangeError)
+    expect(target).toEqual(room(99))
+  })
+
+  test('refuses an offset outside the target', () => {
+    for (const offset of [-1, 0.5, 41, Number.NaN]) {
+      expect(() => lines().encodeInto('x', room(40), offset)).toThrow(
+        `offset is ${offset}: expected a whole number from 0 to 40`,
+      )
+    }
+  })
 })
 
 test.each([

@@ -335,6 +335,8 @@ test('framed writes the frames of sendAll() at once, and of each codec the same 
     [byteStuffing(), Array.from({ length: 5 }, () => Buffer.alloc(3000, 0xc0))],
     [lengthPrefix(), Array.from({ length: 200 }, (_, i) => Buffer.alloc(i * 50, i))],
     [lines(), ['one', '', 'two']],
+    // Characters of three bytes: more room than was guessed.
+    [lines(), Array.from({ length: 99 }, (_, i) => '漢字'.repeat(i))],
     [netstring(), []],
     [netstring(), [bytes('alone')]],
   ]
