@@ -14,7 +14,7 @@ import { stdoutIsBroken, terminalColumns, wantsColor } from './terminal.ts'
 const HOLD_MS = 100
 
 /** What fits on a screen or two together with what stands above and below it. */
-const LINES = { full: 22, most: 32 }
+const LINES = { full: 22, most: 26 }
 const UNLIMITED = { full: Number.POSITIVE_INFINITY, most: Number.POSITIVE_INFINITY }
 
 /**
