@@ -104,6 +104,8 @@ export default defineConfig({
     // As many files side by side as there are cores, if there are two: what runs beside a check makes it late.
     maxWorkers: 2,
     sequence: { sequencer: QuickAnswers },
+    // The feedback on file of the exercises.
+    update: process.env.UPDATE_FEEDBACK === '1' ? 'all' : 'none',
     projects: [
       {
         test: {

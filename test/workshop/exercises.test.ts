@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { slug } from 'github-slugger'
 import { describe, expect, inject, type TestContext, test } from 'vitest'
@@ -22,7 +22,7 @@ const REPEAT = Number(process.env.REPEAT ?? 0)
 const seeds = Array.from({ length: REPEAT }, (_, n) => n + 1)
 /** How long one of these may take where many run side by side, in milliseconds. */
 const RUN_MS = 60_000
-/** UPDATE_FEEDBACK=1: writes what the wrong solutions are told. */
+/** UPDATE_FEEDBACK=1: vitest writes what the wrong solutions are told. */
 const RENEWED = process.env.UPDATE_FEEDBACK === '1'
 /** EVERY=1: every wrong solution. WHOLE=1: also the steps before the one that each fails. */
 const EVERY = RENEWED || process.env.EVERY === '1'
@@ -206,8 +206,7 @@ describe.concurrent.each(REPEAT > 0 ? [] : exercises)('$exercise.id', one => {
       // Where chance decides which of two true things is seen first, both are on file.
       const other = readIfPresent(file.replace(/txt$/, 'or.txt'))
       if (feedback === other) return
-      if (RENEWED) writeFileSync(file, feedback)
-      expect(feedback, `${howToWrite} writes it`).toBe(readIfPresent(file) ?? 'no file')
+      await context.expect(feedback, `${howToWrite} writes it`).toMatchFileSnapshot(file)
     },
   )
 })
