@@ -5,6 +5,8 @@
  * The writers below are the benchmark's own, so that no candidate is measured on its own output.
  */
 
+import { Random } from '../lib/program/random.ts'
+
 const chunkBytes = 64 * 1024
 
 /** One block of the stream. It ends with a whole frame, so a candidate can be fed it again. */
@@ -16,17 +18,9 @@ export interface Input {
   wireBytes: number
 }
 
-/** Pseudo-random bytes, the same in every run (mulberry32). */
+/** Random bytes, the same in every run. */
 export function randomBytes(count: number, seed = 1): Buffer {
-  const bytes = Buffer.allocUnsafeSlow(count)
-  let state = seed >>> 0
-  for (let i = 0; i < count; i++) {
-    state = (state + 0x6d2b79f5) >>> 0
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
-    bytes[i] = (mixed ^ (mixed >>> 14)) >>> 8
-  }
-  return bytes
+  return new Random(seed).bytes(count)
 }
 
 /** Printable ASCII, the usual content of a line. */

@@ -1,5 +1,5 @@
+import type { Random } from '#lib/program/random.ts'
 import { CheckFailed } from './check-failed.ts'
-import type { Random } from './random.ts'
 
 /** Ports with four digits: programs that have none of their own begin at 32768 or higher. */
 const [LOW, HIGH] = [1024, 9999] as const

@@ -1,6 +1,6 @@
+import type { Random } from '#lib/program/random.ts'
 import type { Failure } from './failure.ts'
 import type { ProgramUnderTest } from './program-under-test.ts'
-import type { Random } from './random.ts'
 import type { Stopwatch } from './stopwatch.ts'
 import type { TcpProbe, TcpProbeOptions } from './tcp-probe.ts'
 import type { UdpProbe, UdpProbeOptions } from './udp-probe.ts'

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { realtimeToMonotonic } from '#lib/kernel/clock.ts'
-import { Random } from '#lib/workshop/random.ts'
+import { Random } from '#lib/program/random.ts'
 
 const OFFSET_NS = -1_795_233_052_430_196_312n
 /** What each look at a clock takes, in nanoseconds. */

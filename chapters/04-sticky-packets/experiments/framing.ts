@@ -7,6 +7,7 @@ import { delimiter } from '#lib/framing/delimiter.ts'
 import { fixedLength } from '#lib/framing/fixed-length.ts'
 import { type FrameDecoder, FrameError } from '#lib/framing/frame.ts'
 import { lengthPrefix } from '#lib/framing/length-prefix.ts'
+import { Random } from '#lib/program/random.ts'
 import { experiment } from '#lib/textbook/experiment.ts'
 
 interface Observation {
@@ -25,17 +26,8 @@ interface Observation {
 
 const MESSAGES = 50
 const CHUNKINGS = 2000
-
-/** Random numbers that a seed repeats: mulberry32. */
-function randomFrom(seed: number): (below: number) => number {
-  let state = seed
-  return below => {
-    state = (state + 0x6d2b79f5) | 0
-    let t = Math.imul(state ^ (state >>> 15), 1 | state)
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
-    return Math.floor((((t ^ (t >>> 14)) >>> 0) / 2 ** 32) * below)
-  }
-}
+/** A chunk is at most so long: a few messages. */
+const MOST_BYTES = 200
 
 export default experiment<Observation>({
   title: '50 messages in 2000 random chunkings, with several ways of framing and with none',
@@ -76,10 +68,10 @@ export default experiment<Observation>({
 
   async run(_lab, observe) {
     const seed = randomInt(2 ** 31)
-    const random = randomFrom(seed)
+    const random = new Random(seed)
     const bodies = (length: (n: number) => number) =>
       Array.from({ length: MESSAGES }, (_, n) => `${n}:`.padEnd(length(n), 'x'))
-    const plain = bodies(() => 3 + random(60))
+    const plain = bodies(() => 3 + random.below(60))
     const even = bodies(() => 16)
     const withCrlf = plain.map((body, n) => (n % 7 === 0 ? `${body}\r\n${body}` : body))
     const crlf = (all: string[]) => Buffer.from(all.map(body => `${body}\r\n`).join(''))
@@ -94,7 +86,7 @@ export default experiment<Observation>({
     const wrong = (what: string, wire: Buffer, want: string[], open: () => FrameDecoder) => {
       let count = 0
       for (let n = 0; n < CHUNKINGS; n++) {
-        if (decode(open(), cut(wire, random)).join('|') !== want.join('|')) count++
+        if (decode(open(), random.cut(wire, MOST_BYTES)).join('|') !== want.join('|')) count++
       }
       observe(`${what}: wrong in ${count} of ${CHUNKINGS} chunkings`)
       return count
@@ -123,18 +115,7 @@ export default experiment<Observation>({
   },
 })
 
-/** Cuts a stream as a network might: mostly between messages' sizes, sometimes small, sometimes large. */
-function cut(wire: Buffer, random: (below: number) => number): Buffer[] {
-  const chunks: Buffer[] = []
-  for (let at = 0; at < wire.length; ) {
-    const bytes = 1 + random(200)
-    chunks.push(wire.subarray(at, at + bytes))
-    at += bytes
-  }
-  return chunks
-}
-
-function decode(decoder: FrameDecoder, chunks: Buffer[]): string[] {
+function decode(decoder: FrameDecoder, chunks: Uint8Array[]): string[] {
   const messages: string[] = []
   try {
     for (const chunk of chunks) {

@@ -1,7 +1,7 @@
 import { plural } from '#lib/program/plural.ts'
+import { Random } from '#lib/program/random.ts'
 import { firstDifference } from '#lib/workshop/bytes.ts'
 import type { CheckContext } from '#lib/workshop/exercise.ts'
-import { Random } from '#lib/workshop/random.ts'
 import type { UdpProbe, UdpProbeOptions } from '#lib/workshop/udp-probe.ts'
 
 /** So many numbers are named in a failure. */

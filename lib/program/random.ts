@@ -1,44 +1,47 @@
+import { createHash } from 'node:crypto'
+import { uniformInt } from 'pure-rand/distribution/uniformInt'
+import { xoroshiro128plus } from 'pure-rand/generator/xoroshiro128plus'
+
 /**
- * Random numbers that a seed repeats: mulberry32.
+ * Random numbers that a seed repeats.
  *
  * @example
  * ```ts
  * import assert from 'node:assert/strict'
- * import { Random } from '#lib/workshop/random.ts'
+ * import { Random } from '#lib/program/random.ts'
  *
  * assert.equal(new Random(7).below(1000), new Random(7).below(1000))
  * ```
  */
 export class Random {
-  readonly seed: number
-  #state: number
+  readonly #generator: ReturnType<typeof xoroshiro128plus>
 
-  /** @param name Numbers of their own for each name, whatever other names there are. */
+  /** @param name Each name has its own numbers, whatever other names there are. */
   constructor(seed: number, name = '') {
-    this.seed = seed
-    this.#state = seed ^ hashOf(name)
+    // The first numbers of the generator are alike where its seeds are: a hash keeps those apart.
+    const hash = createHash('sha256').update(`${seed} ${name}`).digest()
+    this.#generator = xoroshiro128plus(hash.readInt32LE())
   }
 
   /** A whole number from 0 to `limit - 1`. */
   below(limit: number): number {
-    this.#state = (this.#state + 0x6d2b79f5) | 0
-    let t = Math.imul(this.#state ^ (this.#state >>> 15), 1 | this.#state)
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
-    return Math.floor((((t ^ (t >>> 14)) >>> 0) / 2 ** 32) * limit)
+    return uniformInt(this.#generator, 0, limit - 1)
   }
 
   /** A whole number from `least` to `most`. */
   between(least: number, most: number): number {
-    return least + this.below(most - least + 1)
+    return uniformInt(this.#generator, least, most)
   }
 
   bytes(count: number): Buffer {
-    return Buffer.from(Array.from({ length: count }, () => this.below(256)))
+    const bytes = Buffer.alloc(count)
+    for (let at = 0; at < count; at++) bytes[at] = this.below(256)
+    return bytes
   }
 
   /** Small letters. */
   word(letters: number): string {
-    const codes = Array.from({ length: letters }, () => 97 + this.below(26))
+    const codes = Array.from({ length: letters }, () => this.between(97, 122))
     return String.fromCharCode(...codes)
   }
 
@@ -57,12 +60,4 @@ export class Random {
     }
     return pieces
   }
-}
-
-/** FNV-1a with 32 bits; 0 for an empty text. */
-function hashOf(text: string): number {
-  if (text === '') return 0
-  let hash = 0x811c9dc5
-  for (const byte of Buffer.from(text)) hash = Math.imul(hash ^ byte, 0x01000193)
-  return hash
 }
