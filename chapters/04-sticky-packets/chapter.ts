@@ -13,6 +13,14 @@ export default {
       client: { file: 'naive/client.ts', contentWith: ['sends garbage and ends'] },
     },
     {
+      name: 'decoder',
+      shows:
+        'A decoder in twenty lines, in five steps: each fails a test that the next one passes.',
+      transport: 'tcp',
+      server: { file: 'decoder/server.ts', greeting: '\0\0\0\x02hi', answer: '["hi"]' },
+      client: { file: 'decoder/client.ts' },
+    },
+    {
       name: 'fixed-length',
       shows: 'Frames of 16 bytes each: simple, and every message pays for the longest.',
       transport: 'tcp',
@@ -31,6 +39,17 @@ export default {
       client: { file: 'length-prefix/client.ts' },
     },
     {
+      name: 'header',
+      shows: 'A length inside a header, as in PostgreSQL and MySQL, and how it is read wrongly.',
+      transport: 'tcp',
+      server: {
+        file: 'header/server.ts',
+        greeting: 'd\0\0\0\x06hi',
+        answer: 'd\0\0\0\x06HI',
+      },
+      client: { file: 'header/client.ts' },
+    },
+    {
       name: 'delimiter',
       shows: 'Each message ends with CRLF, and what happens when one contains CRLF.',
       transport: 'tcp',
@@ -43,6 +62,13 @@ export default {
       transport: 'tcp',
       server: { file: 'lines/server.ts', greeting: 'hi\r\n', answer: 'HI\n' },
       client: { file: 'lines/client.ts' },
+    },
+    {
+      name: 'json',
+      shows: 'JSON that is cut: "Unexpected end of JSON input", until each text has its own line.',
+      transport: 'tcp',
+      server: { file: 'json/server.ts', greeting: '[1]\n', answer: 'line by line:   [1]' },
+      client: { file: 'json/client.ts' },
     },
     {
       name: 'byte-stuffing',
@@ -65,6 +91,13 @@ export default {
       recorded: true,
       server: { file: 'split-utf8/server.ts', greeting: 'hi\n', answer: 'line by line  : "hi' },
       client: { file: 'split-utf8/client.ts' },
+    },
+    {
+      name: 'gbk',
+      shows: 'Text that is not UTF-8: a character that is cut, and a mark inside a character.',
+      transport: 'tcp',
+      server: { file: 'gbk/server.ts', greeting: 'hi\n', answer: 'line by line:   "hi"' },
+      client: { file: 'gbk/client.ts' },
     },
     {
       name: 'oversize',

@@ -10,7 +10,6 @@ import { packageExports } from '#lib/catalogue/codecs.ts'
 import {
   type CatalogueChapter,
   type CatalogueEntry,
-  entryOf,
   loadChapters,
   ROOT,
   scriptsOf,
@@ -33,6 +32,7 @@ import {
   recordingPath,
   writeIfNew,
 } from '#lib/pages/recordings.ts'
+import { shownRun } from '#lib/pages/shown-run.ts'
 import { renderStateDiagram } from '#lib/pages/state-diagram.ts'
 import { DIAGRAM, readWitnesses } from '#lib/pages/state-machine.ts'
 import { nearest } from '#lib/program/nearest.ts'
@@ -102,10 +102,10 @@ async function runExamples(
   chapters: readonly CatalogueChapter[],
 ): Promise<void> {
   const shown = files.flatMap(file => findEmbeds(readFileSync(join(ROOT, file), 'utf8')))
-  const ids = shown
+  const entries = shown
     .filter(({ kind }) => kind === 'timeline' || kind === 'output')
-    .map(({ what }) => what.split(' ')[0]!)
-  const waiting = [...new Set(ids)].map(id => entryOf(chapters, id)).values()
+    .map(({ what }) => shownRun(what, chapters).entry)
+  const waiting = new Map(entries.map(entry => [entry.id, entry])).values()
   const next = async (): Promise<void> => {
     for (const entry of waiting) await run(entry).catch(() => {})
   }

@@ -1,6 +1,7 @@
 import { dirname, relative } from 'node:path/posix'
-import { type CatalogueChapter, entryOf } from '#lib/catalogue/index.ts'
+import type { CatalogueChapter } from '#lib/catalogue/index.ts'
 import { sessionNeeds, watchesEcho } from './session.ts'
+import { shownRun } from './shown-run.ts'
 
 /** What a generated part of a document is. */
 export type EmbedKind = 'source' | 'timeline' | 'output' | 'session' | 'table'
@@ -15,7 +16,7 @@ export function captionOf(
   document: string,
   chapters: readonly CatalogueChapter[],
 ): string {
-  const [name = '', end] = what.split(' ')
+  const [name = ''] = what.split(' ')
   switch (kind) {
     case 'source': {
       const [file = '', region] = what.split('#')
@@ -25,7 +26,11 @@ export function captionOf(
     case 'timeline':
       return `\`npm start ${name}\` prints what both programs see and do:`
     case 'output': {
-      const isDemo = end === 'client' && entryOf(chapters, name).example.demo !== undefined
+      const { entry, end, commands } = shownRun(what, chapters)
+      if (commands) {
+        return `With \`${commands.server}\` in another terminal, \`${commands.client}\` prints:`
+      }
+      const isDemo = end === 'client' && entry.example.demo !== undefined
       return `In \`npm start ${name}\`, the ${isDemo ? 'demo' : end} prints:`
     }
     case 'session': {

@@ -3,7 +3,6 @@ import { join } from 'node:path'
 import {
   type CatalogueChapter,
   type CatalogueEntry,
-  entryOf,
   ROOT,
   scriptName,
 } from '#lib/catalogue/index.ts'
@@ -17,6 +16,7 @@ import { captionOf, type EmbedKind } from './caption.ts'
 import { listOfCodecs, packageTable, wireFormats } from './codec-tables.ts'
 import { withSameNumbers } from './same-numbers.ts'
 import { missingForSession, runSession, sessionNeeds, sessionShape } from './session.ts'
+import { shownRun } from './shown-run.ts'
 import { transitionTable } from './state-machine.ts'
 
 /**
@@ -26,6 +26,7 @@ import { transitionTable } from './state-machine.ts'
  *     <!-- source: chapters/02-tcp-echo/echo/server.ts#server -->   a region of a source file
  *     <!-- timeline: 02/echo -->                                    a run of an example
  *     <!-- output: 02/in-flight client -->                          what one program printed in a run
+ *     <!-- output: 04/decoder client, server --step 2 -->           the same, with flags of the server
  *     <!-- session: tcpdump -->                                     a tool watching 02/echo, by hand
  *     <!-- table: chapters -->                                      the catalogue
  *     <!-- table: examples 02 -->                                   one chapter's examples
@@ -83,10 +84,10 @@ export async function renderEmbed(embed: Embed, sources: EmbedSources): Promise<
 }
 
 async function renderBlock(embed: Embed, { chapters, run }: EmbedSources): Promise<string> {
-  const [name = '', end] = embed.what.split(' ')
   if (embed.kind === 'source') return fenced('ts', sourceRegion(embed.what))
-  if (embed.kind === 'session') return fenced('console', await runSession(name))
-  const events = await run(entryOf(chapters, name))
+  if (embed.kind === 'session') return fenced('console', await runSession(embed.what))
+  const { entry, end } = shownRun(embed.what, chapters)
+  const events = await run(entry)
   if (embed.kind === 'timeline') return fenced('text', timelineText(events))
   const lines = events.filter(
     event => event.lane === 'js' && event.event === 'print' && event.end === end,

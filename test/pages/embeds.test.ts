@@ -132,6 +132,20 @@ describe('generated parts', () => {
     expect(await caption('output', '02/chat client')).toBe(
       'In `npm start 02/chat`, the demo prints:',
     )
+    expect(await caption('output', '04/decoder client, server --step 2')).toBe(
+      'With `npm run 04:decoder:server -- --step 2` in another terminal, `npm run 04:decoder:client` prints:',
+    )
+    expect(await caption('output', '04/header client, both --format mysql')).toBe(
+      'With `npm run 04:header:server -- --format mysql` in another terminal, `npm run 04:header:client -- --format mysql` prints:',
+    )
+    expect(await caption('output', '04/decoder client, server --step 2')).toBe(
+      'With `npm run 04:decoder:server -- --step 2` in another terminal, ' +
+        '`npm run 04:decoder:client` prints:',
+    )
+    expect(await caption('output', '04/header client, both --format mysql')).toBe(
+      'With `npm run 04:header:server -- --format mysql` in another terminal, ' +
+        '`npm run 04:header:client -- --format mysql` prints:',
+    )
     expect(await caption('timeline', '02/echo')).toBe(
       '`npm start 02/echo` prints what both programs see and do:',
     )
