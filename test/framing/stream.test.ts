@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
+import { type AddressInfo, connect, createServer, Socket } from 'node:net'
 import { Duplex, PassThrough, Readable, Writable } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import { pipeline } from 'node:stream/promises'
@@ -357,6 +357,66 @@ test('framed writes the frames of sendAll() at once, and of each codec the same 
     await framed(duplex, codec).sendAll(frames)
     expect(Buffer.concat(sent).equals(Buffer.concat(wanted))).toBe(true)
   }
+})
+
+test.each<[string, (kept: Uint8Array[]) => Promise<Duplex>]>([
+  [
+    'a Duplex',
+    async kept => new Duplex({ read() {}, write: (chunk, _, done) => done(void kept.push(chunk)) }),
+  ],
+  [
+    'a subclass of Socket',
+    async kept => {
+      class Keeping extends Socket {
+        override _write(chunk: Uint8Array, _: BufferEncoding, done: () => void): void {
+          kept.push(chunk)
+          done()
+        }
+      }
+      return new Keeping()
+    },
+  ],
+  [
+    'a write() of its own',
+    async kept => {
+      const [, peer] = await socketPair()
+      const write = peer.write.bind(peer)
+      const keeping = (chunk: Buffer) => write(chunk, void kept.push(chunk))
+      return Object.assign(peer, { write: keeping })
+    },
+  ],
+])('framed leaves alone what it wrote to %s, which keeps it', async (_, make) => {
+  const kept: Uint8Array[] = []
+  const duplex = await make(kept)
+  open.push(duplex)
+  const peer = framed(duplex, netstring())
+  for (const word of ['one', 'two', 'six']) await peer.sendAll([bytes(word), bytes(word)])
+  expect(kept.map(String)).toEqual(['3:one,3:one,', '3:two,3:two,', '3:six,3:six,'])
+})
+
+test('framed leaves alone what the kernel had no room for, whoever else sends', async () => {
+  const [slow, peer] = await socketPair()
+  const [other, fast] = await socketPair()
+  const codec = lengthPrefix()
+  const [there, elsewhere] = [framed(peer, codec), framed(fast, codec)]
+  const sent: Buffer[] = []
+  const sending: Promise<void>[] = []
+  const fill = (size: number): void => {
+    sent.push(Buffer.alloc(size, sent.length))
+    sending.push(there.sendAll(sent.slice(-1)))
+  }
+  while (peer.writableLength === 0) fill(60_000)
+  for (const size of [10, 1000, 60_000, 100]) {
+    fill(size)
+    const noise = Buffer.alloc(size, 0xff)
+    sending.push(elsewhere.sendAll([noise, noise]))
+  }
+  sending.push(there.end(), elsewhere.end())
+  expect(await collect(readFrames(other, codec))).toHaveLength(8)
+  const received = await collect(readFrames(slow, codec))
+  expect(received.length).toBe(sent.length)
+  for (const [i, frame] of received.entries()) expect(sent[i]!.equals(frame)).toBe(true)
+  await Promise.all(sending)
 })
 
 test('framed sends nothing of a sendAll() of which the codec refuses a frame', async () => {
