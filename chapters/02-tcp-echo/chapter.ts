@@ -21,6 +21,13 @@ export default {
       client: { file: 'echo-naive/client.ts' },
     },
     {
+      name: 'one-thread',
+      shows: 'One thread, two clients: waiting for one after the other, asking in turn, or epoll.',
+      transport: 'tcp',
+      server: { file: 'one-thread/server.ts', greeting: 'hello', answer: 'hello' },
+      client: { file: 'one-thread/client.ts' },
+    },
+    {
       name: 'chat',
       shows: 'One to many: a member who does not read is dropped and holds nobody up.',
       transport: 'tcp',
