@@ -1,5 +1,5 @@
 /**
- * Nagle: ten small writes to a busy reader, then the write-write-read stall and its cures.
+ * Nagle: eleven small writes to a busy reader, then the write-write-read stall and its cures.
  *
  *   npm run 04:nagle:client
  */
@@ -26,32 +26,39 @@ const options = readOptions({
   flags: {
     host,
     port: { ...port(7046), min: 1 },
-    rounds: { default: 25, min: 1, max: 1000, help: 'requests per way of writing' },
+    rounds: { default: 11, min: 0, max: 1000, help: 'requests per way of writing; 0: none' },
   },
 })
 const where = endpoint(options.host, options.port)
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(0))
 const codec = lengthPrefix({ prefixBytes: 1 })
+type Answers = AsyncIterator<Uint8Array, undefined>
 
-// #region ten-writes
-async function tenWrites(noDelay: boolean): Promise<void> {
-  const control = await open()
-  control.write(codec.encode(Buffer.from('busy')))
-  await take(control, 1)
-
-  // The server's program stands still; its kernel accepts the connection and takes the bytes.
+// #region eleven-writes
+/** A head and ten rows, each in its own write, to a server that is busy. */
+async function elevenWrites(noDelay: boolean): Promise<void> {
   const socket = await open()
   socket.setNoDelay(noDelay)
-  for (let n = 0; n < 10; n++) socket.write(codec.encode(Buffer.from(`msg${n}`)))
+  const answers = framed(socket, codec).frames[Symbol.asyncIterator]()
 
-  const answers = await take(socket, 10)
-  const segments = segmentsSent(socket)
-  const events = new Set(answers).size
-  console.log(`noDelay ${noDelay}: 10 writes, ${segments} segments, data events: ${events}`)
-  control.destroy()
+  // Five questions and answers in turns: after that, the server's kernel delays its ACKs.
+  for (const question of ['1', '2', '3', '4']) await ask(socket, answers, question)
+  const sentBefore = segmentsSent(socket)
+  await ask(socket, answers, 'busy')
+
+  // The server's program stands still. Its kernel goes on.
+  socket.write(codec.encode(Buffer.from('head')))
+  for (let n = 0; n < 10; n++) socket.write(codec.encode(Buffer.from(`row ${n}`)))
+  const events = new Set<string>()
+  for (let n = 0; n < 11; n++) events.add(await answer(answers))
+
+  const segments = segmentsSent(socket) - sentBefore - 1 // without that of the fifth question
+  const sent = Number.isNaN(segments) ? 'segments: only ss on Linux knows' : `${segments} segments`
+  const read = `${events.size} data event${events.size === 1 ? '' : 's'}`
+  console.log(`noDelay ${noDelay}: 11 writes, ${sent}, ${read}`)
   socket.destroy()
 }
-// #endregion ten-writes
+// #endregion eleven-writes
 
 // #region stall
 /** Asks and waits for the answer, again and again; the median of the times, in milliseconds. */
@@ -102,23 +109,23 @@ const ways: [name: string, write: (socket: Socket, frame: Buffer) => Promise<voi
 ]
 // #endregion stall
 
-await tenWrites(false)
-await tenWrites(true)
-for (const [name, write] of ways) {
+await elevenWrites(false)
+await elevenWrites(true)
+for (const [name, write] of options.rounds > 0 ? ways : []) {
   const ms = await median(write)
   console.log(`${name}: answer after ${ms.toFixed(2)} ms (median of ${options.rounds})`)
 }
 
-async function take(socket: Socket, count: number): Promise<string[]> {
-  const answers: string[] = []
-  try {
-    for await (const answer of framed(socket, codec).frames) {
-      if (answers.push(answer.toString()) === count) return answers
-    }
-  } catch {
-    // Bytes of another format: somebody else's.
-  }
-  return exitUnknown(where, serverCommand)
+async function ask(socket: Socket, answers: Answers, question: string): Promise<string> {
+  socket.write(codec.encode(Buffer.from(question)))
+  return answer(answers)
+}
+
+async function answer(answers: Answers): Promise<string> {
+  // Bytes of another format, or an end, are those of another server.
+  const { value } = await answers.next().catch(() => ({ value: undefined }))
+  const text = value === undefined ? '' : Buffer.from(value).toString()
+  return /^(busy|event \d+)$/.test(text) ? text : exitUnknown(where, serverCommand)
 }
 
 async function open(): Promise<Socket> {
