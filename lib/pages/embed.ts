@@ -6,7 +6,7 @@ import {
   ROOT,
   scriptName,
 } from '#lib/catalogue/index.ts'
-import { claimTable } from '#lib/textbook/document.ts'
+import { trueOrFalse } from '#lib/textbook/document.ts'
 import { loadExperiments } from '#lib/textbook/load-experiments.ts'
 import { readObservations } from '#lib/textbook/observations.ts'
 import type { TraceEvent } from '#lib/trace/recording.ts'
@@ -14,6 +14,7 @@ import { TextTimeline } from '#lib/trace/render-text.ts'
 import { type ListedExercise, loadExercises } from '#lib/workshop/load-exercises.ts'
 import { captionOf, type EmbedKind } from './caption.ts'
 import { listOfCodecs, packageTable, wireFormats } from './codec-tables.ts'
+import { exerciseHere, navigation, nextChapter } from './navigation.ts'
 import { withSameNumbers } from './same-numbers.ts'
 import { missingForSession, runSession, sessionNeeds, sessionShape } from './session.ts'
 import { shownRun } from './shown-run.ts'
@@ -33,10 +34,13 @@ import { transitionTable } from './state-machine.ts'
  *     <!-- table: exercises 02 -->                                  one chapter's exercises; without it, all
  *     <!-- table: transitions -->                                   the steps of the state machine
  *     <!-- table: transitions closing -->                           those that end a connection
- *     <!-- table: claims 02 -->                                     what textbooks say, and the kernel
  *     <!-- table: codecs -->                                        what `npm run codec -- list` prints
  *     <!-- table: wire-formats -->                                  the same codecs' frames on the wire
  *     <!-- table: package -->                                       what a program imports of them
+ *     <!-- table: claims 02 2.5 2.11 -->                            true or false? with folded answers
+ *     <!-- table: navigation 02 -->                                 the chapters beside it, the time to read
+ *     <!-- table: exercise tcp-echo -->                             one exercise, where it fits
+ *     <!-- table: next 02 -->                                       the chapter to go on with
  *     …
  *     <!-- end -->
  */
@@ -78,7 +82,7 @@ export function replaceEmbeds(markdown: string, bodies: readonly string[]): stri
 
 /** Makes the body of an embed from the real thing: a table, or a caption and a block. */
 export async function renderEmbed(embed: Embed, sources: EmbedSources): Promise<string> {
-  if (embed.kind === 'table') return renderTable(embed.what, sources)
+  if (embed.kind === 'table') return renderTable(embed, sources)
   const caption = captionOf(embed, sources.document, sources.chapters)
   return `\n${caption}\n${await renderBlock(embed, sources)}`
 }
@@ -96,21 +100,25 @@ async function renderBlock(embed: Embed, { chapters, run }: EmbedSources): Promi
 }
 
 async function renderTable(
-  what: string,
-  { chapters, document }: Pick<EmbedSources, 'chapters' | 'document'>,
+  { what, body }: Embed,
+  { document, chapters }: EmbedSources,
 ): Promise<string> {
-  const [name, chapter] = what.split(' ')
+  const [name, ...words] = what.split(' ')
+  const [first = ''] = words
   if (name === 'chapters') return chapterTable(chapters)
-  if (name === 'transitions') return transitionTable(chapters, document, chapter)
-  if (name === 'exercises') return exerciseTable(await loadExercises(), chapter)
+  if (name === 'transitions') return transitionTable(chapters, document, words[0])
+  if (name === 'exercises') return exerciseTable(await loadExercises(), words[0])
   if (name === 'codecs') return listOfCodecs()
   if (name === 'wire-formats') return wireFormats()
   if (name === 'package') return packageTable()
+  if (name === 'exercise') return exerciseHere(await loadExercises(), first)
+  if (name === 'navigation') return navigation(chapters, first, document, body)
+  if (name === 'next') return nextChapter(chapters, first)
   if (name === 'claims') {
     const all = await loadExperiments()
-    return `\n${claimTable(all, readObservations(all), chapter ?? '')}\n\n`
+    return `\n${trueOrFalse(all, readObservations(all), first, words.slice(1))}\n\n`
   }
-  return exampleTable(chapters, chapter ?? '')
+  return exampleTable(chapters, first)
 }
 
 /** The caption of a body, and the block below it. */

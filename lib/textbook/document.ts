@@ -63,7 +63,7 @@ export function renderDocument(
     [
       'A claim *holds*, or it *depends* on something that it does not mention; it is *outdated* when it used to be true,',
       'and *wrong* when it never was. The kernels, versions or standards for which a claim is outdated or wrong are named',
-      'in brackets. ★ marks the claims that a chapter cannot do without.',
+      'in brackets. A ★ behind the number in a heading marks a claim that its chapter cannot do without.',
     ].join('\n'),
   ]
   const claims = recordedClaims(all, observations)
@@ -150,22 +150,59 @@ function verdictCell({ claim, judgement }: RecordedClaim): string {
 
 const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1)
 
-/** The claims of a chapter as a Markdown table for its write-up, with links into the document. */
-export function claimTable(
+/** The answers to true or false. */
+const ANSWERS: Record<Judgement['verdict'], string> = {
+  holds: 'True',
+  depends: 'It depends',
+  outdated: 'No longer true',
+  wrong: 'False',
+  unclear: 'Undecided',
+}
+
+/**
+ * The claims of a chapter for its write-up, or those that are named: the reader decides, and then opens the answer, which has
+ * a link into the document.
+ */
+export function trueOrFalse(
   all: readonly ListedExperiment[],
   observations: RecordedObservations,
   chapter: string,
+  ids: readonly string[] = [],
 ): string {
-  const rows = recordedClaims(all, observations)
-    .filter(({ claim }) => chapterOf(claim.id) === chapter)
-    .map(one => {
-      const { id, statement, truth, example } = one.claim
-      const link = `../../docs/textbook-vs-kernel.md#${slug(heading(one))}`
-      const shown = example === undefined ? '' : `\`${example}\` `
-      return `| [${id}](${link}) | ${statement} | ${truth} | ${verdictCell(one)} | ${shown}|`
-    })
-  const head = '| claim | textbooks say | this kernel does | verdict | example |'
-  return [head, '| --- | --- | --- | --- | --- |', ...rows].join('\n')
+  const claims = recordedClaims(all, observations).filter(
+    ({ claim }) => chapterOf(claim.id) === chapter,
+  )
+  const wanted = ids.map(id => {
+    const one = claims.find(({ claim }) => claim.id === id)
+    if (!one) throw new Error(`no claim "${id}" in chapter ${chapter}: correct the comment`)
+    return one
+  })
+  const items = (ids.length > 0 ? wanted : claims).map(one => [
+    listItem(one.claim.statement),
+    '<details>',
+    '<summary>True or false?</summary>',
+    answer(one),
+    '</details>',
+  ])
+  return items.map(([item = '', ...rest]) => [item, indented(rest)].join('\n\n')).join('\n\n')
+}
+
+function answer(one: RecordedClaim): string {
+  const { claim, judgement } = one
+  const link = `[${claim.id}](../../docs/textbook-vs-kernel.md#${slug(heading(one))})`
+  if (judgement === undefined) return wrap(`${capital(NOT_YET)}: ${link}.`, COLUMNS - 2)
+  const applies = claim.appliesTo !== undefined && judgement.verdict === claim.verdict
+  const where = applies ? ` (${claim.appliesTo})` : ''
+  const verdict = `**${ANSWERS[judgement.verdict]}**${where}.`
+  return wrap(`${verdict} ${claim.truth} What a kernel did: ${link}.`, COLUMNS - 2)
+}
+
+const listItem = (text: string): string => `- ${wrap(text, COLUMNS - 2).replaceAll('\n', '\n  ')}`
+
+/** Blocks below a list item; an empty line between those that Markdown must not join. */
+function indented([open = '', summary = '', ...rest]: readonly string[]): string {
+  const text = [`${open}\n${summary}`, ...rest].join('\n\n')
+  return text.replaceAll(/^(?=.)/gm, '  ')
 }
 
 const heading = ({ claim: { id, essential }, judgement }: RecordedClaim): string =>

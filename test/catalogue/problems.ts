@@ -55,7 +55,7 @@ export async function tableProblems(root: string): Promise<string[]> {
     if (!existsSync(join(root, file)))
       return isOfCatalogue ? [`${file} is missing: write it, with ${comment}`] : []
     const embed = findEmbeds(readFileSync(join(root, file), 'utf8')).find(
-      candidate => candidate.kind === 'table' && candidate.what === what,
+      candidate => candidate.kind === 'table' && `${candidate.what} `.startsWith(`${what} `),
     )
     if (!embed) return [`${file} has no table: add ${comment} and <!-- end -->`]
     if (!isOfCatalogue) return []

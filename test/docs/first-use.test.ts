@@ -13,7 +13,7 @@ function sentencesOf(text: string): string {
   return text
     .replace(/^## Sources$[\s\S]*/m, '')
     .replaceAll(
-      /<!-- (table: (examples|exercises)|source|timeline|output|session)[\s\S]*?<!-- end -->/g,
+      /<!-- (table: (examples|exercises?|navigation|next)|source|timeline|output|session)[\s\S]*?<!-- end -->/g,
       '',
     )
     .replaceAll(/^```[\s\S]*?^```$/gm, '')
