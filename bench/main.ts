@@ -3,7 +3,7 @@
 import { spawnSync } from 'node:child_process'
 import { accessSync, constants, readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { parseWords, problem, UsageError } from '../lib/cli/arguments.ts'
+import { UsageError } from '../lib/cli/arguments.ts'
 import { runCommand } from '../lib/cli/run-command.ts'
 import { lineFeeders, prefixFeeders } from './feeders.ts'
 import { fullGrowth, growthNames, measureGrowth, quickGrowth } from './growth.ts'
@@ -45,28 +45,6 @@ const items: readonly Item[] = [
 ]
 
 const groups = [...new Set(items.map(({ group }) => group))]
-
-interface Arguments {
-  names: readonly string[]
-  quick: boolean
-  write: boolean
-  list: boolean
-  help: boolean
-}
-
-function readArguments(args: readonly string[]): Arguments {
-  try {
-    const { values, positionals } = parseWords('npm run bench', args, {
-      quick: { type: 'boolean', default: false },
-      write: { type: 'boolean', default: false },
-      list: { type: 'boolean', default: false },
-      help: { type: 'boolean', short: 'h', default: false },
-    })
-    return { names: positionals, ...values }
-  } catch (error) {
-    throw new UsageError(`bench: ${problem(error)} (npm run bench -- --help)`)
-  }
-}
 
 /** @throws {UsageError} where there is nothing of that name. */
 function itemsOf(names: readonly string[]): readonly Item[] {
@@ -132,14 +110,20 @@ const DOCS = new URL('../docs/', import.meta.url)
 const JSON_FILE = fileURLToPath(new URL('benchmarks.json', DOCS))
 const PAGE = fileURLToPath(new URL('benchmarks.md', DOCS))
 
-await runCommand(main)
+const flag = { type: 'boolean', default: false } as const
 
-async function main(args: string[]): Promise<number> {
-  const { names, quick, write, list, help } = readArguments(args)
-  if (help) {
-    console.log(usage)
-    return 0
-  }
+await runCommand({
+  name: 'npm run bench',
+  usage,
+  flags: { quick: flag, write: flag, list: flag },
+  lineFor: mistake => `bench: ${mistake} (npm run bench -- --help)`,
+  run: bench,
+})
+
+async function bench(
+  { quick, write, list }: { quick: boolean; write: boolean; list: boolean },
+  names: readonly string[],
+): Promise<number> {
   if (list) {
     for (const { name, group, title } of items) {
       console.log(`${group.padEnd(13)} ${name.padEnd(19)} ${title}`)

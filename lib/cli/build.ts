@@ -5,7 +5,6 @@ import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { onlyHelp } from './arguments.ts'
 import { runCommand } from './run-command.ts'
 
 const USAGE = `Compiles lib/framing into dist/framing: JavaScript and declarations, for the package.
@@ -22,11 +21,9 @@ function compiler(): string {
   return join(dirname(manifest), bin.tsc)
 }
 
-await runCommand(main)
+await runCommand({ name: 'npm run build', usage: USAGE, wordless: true, run: build })
 
-function main(args: string[]): number {
-  const over = onlyHelp('npm run build', args, USAGE)
-  if (over !== undefined) return over
+function build(): number {
   // Files of an earlier build would be packed too.
   rmSync(dist, { recursive: true, force: true })
   const project = join(root, 'tsconfig.build.json')

@@ -2,11 +2,10 @@
 import { randomInt } from 'node:crypto'
 import { wrapAnsi } from 'fast-wrap-ansi'
 import { didYouMean, nearest } from '#lib/program/nearest.ts'
-import { complain } from '#lib/program/one-line.ts'
 import { type ListedExercise, loadExercises } from '#lib/workshop/load-exercises.ts'
 import { renderOutcome, renderStep, resultAsJson, wrapped } from '#lib/workshop/render.ts'
 import { type CheckOptions, exitCodeOf, runCheck } from '#lib/workshop/run-check.ts'
-import { endOnSignals, parseWords, problem, SEEDS, seconds, wholeNumber } from './arguments.ts'
+import { ArgumentError, endOnSignals, SEEDS, seconds, wholeNumber } from './arguments.ts'
 import { readersFolder, runCommand } from './run-command.ts'
 import { sentenceColumns, terminalColumns } from './terminal.ts'
 
@@ -28,20 +27,35 @@ usage: npm run check -- tcp-echo --port 9000                  a server that runs
 Exit code: 0 passed, 1 failed, 2 wrong usage, 3 inconclusive (the machine was too busy to judge a step).`
 
 endOnSignals()
-await runCommand(main)
+await runCommand({
+  name: 'npm run check',
+  usage: USAGE,
+  flags: {
+    list: { type: 'boolean', default: false },
+    json: { type: 'boolean', default: false },
+    udp: { type: 'boolean', default: false },
+    port: { type: 'string' },
+    command: { type: 'string' },
+    seed: { type: 'string' },
+    'start-timeout': { type: 'string' },
+  },
+  run: ({ 'start-timeout': start, port, seed, ...flags }, ids) => {
+    if (ids.length > 1) throw new ArgumentError(`one exercise at a time, got ${ids.join(' ')}`)
+    return check({
+      ...flags,
+      id: ids[0],
+      command: flags.command,
+      port: wholeNumber('--port', port, 1, 65_535),
+      seed: wholeNumber('--seed', seed, ...SEEDS),
+      startMs: seconds('--start-timeout', start),
+    })
+  },
+})
 
-async function main(args: string[]): Promise<number> {
-  const given = readArguments(args)
-  if (given === 'help') {
-    console.log(USAGE)
-    return 0
-  }
+async function check(given: Arguments): Promise<number> {
   const exercises = await loadExercises()
-  const wrong = typeof given === 'string' ? given : problemOf(given, exercises)
-  if (typeof given === 'string' || wrong !== undefined) {
-    complain(`${wrong} (see npm run check -- --help)`)
-    return 2
-  }
+  const wrong = problemOf(given, exercises)
+  if (wrong !== undefined) throw new ArgumentError(wrong)
   if (given.list) {
     list(
       exercises.filter(({ exercise: { id } }) => id === (given.id ?? id)),
@@ -75,30 +89,6 @@ interface Arguments {
   command: string | undefined
   seed: number | undefined
   startMs: number | undefined
-}
-
-function readArguments(args: string[]): Arguments | 'help' | string {
-  try {
-    const { values, positionals } = parseWords('npm run check', args, {
-      list: { type: 'boolean', default: false },
-      json: { type: 'boolean', default: false },
-      udp: { type: 'boolean', default: false },
-      port: { type: 'string' },
-      command: { type: 'string' },
-      seed: { type: 'string' },
-      'start-timeout': { type: 'string' },
-      help: { type: 'boolean', short: 'h', default: false },
-    })
-    if (values.help) return 'help'
-    if (positionals.length > 1) return `one exercise at a time, got ${positionals.join(' ')}`
-    const { list, json, udp, command } = values
-    const port = wholeNumber('--port', values.port, 1, 65_535)
-    const seed = wholeNumber('--seed', values.seed, ...SEEDS)
-    const startMs = seconds('--start-timeout', values['start-timeout'])
-    return { id: positionals[0], list, json, udp, command, port, seed, startMs }
-  } catch (error) {
-    return problem(error)
-  }
 }
 
 function problemOf(given: Arguments, exercises: readonly ListedExercise[]): string | undefined {

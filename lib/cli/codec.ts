@@ -4,7 +4,7 @@ import { resolve } from 'node:path'
 import { type Codec, codecList, codecs, sourcesOf } from '#lib/catalogue/codecs.ts'
 import { nearest } from '#lib/program/nearest.ts'
 import { complain } from '#lib/program/one-line.ts'
-import { parseWords, problem, UsageError } from './arguments.ts'
+import { ArgumentError, UsageError } from './arguments.ts'
 import { type Copied, CopyError, copySources, type Ending, endingFor } from './codec-copy.ts'
 import { readersFolder, runCommand } from './run-command.ts'
 
@@ -65,49 +65,33 @@ function copy(name: string, folder: string, force: boolean, js: boolean, ending?
   }
 }
 
-interface Arguments {
-  words: string[]
-  force: boolean
-  js: boolean
-  imports: string | undefined
-}
+await runCommand({
+  name: 'npm run codec',
+  usage,
+  flags: {
+    force: { type: 'boolean', short: 'f', default: false },
+    js: { type: 'boolean', default: false },
+    imports: { type: 'string' },
+  },
+  lineFor: mistake => `codec: ${mistake} (npm run codec -- --help)`,
+  run: codec,
+})
 
-function readArguments(args: readonly string[]): Arguments | 'help' {
-  try {
-    const { values, positionals } = parseWords('npm run codec', args, {
-      force: { type: 'boolean', short: 'f', default: false },
-      js: { type: 'boolean', default: false },
-      imports: { type: 'string' },
-      help: { type: 'boolean', short: 'h', default: false },
-    })
-    if (values.help) return 'help'
-    return { words: positionals, force: values.force, js: values.js, imports: values.imports }
-  } catch (error) {
-    return misuse(`${problem(error)} (npm run codec -- --help)`)
-  }
-}
-
-await runCommand(main)
-
-function main(args: string[]): number {
-  const parsed = readArguments(args)
-  if (parsed === 'help') {
-    console.log(usage)
-    return 0
-  }
-  const { words, force, js, imports } = parsed
+function codec(
+  { force, js, imports }: { force: boolean; js: boolean; imports?: string | undefined },
+  words: readonly string[],
+): number {
   const [command, name, folder, ...rest] = words
   if (imports !== undefined && imports !== 'ts' && imports !== 'js') {
     misuse(`--imports is '${imports}', expected ts or js`)
   }
-  if (command === undefined) misuse('list or copy? (npm run codec -- --help)')
+  if (command === undefined) throw new ArgumentError('list or copy?')
   if (command === 'list') {
     if (name !== undefined) misuse(`list takes nothing more, not '${name}'`)
     console.log(codecList())
     return 0
   }
-  if (command !== 'copy')
-    misuse(`no command '${command}', there is list and copy (npm run codec -- --help)`)
+  if (command !== 'copy') throw new ArgumentError(`no command '${command}', there is list and copy`)
   if (name === undefined) misuse('copy which codec? (npm run codec -- list)')
   // An empty word is no folder: a variable of the reader's may be empty.
   if (!folder) {

@@ -11,10 +11,9 @@ import {
   recordingPath,
   writeIfNew,
 } from '#lib/pages/recordings.ts'
-import { complain } from '#lib/program/one-line.ts'
 import { shortcomings } from '#lib/trace/lanes.ts'
 import type { PacketEvent } from '#lib/trace/recording.ts'
-import { helpOrWords } from './arguments.ts'
+import { UsageError } from './arguments.ts'
 import { runCommand } from './run-command.ts'
 
 const usageOf = (
@@ -24,21 +23,24 @@ const usageOf = (
 usage: sudo npm run record               all that are recorded: ${recorded.join(', ')}
        sudo npm run record -- 02/echo    only these`
 
-await runCommand(main)
+await runCommand({
+  name: 'npm run record',
+  usage: async () => usageOf((await loadRecorded()).recorded),
+  run: (_, names) => recordExamples(names),
+})
 
-async function main(args: string[]): Promise<number> {
-  const { help, words: names } = helpOrWords('npm run record', args)
+async function loadRecorded() {
   const chapters = await loadChapters()
-  const recorded = recordedEntries(chapters).map(({ id }) => id)
-  if (help) {
-    console.log(usageOf(recorded))
-    return 0
-  }
+  return { chapters, recorded: recordedEntries(chapters).map(({ id }) => id) }
+}
+
+async function recordExamples(names: readonly string[]): Promise<number> {
+  const { chapters, recorded } = await loadRecorded()
   for (const name of names.length > 0 ? names : recorded) {
     const found = findEntry(chapters, name)
     if ('unknown' in found || !recorded.includes(found.entry.id)) {
-      complain(`no recording of ${JSON.stringify(name)}; there are ${recorded.join(', ')}`)
-      return 2
+      const all = recorded.join(', ')
+      throw new UsageError(`no recording of ${JSON.stringify(name)}; there are ${all}`)
     }
     const path = recordingPath(found.entry)
     const packets: PacketEvent[] = []

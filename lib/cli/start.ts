@@ -2,8 +2,7 @@
 
 import { type CatalogueChapter, entryOf, findEntry, loadChapters } from '#lib/catalogue/index.ts'
 import { didYouMean } from '#lib/program/nearest.ts'
-import { complain } from '#lib/program/one-line.ts'
-import { parseWords, problem } from './arguments.ts'
+import { ArgumentError, UsageError } from './arguments.ts'
 import { INTERRUPTED } from './live-run.ts'
 import type { Pick } from './pick.ts'
 import { renderList } from './render-list.ts'
@@ -23,53 +22,32 @@ Without a terminal and without a name: prints the list and runs 02/echo.`
 
 const DEFAULT_EXAMPLE = '02/echo'
 
-await runCommand(main)
+await runCommand({
+  name: 'npm start',
+  usage: USAGE,
+  flags: { all: { type: 'boolean', default: false }, list: { type: 'boolean', default: false } },
+  run: start,
+})
 
-async function main(args: string[]): Promise<number> {
-  const parsed = readArguments(args)
-  if ('error' in parsed) {
-    complain(`${parsed.error} (see npm start -- --help)`)
-    return 2
-  }
-  if (parsed.help) {
-    console.log(USAGE)
-    return 0
-  }
+async function start(flags: { all: boolean; list: boolean }, names: string[]): Promise<number> {
+  if (names.length > 1) throw new ArgumentError(`one example at a time, got ${names.join(' ')}`)
+  const [name] = names
   const chapters = await loadChapters()
   const list = renderList(chapters, terminalColumns(), wantsColor())
-  if (parsed.list) {
+  if (flags.list) {
     console.log(list)
     return 0
   }
-  if (parsed.name !== undefined) {
-    const found = findEntry(chapters, parsed.name)
-    if ('entry' in found) return showExample(found.entry, chapters, parsed.all)
-    const name = JSON.stringify(found.unknown)
-    complain(`no example ${name}${didYouMean(found.nearest, 'npm start -- --list')}`)
-    return 2
+  if (name !== undefined) {
+    const found = findEntry(chapters, name)
+    if ('entry' in found) return showExample(found.entry, chapters, flags.all)
+    const advice = didYouMean(found.nearest, 'npm start -- --list')
+    throw new UsageError(`no example ${JSON.stringify(found.unknown)}${advice}`)
   }
   if (process.stdin.isTTY && process.stdout.isTTY) return pickAndShow(chapters)
   console.log(`${list}\n`)
   if (stdoutIsBroken()) return 0
   return showExample(entryOf(chapters, DEFAULT_EXAMPLE), chapters)
-}
-
-function readArguments(
-  args: string[],
-): { error: string } | { name: string | undefined; all: boolean; list: boolean; help: boolean } {
-  try {
-    const { values, positionals } = parseWords('npm start', args, {
-      all: { type: 'boolean', default: false },
-      list: { type: 'boolean', default: false },
-      help: { type: 'boolean', short: 'h', default: false },
-    })
-    if (positionals.length > 1)
-      return { error: `one example at a time, got ${positionals.join(' ')}` }
-    const { all, list, help } = values
-    return { name: positionals[0], all, list, help }
-  } catch (error) {
-    return { error: problem(error) }
-  }
 }
 
 /** Lets the reader choose and run one example after the other, until Esc or Ctrl-C. */

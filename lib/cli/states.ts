@@ -19,7 +19,6 @@ import {
 } from '#lib/pages/state-machine.ts'
 import { type ListedExperiment, loadExperiments } from '#lib/textbook/load-experiments.ts'
 import { runExperiment } from '#lib/textbook/run-experiment.ts'
-import { onlyHelp } from './arguments.ts'
 import { runCommand } from './run-command.ts'
 
 const USAGE = `Watches which steps of TCP's state machine the examples take, for docs/tcp-state-machine.md.
@@ -31,11 +30,9 @@ const ENOUGH = 3
 /** What tracefs cannot show, and which claims saw it in the kernel's table instead. */
 const IN_THE_TABLE: Record<string, string[]> = { 'TIME-WAIT → CLOSED': ['6.16', '6.26'] }
 
-await runCommand(main)
+await runCommand({ name: 'npm run states', usage: USAGE, wordless: true, run: states })
 
-async function main(args: string[]): Promise<number> {
-  const over = onlyHelp('npm run states', args, USAGE)
-  if (over !== undefined) return over
+async function states(): Promise<number> {
   const lacks = missing('tracefs')
   if (lacks !== undefined) {
     console.error(`the kernel's states cannot be traced: ${withCommand(lacks, 'npm run states')}`)

@@ -39,10 +39,9 @@ import { nearest } from '#lib/program/nearest.ts'
 import { documentOf, TEXTBOOK_DOCUMENT } from '#lib/textbook/document.ts'
 import { loadExperiments } from '#lib/textbook/load-experiments.ts'
 import type { TraceEvent } from '#lib/trace/recording.ts'
-import { helpOrWords, UsageError } from './arguments.ts'
+import { UsageError } from './arguments.ts'
 import { readersFolder, runCommand } from './run-command.ts'
 
-const COMMAND = 'npm run docs:sync'
 const USAGE = `Updates what is generated: npm scripts and exports in package.json, tables, the code and
 output in documents, docs/textbook-vs-kernel.md, and the pictures of recordings.
 
@@ -60,14 +59,13 @@ const run = (entry: CatalogueEntry): Promise<TraceEvent[]> => {
   return known
 }
 
-await runCommand(main)
+await runCommand({
+  name: 'npm run docs:sync',
+  usage: USAGE,
+  run: (_, words) => sync(words),
+})
 
-async function main(args: string[]): Promise<number> {
-  const { help, words } = helpOrWords(COMMAND, args)
-  if (help) {
-    console.log(USAGE)
-    return 0
-  }
+async function sync(words: readonly string[]): Promise<number> {
   const known = markdownFiles()
   const files = words.length > 0 ? words.map(word => documentNamed(word, known)) : known
   const chapters = await loadChapters()

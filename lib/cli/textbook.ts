@@ -1,7 +1,6 @@
 /** `npm run textbook`: puts the textbook's claims to the test on this kernel. */
 
 import { release } from 'node:os'
-import { complain } from '#lib/program/one-line.ts'
 import { writeDocument } from '#lib/textbook/document.ts'
 import { claimsOf, type ListedExperiment, loadExperiments } from '#lib/textbook/load-experiments.ts'
 import { keepObservation, readObservations, recordable } from '#lib/textbook/observations.ts'
@@ -10,7 +9,7 @@ import { judgeAll, resultAsJson } from '#lib/textbook/results.ts'
 import { runAll } from '#lib/textbook/run-all.ts'
 import type { RunOutcome } from '#lib/textbook/run-experiment.ts'
 import { type SettingsUsed, settingsUsed } from '#lib/textbook/unusual-settings.ts'
-import { parseWords, problem } from './arguments.ts'
+import { ArgumentError } from './arguments.ts'
 import { INTERRUPTED } from './live-run.ts'
 import { runCommand } from './run-command.ts'
 import { terminalColumns, wantsColor } from './terminal.ts'
@@ -39,21 +38,24 @@ interface Arguments {
   record: boolean
 }
 
-await runCommand(main)
+const flag = { type: 'boolean', default: false } as const
 
-async function main(args: string[]): Promise<number> {
-  const given = readArguments(args)
-  if (given === 'help') {
-    console.log(USAGE)
-    return 0
-  }
-  if (typeof given === 'string') return refuse(given)
+await runCommand({
+  name: 'npm run textbook',
+  usage: USAGE,
+  flags: { list: flag, json: flag, slow: flag, record: flag },
+  run: (flags, names) => textbook({ ...flags, names }),
+})
+
+async function textbook(given: Arguments): Promise<number> {
+  if (given.record && given.list)
+    throw new ArgumentError('--record runs experiments, and --list none: give one of them')
   const all = await loadExperiments()
   const ids = claimsOf(all).map(({ claim }) => claim.id)
   const chapters = new Set(ids.map(chapterOfId))
   for (const name of given.names) {
     if (ids.includes(name) || chapters.has(chapterOfName(name))) continue
-    return refuse(noSuch(name, ids))
+    throw new ArgumentError(noSuch(name, ids))
   }
   const wanted = (id: string) =>
     given.names.length === 0 ||
@@ -155,26 +157,6 @@ function record(
   return true
 }
 
-function readArguments(args: string[]): Arguments | 'help' | string {
-  const flag = { type: 'boolean', default: false } as const
-  try {
-    const { values, positionals } = parseWords('npm run textbook', args, {
-      list: flag,
-      json: flag,
-      slow: flag,
-      record: flag,
-      help: { ...flag, short: 'h' },
-    })
-    const { help, ...given } = values
-    if (help) return 'help'
-    if (given.record && given.list)
-      return '--record runs experiments, and --list none: give one of them'
-    return { ...given, names: positionals }
-  } catch (error) {
-    return problem(error)
-  }
-}
-
 function noSuch(name: string, ids: readonly string[]): string {
   const what = JSON.stringify(name)
   const isClaim = /^\d+\.\d+$/.test(name)
@@ -184,11 +166,6 @@ function noSuch(name: string, ids: readonly string[]): string {
   if (beside.length > 0) return `no claim ${what} to test; its chapter has ${beside.join(', ')}`
   const known = [...new Set(ids.map(chapterOfId))].map(id => id.padStart(2, '0'))
   return `chapter ${chapter} has no claims to test yet; there are ${known.join(', ')}`
-}
-
-function refuse(why: string): number {
-  complain(`${why} (see npm run textbook -- --help)`)
-  return 2
 }
 
 /** The chapter of a claim: `1` for `1.20`. */

@@ -15,7 +15,7 @@ import { renderMermaid } from '#lib/trace/render-mermaid.ts'
 import { renderPcapng } from '#lib/trace/render-pcapng.ts'
 import { renderSvg } from '#lib/trace/render-svg.ts'
 import { type ViewOptions, viewOf } from '#lib/trace/view.ts'
-import { parseWords, problem } from './arguments.ts'
+import { ArgumentError, UsageError } from './arguments.ts'
 import { INTERRUPTED, runLive } from './live-run.ts'
 import { readersFolder, runCommand } from './run-command.ts'
 import { reportCannotRun } from './show-example.ts'
@@ -64,78 +64,76 @@ interface Arguments {
   only: End | undefined
 }
 
-await runCommand(main)
+await runCommand({
+  name: 'npm run trace',
+  usage: USAGE,
+  flags: {
+    lanes: { type: 'string' },
+    format: { type: 'string' },
+    out: { type: 'string' },
+    absolute: { type: 'boolean', default: false },
+    relative: { type: 'boolean', default: false },
+    only: { type: 'string' },
+  },
+  run: (flags, names) => trace(readArguments(flags, names)),
+})
 
-async function main(args: string[]): Promise<number> {
-  const given = readArguments(args)
-  if (given === 'help') {
-    console.log(USAGE)
-    return 0
-  }
-  if ('error' in given) {
-    complain(`${given.error} (see npm run trace -- --help)`)
-    return 2
-  }
-  const chapters = await loadChapters()
-  const found = findEntry(chapters, given.name)
+async function trace(given: Arguments): Promise<number> {
+  const found = findEntry(await loadChapters(), given.name)
   if ('unknown' in found) {
-    const name = JSON.stringify(found.unknown)
-    complain(`no example ${name}${didYouMean(found.nearest, 'npm start -- --list')}`)
-    return 2
+    const advice = didYouMean(found.nearest, 'npm start -- --list')
+    throw new UsageError(`no example ${JSON.stringify(found.unknown)}${advice}`)
   }
   const trouble = given.out === undefined ? cannotPrint(given) : cannotWrite(given.out)
-  if (trouble !== undefined) {
-    complain(trouble)
-    return 2
-  }
+  if (trouble !== undefined) throw new UsageError(trouble)
   if (given.format === 'text' && given.out === undefined) return showTrace(found.entry, given)
   return reportCannotRun(found.entry) ? 0 : writeTrace(found.entry, given)
 }
 
-function readArguments(args: string[]): Arguments | 'help' | { error: string } {
-  try {
-    const { values, positionals } = parseWords('npm run trace', args, {
-      lanes: { type: 'string' },
-      format: { type: 'string' },
-      out: { type: 'string' },
-      absolute: { type: 'boolean', default: false },
-      relative: { type: 'boolean', default: false },
-      only: { type: 'string' },
-      help: { type: 'boolean', short: 'h', default: false },
-    })
-    if (values.help) return 'help'
-    const { out, only, absolute } = values
-    if (absolute && values.relative) {
-      return { error: '--absolute or --relative: they exclude each other' }
-    }
-    const [name, ...more] = positionals
-    if (name === undefined) return { error: 'which example? For instance npm run trace -- 02/echo' }
-    if (more.length > 0) return { error: `one example at a time, got ${positionals.join(' ')}` }
-    const lanes = values.lanes === undefined ? { lanes: USUAL_LANES } : parseLanes(values.lanes)
-    if ('unknown' in lanes) {
-      const known = Object.values(LANE_NAMES).join(', ')
-      return { error: `--lanes: no lane "${lanes.unknown}"; there are ${known}` }
-    }
-    const ending = extname(out ?? '')
-    if (ending !== '' && values.format === undefined && !(ending in ENDINGS)) {
-      const known = Object.keys(ENDINGS).join(', ')
-      return { error: `--out: no format is known for "${ending}"; use ${known}, or say --format` }
-    }
-    const format = values.format ?? ENDINGS[ending] ?? 'text'
-    if (!isOneOf(FORMATS, format)) {
-      return { error: `--format: no format "${format}"; there are ${FORMATS.join(', ')}` }
-    }
-    if (only !== undefined && !isOneOf(['client', 'server'] as const, only)) {
-      return { error: `--only: client or server, not "${only}"` }
-    }
-    if (format === 'pcapng' && !lanes.lanes.includes('packet')) {
-      return { error: `--lanes: pcapng is made of packets; add ${LANE_NAMES.packet}` }
-    }
-    const relative = values.relative || (!absolute && !WHOLE.has(format))
-    return { name, lanes: lanes.lanes, format, out, relative, only }
-  } catch (error) {
-    return { error: problem(error) }
+interface Flags {
+  lanes?: string | undefined
+  format?: string | undefined
+  out?: string | undefined
+  absolute: boolean
+  relative: boolean
+  only?: string | undefined
+}
+
+/** @throws {ArgumentError} */
+function readArguments(flags: Flags, names: readonly string[]): Arguments {
+  const { out, only, absolute } = flags
+  if (absolute && flags.relative)
+    throw new ArgumentError('--absolute or --relative: they exclude each other')
+  const [name] = names
+  if (name === undefined)
+    throw new ArgumentError('which example? For instance npm run trace -- 02/echo')
+  if (names.length > 1) throw new ArgumentError(`one example at a time, got ${names.join(' ')}`)
+  const lanes = flags.lanes === undefined ? { lanes: USUAL_LANES } : parseLanes(flags.lanes)
+  if ('unknown' in lanes) {
+    const known = Object.values(LANE_NAMES).join(', ')
+    throw new ArgumentError(`--lanes: no lane "${lanes.unknown}"; there are ${known}`)
   }
+  const format = formatOf(flags)
+  if (only !== undefined && !isOneOf(['client', 'server'] as const, only))
+    throw new ArgumentError(`--only: client or server, not "${only}"`)
+  if (format === 'pcapng' && !lanes.lanes.includes('packet'))
+    throw new ArgumentError(`--lanes: pcapng is made of packets; add ${LANE_NAMES.packet}`)
+  const relative = flags.relative || (!absolute && !WHOLE.has(format))
+  return { name, lanes: lanes.lanes, format, out, relative, only }
+}
+
+/** The format that is asked for: by its name, or by the ending of the file. */
+function formatOf({ format, out = '' }: Flags): Format {
+  const ending = extname(out)
+  if (ending !== '' && format === undefined && !(ending in ENDINGS)) {
+    const known = Object.keys(ENDINGS).join(', ')
+    throw new ArgumentError(
+      `--out: no format is known for "${ending}"; use ${known}, or say --format`,
+    )
+  }
+  const name = format ?? ENDINGS[ending] ?? 'text'
+  if (isOneOf(FORMATS, name)) return name
+  throw new ArgumentError(`--format: no format "${name}"; there are ${FORMATS.join(', ')}`)
 }
 
 function isOneOf<T extends string>(known: readonly T[], name: string): name is T {

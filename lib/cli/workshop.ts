@@ -4,7 +4,6 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { ROOT } from '#lib/catalogue/index.ts'
 import { didYouMean, nearest } from '#lib/program/nearest.ts'
-import { complain } from '#lib/program/one-line.ts'
 import { type ListedExercise, loadExercises } from '#lib/workshop/load-exercises.ts'
 import { renderOutcome, renderStep, resultAsJson, wrapped } from '#lib/workshop/render.ts'
 import {
@@ -14,7 +13,7 @@ import {
   runCheck,
 } from '#lib/workshop/run-check.ts'
 import { Workspace, WorkspaceError } from '#lib/workshop/workspace.ts'
-import { endOnSignals, parseWords, problem, SEEDS, seconds, wholeNumber } from './arguments.ts'
+import { ArgumentError, endOnSignals, SEEDS, seconds, wholeNumber } from './arguments.ts'
 import { runCommand } from './run-command.ts'
 import { SolutionWatcher } from './solution-watcher.ts'
 import { sentenceColumns, terminalColumns } from './terminal.ts'
@@ -53,23 +52,24 @@ interface Arguments {
   startMs: number | undefined
 }
 
+interface Flags {
+  all: boolean
+  reveal: boolean
+  json: boolean
+  'no-watch': boolean
+  seed?: string | undefined
+  'start-timeout'?: string | undefined
+}
+
 const NOTHING_BEGUN = 'You have not begun any exercise yet.'
 
 endOnSignals(0)
 const workspace = new Workspace(process.env.WORKSHOP_FOLDER)
 let exercises: readonly ListedExercise[] = []
 
-async function main(args: string[]): Promise<number> {
+async function workshop(flags: Flags, words: string[]): Promise<number> {
   exercises = await loadExercises()
-  const given = readArguments(args)
-  if (given === 'help') {
-    console.log(USAGE)
-    return 0
-  }
-  if (typeof given === 'string') {
-    complain(`${given} (see npm run workshop -- --help)`)
-    return 2
-  }
+  const given = readArguments(flags, words)
   const named = exercises.find(({ exercise }) => exercise.id === given.id)
   const chosen = named ?? (given.command === 'solution' ? latest() : undefined) ?? current()
   if (chosen === undefined && given.command !== 'list' && !given.all) {
@@ -270,43 +270,50 @@ async function untilPassed(one: ListedExercise, given: Arguments): Promise<Check
   }
 }
 
-function readArguments(args: string[]): Arguments | 'help' | string {
-  const flag = { type: 'boolean', default: false } as const
-  try {
-    const { values, positionals } = parseWords('npm run workshop', args, {
-      all: flag,
-      reveal: flag,
-      json: flag,
-      'no-watch': flag,
-      seed: { type: 'string' },
-      'start-timeout': { type: 'string' },
-      help: { ...flag, short: 'h' },
-    })
-    if (values.help) return 'help'
-    const ids = exercises.map(({ exercise }) => exercise.id)
-    // An exercise alone: work on it.
-    const words = ids.includes(positionals[0] ?? '') ? ['', ...positionals] : positionals
-    const [command = '', id, ...more] = words
-    // An empty word is no command: a variable of the reader's may be empty.
-    const known = positionals[0] === '' ? undefined : COMMANDS.find(each => each === command)
-    if (known === undefined) {
-      const near = nearest(command, [...COMMANDS.slice(1), ...ids])
-      return `no command or exercise "${command}"${didYouMean(near, 'npm run workshop -- --help')}`
-    }
-    if (more.length > 0) return `one exercise at a time, got ${words.slice(1).join(' ')}`
-    if (id !== undefined && !ids.includes(id)) {
-      return `no exercise "${id}"${didYouMean(nearest(id, ids), 'npm run workshop -- list')}`
-    }
-    const seed = wholeNumber('--seed', values.seed, ...SEEDS)
-    const startMs = seconds('--start-timeout', values['start-timeout'])
-    const { all, reveal, json } = values
-    if (all && known !== 'verify' && known !== 'reset') return '--all goes with verify and reset'
-    if (json && known !== 'verify' && known !== 'list') return '--json goes with verify and list'
-    if (reveal && known !== 'solution') return '--reveal goes with solution'
-    return { command: known, id, all, reveal, json, watch: !values['no-watch'], seed, startMs }
-  } catch (error) {
-    return problem(error)
+/** @throws {ArgumentError} */
+function readArguments(flags: Flags, given: readonly string[]): Arguments {
+  const ids = exercises.map(({ exercise }) => exercise.id)
+  // An exercise alone: work on it.
+  const words = ids.includes(given[0] ?? '') ? ['', ...given] : given
+  const [command = '', id, ...more] = words
+  // An empty word is no command: a variable of the reader's may be empty.
+  const known = given[0] === '' ? undefined : COMMANDS.find(each => each === command)
+  if (known === undefined) {
+    const advice = didYouMean(
+      nearest(command, [...COMMANDS.slice(1), ...ids]),
+      'npm run workshop -- --help',
+    )
+    throw new ArgumentError(`no command or exercise "${command}"${advice}`)
   }
+  if (more.length > 0)
+    throw new ArgumentError(`one exercise at a time, got ${words.slice(1).join(' ')}`)
+  if (id !== undefined && !ids.includes(id)) {
+    const advice = didYouMean(nearest(id, ids), 'npm run workshop -- list')
+    throw new ArgumentError(`no exercise "${id}"${advice}`)
+  }
+  const seed = wholeNumber('--seed', flags.seed, ...SEEDS)
+  const startMs = seconds('--start-timeout', flags['start-timeout'])
+  const { all, reveal, json } = flags
+  if (all && known !== 'verify' && known !== 'reset')
+    throw new ArgumentError('--all goes with verify and reset')
+  if (json && known !== 'verify' && known !== 'list')
+    throw new ArgumentError('--json goes with verify and list')
+  if (reveal && known !== 'solution') throw new ArgumentError('--reveal goes with solution')
+  return { command: known, id, all, reveal, json, watch: !flags['no-watch'], seed, startMs }
 }
 
-await runCommand(main)
+const flag = { type: 'boolean', default: false } as const
+
+await runCommand({
+  name: 'npm run workshop',
+  usage: USAGE,
+  flags: {
+    all: flag,
+    reveal: flag,
+    json: flag,
+    'no-watch': flag,
+    seed: { type: 'string' },
+    'start-timeout': { type: 'string' },
+  },
+  run: workshop,
+})
