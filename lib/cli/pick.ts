@@ -49,7 +49,7 @@ export async function pickExample(
         columns: terminalColumns(),
         lines: after ? SMALL_LIST : Math.max(SMALL_LIST, (process.stdout.rows || 24) - AROUND),
         color: wantsColor(),
-        question: after ? 'What next?' : 'Which example?',
+        question: after ? 'What next?' : 'New here? Press Enter. Or which example?',
         allLanes,
       })
     },
@@ -96,11 +96,8 @@ export function renderPicker(view: PickerView): string {
     if (chapter !== entries[index - 1]?.chapter) lines.push(bold(`${chapter.id} ${chapter.title}`))
     starts.add(lines.length)
     const indent = MARGIN + idWidth
-    const [start = '', ...more] = wrapAnsi(
-      example.shows,
-      Math.max(20, view.columns - indent - 1),
-    ).split('\n')
     const focused = id === view.focused
+    const [start = '', ...more] = sentenceLines(example.shows, view.columns - indent - 1, focused)
     if (focused) from = lines.length
     const padded = id.padEnd(idWidth)
     lines.push(
@@ -120,6 +117,14 @@ export function renderPicker(view: PickerView): string {
     '',
     dim(wide.length <= view.columns ? wide : hints.join(' ')),
   ].join('\n')
+}
+
+/** The whole sentence of the example in focus; of the others, what fits on one line. */
+function sentenceLines(sentence: string, columns: number, isWhole: boolean): string[] {
+  const width = Math.max(20, columns)
+  const lines = wrapAnsi(sentence, width).split('\n')
+  if (isWhole || lines.length === 1) return lines
+  return [`${wrapAnsi(sentence, width - 2).split('\n')[0]} …`]
 }
 
 /**

@@ -48,7 +48,7 @@ describe('renderPicker', () => {
     )
   })
 
-  test('shows no example without its beginning, nor half of its sentence', () => {
+  test('shows each of the other examples on one line, and says where its sentence is cut', () => {
     fc.assert(
       fc.property(views, ({ focus, ...view }) => {
         const text = renderPicker({
@@ -59,10 +59,14 @@ describe('renderPicker', () => {
           question: 'Which?',
           color: false,
         })
-        const words = text.replaceAll(/\s+/g, ' ')
-        for (const { id, example } of entries) {
-          if (words.includes(` ${id} `)) expect(words).toContain(`${id} ${example.shows}`)
-          else expect(words).not.toContain(example.shows.split(' ').slice(-3).join(' '))
+        const lines = text.split('\n')
+        for (const { id, example } of entries.toSpliced(focus, 1)) {
+          const line = lines.find(line => line.startsWith(`  ${id} `))
+          const shown = line?.slice(id.length + 2).trim() ?? ''
+          if (shown !== example.shows) {
+            expect(`${example.shows} `).toContain(shown.replace(/…$/, ''))
+            expect(line === undefined || shown.endsWith(' …')).toBe(true)
+          }
         }
       }),
       { numRuns: 60 },
@@ -144,6 +148,7 @@ describe.skipIf(!hasTerminal)(
         [],
         async terminal => {
           await terminal.shows('Esc leave')
+          expect(terminal.text).toContain('New here? Press Enter.')
           for (const { id, title } of chapters) expect(terminal.text).toContain(`${id} ${title}\n`)
           for (const { id, example } of entries) {
             expect(terminal.text).toMatch(new RegExp(`[❯ ] ${id} +`))
@@ -151,7 +156,7 @@ describe.skipIf(!hasTerminal)(
           }
           expect(terminal.text).toContain(`❯ ${entries[0]?.id} `)
         },
-        { columns: 130, rows: 60 },
+        { columns: 130, rows: entries.length + chapters.length + 10 },
       ))
 
     test('runs the example that was chosen, offers the next one, and Esc leaves with exit code 0', () =>
