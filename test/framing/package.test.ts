@@ -150,8 +150,8 @@ test.runIf(withSome)('publint finds nothing wrong with the package', async () =>
   expect(messages.map(message => formatMessage(message, pkg))).toEqual([])
 })
 
-const cli = join(root, 'lint/node_modules/@arethetypeswrong/cli/dist/index.js')
-const needed = existsSync(cli) ? '' : ' (skipped: needs npm ci --prefix lint)'
+const cli = join(root, '.ci/lint/node_modules/@arethetypeswrong/cli/dist/index.js')
+const needed = existsSync(cli) ? '' : ' (skipped: needs npm ci --prefix .ci/lint)'
 const typesAreRight = '@arethetypeswrong/cli finds nothing wrong with the types'
 test.skipIf(needed || !withSome)(`${typesAreRight}${needed}`, async () => {
   const options = ['--profile', 'esm-only', '--format', 'ascii', '--no-color', '--no-emoji']

@@ -81,7 +81,7 @@ function compile(folder: string): void {
   execFileSync(process.execPath, [join(tsc, '../bin/tsc'), '-p', folder], { stdio: 'inherit' })
 }
 
-const NOT_COPIED = new Set(['node_modules', '.git', 'dist', 'workspace', 'coverage', 'lint'])
+const NOT_COPIED = new Set(['node_modules', '.git', 'dist', 'workspace', 'coverage'])
 
 const withoutPackages = {
   recursive: true,

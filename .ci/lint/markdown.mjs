@@ -13,7 +13,7 @@ const folder = fileURLToPath(new URL('.', import.meta.url))
 
 const program = find() ?? install()
 if (program === undefined) {
-  console.error('Markdown is not checked (skipped: needs npm ci --prefix lint)')
+  console.error('Markdown is not checked (skipped: needs npm ci --prefix .ci/lint)')
   process.exitCode = process.env.NO_SKIP === '1' ? 1 : 0
 } else {
   const args = [program, ...process.argv.slice(2)]
@@ -29,7 +29,7 @@ function find() {
 }
 
 function install() {
-  console.error('installing the linters of lint/package.json (once): npm ci --prefix lint')
+  console.error('installing the linters of .ci/lint/package.json (once): npm ci --prefix .ci/lint')
   const args = ['ci', '--no-audit', '--no-fund', '--fetch-retries=0', '--loglevel=error']
   const npm = process.env.npm_execpath
   const [command, first] = npm ? [process.execPath, [npm]] : ['npm', []]
