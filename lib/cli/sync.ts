@@ -22,6 +22,7 @@ import {
   needsOf,
   renderEmbed,
   replaceEmbeds,
+  skippedBecause,
   updated,
 } from '#lib/pages/embed.ts'
 import { FIRST_MESSAGE, renderFirstMessage } from '#lib/pages/first-message.ts'
@@ -157,7 +158,9 @@ async function syncDocument(name: string, chapters: readonly CatalogueChapter[])
       bodies.push(embed.body)
       continue
     }
-    bodies.push(updated(embed, body))
+    const reason = embed.kind === 'run' ? skippedBecause(body) : undefined
+    if (reason !== undefined) console.log(`${name}: ${embed.what} is left as it is (${reason})`)
+    bodies.push(reason === undefined ? updated(embed, body) : embed.body)
   }
   write(name, before, replaceEmbeds(before, bodies))
   return isComplete

@@ -1,10 +1,10 @@
-import { dirname, relative } from 'node:path/posix'
+import { basename, dirname, relative } from 'node:path/posix'
 import type { CatalogueChapter } from '#lib/catalogue/index.ts'
 import { sessionNeeds, watchesEcho } from './session.ts'
 import { shownRun } from './shown-run.ts'
 
 /** What a generated part of a document is. */
-export type EmbedKind = 'source' | 'timeline' | 'output' | 'session' | 'table'
+export type EmbedKind = 'source' | 'timeline' | 'output' | 'session' | 'run' | 'table'
 
 /**
  * The line above a generated block: which file it is from, or what was run and whose output it is.
@@ -38,6 +38,8 @@ export function captionOf(
       const meanwhile = watchesEcho(name) ? ', while `npm run 02:server` runs in another' : ''
       return `In a terminal${asRoot}${meanwhile}:`
     }
+    case 'run':
+      return `[\`${basename(name)}\`](${relative(dirname(document), name)}) shows it:`
     case 'table':
       return ''
   }

@@ -15,6 +15,7 @@ import { type ListedExercise, loadExercises } from '#lib/workshop/load-exercises
 import { captionOf, type EmbedKind } from './caption.ts'
 import { listOfCodecs, packageTable, wireFormats } from './codec-tables.ts'
 import { exerciseHere, navigation, nextChapter } from './navigation.ts'
+import { runProgram } from './run-program.ts'
 import { withSameNumbers } from './same-numbers.ts'
 import { missingForSession, runSession, sessionNeeds, sessionShape } from './session.ts'
 import { shownRun } from './shown-run.ts'
@@ -29,6 +30,7 @@ import { transitionTable } from './state-machine.ts'
  *     <!-- output: 02/in-flight client -->                          what one program printed in a run
  *     <!-- output: 04/decoder client, server --step 2 -->           the same, with flags of the server
  *     <!-- session: tcpdump -->                                     a tool watching 02/echo, by hand
+ *     <!-- run: chapters/03-udp/symptoms/not-running.ts -->         what a program prints that runs alone
  *     <!-- table: chapters -->                                      the catalogue
  *     <!-- table: examples 02 -->                                   one chapter's examples
  *     <!-- table: exercises 02 -->                                  one chapter's exercises; without it, all
@@ -44,7 +46,7 @@ import { transitionTable } from './state-machine.ts'
  *     …
  *     <!-- end -->
  */
-const EMBED = /<!-- (source|timeline|output|session|table): (.+?) -->\n([\s\S]*?)<!-- end -->/g
+const EMBED = /<!-- (source|timeline|output|session|run|table): (.+?) -->\n([\s\S]*?)<!-- end -->/g
 
 /** One generated part of a Markdown file. */
 export interface Embed {
@@ -61,6 +63,8 @@ export interface EmbedSources {
   document: string
   chapters: readonly CatalogueChapter[]
   run: (entry: CatalogueEntry) => Promise<TraceEvent[]>
+  /** Runs a program that needs no other, and returns what it prints. Default: as a reader does. */
+  runProgram?: (file: string) => Promise<string>
 }
 
 export function findEmbeds(markdown: string): Embed[] {
@@ -87,11 +91,16 @@ export async function renderEmbed(embed: Embed, sources: EmbedSources): Promise<
   return `\n${caption}\n${await renderBlock(embed, sources)}`
 }
 
-async function renderBlock(embed: Embed, { chapters, run }: EmbedSources): Promise<string> {
-  if (embed.kind === 'source') return fenced('ts', sourceRegion(embed.what))
-  if (embed.kind === 'session') return fenced('console', await runSession(embed.what))
-  const { entry, end } = shownRun(embed.what, chapters)
-  const events = await run(entry)
+async function renderBlock(embed: Embed, sources: EmbedSources): Promise<string> {
+  const { kind, what } = embed
+  if (kind === 'source') return fenced('ts', sourceRegion(what))
+  if (kind === 'session') return fenced('console', await runSession(what))
+  if (kind === 'run') {
+    const output = await (sources.runProgram ?? runProgram)(what)
+    return fenced('console', `$ node --import tsx ${what}\n${output}`)
+  }
+  const { entry, end } = shownRun(what, sources.chapters)
+  const events = await sources.run(entry)
   if (embed.kind === 'timeline') return fenced('text', timelineText(events))
   const lines = events.filter(
     event => event.lane === 'js' && event.event === 'print' && event.end === end,
@@ -146,6 +155,11 @@ export function needsOf({ kind, what }: Pick<Embed, 'kind' | 'what'>): {
     : { needs: [], lacks: undefined }
 }
 
+/** Why the program of a `run` could not show anything here, if it says so: `needs Linux`. */
+export function skippedBecause(body: string): string | undefined {
+  return /^skipped: (.+)$/m.exec(body)?.[1]
+}
+
 /**
  * What must be equal for a generated part to be up to date. Source and tables: everything. Runs:
  * the words, and the numbers as far as they mean something (`withSameNumbers`). For a timeline each
@@ -170,6 +184,8 @@ function evenedOut(body: string): string {
       .replaceAll(/localhost is .+ here/g, 'localhost is ADDRESSES here')
       // Node 20 and 22 end a reset connection in another way than newer ones: see chapter 02.
       .replaceAll(/(reset: got \d+ bytes, then) \w+/g, '$1 HOW')
+      // What depends on the version of Node, or on the shell: the page names the other outcomes.
+      .replaceAll(/^here, .+$/gm, 'here, OUTCOME')
   )
 }
 

@@ -65,7 +65,7 @@ const isOfOther = (name: string) =>
   /^\d\d[:-]/.test(name) && !chapters.some(({ id }) => name.startsWith(id))
 
 /** Most files of a chapter are in there; the check looks at none of them. */
-const NOT_LOOKED_AT = ['wrong', 'experiments', 'recordings']
+const NOT_LOOKED_AT = ['wrong', 'experiments', 'recordings', 'symptoms']
 
 async function copyOfProject(): Promise<Copy> {
   const copy = new Copy(join(temporary, `${++copies}`))

@@ -13,7 +13,7 @@ import { findEmbeds, renderEmbed } from '#lib/pages/embed.ts'
 import { defaultPortIn } from '../support/default-port.ts'
 
 /** Folders of a chapter that hold something else than an example. */
-const OTHER_FOLDERS = ['recordings', 'exercises', 'experiments']
+const OTHER_FOLDERS = ['recordings', 'exercises', 'experiments', 'symptoms']
 
 /** What does not fit together in the project at `root`, with what to add where. */
 export async function catalogueProblems(root: string): Promise<string[]> {

@@ -1,5 +1,9 @@
 import { execFileSync } from 'node:child_process'
-import { describe, expect, test } from 'vitest'
+import { readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, inject, test } from 'vitest'
+import { ROOT } from '#lib/catalogue/index.ts'
+import { findEmbeds } from '#lib/pages/embed.ts'
 import { claimsOf, loadExperiments } from '#lib/textbook/load-experiments.ts'
 import { entries, has, test as kitTest, onLinux } from '../support/kit.ts'
 import { documents } from './documents.ts'
@@ -23,6 +27,28 @@ describe('docs/troubleshooting.md', () => {
       const known = claimsOf(await loadExperiments()).map(({ claim }) => claim.id)
       for (const id of claims) expect(known).toContain(id)
       expect(named.length + claims.length, 'an example or a claim').toBeGreaterThan(0)
+    },
+  )
+
+  test('it shows what each program of a symptom prints, and no other program', () => {
+    const programs = readdirSync(join(ROOT, 'chapters'), { recursive: true, encoding: 'utf8' })
+      .filter(name => /^[^/]+\/symptoms\/[^/]+\.ts$/.test(name))
+      .map(name => `chapters/${name}`)
+    const shown = findEmbeds(text).flatMap(({ kind, what }) => (kind === 'run' ? [what] : []))
+    expect(shown.sort()).toEqual(programs.sort())
+  })
+
+  kitTest.skipIf(!onLinux)(
+    'without what it takes to have a private network, a program says so and ends (needs Linux)',
+    async ({ kit }) => {
+      const program = join(inject('compiled'), 'chapters/01-socket/symptoms/without-ipv6.js')
+      const { ended } = kit.program(process.execPath, [program], { env: { PATH: kit.folder() } })
+      expect(await ended).toEqual({
+        code: 0,
+        signal: null,
+        stdout: expect.stringMatching(/^skipped: needs .+\n$/),
+        stderr: '',
+      })
     },
   )
 

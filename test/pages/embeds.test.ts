@@ -1,4 +1,5 @@
-import { describe, expect, test } from 'vitest'
+import { join } from 'node:path'
+import { describe, expect, inject, test } from 'vitest'
 import { type CatalogueEntry, loadChapters } from '#lib/catalogue/index.ts'
 import { recordExample } from '#lib/pages/documents.ts'
 import {
@@ -8,9 +9,11 @@ import {
   needsOf,
   renderEmbed,
   replaceEmbeds,
+  skippedBecause,
   sourceRegion,
   updated,
 } from '#lib/pages/embed.ts'
+import { runProgram as runAlone } from '#lib/pages/run-program.ts'
 import type { TraceEvent } from '#lib/trace/recording.ts'
 import { documents } from '../docs/documents.ts'
 import { ONLY_SLOW, withSlow } from '../support/slow.ts'
@@ -28,20 +31,34 @@ const run = (entry: CatalogueEntry): Promise<TraceEvent[]> => {
   return next
 }
 
+/** With SLOW=1 as a reader does, otherwise compiled: that starts in a fifth of the time. */
+const runProgram = (file: string) =>
+  withSlow
+    ? runAlone(file)
+    : runAlone(file, [join(inject('compiled'), file.replace(/\.ts$/, '.js'))])
+
 for (const { name, text } of documents) {
   const embeds = findEmbeds(text)
   if (embeds.length === 0) continue
   describe(name, () => {
     test('every generated part that begins also ends', () => {
-      const begins = text.match(/^<!-- (source|timeline|output|session|table): /gm)?.length ?? 0
+      const begins = text.match(/^<!-- (source|timeline|output|session|run|table): /gm)?.length ?? 0
       const inFences = [...text.matchAll(/^```text\n([\s\S]*?)^```/gm)].flatMap(
-        ([, block]) => block?.match(/^<!-- (source|timeline|output|session|table): /gm) ?? [],
+        ([, block]) => block?.match(/^<!-- (source|timeline|output|session|run|table): /gm) ?? [],
       )
       expect(embeds.length, 'a part without <!-- end --> is never brought up to date').toBe(
         begins - inFences.length,
       )
     })
-    for (const embed of embeds) {
+    for (const embed of embeds.filter(({ kind }) => kind === 'run')) {
+      test(`shows what ${embed.what} prints (npm run docs:sync mends it)`, async context => {
+        const fresh = await renderEmbed(embed, { document: name, chapters, run, runProgram })
+        context.skip(skippedBecause(fresh) !== undefined, skippedBecause(fresh))
+        const [old, now] = comparable(embed, fresh)
+        expect(now).toBe(old)
+      })
+    }
+    for (const embed of embeds.filter(({ kind }) => kind !== 'run')) {
       const { needs, lacks } = needsOf(embed)
       const isRun = ['timeline', 'output', 'session'].includes(embed.kind)
       const where = [...needs.map(each => `(needs ${each})`), ...(isRun ? [ONLY_SLOW] : [])]
@@ -81,6 +98,18 @@ describe('generated parts', () => {
     expect(areSame('output', accepted, 'accepted 127.0.0.1:4712')).toBe(true)
     expect(areSame('output', accepted, 'refused 127.0.0.1:4711')).toBe(false)
     expect(areSame('output', 'idle for 1.5 s, 12 ms', 'idle for 9.5 s, 900 ms')).toBe(true)
+  })
+
+  test('of a program do not differ in what depends on the machine, if the line says so', () => {
+    expect(areSame('run', 'here, sh stays', 'here, sh replaces itself')).toBe(true)
+    expect(areSame('run', 'here, sh stays', 'sh stays')).toBe(false)
+    expect(areSame('run', 'send: EPERM', 'send: EACCES')).toBe(false)
+  })
+
+  test('are left as they are where a program says what it needs', () => {
+    const body = (output: string) => `\n\`\`\`console\n$ node x.ts\n${output}\n\`\`\`\n`
+    expect(skippedBecause(body('skipped: needs nft (not found)'))).toBe('needs nft (not found)')
+    expect(skippedBecause(body('listening'))).toBeUndefined()
   })
 
   test('differ when a number means another result', () => {
