@@ -75,6 +75,8 @@ function compile(folder: string): void {
     include: PROGRAMS.map(path => join(ROOT, path)),
   }
   writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify(config))
+  // Programs may import packages: `lib/program/random.ts` does.
+  symlinkSync(join(ROOT, 'node_modules'), join(folder, 'node_modules'), 'junction')
   const imports = { '#lib/*.ts': './lib/*.js' }
   writeFileSync(join(folder, 'package.json'), JSON.stringify({ type: 'module', imports }))
   const tsc = createRequire(import.meta.url).resolve('typescript/package.json')
