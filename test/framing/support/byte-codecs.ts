@@ -19,4 +19,13 @@ export function byteCodecs(): [name: string, codec: framing.ByteFrameCodec][] {
   })
 }
 
-const isByteCodec = (codec: object): codec is framing.ByteFrameCodec => 'encodeInto' in codec
+/** Lines, too, have `encodeInto()`, and refuse bytes: their frames are text. */
+function isByteCodec(codec: object): codec is framing.ByteFrameCodec {
+  if (!('encodeInto' in codec)) return false
+  try {
+    ;(codec as framing.ByteFrameCodec).encode(Uint8Array.of(1, 2, 3, 4))
+    return true
+  } catch {
+    return false
+  }
+}
