@@ -124,7 +124,7 @@ describe.skipIf(!onLinux).concurrent('06 states (needs Linux)', () => {
       const { stdout } = await kit.client('06/close-wait', server, { args }).ended
       expect(linesOf(stdout), run).toEqual([
         'before: 7 in CLOSE-WAIT, 8 sockets open',
-        'cured:  0 in CLOSE-WAIT, 1 sockets open',
+        'cured:  0 in CLOSE-WAIT, 1 socket open',
       ])
       await waitUntil('the server holds nothing any more', () => statesAt(server).length === 0)
     }
@@ -410,9 +410,9 @@ test('06 close-wait holds what vanished, as it says, also for 200 clients', asyn
   }
   const doctor = await kit.connect(server)
   await doctor.write('cure\n')
-  await doctor.receive('sockets open\n')
+  await doctor.receive('open\n')
   await waitUntil('all are closed', async () => {
     await doctor.write('count\n')
-    return doctor.received.toString().includes('0 in CLOSE-WAIT, 1 sockets open\n')
+    return doctor.received.toString().includes('0 in CLOSE-WAIT, 1 socket open\n')
   })
 })

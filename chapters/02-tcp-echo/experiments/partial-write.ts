@@ -62,7 +62,8 @@ export default experiment<Observation>({
     lab.needBuffers()
     const helper = lab.start(server, {})
     const port = (await helper.message('listening')).value as number
-    const strace = ['-f', '-qq', '-e', 'signal=none', '-s', '0', '-e', 'trace=write,writev']
+    // The main thread alone, which writes: the lines of several threads may be in each other's way.
+    const strace = ['-qq', '-e', 'signal=none', '-s', '0', '-e', 'trace=write,writev']
     const program = [process.execPath, '--input-type=module', '-e', PROGRAM(port)]
     const { stderr } = await promisify(execFile)('strace', [...strace, ...program], {
       maxBuffer: 64 * 1024 * 1024,

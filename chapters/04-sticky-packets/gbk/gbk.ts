@@ -2,7 +2,7 @@
  * Text in GBK: two bytes for a Chinese character, one for ASCII.
  *
  *     0x00 … 0x7f                ASCII
- *     0x81 … 0xfe  0x40 … 0xfe   a character; its second byte may look like ASCII: @ A a \ | ~
+ *     0x81 … 0xfe  0x40 … 0xfe   a character; its second byte is not 0x7f, and may look like ASCII: @ A \ |
  *
  * Node decodes it with the tables of ICU, its library for languages. It does not encode it.
  *

@@ -11,6 +11,7 @@ import { readTcpTable } from '#lib/kernel/tcp-table.ts'
 import { endpoint } from '#lib/program/endpoint.ts'
 import { exitCannotListen, type SocketError } from '#lib/program/failures.ts'
 import { host, port, readOptions } from '#lib/program/options.ts'
+import { plural } from '#lib/program/plural.ts'
 
 const command = 'npm run 06:close-wait:server'
 const options = readOptions({
@@ -69,7 +70,7 @@ function count(): string {
   const { port } = server.address() as AddressInfo
   const rows = readTcpTable().filter(({ localPort }) => localPort === port)
   const waiting = rows.filter(({ state }) => state === 'CLOSE-WAIT').length
-  return `${waiting} in CLOSE-WAIT, ${open.size} sockets open`
+  return `${waiting} in CLOSE-WAIT, ${plural(open.size, 'socket')} open`
 }
 // #endregion server
 
