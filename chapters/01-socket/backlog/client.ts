@@ -49,7 +49,7 @@ await once(open[0]!, 'data')
 const startMs = performance.now()
 const burst = Array.from({ length: options.burst }, () => connect(options.port, options.host))
 const times = burst.map(async socket => {
-  await once(socket, 'connect')
+  await once(socket, 'connect').catch(error => exitCannotConnect(error, where, serverCommand))
   socket.on('error', error => exitLost(error, where))
   return `${((performance.now() - startMs) / 1000).toFixed(1)} s`
 })

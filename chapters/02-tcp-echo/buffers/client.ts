@@ -62,7 +62,7 @@ console.log(`waiting ${whereTheBytesAre()}`)
 // #region reading
 const drained = once(socket, 'drain')
 const signal = connect(options.port, options.host)
-await once(signal, 'connect')
+await once(signal, 'connect').catch(error => exitCannotConnect(error, where, serverCommand))
 exitWhenSilent(socket, where, serverCommand)
 await drained
 console.log('drain: the server reads, the queue has emptied')

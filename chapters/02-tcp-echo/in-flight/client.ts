@@ -45,7 +45,10 @@ for (const command of commands) {
   socket.on('error', (error: SocketError) => {
     how = `${error.code}`
   })
-  await Promise.all([once(socket, 'connect'), accepted])
+  const connected = once(socket, 'connect')
+  await Promise.all([connected, accepted]).catch(error =>
+    exitCannotConnect(error, where, serverCommand),
+  )
   if (command === 'destroy unread') await new Promise(done => socket.write('hello', done))
 
   const closed = once(control, 'data')
