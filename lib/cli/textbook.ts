@@ -1,6 +1,7 @@
 /** `npm run textbook`: puts the textbook's claims to the test on this kernel. */
 
 import { release } from 'node:os'
+import { plural } from '#lib/program/plural.ts'
 import { writeDocument } from '#lib/textbook/document.ts'
 import { claimsOf, type ListedExperiment, loadExperiments } from '#lib/textbook/load-experiments.ts'
 import { keepObservation, readObservations, recordable } from '#lib/textbook/observations.ts'
@@ -195,5 +196,5 @@ function duration(tookMs: number, outcomes: ReadonlyMap<unknown, RunOutcome>): s
 }
 
 function slowNote(slow: number): string {
-  return slow === 0 ? '' : `\n${slow} slow experiment${slow === 1 ? '' : 's'} left out: add --slow.`
+  return slow === 0 ? '' : `\n${plural(slow, 'slow experiment')} left out: add --slow.`
 }

@@ -7,6 +7,7 @@ import { recordingOf } from '#lib/observe/recording-of.ts'
 import { traceExample } from '#lib/observe/trace-example.ts'
 import { didYouMean } from '#lib/program/nearest.ts'
 import { complain } from '#lib/program/one-line.ts'
+import { plural } from '#lib/program/plural.ts'
 import { explainCode } from '#lib/program/system-error.ts'
 import { LANE_NAMES, LaneStatuses, parseLanes, shortcomings } from '#lib/trace/lanes.ts'
 import type { End, Lane, Recording, TraceEvent } from '#lib/trace/recording.ts'
@@ -208,12 +209,8 @@ function packetsOf(
   events: readonly TraceEvent[],
 ): { content: Uint8Array | undefined; amount: string } {
   const { bytes, packets, comments } = renderPcapng(meta, events)
-  const amount = `${counted(packets, 'packet')}, ${counted(comments, 'comment')}`
+  const amount = `${plural(packets, 'packet')}, ${plural(comments, 'comment')}`
   return { content: packets > 0 ? bytes : undefined, amount }
-}
-
-function counted(count: number, noun: string): string {
-  return `${count} ${noun}${count === 1 ? '' : 's'}`
 }
 
 function viewOptions({ relative, only, format }: Arguments): ViewOptions {

@@ -9,6 +9,7 @@ import { writeSync } from 'node:fs'
 import http from 'node:http'
 import net from 'node:net'
 import { endpoint } from '#lib/program/endpoint.ts'
+import { plural } from '#lib/program/plural.ts'
 import { describeBytes } from '#lib/trace/describe.ts'
 import type { JsEvent } from '#lib/trace/recording.ts'
 
@@ -93,7 +94,7 @@ function dataEvent(data: unknown): What | undefined {
   // After setEncoding() the bytes are gone: what is left is text.
   if (typeof data !== 'string') return undefined
   const preview = describeBytes(Buffer.from(data)).replace(/^\d+ bytes?/, '')
-  return { text: `data ${data.length} character${data.length === 1 ? '' : 's'}${preview}` }
+  return { text: `data ${plural(data.length, 'character')}${preview}` }
 }
 
 /** Where `connect()` or `listen()` is told to go: `127.0.0.1:7020`, a path, or nothing. */

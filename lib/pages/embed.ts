@@ -10,7 +10,7 @@ import { trueOrFalse } from '#lib/textbook/document.ts'
 import { loadExperiments } from '#lib/textbook/load-experiments.ts'
 import { readObservations } from '#lib/textbook/observations.ts'
 import type { TraceEvent } from '#lib/trace/recording.ts'
-import { TextTimeline } from '#lib/trace/render-text.ts'
+import { isPrint, TextTimeline } from '#lib/trace/render-text.ts'
 import { type ListedExercise, loadExercises } from '#lib/workshop/load-exercises.ts'
 import { captionOf, type EmbedKind } from './caption.ts'
 import { listOfCodecs, packageTable, wireFormats } from './codec-tables.ts'
@@ -102,9 +102,7 @@ async function renderBlock(embed: Embed, sources: EmbedSources): Promise<string>
   const { entry, end } = shownRun(what, sources.chapters)
   const events = await sources.run(entry)
   if (embed.kind === 'timeline') return fenced('text', timelineText(events))
-  const lines = events.filter(
-    event => event.lane === 'js' && event.event === 'print' && event.end === end,
-  )
+  const lines = events.filter(event => isPrint(event) && event.end === end)
   return fenced('text', lines.map(({ text }) => text).join('\n'))
 }
 

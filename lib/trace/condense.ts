@@ -1,3 +1,4 @@
+import { bytesInWords } from './describe.ts'
 import { inOrder } from './order.ts'
 import type { JsEvent, Lane, TraceEvent } from './recording.ts'
 
@@ -211,7 +212,7 @@ function bytesOf(event: TraceEvent): number {
 
 /** The line that stands for several events: of their fields, those that hold for all of them. */
 function summaryOf({ first, last, subject, noun, count, bytes }: Counted): TraceEvent {
-  const sum = bytes > 0 ? `, ${bytes} byte${bytes === 1 ? '' : 's'}` : ''
+  const sum = bytes > 0 ? `, ${bytesInWords(bytes)}` : ''
   const common = {
     // It stands where the first of them happened.
     tNs: first?.tNs ?? last.tNs,

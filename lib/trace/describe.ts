@@ -2,12 +2,15 @@ const PREVIEW_BYTES = 24
 /** Of more than this, only the count is of interest. */
 const BULK_BYTES = 512
 
+/** `1 byte`, `5 bytes` */
+export const bytesInWords = (count: number): string => `${count} byte${count === 1 ? '' : 's'}`
+
 /**
  * `5 bytes "hello"`; bytes that are no text in hex: `4 bytes 00 00 00 05`; a long text is cut: `…`;
  * of a lot of bytes only the count.
  */
 export function describeBytes(data: Uint8Array): string {
-  const count = `${data.length} byte${data.length === 1 ? '' : 's'}`
+  const count = bytesInWords(data.length)
   if (data.length === 0 || data.length > BULK_BYTES) return count
   const cut = data.length > PREVIEW_BYTES
   const text = asText(data.subarray(0, PREVIEW_BYTES), cut)

@@ -1,3 +1,4 @@
+import { bytesInWords } from './describe.ts'
 import type { End, SyscallEvent } from './recording.ts'
 
 /** What is known of a descriptor from the calls before. */
@@ -35,8 +36,6 @@ const OPTIONS: Record<string, string> = {
   TCP_KEEPCNT: 'after how many unanswered probes it gives up',
   IPV6_V6ONLY: 'whether it takes IPv4 clients too',
 }
-
-const bytes = (count: number): string => `${count} byte${count === 1 ? '' : 's'}`
 
 /** Says what system calls mean. It remembers which descriptor is what. */
 export class CallExplainer {
@@ -124,15 +123,15 @@ function socketText(text: string): string {
 }
 
 function received(result: number, kind: Descriptor['kind']): string {
-  if (result > 0) return `takes ${bytes(result)} out of the receive buffer`
+  if (result > 0) return `takes ${bytesInWords(result)} out of the receive buffer`
   return kind === 'UDP' ? 'a datagram without payload' : 'nothing more will come: the peer is done'
 }
 
 function sent({ text, result = 0 }: SyscallEvent, kind: Descriptor['kind']): string {
-  if (kind === 'UDP') return `one datagram of ${bytes(result)} leaves`
+  if (kind === 'UDP') return `one datagram of ${bytesInWords(result)} leaves`
   const asked = Number(/, (\d+)(?:, [\w|]+)*\) = \d+/.exec(text)?.[1] ?? result)
   if (asked > result) return `the kernel has room for ${result} of ${asked} bytes`
-  return `the kernel has ${bytes(result)}; the peer may not yet`
+  return `the kernel has ${bytesInWords(result)}; the peer may not yet`
 }
 
 function option(text: string): string | undefined {

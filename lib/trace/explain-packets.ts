@@ -1,3 +1,4 @@
+import { bytesInWords } from './describe.ts'
 import { FATE_WORDS, fateOf } from './fate.ts'
 import type { End, PacketEvent } from './recording.ts'
 import { sequenceDistance, sequencePlus } from './sequence.ts'
@@ -39,7 +40,6 @@ const silent = (): Direction => ({
   probed: undefined,
 })
 
-const bytes = (count: number): string => `${count} byte${count === 1 ? '' : 's'}`
 const other = (end: End): End => (end === 'server' ? 'client' : 'server')
 
 /** Says what packets mean. It remembers what each end of each connection has sent. */
@@ -58,7 +58,7 @@ export class PacketExplainer {
 
   #explainSent(packet: PacketEvent): PacketMeaning {
     if (packet.protocol === 'udp') {
-      const words = `datagram: ${packet.end} sends ${bytes(packet.len)}; nothing answers for it`
+      const words = `datagram: ${packet.end} sends ${bytesInWords(packet.len)}; nothing answers for it`
       return { kind: 'datagram', words, notable: false }
     }
     const { source, destination, flags, seq = 0 } = packet
@@ -151,7 +151,7 @@ class Segment {
     const again = this.#mine.next !== undefined && sequenceDistance(seq, this.#mine.next) < 0
     const numbers = len > 1 ? `numbers ${seq} to ${sequencePlus(seq, len - 1)}` : `number ${seq}`
     const said = [
-      ...(len > 0 ? [`${bytes(len)}, ${numbers}`] : []),
+      ...(len > 0 ? [`${bytesInWords(len)}, ${numbers}`] : []),
       ...(fin ? [`${end} has nothing more to send${len > 0 ? '' : `, number ${seq}`}`] : []),
       ...(again ? ['the same numbers as before'] : []),
       ...this.#piggyback(),
@@ -225,6 +225,6 @@ class Segment {
     const known = scale !== undefined && this.#theirs.scale !== undefined
     return this.#mine.isn === undefined || this.#theirs.isn === undefined
       ? `${window} units`
-      : bytes(known ? window * 2 ** scale : window)
+      : bytesInWords(known ? window * 2 ** scale : window)
   }
 }

@@ -1,6 +1,7 @@
 /** What five bytes over UDP are on the wire, and which preparations they need. */
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
+import { plural } from '#lib/program/plural.ts'
 import { experiment } from '#lib/textbook/experiment.ts'
 
 interface Observation {
@@ -17,8 +18,6 @@ interface Observation {
 
 const PAYLOAD = 'hello'
 
-const times = (count: number, what: string) => `${count} ${what}${count === 1 ? '' : 's'}`
-
 export default experiment<Observation>({
   title: 'one datagram of five bytes from a socket that was never bound, captured',
   needs: ['linux'],
@@ -34,7 +33,7 @@ export default experiment<Observation>({
       example: '03/echo',
       judge: ({ packets, before, after }) => ({
         verdict: (packets ?? 1) === 1 && before === null && after > 0 ? 'holds' : 'wrong',
-        observed: `${packets === undefined ? 'packets not captured' : times(packets, 'packet')}; local port before the send: ${before ?? 'none'}, after it: ${after}`,
+        observed: `${packets === undefined ? 'packets not captured' : plural(packets, 'packet')}; local port before the send: ${before ?? 'none'}, after it: ${after}`,
       }),
       counterexample: seen => ({ ...seen, packets: 4 }),
     },

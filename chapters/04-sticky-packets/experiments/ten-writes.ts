@@ -6,6 +6,7 @@ import { once } from 'node:events'
 import { connect } from 'node:net'
 import type { HelperProgram } from '#lib/lab/helper-process.ts'
 import type { Lab } from '#lib/lab/lab.ts'
+import { plural } from '#lib/program/plural.ts'
 import { experiment, type Observe } from '#lib/textbook/experiment.ts'
 
 interface Run {
@@ -43,9 +44,8 @@ const reader: HelperProgram<{ host: string }> = async (channel, { host }) => {
 }
 
 const sum = (numbers: number[]) => numbers.reduce((a, b) => a + b, 0)
-const times = (count: number, what: string) => `${count} ${what}${count === 1 ? '' : 's'}`
 const tell = ({ segments, events }: Run) =>
-  `${times(segments.length, 'segment')}, ${times(events.length, 'data event')}`
+  `${plural(segments.length, 'segment')}, ${plural(events.length, 'data event')}`
 
 const ten = (socket: ReturnType<typeof connect>) => {
   for (let n = 0; n < WRITES; n++) socket.write(`msg${n}\n`)
@@ -130,7 +130,7 @@ export default experiment<Observation>({
         'cork() and setNoDelay() influence what leaves together. No call of the sender decides how its peer reads.',
       source: 'RFC 9293 section 3.7.4; tcp(7), TCP_NODELAY',
       judge: ({ noDelay, corked }) => {
-        const observed = `ten writes: ${times(noDelay.segments.length, 'segment')} with noDelay, ${times(corked.segments.length, 'segment')} when corked`
+        const observed = `ten writes: ${plural(noDelay.segments.length, 'segment')} with noDelay, ${plural(corked.segments.length, 'segment')} when corked`
         const differs = corked.segments.length === 1 && noDelay.segments.length === WRITES
         return { verdict: differs ? 'depends' : 'holds', observed }
       },

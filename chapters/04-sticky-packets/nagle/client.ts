@@ -17,6 +17,7 @@ import {
   exitWhenSilent,
 } from '#lib/program/failures.ts'
 import { host, port, readOptions } from '#lib/program/options.ts'
+import { plural } from '#lib/program/plural.ts'
 import { segmentsSent } from './segments.ts'
 
 const serverCommand = 'npm run 04:nagle:server'
@@ -54,7 +55,7 @@ async function elevenWrites(noDelay: boolean): Promise<void> {
 
   const segments = segmentsSent(socket) - sentBefore - 1 // without that of the fifth question
   const sent = Number.isNaN(segments) ? 'segments: only ss on Linux knows' : `${segments} segments`
-  const read = `${events.size} data event${events.size === 1 ? '' : 's'}`
+  const read = plural(events.size, 'data event')
   console.log(`noDelay ${noDelay}: 11 writes, ${sent}, ${read}`)
   socket.destroy()
 }

@@ -14,6 +14,7 @@ import {
   exitWhenSilent,
 } from '#lib/program/failures.ts'
 import { host, port, readOptions } from '#lib/program/options.ts'
+import { plural } from '#lib/program/plural.ts'
 
 const options = readOptions({
   command: 'npm run 04:client',
@@ -46,7 +47,7 @@ async function converse(what: string, send: (socket: Socket) => Promise<void>): 
   socket.end()
   await once(socket, 'end')
   if (answers.length === 0) exitUnknown(where, serverCommand)
-  const count = `${answers.length} answer${answers.length === 1 ? '' : 's'}`
+  const count = plural(answers.length, 'answer')
   console.log(`${what}: ${count} ${answers.join(' ')}`)
 }
 // #endregion client
